@@ -1,0 +1,116 @@
+"""The configuration as the rest of the program sees it: frozen, complete, resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from exporter.policy import PolicySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret, in place or in a file that is read anew at every use; its ``repr`` shows neither."""
+
+    text: str | None = field(default=None, repr=False)
+    file: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """HTTP basic authentication (RFC 7617)."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """An Authorization header: scheme and credentials (RFC 6750 for Bearer)."""
+
+    type: str
+    credentials: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2:
+    """A token by the client credentials grant (RFC 6749 section 4.4)."""
+
+    client_id: str
+    client_secret: Secret
+    token_url: str
+    scopes: tuple[str, ...] = ()
+    endpoint_params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How the endpoint's TLS is checked, and how we show who we are. Files are PEM."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
+
+
+class IpProtocol(StrEnum):
+    """Which of a host's addresses are tried first."""
+
+    ANY = "any"
+    IP4 = "ip4"
+    IP6 = "ip6"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """How a document is fetched."""
+
+    name: str = "default"
+    timeout: float = 10.0
+    """Seconds for the whole probe."""
+    tls: Tls = field(default_factory=Tls)
+    basic_auth: BasicAuth | None = None
+    authorization: Authorization | None = None
+    oauth2: OAuth2 | None = None
+    http_headers: Mapping[str, Secret] = field(default_factory=dict)
+    """Values may be secret, so all of them are kept as secrets."""
+    proxy_url: Secret | None = None
+    """May hold a password."""
+    preferred_ip_protocol: IpProtocol = IpProtocol.ANY
+    ip_protocol_fallback: bool = True
+    """Whether the other addresses are tried when there is none of the preferred kind."""
+    follow_redirects: bool = True
+    body_size_limit: int = 16 * 2**20
+    """Bytes of the decompressed body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What we watch."""
+
+    name: str
+    url: str
+    module: Module = field(default_factory=Module)
+    interval: float = 300.0
+    """Seconds between two probes."""
+    vantage: str = "default"
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    entity_id: str | None = None
+    """The entity that must be in the document; None: the one first seen."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The operator's own labels, on ``fedmeta_target_info``."""
+    watch: tuple[str, ...] = ()
+    """Patterns (``*``, ``?``, ``[]``) of the entityIDs of an aggregate that get series of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    targets: tuple[Target, ...] = ()
+    modules: Mapping[str, Module] = field(default_factory=dict)
+    """By name; always has ``default``."""
+    policies: Mapping[str, PolicySettings] = field(default_factory=dict)
+    """By name; always has ``default``."""
+    probe_allow: tuple[str, ...] = ()
+    """Patterns of the hosts that ``/probe`` may look at; empty: none."""

@@ -1,0 +1,1 @@
+"""A simulator that publishes AD FS-shaped metadata on loopback: the demo, and what the tests watch."""

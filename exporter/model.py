@@ -1,0 +1,284 @@
+"""What was seen: plain, frozen data and closed lists of words. Imports nothing of ours.
+
+The words are those of the SAML 2.0 metadata specification (OASIS ``saml-metadata-2.0-os``) and of
+AD FS; the glossary in docs/design.md has one word for each thing. Every moment is aware UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Use(StrEnum):
+    """What a key is for: the ``use`` attribute of a KeyDescriptor (SAML metadata 2.4.1.1)."""
+
+    SIGNING = "signing"
+    ENCRYPTION = "encryption"
+    UNSPECIFIED = "unspecified"
+    """No ``use`` attribute: the key serves both."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether tokens may be signed with a key of this use."""
+        return self is not Use.ENCRYPTION
+
+
+class Role(StrEnum):
+    """The side of a federation that a descriptor speaks for."""
+
+    IDP = "idp"
+    """IDPSSODescriptor, or RoleDescriptor of ``fed:SecurityTokenServiceType``."""
+    SP = "sp"
+    """SPSSODescriptor, or RoleDescriptor of ``fed:ApplicationServiceType``."""
+    AA = "aa"
+    """AttributeAuthorityDescriptor."""
+    AUTHN = "authn"
+    """AuthnAuthorityDescriptor."""
+    PDP = "pdp"
+    """PDPDescriptor."""
+    OTHER = "other"
+    """AffiliationDescriptor, or a RoleDescriptor of any other type."""
+
+
+class Weakness(StrEnum):
+    """Why a certificate is weaker than today's practice."""
+
+    SHORT_KEY = "short_key"
+    """RSA or DSA below 2048 bits, an elliptic curve below 224 (NIST SP 800-57 part 1)."""
+    MD5 = "md5"
+    """Signed by an issuer with MD5."""
+    SHA1 = "sha1"
+    """Signed by an issuer with SHA-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One ``ds:X509Certificate``; equal and hashed by its DER."""
+
+    fingerprint: str
+    """SHA-256 of the DER, lower-case hex: the identity, because a farm's certificates share one subject."""
+    thumbprint: str = field(compare=False)
+    """SHA-1 of the DER, upper-case hex: what AD FS prints."""
+    subject: str = field(compare=False)
+    issuer: str = field(compare=False)
+    serial_number: str = field(compare=False)
+    """Decimal."""
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    key_algorithm: str = field(compare=False)
+    key_size: int = field(compare=False)
+    """Bits; 0 when the key could not be read."""
+    signature_algorithm: str = field(compare=False)
+    self_issued: bool = field(compare=False)
+    """Subject and issuer are the same name."""
+    weaknesses: tuple[Weakness, ...] = field(compare=False)
+    der: bytes = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One KeyDescriptor. A key may come without a certificate (KeyName, KeyValue): it is a key all the same."""
+
+    use: Use
+    certificates: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleDescriptor:
+    """One role descriptor of an entity, as it stands in the document."""
+
+    role: Role
+    element: str
+    """Local name of the element; for RoleDescriptor that of its ``xsi:type``."""
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One EntityDescriptor."""
+
+    entity_id: str
+    roles: tuple[RoleDescriptor, ...]
+    valid_until: datetime | None
+    """The strictest ``validUntil`` of the entity, its roles and the groups around it."""
+    sign_in_locations: tuple[str, ...]
+    """Where people are sent to sign in: the ``Location`` of every SingleSignOnService."""
+
+
+class FaultKind(StrEnum):
+    """What can be wrong with a document that is usable all the same."""
+
+    CERTIFICATE_BASE64 = "certificate_base64"
+    """The text of an X509Certificate is not base64."""
+    CERTIFICATE_DER = "certificate_der"
+    """The bytes of an X509Certificate are no certificate."""
+    CERTIFICATE_ATTRIBUTE = "certificate_attribute"
+    """A subject, issuer, key or algorithm cannot be read; the certificate counts."""
+    KEY_WITHOUT_CERTIFICATE = "key_without_certificate"
+    """A key holds no certificate (KeyName, KeyValue or nothing): its expiry cannot be watched."""
+    USE_UNKNOWN = "use_unknown"
+    """``use`` is neither signing nor encryption; read as unspecified."""
+    VALID_UNTIL = "valid_until"
+    """A ``validUntil`` is no ``xs:dateTime``; ignored."""
+    CACHE_DURATION = "cache_duration"
+    """A ``cacheDuration`` is no ``xs:duration``; ignored."""
+    ENTITY_ID_MISSING = "entity_id_missing"
+    """An EntityDescriptor without ``entityID``; left out."""
+    ENTITY_DUPLICATE = "entity_duplicate"
+    """The same ``entityID`` once more; the first counts."""
+    SIGNING_SETS_DIFFER = "signing_sets_differ"
+    """The roles of one entity publish different signing keys."""
+    PRIMARY_IGNORED = "primary_ignored"
+    """The primary that the configuration names is expired or no longer published."""
+    PRIMARY_DISPUTED = "primary_disputed"
+    """Two kinds of evidence name different primaries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a document that is usable all the same."""
+
+    kind: FaultKind
+    entity_id: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a metadata document or aggregate says."""
+
+    entities: tuple[Entity, ...]
+    aggregate: bool
+    """The root is an EntitiesDescriptor."""
+    valid_until: datetime | None
+    """Until when the whole document may be used; the entity's own bound counts where it stands alone."""
+    cache_duration: timedelta | None
+    """The strictest ``cacheDuration`` in the same sense."""
+    faults: tuple[Fault, ...]
+
+
+class SignatureState(StrEnum):
+    """What the document's own XML signature is worth."""
+
+    TRUSTED = "trusted"
+    """Verified by a certificate that the target's policy names as signer."""
+    VALID = "valid"
+    """Verified by the certificate it brings along: the document is as its publisher wrote it."""
+    INVALID = "invalid"
+    """There is a signature over the root and it does not verify."""
+    UNSIGNED = "unsigned"
+    """No signature over the very root."""
+    UNCHECKED = "unchecked"
+    """Signed, and not looked at: the document is too large to be checked without a configured signer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The verdict on a document's own signature."""
+
+    state: SignatureState
+    fingerprint: str | None
+    """Of the certificate that verified it; of the one in its KeyInfo when none did."""
+    detail: str
+
+
+class Reason(StrEnum):
+    """Why a probe got no usable document."""
+
+    DNS = "dns"
+    """The host name does not resolve."""
+    REFUSED = "refused"
+    """The connection was refused."""
+    UNREACHABLE = "unreachable"
+    """No route to the host."""
+    RESET = "reset"
+    """The connection was closed or reset before the answer was complete."""
+    TIMEOUT = "timeout"
+    """The deadline passed; the detail names the phase."""
+    TLS_EXPIRED = "tls_expired"
+    """The endpoint's TLS certificate is expired."""
+    TLS_NAME = "tls_name"
+    """The endpoint's TLS certificate is for another name."""
+    TLS_UNTRUSTED = "tls_untrusted"
+    """The endpoint's TLS certificate comes from nobody we trust."""
+    TLS = "tls"
+    """Any other failure of the TLS handshake."""
+    PROXY = "proxy"
+    """The proxy failed or refused."""
+    CREDENTIALS = "credentials"
+    """A secret, certificate or token that the module needs could not be had."""
+    HTTP_STATUS = "http_status"
+    """The answer's status is not 200."""
+    REDIRECT = "redirect"
+    """Too many redirects, one from https to http, one to a host that is not allowed, or none permitted."""
+    PROTOCOL = "protocol"
+    """The answer is not HTTP."""
+    ENCODING = "encoding"
+    """The content encoding is unknown or broken."""
+    TRUNCATED = "truncated"
+    """The body is shorter than announced."""
+    TOO_LARGE = "too_large"
+    """The decompressed body is larger than the module's limit."""
+    FILE = "file"
+    """The file cannot be read."""
+    HTML = "html"
+    """An HTML page, whatever its status: a login page, an error page, a firewall."""
+    NOT_XML = "not_xml"
+    """Not well-formed XML, or XML with entities of its own."""
+    NOT_METADATA = "not_metadata"
+    """XML, and neither EntityDescriptor nor EntitiesDescriptor at its root."""
+    NO_ENTITY = "no_entity"
+    """Metadata without a single usable EntityDescriptor."""
+    ENTITY_MISMATCH = "entity_mismatch"
+    """The document of another entity than this target's."""
+    SIGNER_MISMATCH = "signer_mismatch"
+    """Not signed by any of the target's configured signers."""
+    INTERNAL = "internal"
+    """A mistake of ours; the log has the traceback."""
+
+
+class Phase(StrEnum):
+    """A stretch of a probe, in order."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    TLS = "tls"
+    PROCESSING = "processing"
+    TRANSFER = "transfer"
+    PARSE = "parse"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A usable metadata document, and what is needed to ask for it again or to bring it back."""
+
+    metadata: Metadata
+    signature: Signature
+    size: int
+    """Bytes, decompressed."""
+    digest: str
+    """SHA-256 of the bytes: equal digests are not parsed twice."""
+    etag: str | None
+    last_modified: str | None
+    packed: bytes = field(repr=False)
+    """The bytes, compressed with zlib."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The result of one look at one target."""
+
+    at: datetime
+    """When the look began."""
+    reason: Reason | None
+    """None: the look got a usable document."""
+    detail: str
+    """For a person; never holds a secret. Empty when there is no reason."""
+    phases: Mapping[Phase, float]
+    """Seconds spent in each phase that was reached."""
+    http_status: int | None
+    tls_not_after: datetime | None
+    """Of the endpoint's own TLS certificate, also when it does not verify."""
+    document: Document | None
+    """What the look got; the earlier object itself when nothing changed. None after a failure."""
