@@ -105,6 +105,19 @@ class Entity:
     sign_in_locations: tuple[str, ...]
     """Where people are sent to sign in: the ``Location`` of every SingleSignOnService."""
 
+    def published(self, role: Role, *, signs: bool) -> tuple[Certificate, ...]:
+        """Each certificate once that the role publishes for signing, or for encryption alone."""
+        return tuple(
+            dict.fromkeys(
+                certificate
+                for each in self.roles
+                if each.role is role
+                for key in each.keys
+                if key.use.signs is signs
+                for certificate in key.certificates
+            )
+        )
+
 
 class FaultKind(StrEnum):
     """What can be wrong with a document that is usable all the same."""

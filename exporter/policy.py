@@ -3,7 +3,7 @@
 The one place where a threshold stands. Rules and dashboards read them as ``fedmeta_threshold_days``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -175,7 +175,7 @@ def _profile_by_shape(metadata: Metadata) -> Profile:
     if metadata.aggregate:
         return Profile.SAML
     entity = metadata.entities[0]
-    signing = list(_signing_certificates(entity))
+    signing = entity.published(Role.IDP, signs=True)
     if any(role.element == "SecurityTokenServiceType" for role in entity.roles):
         if signing and all(_is_entras_own(certificate) for certificate in signing):
             return Profile.ENTRA
@@ -186,11 +186,13 @@ def _profile_by_shape(metadata: Metadata) -> Profile:
 
 
 def _profile_by_url(url: str) -> Profile:
-    parts = urlsplit(url)
-    if not parts.path.lower().endswith(ADFS_METADATA_PATH):
+    parts = urlsplit(url.lower())
+    if not parts.path.endswith(ADFS_METADATA_PATH):
         return Profile.SAML
-    # Entra ID publishes under the same path with its tenant before it.
-    return Profile.ADFS if parts.path.lower() == ADFS_METADATA_PATH else Profile.SAML
+    if not (parts.hostname or "").startswith("login.microsoftonline."):
+        return Profile.ADFS
+    # With ?appid= Entra ID publishes an application's own certificates, which expire like any other.
+    return Profile.SAML if "appid=" in parts.query else Profile.ENTRA
 
 
 def _is_adfs(entity: Entity) -> bool:
@@ -201,14 +203,3 @@ def _is_adfs(entity: Entity) -> bool:
 def _is_entras_own(certificate: Certificate) -> bool:
     # An application's own certificate in its Entra metadata (?appid=) expires like any other.
     return certificate.subject.startswith(("CN=accounts.accesscontrol.", "CN=login.microsoftonline."))
-
-
-def _signing_certificates(entity: Entity) -> Iterable[Certificate]:
-    return (
-        certificate
-        for role in entity.roles
-        if role.role is Role.IDP
-        for key in role.keys
-        if key.use.signs
-        for certificate in key.certificates
-    )

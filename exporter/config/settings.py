@@ -114,3 +114,5 @@ class Config:
     """By name; always has ``default``."""
     probe_allow: tuple[str, ...] = ()
     """Patterns of the hosts that ``/probe`` may look at; empty: none."""
+    target_files: tuple[str, ...] = ()
+    """Patterns (:mod:`glob`) of the target files: what they match, and its content, is to be watched for changes."""

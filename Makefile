@@ -1,0 +1,75 @@
+# Every target works on a fresh clone and sets up what it needs; ARGS goes to the command it ends in:
+#   make test ARGS='-k rollover'    make run ARGS='--web.listen-address=:9999'    make lock ARGS=--upgrade
+
+# The first that runs, not the first that is found: a version manager's shim may lead nowhere.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+ARGS ?=
+
+export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+IN := .venv/bin/python -m
+INSTALL := $(IN) pip install --quiet --require-hashes
+UV := .tools/uv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock'
+
+.PHONY: help run test check lint prometheus golden bench lock clean
+.NOTPARALLEL:
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf 'make %-8s %s\n' "$$name" "$$text"; done
+
+run: .venv/runtime ## watch the demo: a simulated federation service in every state of its rollover
+	@.venv/bin/fedmeta-exporter demo $(ARGS)
+
+test: .venv/development prometheus ## run all tests
+	$(IN) pytest $(COVERAGE) $(ARGS)
+
+check: COVERAGE := --cov=exporter
+check: lint test ## all that continuous integration asks for: lint, types, layers, tests, coverage
+
+lint: .venv/development
+	$(IN) ruff check .
+	$(IN) ruff format --check .
+	$(IN) mypy
+	.venv/bin/lint-imports
+
+prometheus:
+	@.ci/system-packages prometheus
+
+golden: .venv/development prometheus ## rewrite the expected outputs; review the diff
+	$(IN) pytest --update-golden $(ARGS)
+
+bench: .venv/development ## print how fast it is on this machine
+	PYTHONPATH=tests $(IN) bench $(ARGS)
+
+lock: $(UV) ## write the lock files anew from pyproject.toml
+	$(COMPILE) pyproject.toml --output-file requirements.lock $(ARGS) >/dev/null
+	$(COMPILE) --group build --output-file requirements-build.lock $(ARGS) >/dev/null
+	$(COMPILE) pyproject.toml --group dev --constraint requirements.lock --constraint requirements-build.lock \
+		--output-file requirements-dev.lock $(ARGS) >/dev/null
+
+clean: ## remove all that these targets made
+	rm -rf .venv .tools build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/runtime: requirements.lock requirements-build.lock pyproject.toml exporter/__init__.py
+	@.ci/system-packages python '$(PYTHON)'
+	@echo 'setting up .venv for $(PYTHON)'
+	@$(IN) pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear .venv
+	@$(INSTALL) -r requirements.lock -r requirements-build.lock
+	@$(IN) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/development: .venv/runtime requirements-dev.lock
+	@echo 'setting up .venv for development'
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(UV):
+	@.ci/system-packages python '$(PYTHON)'
+	@'$(PYTHON)' -m venv --clear .tools/uv
+	@.tools/uv/bin/pip install --quiet uv

@@ -1,0 +1,5 @@
+"""``python -m exporter``: the same as the console command."""
+
+from exporter.cli import run
+
+run()

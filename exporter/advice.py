@@ -1,0 +1,138 @@
+"""What to do about a rollover: one line for the person on call, who may never have seen AD FS.
+
+Commands are Windows PowerShell on the primary federation server (Microsoft, "Update-AdfsCertificate",
+"Set-AdfsCertificate", "Renew federation certificates for Microsoft 365 and Microsoft Entra ID").
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from exporter.policy import Policy, Profile
+from exporter.rollover import Rollover, State
+
+GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
+"""Makes AD FS generate a successor, as the secondary, at once."""
+
+_PARTNERS = "make sure that Entra ID and every other partner know it"
+
+
+def advice(rollover: Rollover, policy: Policy, now: datetime) -> str:
+    """One line that says what to do, or that there is nothing to do, and by when."""
+    return _BY_STATE[rollover.state](rollover, policy, now)
+
+
+def _none(_rollover: Rollover, _policy: Policy, _now: datetime) -> str:
+    return (
+        "The document has no signing key: partners that read it now can trust nobody."
+        " Compare it with the publisher's own view and repair what publishes it."
+    )
+
+
+def _expired(rollover: Rollover, policy: Policy, now: datetime) -> str:
+    primary = rollover.primary
+    if primary is not None and now < primary.not_before:
+        return (
+            f"The primary is not valid before {_date(primary.not_before)}: partners refuse its signatures until then."
+            " Check the clock of the publisher, and switch back to a certificate that is valid."
+        )
+    return (
+        f"The primary expired on {_end(rollover)}: sign-in fails wherever dates are checked."
+        f" {_renew(policy)}; promote the new certificate, and update every partner by hand today."
+    )
+
+
+def _missing(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+    return (
+        f"The primary ends on {_end(rollover)} and no successor is published: act now. {_renew(policy)};"
+        f" then {_PARTNERS} before that date."
+    )
+
+
+def _stalled(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+    if policy.profile is not Profile.ADFS:
+        return (
+            f"A successor is published, and the primary that ends on {_end(rollover)} still signs."
+            f" First {_PARTNERS}; then make it primary before that date."
+        )
+    return (
+        f"The successor should have become primary and did not; the primary ends on {_end(rollover)}."
+        " Look at Get-AdfsCertificate and the AD FS admin log on the primary federation server;"
+        f" {_PARTNERS}, then promote it with Set-AdfsCertificate -IsPrimary."
+    )
+
+
+def _overdue(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+    expected = rollover.primary.not_after - timedelta(days=policy.thresholds.generation) if rollover.primary else None
+    return (
+        f"AD FS should have generated a successor on {_date(expected)} and none is published; the primary ends on"
+        f" {_end(rollover)}. Check AutoCertificateRollover with Get-AdfsProperties, then run {GENERATE}."
+    )
+
+
+def _due(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+    return (
+        f"Renew by hand before {_end(rollover)}: {_renew(policy, lower=True)}; then {_PARTNERS} before you promote it."
+    )
+
+
+def _published(rollover: Rollover, policy: Policy, now: datetime) -> str:
+    if policy.profile is not Profile.ADFS:
+        return f"A successor is published: {_PARTNERS} before somebody makes it primary, and before {_end(rollover)}."
+    if rollover.promotion is None or rollover.promotion <= now:
+        return f"A successor is published: {_PARTNERS}; AD FS may promote it at any moment."
+    return f"A successor is published: {_PARTNERS} before AD FS promotes it, about {_date(rollover.promotion)}."
+
+
+def _promoted(rollover: Rollover, _policy: Policy, _now: datetime) -> str:
+    return (
+        "The primary is new and the old certificate is still published: partners that did not follow fail now."
+        f" Nothing else to do; the primary is valid until {_end(rollover)}."
+    )
+
+
+def _steady(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+    if policy.profile is Profile.ENTRA:
+        return "Nothing to do: Entra ID changes its own keys without notice; follow its metadata, not its dates."
+    if rollover.primary is None:
+        return (
+            "No signing certificate could be read, so there is no date to watch: look at the document and its faults."
+        )
+    if not policy.expiry:
+        return "Nothing to do: by policy the dates of these certificates do not count."
+    if policy.profile is Profile.ADFS:
+        expected = rollover.primary.not_after - timedelta(days=policy.thresholds.generation)
+        return f"Nothing to do: AD FS makes a successor about {_date(expected)}; the primary ends on {_end(rollover)}."
+    due = rollover.primary.not_after - timedelta(days=policy.thresholds.due)
+    return f"Nothing to do: renewal is due from {_date(due)}; the primary ends on {_end(rollover)}."
+
+
+def _renew(policy: Policy, *, lower: bool = False) -> str:
+    sentence = {
+        Profile.ADFS: f"Run {GENERATE} on the primary federation server and see that two certificates are listed",
+        Profile.ADFS_MANUAL: (
+            "Enrol a certificate, install it on every federation server and add it as secondary with"
+            " Add-AdfsCertificate -CertificateType Token-Signing"
+        ),
+    }.get(policy.profile, "Ask the publisher to publish a new signing certificate beside this one")
+    return sentence[0].lower() + sentence[1:] if lower else sentence
+
+
+def _end(rollover: Rollover) -> str:
+    return _date(rollover.primary.not_after if rollover.primary else None)
+
+
+def _date(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "an unknown date"
+
+
+_BY_STATE: dict[State, Callable[[Rollover, Policy, datetime], str]] = {
+    State.NONE: _none,
+    State.EXPIRED: _expired,
+    State.MISSING: _missing,
+    State.STALLED: _stalled,
+    State.OVERDUE: _overdue,
+    State.DUE: _due,
+    State.PUBLISHED: _published,
+    State.PROMOTED: _promoted,
+    State.STEADY: _steady,
+}

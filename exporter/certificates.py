@@ -1,0 +1,195 @@
+"""DER to :class:`~exporter.model.Certificate`: lenient about everything but the dates.
+
+A certificate in metadata carries a key (SAML metadata interoperability profile, 2.6.1): what counts here is
+which one it is and until when its owner means to use it. Extensions are never read.
+"""
+
+import base64
+import hashlib
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
+
+from exporter.model import Certificate, Weakness
+
+UNKNOWN = "unknown"
+"""Stands for a name or algorithm that cannot be read."""
+
+_OIW_RSA_WITH_SHA1 = x509.ObjectIdentifier("1.3.14.3.2.29")
+"""An older name of RSA_WITH_SHA1 (OIW Stable Implementation Agreements)."""
+_SIGNATURE_ALGORITHMS = {
+    SignatureAlgorithmOID.RSA_WITH_MD5: "md5WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA1: "sha1WithRSAEncryption",
+    _OIW_RSA_WITH_SHA1: "sha1WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA224: "sha224WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA256: "sha256WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA384: "sha384WithRSAEncryption",
+    SignatureAlgorithmOID.RSA_WITH_SHA512: "sha512WithRSAEncryption",
+    SignatureAlgorithmOID.RSASSA_PSS: "rsassaPss",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA1: "ecdsa-with-SHA1",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA224: "ecdsa-with-SHA224",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA256: "ecdsa-with-SHA256",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA384: "ecdsa-with-SHA384",
+    SignatureAlgorithmOID.ECDSA_WITH_SHA512: "ecdsa-with-SHA512",
+    SignatureAlgorithmOID.DSA_WITH_SHA1: "dsa-with-sha1",
+    SignatureAlgorithmOID.DSA_WITH_SHA224: "dsa-with-sha224",
+    SignatureAlgorithmOID.DSA_WITH_SHA256: "dsa-with-sha256",
+    SignatureAlgorithmOID.ED25519: "ed25519",
+    SignatureAlgorithmOID.ED448: "ed448",
+}
+_WEAK_DIGESTS = {
+    SignatureAlgorithmOID.RSA_WITH_MD5: Weakness.MD5,
+    SignatureAlgorithmOID.RSA_WITH_SHA1: Weakness.SHA1,
+    _OIW_RSA_WITH_SHA1: Weakness.SHA1,
+    SignatureAlgorithmOID.ECDSA_WITH_SHA1: Weakness.SHA1,
+    SignatureAlgorithmOID.DSA_WITH_SHA1: Weakness.SHA1,
+}
+_SHORTEST_KEY = {"RSA": 2048, "DSA": 2048, "EC": 224}
+_LONGEST_DETAIL = 200
+_PEM_LINE = re.compile("-----(BEGIN|END) [A-Z0-9 ]{1,40}-----")
+_SHORTEST_HEADER = 2
+_LONG_LENGTH = 0x80
+_filters = threading.Lock()
+
+
+class CertificateError(Exception):
+    """The bytes are no X.509 certificate, or one without readable dates."""
+
+
+def decode(text: str) -> bytes:
+    """The bytes of some base64, whatever white space and padding it has, with or without PEM's first and last line.
+
+    Raises :class:`ValueError`.
+    """
+    packed = "".join(text.split())
+    try:
+        return base64.b64decode(packed, validate=True)
+    except ValueError:
+        bare = "".join(_PEM_LINE.sub("", text).split()).rstrip("=")
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+
+
+def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
+    """The certificate in some DER, and a sentence for each of its attributes that cannot be read.
+
+    Bytes after the certificate are left out. A name that cannot be read is ``unknown``, a key has size 0 then, and a
+    signature algorithm that has no name here is its dotted OID.
+
+    Raises :class:`CertificateError`.
+    """
+    with _quietly():
+        return _read(_first_value(der))
+
+
+def load(der: bytes) -> x509.Certificate:
+    """The same certificate as ``cryptography`` sees it, for those who need its key.
+
+    Raises :class:`CertificateError`.
+    """
+    with _quietly():
+        return _load(_first_value(der))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Silences what ``cryptography`` warns of: serial numbers below 1, countries of three letters, old algorithms."""
+    # Filters are the whole process's: two threads at once would restore each other's.
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _load(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion) as error:
+        raise CertificateError(f"no certificate: {_said(error)}") from error
+
+
+def _read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
+    loaded = _load(der)
+    try:
+        not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+        serial_number = str(loaded.serial_number)
+    except ValueError as error:
+        raise CertificateError(f"no dates or serial number: {_said(error)}") from error
+    unreadable: list[str] = []
+    subject = issuer = key_algorithm = UNKNOWN
+    self_issued, key_size = False, 0
+    try:
+        subject = loaded.subject.rfc4514_string()
+    except ValueError as error:
+        unreadable.append(f"subject cannot be read: {_said(error)}")
+    try:
+        self_issued = subject is not UNKNOWN and loaded.subject == loaded.issuer
+        issuer = subject if self_issued else loaded.issuer.rfc4514_string()
+    except ValueError as error:
+        unreadable.append(f"issuer cannot be read: {_said(error)}")
+    try:
+        key_algorithm, key_size = _key(loaded)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        unreadable.append(f"key cannot be read: {_said(error)}")
+    oid = loaded.signature_algorithm_oid
+    signature_algorithm = _SIGNATURE_ALGORITHMS.get(oid)
+    if signature_algorithm is None:
+        unreadable.append(f"signature algorithm {oid.dotted_string} is not known")
+    weaknesses = []
+    if key_size and key_size < _SHORTEST_KEY.get(key_algorithm, 0):
+        weaknesses.append(Weakness.SHORT_KEY)
+    # Nobody relies on the digest where subject and issuer are one; where a name is unknown they may well be.
+    if not self_issued and UNKNOWN not in (subject, issuer) and oid in _WEAK_DIGESTS:
+        weaknesses.append(_WEAK_DIGESTS[oid])
+    certificate = Certificate(
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+        subject=subject,
+        issuer=issuer,
+        serial_number=serial_number,
+        not_before=not_before,
+        not_after=not_after,
+        key_algorithm=key_algorithm,
+        key_size=key_size,
+        signature_algorithm=signature_algorithm or oid.dotted_string,
+        self_issued=self_issued,
+        weaknesses=tuple(weaknesses),
+        der=der,
+    )
+    return certificate, tuple(unreadable)
+
+
+def _key(loaded: x509.Certificate) -> tuple[str, int]:
+    key = loaded.public_key()
+    match key:
+        case rsa.RSAPublicKey():
+            return "RSA", key.key_size
+        case ec.EllipticCurvePublicKey():
+            return "EC", key.key_size
+        case dsa.DSAPublicKey():
+            return "DSA", key.key_size
+        case ed25519.Ed25519PublicKey():
+            return "Ed25519", 256
+        case ed448.Ed448PublicKey():
+            return "Ed448", 456
+    raise ValueError(f"{type(key).__name__} is not known")
+
+
+def _first_value(der: bytes) -> bytes:
+    """The first DER value without whatever follows it (X.690 section 8.1.3)."""
+    if len(der) < _SHORTEST_HEADER:
+        return der
+    length = der[1]
+    if length < _LONG_LENGTH:
+        return der[: 2 + length]
+    octets = length - _LONG_LENGTH
+    return der[: 2 + octets + int.from_bytes(der[2 : 2 + octets])]
+
+
+def _said(error: Exception) -> str:
+    return str(error)[:_LONGEST_DETAIL]

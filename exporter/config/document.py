@@ -1,0 +1,294 @@
+"""A YAML document as places: nodes that know their file, line and path, and collect what is wrong with them.
+
+A message holds no value but names and numbers that are known to be such, because any other may be a secret written
+in the wrong place. Keys are shown when they look like keys.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+
+_SHOWN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NULL = "tag:yaml.org,2002:null"
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in the configuration, and where it is."""
+
+    file: str
+    """Empty when the mistake is in no file."""
+    line: int | None
+    """From 1; None when the whole file is meant."""
+    path: str
+    """Such as ``targets[2].url``; empty at the top."""
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (where, self.path, self.message) if part)
+
+
+class ConfigError(Exception):
+    """Everything that is wrong with a configuration; its text has one line for each problem."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class Mistake(Exception):  # noqa: N818 - what an operator makes, not an error of the program
+    """What is wrong with one place, as a sentence that follows its path."""
+
+
+class Reported(Exception):  # noqa: N818 - likewise
+    """A place has no value, and why was collected already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of the configuration while it is read."""
+
+    file: str
+    folder: Path
+    """Where relative paths start: the folder of the configuration file, also for target files."""
+    read_file: Callable[[str], bytes]
+    problems: list[Problem]
+
+    def wrong(self, message: str, *, line: int | None = None, path: str = "") -> None:
+        """Collect a problem."""
+        self.problems.append(Problem(self.file, line, path, message))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A YAML node and where it stands."""
+
+    source: Source
+    node: yaml.Node
+    line: int
+    path: str
+
+    def wrong(self, message: str) -> None:
+        """Collect a problem of this place."""
+        self.source.wrong(message, line=self.line, path=self.path)
+
+    def text(self) -> str:
+        """The scalar as it is written, so that ``12345`` may be a password and ``on`` a name."""
+        return _text(self.node)
+
+    def items(self) -> list["Place"]:
+        """The items of a list; an empty value is an empty list."""
+        if self.node.tag == _NULL:
+            return []
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise Mistake("must be a list")
+        return [
+            Place(self.source, node, node.start_mark.line + 1, f"{self.path}[{index}]")
+            for index, node in enumerate(self.node.value)
+        ]
+
+    def entries(self) -> Iterator[tuple[str, "Place"]]:
+        """The keys of a mapping and their values, also those written twice; an empty value is an empty mapping."""
+        if self.node.tag == _NULL:
+            return
+        if not isinstance(self.node, yaml.MappingNode):
+            raise Mistake("must be a mapping")
+        for key, value in self.node.value:
+            line = key.start_mark.line + 1
+            try:
+                name = _text(key)
+            except Mistake as mistake:
+                self.source.wrong(f"a key {mistake}", line=line, path=self.path)
+            else:
+                yield name, Place(self.source, value, line, self._below(name))
+
+    def _below(self, key: str) -> str:
+        if not _SHOWN_KEY.fullmatch(key):
+            return self.path
+        return f"{self.path}.{key}" if self.path else key
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What was read from a mapping."""
+
+    place: Place
+    values: dict[str, Any] = field(default_factory=dict)
+    """By key; a value that could not be read is not here."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """By key, whether or not the value could be read."""
+    faulty: set[str] = field(default_factory=set)
+    """The keys with a mistake in or below them."""
+
+    def at(self, key: str) -> Place:
+        """Where a key is, or else where it is missing."""
+        return self.places.get(key, self.place)
+
+    def at_most_one(self, keys: tuple[str, ...]) -> None:
+        """Collect a problem for every key beyond the first that is written."""
+        first, *others = [key for key in self.places if key in keys] or [""]
+        for other in others:
+            self.places[other].wrong(f"cannot stand together with {first}")
+
+    def require(self, *wanted: tuple[str, ...]) -> None:
+        """Make sure that of each group exactly one key is written; raises Reported when a group has no value."""
+        for keys in wanted:
+            self.at_most_one(keys)
+            if self.places.keys().isdisjoint(keys):
+                self.place.wrong(f"needs {' or '.join(keys)}")
+        if any(self.values.keys().isdisjoint(keys) for keys in wanted):
+            raise Reported
+
+
+Reader = Callable[[Place], Any]
+"""Gives the value of a place, or raises Mistake or Reported."""
+
+Readers = Mapping[str, Reader]
+"""The keys that a block may have."""
+
+
+def block(place: Place, readers: Readers, *, shy: bool = False) -> Block:
+    """A mapping with known keys; ``shy`` shows no unknown key, where one may well be a secret without its colon."""
+    found = Block(place)
+    for key, child in place.entries():
+        if key in readers:
+            _read_into(found, key, child, readers[key])
+        else:
+            at = Place(place.source, child.node, child.line, place.path) if shy else child
+            at.wrong(f"unknown key{did_you_mean(key, readers)}")
+    return found
+
+
+def each(place: Place, reader: Reader) -> Block:
+    """A mapping with keys of the operator's choice, every value read alike."""
+    found = Block(place)
+    for key, child in place.entries():
+        _read_into(found, key, child, reader)
+    return found
+
+
+def items(place: Place, reader: Callable[[Place], T]) -> tuple[T, ...]:
+    """The values of a list that can be read; the mistakes of the others are collected."""
+    return tuple(value for item in place.items() for value in attempt(item, reader))
+
+
+def attempt(place: Place, reader: Callable[[Place], T]) -> Iterator[T]:
+    """The value of a place; nothing when it has none, and why is collected."""
+    try:
+        yield reader(place)
+    except Mistake as mistake:
+        place.wrong(str(mistake))
+    except Reported:
+        pass
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown word: the nearest known one, if any is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def compose(source: Source) -> Place:
+    """The root of a file; that of an empty file is empty, and so is that of one that is no YAML, which is collected."""
+    node = None
+    try:
+        node = _Loader(source.read_file(source.file).decode("utf-8-sig")).get_single_node()
+    except OSError as error:
+        source.wrong(f"cannot be read: {reason(error)}")
+    except UnicodeDecodeError as error:
+        source.wrong("not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1)
+    except _YamlError as error:
+        source.wrong(f"not YAML: {error.problem}", line=error.line)
+    return Place(source, node or yaml.ScalarNode(_NULL, ""), 1, "")
+
+
+def reason(error: OSError) -> str:
+    """Why a file cannot be read, without its name."""
+    return error.strerror or type(error).__name__
+
+
+class _YamlError(Exception):
+    """A sentence without any part of the file, and the line."""
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.line = line
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes plain trees only, so that a small file cannot grow large."""
+
+    def __init__(self, text: str) -> None:
+        self._depth = 0
+        try:
+            super().__init__(text)
+        except yaml.reader.ReaderError as error:
+            raise _YamlError("a control character", text.count("\n", 0, error.position) + 1) from None
+
+    def get_single_node(self) -> yaml.Node | None:
+        try:
+            return super().get_single_node()
+        except yaml.MarkedYAMLError as error:
+            line = self.line if error.problem_mark is None else error.problem_mark.line
+            raise _YamlError(_without_values(error.problem or ""), line + 1) from None
+        except (ValueError, OverflowError):
+            # SafeLoader gives the number of an escape such as \UFFFFFFFF to chr() unchecked.
+            raise _YamlError("found unknown escape character", self.line + 1) from None
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self._depth == _DEEPEST:
+            raise _YamlError("nested too deeply", self.line + 1)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def fetch_alias(self) -> None:
+        self._refuse("aliases (*)")
+
+    def fetch_anchor(self) -> None:
+        self._refuse("anchors (&)")
+
+    def fetch_tag(self) -> None:
+        self._refuse("tags (!)")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise _YamlError(f"{what} are not accepted; text that begins so needs quotes", self.line + 1)
+
+
+def _text(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise Mistake("must be text")
+    if node.tag == _NULL or not node.value:
+        raise Mistake("must not be empty")
+    if _CONTROL.search(node.value):
+        raise Mistake("must be one line without control characters")
+    return str(node.value)
+
+
+def _read_into(found: Block, key: str, child: Place, reader: Reader) -> None:
+    before = len(child.source.problems)
+    if key in found.places:
+        child.wrong(f"written twice, first in line {found.places[key].line}")
+    else:
+        found.places[key] = child
+        found.values.update((key, value) for value in attempt(child, reader))
+    if len(child.source.problems) > before:
+        found.faulty.add(key)
+
+
+def _without_values(problem: str) -> str:
+    # PyYAML quotes what it found at the end of the sentence, or after these two words.
+    problem = re.sub(r", but (found|got) .*", "", problem).removeprefix("but ")
+    return re.sub(r"(character|handle) (['\"]).*?\2", r"\1", problem)

@@ -1,0 +1,276 @@
+"""Single values of the configuration: what is written at a place, checked and resolved.
+
+Every reader raises Mistake with a sentence that follows the place's path and does not repeat what is written there.
+"""
+
+import glob
+import ipaddress
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from exporter.config import units
+from exporter.config.document import Mistake, Place, attempt, items, reason
+from exporter.config.settings import Secret
+from exporter.policy import ADFS_METADATA_PATH
+
+E = TypeVar("E", bound=StrEnum)
+
+_SECONDS_PER_DAY = 86400
+_TRUE = {"true", "yes", "on"}
+_FALSE = {"false", "no", "off"}
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEX = re.compile(r"[0-9a-f]*")
+_SHA1_DIGITS = 40
+_SHA256_DIGITS = 64
+
+
+def text(place: Place) -> str:
+    """Any text on one line."""
+    return place.text()
+
+
+def texts(place: Place) -> tuple[str, ...]:
+    """A list of texts."""
+    return items(place, text)
+
+
+def secret(place: Place) -> Secret:
+    """A secret in place."""
+    return Secret(text=place.text())
+
+
+def secret_file(place: Place) -> Secret:
+    """A secret in a file."""
+    return Secret(file=path(place))
+
+
+def path(place: Place) -> str:
+    """A file's path, from the configuration file's folder when it is relative."""
+    return str(place.source.folder / place.text())
+
+
+def path_pattern(place: Place) -> str:
+    """A pattern of paths for :mod:`glob`, from the same folder."""
+    return str(Path(glob.escape(str(place.source.folder))) / place.text())
+
+
+def boolean(place: Place) -> bool:
+    """YAML 1.1's true and false, with yes, no, on and off; not in quotes."""
+    word = place.text().lower() if place.node.tag == "tag:yaml.org,2002:bool" else ""
+    if word not in _TRUE | _FALSE:
+        raise Mistake("must be true or false")
+    return word in _TRUE
+
+
+def true_false_or_unknown(place: Place) -> bool | None:
+    """True, False, or None for ``unknown``."""
+    if isinstance(place.node, yaml.ScalarNode) and place.node.value == "unknown":
+        return None
+    try:
+        return boolean(place)
+    except Mistake:
+        raise Mistake("must be true, false or unknown") from None
+
+
+def one_of(words: type[E]) -> Callable[[Place], E]:
+    """A reader of one of a closed list of words."""
+
+    def read(place: Place) -> E:
+        word = place.text()
+        if word not in list(words):
+            raise Mistake(f"must be one of {', '.join(words)}")
+        return words(word)
+
+    return read
+
+
+def positive_duration(place: Place) -> float:
+    """Seconds, more than none."""
+    seconds = _measured(units.duration, place)
+    if not seconds:
+        raise Mistake("must be greater than 0")
+    return seconds
+
+
+def days(place: Place) -> float:
+    """Days of a duration."""
+    return _measured(units.duration, place) / _SECONDS_PER_DAY
+
+
+def positive_size(place: Place) -> int:
+    """Bytes, at least one."""
+    size = _measured(units.size, place)
+    if not size:
+        raise Mistake("must be greater than 0")
+    return size
+
+
+def target_url(place: Place) -> str:
+    """Where a document is: http, https or file."""
+    return checked_target_url(place.text())
+
+
+def checked_target_url(url: str) -> str:
+    """The URL itself when a document can be fetched from it."""
+    parts = _split(url)
+    if parts.scheme == "file":
+        file = unquote(parts.path)
+        if parts.netloc not in {"", "localhost"} or not file.startswith("/") or file.endswith("/") or "\0" in file:
+            raise Mistake("must name a file, as in file:///srv/metadata.xml")
+        return url
+    _check_web_address(parts, "must be http, https or file")
+    return url
+
+
+def adfs_url(place: Place) -> str:
+    """Where AD FS publishes, by the name of the federation service."""
+    return checked_adfs_url(place.text())
+
+
+def checked_adfs_url(host: str) -> str:
+    """Where AD FS publishes, for a host with or without a port."""
+    if not set(host).isdisjoint("/?#\\@"):
+        raise Mistake("must be a host name, with or without a port; url takes a whole address")
+    _check_web_address(_split(f"https://{host}"), "must be a host name")
+    return f"https://{host}{ADFS_METADATA_PATH}"
+
+
+def token_url(place: Place) -> str:
+    """Where tokens are issued: http or https."""
+    url = place.text()
+    _check_web_address(_split(url), "must be http or https")
+    return url
+
+
+def proxy_url(place: Place) -> Secret:
+    """A proxy's address; unlike other addresses it may hold a user name and a password."""
+    url = place.text()
+    parts = _split(url)
+    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), "must be http or https")
+    return Secret(text=url)
+
+
+def authorization_type(place: Place) -> str:
+    """The scheme of an Authorization header (RFC 9110 section 11.1)."""
+    word = place.text()
+    if not _TOKEN.fullmatch(word):
+        raise Mistake("must be one word, such as Bearer")
+    if word.lower() == "basic":
+        raise Mistake("must not be Basic: basic_auth is for that")
+    return word
+
+
+def is_header_name(name: str) -> bool:
+    """Whether HTTP can carry a header of this name (RFC 9110 section 5.1)."""
+    return _TOKEN.fullmatch(name) is not None
+
+
+def host_patterns(place: Place) -> tuple[str, ...]:
+    """A list of patterns of host names, which are compared in lower case."""
+    return items(place, _host_pattern)
+
+
+def fingerprint(place: Place) -> str:
+    """A SHA-256 fingerprint in lower-case hex, however it was grouped."""
+    digits = re.sub(r"[\s:]", "", place.text()).lower()
+    if len(digits) == _SHA1_DIGITS and _HEX.fullmatch(digits):
+        raise Mistake(
+            "must be a SHA-256 fingerprint of 64 hex digits; 40 digits are a SHA-1 thumbprint, which AD FS prints:"
+            " take the SHA-256 of the same certificate"
+        )
+    if len(digits) != _SHA256_DIGITS or not _HEX.fullmatch(digits):
+        raise Mistake("must be a SHA-256 fingerprint of 64 hex digits")
+    return digits
+
+
+def signers(place: Place) -> tuple[bytes, ...]:
+    """DER of all certificates in a file or a list of files."""
+    if isinstance(place.node, yaml.SequenceNode):
+        return tuple(
+            der for file in place.items() for certificates in attempt(file, _certificates) for der in certificates
+        )
+    return _certificates(place)
+
+
+def _host_pattern(place: Place) -> str:
+    pattern = place.text().lower()
+    if not set(pattern).isdisjoint("/@ ") or pattern.count(":") == 1:
+        raise Mistake("must be a pattern of host names, such as *.contoso.com")
+    return pattern
+
+
+def _certificates(place: Place) -> tuple[bytes, ...]:
+    try:
+        content = place.source.read_file(path(place))
+    except OSError as error:
+        raise Mistake(f"cannot be read: {reason(error)}") from None
+    try:
+        if b"-----BEGIN" in content:
+            certificates = x509.load_pem_x509_certificates(content)
+        else:
+            certificates = [x509.load_der_x509_certificate(content)]
+    except (ValueError, x509.InvalidVersion):
+        raise Mistake("holds no certificate, neither PEM nor DER") from None
+    return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+
+
+N = TypeVar("N", int, float)
+
+
+def _measured(unit: Callable[[str], N], place: Place) -> N:
+    written = place.text()
+    try:
+        return unit(written)
+    except ValueError as error:
+        raise Mistake(str(error)) from None
+
+
+def _split(url: str) -> SplitResult:
+    if _SPACE_OR_CONTROL.search(url):
+        raise Mistake("must not contain white space or control characters")
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise Mistake("is no valid address") from None
+
+
+def _check_web_address(parts: SplitResult, wrong_scheme: str) -> None:
+    if parts.scheme not in {"http", "https"}:
+        raise Mistake(wrong_scheme)
+    if "@" in parts.netloc:
+        raise Mistake("must not hold a user name or a password; a module has keys for them")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise Mistake("must have a port from 1 to 65535, or none")
+    if not _is_host(parts.hostname or ""):
+        raise Mistake("must name a host")
+
+
+def _is_host(name: str) -> bool:
+    if ":" in name:
+        return _is_ip_address(name)
+    try:
+        return _HOST.fullmatch(name.encode("idna").decode()) is not None
+    except UnicodeError:
+        return False
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,229 @@
+"""The metric families: the contract with everybody's rules and dashboards. docs/metrics.md says the same."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Metric types of OpenMetrics 1.0 that we use."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """One metric family; ``name`` is the name of its samples."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    """Beyond ``target``."""
+
+    def header(self, *, openmetrics: bool) -> str:
+        """The HELP and TYPE lines.
+
+        OpenMetrics names a counter or info family without the suffix of its samples (OpenMetrics 1.0, "MetricFamily");
+        the older text format has no type for info.
+        """
+        name, kind = self.name, str(self.kind)
+        if openmetrics:
+            name = name.removesuffix({Kind.COUNTER: "_total", Kind.INFO: "_info"}.get(self.kind, ""))
+        elif self.kind is Kind.INFO:
+            kind = "gauge"
+        return f"# HELP {name} {self.help}\n# TYPE {name} {kind}\n"
+
+
+_LOOK = ("node", "vantage")
+_ENTITY = ("entity_id", "role")
+_CERTIFICATE = ("entity_id", "role", "use", "fingerprint")
+_PLACED = ("entity_id", "role", "use", "position", "fingerprint")
+
+REACHABLE = Family(
+    "fedmeta_metadata_reachable",
+    Kind.GAUGE,
+    "1 if the last probe got a usable document (not modified counts), 0 if it did not.",
+    _LOOK,
+)
+PROBES = Family("fedmeta_probes_total", Kind.COUNTER, "Probes since the exporter started.", _LOOK)
+PROBE_FAILURES = Family(
+    "fedmeta_probe_failures_total",
+    Kind.COUNTER,
+    "Probes since the exporter started that got no usable document.",
+    _LOOK,
+)
+LAST_FAILURE = Family(
+    "fedmeta_probe_last_failure_info",
+    Kind.INFO,
+    "Why the last probe failed; absent when it did not.",
+    (*_LOOK, "reason"),
+)
+PROBE_DURATION = Family(
+    "fedmeta_probe_duration_seconds",
+    Kind.GAUGE,
+    "Time the last probe spent in each phase; a phase that was not reached is absent.",
+    (*_LOOK, "phase"),
+)
+HTTP_STATUS = Family(
+    "fedmeta_probe_http_status_code",
+    Kind.GAUGE,
+    "HTTP status of the last probe's last answer; absent without one.",
+    _LOOK,
+)
+LAST_ATTEMPT = Family("fedmeta_probe_last_attempt_timestamp_seconds", Kind.GAUGE, "When the last probe began.", _LOOK)
+LAST_SUCCESS = Family(
+    "fedmeta_probe_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    "When the last probe that got a usable document began: the age of everything else about the document.",
+    _LOOK,
+)
+TLS_NOT_AFTER = Family(
+    "fedmeta_tls_certificate_not_after_timestamp_seconds",
+    Kind.GAUGE,
+    "When the endpoint's own TLS certificate ends, also when it does not verify.",
+    _LOOK,
+)
+SIZE = Family("fedmeta_metadata_size_bytes", Kind.GAUGE, "Size of the last good document, decompressed.")
+ENTITIES_TOTAL = Family("fedmeta_metadata_entities", Kind.GAUGE, "Entities in the last good document.")
+VALID_UNTIL = Family(
+    "fedmeta_metadata_valid_until_timestamp_seconds",
+    Kind.GAUGE,
+    "Until when the last good document may be used, where it says so.",
+)
+CACHE_DURATION = Family(
+    "fedmeta_metadata_cache_duration_seconds",
+    Kind.GAUGE,
+    "How long the last good document asks to be kept, where it says so.",
+)
+FAULTS = Family(
+    "fedmeta_metadata_faults",
+    Kind.GAUGE,
+    "Things wrong with the last good document, which is usable all the same.",
+    ("kind",),
+)
+SIGNATURE = Family(
+    "fedmeta_metadata_signature_state",
+    Kind.GAUGE,
+    "1 for what the last good document's own signature is worth, 0 for the others.",
+    ("state",),
+)
+EXPIRY_DAYS = Family(
+    "fedmeta_certificate_expiry_days",
+    Kind.GAUGE,
+    "Days until a published certificate ends, as of this scrape; negative after it.",
+    _PLACED,
+)
+NOT_AFTER = Family(
+    "fedmeta_certificate_not_after_timestamp_seconds", Kind.GAUGE, "When a published certificate ends.", _CERTIFICATE
+)
+NOT_BEFORE = Family(
+    "fedmeta_certificate_not_before_timestamp_seconds", Kind.GAUGE, "When a published certificate begins.", _CERTIFICATE
+)
+FIRST_SEEN = Family(
+    "fedmeta_certificate_first_seen_timestamp_seconds",
+    Kind.GAUGE,
+    "When this exporter first saw a published certificate.",
+    _CERTIFICATE,
+)
+CERTIFICATE = Family(
+    "fedmeta_certificate_info",
+    Kind.INFO,
+    "A published certificate.",
+    (
+        *_PLACED,
+        "subject",
+        "issuer",
+        "serial_number",
+        "thumbprint",
+        "key_algorithm",
+        "key_size",
+        "signature_algorithm",
+    ),
+)
+WEAK = Family(
+    "fedmeta_certificate_weak",
+    Kind.GAUGE,
+    "1 for each reason why a published certificate is weak.",
+    (*_CERTIFICATE, "reason"),
+)
+SECONDARY_PRESENT = Family(
+    "fedmeta_secondary_certificate_present",
+    Kind.GAUGE,
+    "1 if a signing certificate that is not expired is published beside the primary; an old one that lingers counts.",
+    _ENTITY,
+)
+SUCCESSOR_PRESENT = Family(
+    "fedmeta_successor_certificate_present",
+    Kind.GAUGE,
+    "1 if a signing certificate is published that will carry on when the primary ends.",
+    _ENTITY,
+)
+ROLLOVER_STATE = Family(
+    "fedmeta_rollover_state",
+    Kind.GAUGE,
+    "1 for the state of the rollover as of this scrape, 0 for the others.",
+    (*_ENTITY, "state"),
+)
+ROLLOVER_DAYS = Family(
+    "fedmeta_rollover_certificate_expiry_days",
+    Kind.GAUGE,
+    "Days until the primary or the successor ends, as of this scrape; the series outlives a promotion.",
+    (*_ENTITY, "position"),
+)
+ROLLOVER_NOT_AFTER = Family(
+    "fedmeta_rollover_certificate_not_after_timestamp_seconds",
+    Kind.GAUGE,
+    "When the primary or the successor ends; the series outlives a promotion.",
+    (*_ENTITY, "position"),
+)
+ROLLOVER = Family(
+    "fedmeta_rollover_info",
+    Kind.INFO,
+    "Which certificate is primary, by what evidence, and which is its successor.",
+    (*_ENTITY, "evidence", "primary_fingerprint", "successor_fingerprint"),
+)
+EVIDENCE_AGREES = Family(
+    "fedmeta_rollover_evidence_agrees",
+    Kind.GAUGE,
+    "For each piece of evidence about the primary: 1 if it names the one that was decided on, 0 if another.",
+    (*_ENTITY, "evidence"),
+)
+PROMOTION = Family(
+    "fedmeta_rollover_promotion_timestamp_seconds",
+    Kind.GAUGE,
+    "When AD FS is predicted to make the successor primary (inferred); in the past only if it did not.",
+    _ENTITY,
+)
+LAST_PROMOTION = Family(
+    "fedmeta_rollover_last_promotion_timestamp_seconds",
+    Kind.GAUGE,
+    "When this exporter saw the primary change.",
+    _ENTITY,
+)
+LAST_CHANGE = Family(
+    "fedmeta_key_set_last_change_timestamp_seconds",
+    Kind.GAUGE,
+    "When this exporter last saw the published keys change in this way; the first document is no change.",
+    ("entity_id", "role", "use", "change"),
+)
+THRESHOLD = Family("fedmeta_threshold_days", Kind.GAUGE, "The policy in force for the target.", ("threshold",))
+TARGET = Family(
+    "fedmeta_target_info",
+    Kind.INFO,
+    "A target, and the labels that its configuration gives it.",
+    ("url", "profile", "profile_evidence", "auto_certificate_rollover", "module"),
+)
+ENTITIES = Family(
+    "fedmeta_entities", Kind.GAUGE, "Entities of an aggregate by rollover state as of this scrape.", ("state",)
+)
+ENTITIES_OMITTED = Family(
+    "fedmeta_entities_omitted", Kind.GAUGE, "Entities of an aggregate that have no series of their own."
+)
+
+FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
+"""All of them, in the order of a scrape."""
+
+MEMORY = frozenset({PROBES, PROBE_FAILURES, FIRST_SEEN, PROMOTION, LAST_PROMOTION, LAST_CHANGE, LAST_SUCCESS})
+"""What needs more than one look, and so is absent from ``/probe``."""

@@ -1,0 +1,107 @@
+"""The exporter's own families, by way of prometheus_client: its build, its configuration, its process."""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from exporter.model import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the exporter itself is."""
+
+    version: str
+    targets: int
+    failures: Mapping[Reason, int]
+    """Failed probes of all targets since the start."""
+    reloaded: bool
+    """The last reading of the configuration succeeded."""
+    reloaded_at: datetime
+    """The last successful reading of the configuration."""
+    storage_errors: int
+    """Writes to the state file that failed since the start."""
+
+
+OWN_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "fedmeta_exporter_build_info": ("info", ("version", "python")),
+    "fedmeta_exporter_targets": ("gauge", ()),
+    "fedmeta_exporter_probe_failures_total": ("counter", ("reason",)),
+    "fedmeta_exporter_config_last_reload_successful": ("gauge", ()),
+    "fedmeta_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ()),
+    "fedmeta_exporter_storage_errors_total": ("counter", ()),
+}
+"""Name, kind and labels of what this module gives beyond prometheus_client's process and Python families."""
+
+
+class _StatusCollector(Collector):
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        status = self._status
+        yield InfoMetricFamily(
+            "fedmeta_exporter_build",
+            "The exporter that answers.",
+            value={"version": status.version, "python": platform.python_version()},
+        )
+        yield GaugeMetricFamily("fedmeta_exporter_targets", "Targets that are watched.", value=status.targets)
+        failures = CounterMetricFamily(
+            "fedmeta_exporter_probe_failures",
+            "Failed probes of all targets since the exporter started.",
+            labels=["reason"],
+        )
+        for reason in Reason:
+            failures.add_metric([reason], status.failures.get(reason, 0))
+        yield failures
+        yield GaugeMetricFamily(
+            "fedmeta_exporter_config_last_reload_successful",
+            "1 if the last reading of the configuration succeeded; the one before stays in force when it did not.",
+            value=status.reloaded,
+        )
+        yield GaugeMetricFamily(
+            "fedmeta_exporter_config_last_reload_success_timestamp_seconds",
+            "When the configuration was last read with success.",
+            value=status.reloaded_at.timestamp(),
+        )
+        yield CounterMetricFamily(
+            "fedmeta_exporter_storage_errors",
+            "Writes to the state file that failed since the exporter started.",
+            value=status.storage_errors,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The text format that a scraper asked for."""
+
+    openmetrics: bool
+    content_type: str
+    encode: Callable[[Collector], bytes]
+
+    @classmethod
+    def negotiate(cls, accept: str) -> "Format":
+        """The format for an Accept header: OpenMetrics for who asks, else the older text format."""
+        encode, content_type = choose_encoder(accept)
+        return cls(content_type.startswith("application/openmetrics-text"), content_type, encode)
+
+    @property
+    def end(self) -> bytes:
+        """What closes a scrape that does not end with :func:`render_own`."""
+        return b"# EOF\n" if self.openmetrics else b""
+
+
+def render_own(status: Status, form: Format) -> bytes:
+    """The end of a scrape: the exporter's own families, and for OpenMetrics the closing line."""
+    registry = CollectorRegistry()
+    registry.register(_StatusCollector(status))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return form.encode(registry)

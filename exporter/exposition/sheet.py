@@ -1,0 +1,237 @@
+"""The series of one target, rendered but for the numbers that move with time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from exporter.exposition import families
+from exporter.exposition.families import Family
+from exporter.history import EntityHistory
+from exporter.model import Certificate, Document, Entity, FaultKind, Observation, Role, SignatureState, Use
+from exporter.record import SERVICE, Record
+from exporter.rollover import FOREVER, Position, Rollover, State
+
+Row = tuple[str, float]
+"""A sample without its value, and the moment (seconds since 1970) that it counts down to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Series that hold from the moment they were made until another."""
+
+    since: datetime
+    until: datetime
+    fixed: Mapping[Family, str]
+    """Whole lines."""
+    moving: Mapping[Family, Sequence[Row]]
+    """Days until a moment."""
+
+    def holds(self, now: datetime) -> bool:
+        """Whether a sheet made at ``now`` would be the same."""
+        return self.since <= now < self.until
+
+
+def look_sheet(record: Record, now: datetime) -> Sheet:
+    """The series about the target itself and its latest look."""
+    pen = _Pen(record.target.name)
+    policy = record.policy
+    pen.write(
+        families.TARGET,
+        1,
+        url=record.target.url,
+        profile=policy.profile,
+        profile_evidence=policy.evidence,
+        auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
+        module=record.target.module.name,
+        **record.target.labels,
+    )
+    for threshold in fields(policy.thresholds):
+        pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
+    look = {"node": SERVICE, "vantage": record.target.vantage}
+    if record.observation is not None:
+        _write_look(pen, record.observation, look)
+        pen.write(families.PROBES, record.probes, **look)
+        pen.write(families.PROBE_FAILURES, record.failures, **look)
+    if record.last_success is not None:
+        pen.write(families.LAST_SUCCESS, record.last_success.timestamp(), **look)
+    return pen.sheet(now, FOREVER)
+
+
+def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
+    """The series about the last good document; of an aggregate the watched entities and the ``limit`` worst."""
+    pen = _Pen(record.target.name)
+    document = record.document
+    if document is None:
+        return pen.sheet(now, FOREVER)
+    rollovers = record.judge(now)
+    _write_document(pen, document, rollovers)
+    entities = document.metadata.entities
+    verdicts = {rollover.entity_id: rollover for rollover in rollovers}
+    if document.metadata.aggregate:
+        states = Counter(rollover.state for rollover in rollovers)
+        for state in State:
+            pen.write(families.ENTITIES, states[state], state=state)
+        entities = _worth_showing(entities, verdicts, watch=record.target.watch, limit=limit)
+        pen.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
+    for entity in entities:
+        known = record.history.entities.get(entity.entity_id, EntityHistory())
+        _write_changes(pen, entity, known)
+        if (verdict := verdicts.get(entity.entity_id)) is not None:
+            _write_certificates(pen, entity, verdict, known)
+            _write_rollover(pen, verdict, known)
+    return pen.sheet(now, min((verdict.until for verdict in rollovers), default=FOREVER))
+
+
+class _Pen:
+    """Collects the lines of one target by family; label text is escaped here and nowhere else."""
+
+    def __init__(self, target: str) -> None:
+        self._first = f'{{target="{_escaped(target)}"'
+        self._fixed: dict[Family, list[str]] = {}
+        self._moving: dict[Family, list[Row]] = {}
+
+    def write(self, family: Family, value: float, **labels: str) -> None:
+        self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
+
+    def count_down(self, family: Family, to: datetime, **labels: str) -> None:
+        self._moving.setdefault(family, []).append((f"{self._series(family, labels)} ", to.timestamp()))
+
+    def sheet(self, since: datetime, until: datetime) -> Sheet:
+        fixed = {family: "".join(lines) for family, lines in self._fixed.items()}
+        return Sheet(since, until, fixed, self._moving)
+
+    def _series(self, family: Family, labels: Mapping[str, str]) -> str:
+        text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
+        return f"{family.name}{self._first}{text}}}"
+
+
+def _write_look(pen: _Pen, observation: Observation, look: Mapping[str, str]) -> None:
+    pen.write(families.REACHABLE, observation.reason is None, **look)
+    if observation.reason is not None:
+        pen.write(families.LAST_FAILURE, 1, **look, reason=observation.reason)
+    for phase, seconds in observation.phases.items():
+        pen.write(families.PROBE_DURATION, seconds, **look, phase=phase)
+    if observation.http_status is not None:
+        pen.write(families.HTTP_STATUS, observation.http_status, **look)
+    pen.write(families.LAST_ATTEMPT, observation.at.timestamp(), **look)
+    if observation.tls_not_after is not None:
+        pen.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **look)
+
+
+def _write_document(pen: _Pen, document: Document, rollovers: Iterable[Rollover]) -> None:
+    metadata = document.metadata
+    pen.write(families.SIZE, document.size)
+    pen.write(families.ENTITIES_TOTAL, len(metadata.entities))
+    if metadata.valid_until is not None:
+        pen.write(families.VALID_UNTIL, metadata.valid_until.timestamp())
+    if metadata.cache_duration is not None:
+        pen.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
+    faults = Counter(fault.kind for fault in metadata.faults)
+    faults.update(kind for rollover in rollovers for kind in rollover.faults)
+    for kind in FaultKind:
+        pen.write(families.FAULTS, faults[kind], kind=kind)
+    for state in SignatureState:
+        pen.write(families.SIGNATURE, document.signature.state is state, state=state)
+
+
+def _worth_showing(
+    entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, watch: Sequence[str], limit: int
+) -> tuple[Entity, ...]:
+    """The entities that the operator watches, and the worst of the others."""
+
+    def badness(entity: Entity) -> tuple[int, float]:
+        verdict = verdicts.get(entity.entity_id)
+        if verdict is None:
+            return 1, 0
+        ends = verdict.primary.not_after.timestamp() if verdict.primary else 0
+        return -verdict.severity, ends
+
+    watched = [each for each in entities if any(fnmatchcase(each.entity_id, pattern) for pattern in watch)]
+    names = {each.entity_id for each in watched}
+    others = sorted((each for each in entities if each.entity_id not in names), key=badness)
+    return (*watched, *others[:limit])
+
+
+def _write_certificates(pen: _Pen, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
+    for (role, use, fingerprint), certificate in _certificates(entity).items():
+        labels = {"entity_id": entity.entity_id, "role": role, "use": use, "fingerprint": fingerprint}
+        placed = {**labels, "position": verdict.positions[role, use, fingerprint]}
+        pen.count_down(families.EXPIRY_DAYS, certificate.not_after, **placed)
+        pen.write(families.NOT_AFTER, certificate.not_after.timestamp(), **labels)
+        pen.write(families.NOT_BEFORE, certificate.not_before.timestamp(), **labels)
+        if fingerprint in known.first_seen:
+            pen.write(families.FIRST_SEEN, known.first_seen[fingerprint].timestamp(), **labels)
+        pen.write(
+            families.CERTIFICATE,
+            1,
+            **placed,
+            subject=certificate.subject,
+            issuer=certificate.issuer,
+            serial_number=certificate.serial_number,
+            thumbprint=certificate.thumbprint,
+            key_algorithm=certificate.key_algorithm,
+            key_size=str(certificate.key_size),
+            signature_algorithm=certificate.signature_algorithm,
+        )
+        for weakness in certificate.weaknesses:
+            pen.write(families.WEAK, 1, **labels, reason=weakness)
+
+
+def _certificates(entity: Entity) -> Mapping[tuple[Role, Use, str], Certificate]:
+    """Each certificate once per role and use, however often the document repeats it."""
+    return {
+        (role.role, key.use, certificate.fingerprint): certificate
+        for role in entity.roles
+        for key in role.keys
+        for certificate in key.certificates
+    }
+
+
+def _write_changes(pen: _Pen, entity: Entity, known: EntityHistory) -> None:
+    for (role, use), key_set in known.key_sets.items():
+        for change, at in key_set.changes.items():
+            pen.write(
+                families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, role=role, use=use, change=change
+            )
+
+
+def _write_rollover(pen: _Pen, verdict: Rollover, known: EntityHistory) -> None:
+    labels = {"entity_id": verdict.entity_id, "role": verdict.role}
+    for state in State:
+        pen.write(families.ROLLOVER_STATE, verdict.state is state, **labels, state=state)
+    pen.write(families.SECONDARY_PRESENT, verdict.secondary_present, **labels)
+    pen.write(families.SUCCESSOR_PRESENT, verdict.successor is not None, **labels)
+    for position, certificate in ((Position.PRIMARY, verdict.primary), (Position.SUCCESSOR, verdict.successor)):
+        if certificate is not None:
+            pen.count_down(families.ROLLOVER_DAYS, certificate.not_after, **labels, position=position)
+            pen.write(families.ROLLOVER_NOT_AFTER, certificate.not_after.timestamp(), **labels, position=position)
+    if verdict.primary is not None and verdict.evidence is not None:
+        pen.write(
+            families.ROLLOVER,
+            1,
+            **labels,
+            evidence=verdict.evidence,
+            primary_fingerprint=verdict.primary.fingerprint,
+            successor_fingerprint=verdict.successor.fingerprint if verdict.successor else "none",
+        )
+    for claim in verdict.claims:
+        pen.write(families.EVIDENCE_AGREES, claim.primary == verdict.primary, **labels, evidence=claim.evidence)
+    if verdict.promotion is not None:
+        pen.write(families.PROMOTION, verdict.promotion.timestamp(), **labels)
+    if known.last_promotion is not None:
+        pen.write(families.LAST_PROMOTION, known.last_promotion.timestamp(), **labels)
+
+
+def _yes_no_unknown(*, known: bool | None) -> str:
+    return {True: "true", False: "false", None: "unknown"}[known]
+
+
+def _number(value: float) -> str:
+    """A value in as few characters as say it to the microsecond."""
+    return str(int(value)) if value == int(value) else repr(round(value, 6))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

@@ -1,0 +1,119 @@
+"""One document from where it is published, within a deadline, with timings and limits."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp.abc import AbstractResolver
+
+from exporter.config.settings import Module
+from exporter.fetch import files, web
+from exporter.fetch.failure import FetchError
+from exporter.fetch.look import Look, current, peer_not_after
+from exporter.fetch.tls import glance
+from exporter.fetch.web import Client
+from exporter.model import Phase, Reason
+
+__all__ = ["Answer", "Client", "FetchError", "client", "fetch"]
+
+_HANDSHAKE_FAILED = {Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document, or word that it has not changed."""
+
+    body: bytes | None
+    """None: not modified since the validators that were sent."""
+    http_status: int | None
+    """None: not over HTTP."""
+    etag: str | None
+    last_modified: str | None
+    phases: Mapping[Phase, float]
+    """Seconds spent in each phase that was reached, over all redirects."""
+    tls_not_after: datetime | None
+    """Of the endpoint's own TLS certificate; the earliest where redirects lead over several."""
+
+
+@asynccontextmanager
+async def client(
+    *, resolver: AbstractResolver | None = None, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[Client]:
+    """What fetches share, for as long as the block lasts."""
+    async with web.open_client(resolver, clock) as opened:
+        yield opened
+
+
+async def fetch(
+    url: str,
+    module: Module,
+    *,
+    client: Client,
+    timeout: float,  # noqa: ASYNC109 -- the deadline is one for all that happens here, and its error ours
+    etag: str | None = None,
+    last_modified: str | None = None,
+    allow_host: Callable[[str], bool] | None = None,
+) -> Answer:
+    """The document at an http, https or file URL, within ``timeout`` seconds.
+
+    ``etag`` and ``last_modified`` make the request conditional (RFC 9110 13.1); ``allow_host`` says to which hosts
+    redirects may lead, None to any. Raises :class:`FetchError`.
+    """
+    look = Look(
+        clock=client.clock,
+        prefer=module.preferred_ip_protocol,
+        fallback=module.ip_protocol_fallback,
+        proxied=module.proxy_url is not None,
+    )
+    deadline = asyncio.get_running_loop().time() + timeout
+    held = current.set(look)
+    try:
+        if url.lower().startswith("file:"):
+            look.enter(Phase.TRANSFER)
+            async with _until(deadline, Reason.TIMEOUT, "the file was not read in time"):
+                reply = web.Reply(await files.read(url, module.body_size_limit), None, None)
+        else:
+            async with _until(deadline, Reason.CREDENTIALS, "the module's credentials could not be had in time"):
+                question = await web.prepare(client, module, etag, last_modified, allow_host)
+            async with _until(deadline, Reason.TIMEOUT, f"no answer within {timeout:g} s"):
+                reply = await web.get(url, question, client)
+    except FetchError as error:
+        await _complete(error, look, deadline)
+        raise
+    finally:
+        current.reset(held)
+    look.leave()
+    return Answer(
+        body=reply.body,
+        http_status=look.http_status,
+        etag=reply.etag,
+        last_modified=reply.last_modified,
+        phases=look.phases,
+        tls_not_after=look.tls_not_after,
+    )
+
+
+@asynccontextmanager
+async def _until(deadline: float, reason: Reason, sentence: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        phase = current.get().phase
+        raise FetchError(reason, sentence if phase is None else f"{sentence}; stuck in {phase}") from None
+
+
+async def _complete(error: FetchError, look: Look, deadline: float) -> None:
+    """Adds to an error what was seen all the same."""
+    look.leave()
+    look.note_certificate(peer_not_after(look.tls))
+    if error.reason in _HANDSHAKE_FAILED:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                look.note_certificate(await glance(look))
+    error.phases = look.phases
+    error.http_status = look.http_status
+    error.tls_not_after = look.tls_not_after

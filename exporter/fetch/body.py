@@ -1,0 +1,97 @@
+"""The body of an answer, decompressed, and never more of it than is allowed."""
+
+import asyncio
+import zlib
+from collections.abc import Iterator
+
+import aiohttp
+
+from exporter.fetch.failure import FetchError
+from exporter.model import Reason
+
+ACCEPTED = "gzip, deflate"
+_PIECE = 2**20
+"""Bytes decompressed before others get their turn: three milliseconds."""
+_SNIFFED = 2
+
+
+async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The whole body. Neither what comes over the wire nor what is in it may exceed ``limit`` bytes.
+
+    Raises :class:`FetchError` for TOO_LARGE, ENCODING and TRUNCATED.
+    """
+    if response.content_length is not None and response.content_length > limit:
+        raise _too_large(limit)
+    inflater = _inflater(response.headers.get("Content-Encoding", ""))
+    pieces: list[bytes] = []
+    received = size = 0
+    async for chunk in response.content.iter_any():
+        received += len(chunk)
+        for piece in (chunk,) if inflater is None else inflater.feed(chunk):
+            size += len(piece)
+            if max(received, size) > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+            if inflater is not None:
+                await asyncio.sleep(0)
+    if inflater is not None:
+        inflater.finish()
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> FetchError:
+    return FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes (body_size_limit)")
+
+
+class _Inflater:
+    """A gzip or deflate stream, a piece at a time; gzip may have several members (RFC 1952 2.2)."""
+
+    def __init__(self, *, gzip: bool) -> None:
+        self._gzip = gzip
+        self._member: zlib._Decompress | None = None
+        self._head = b""
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """What a chunk holds, in pieces of at most a megabyte."""
+        data = self._head + chunk
+        self._head = b""
+        more = False
+        while data or more:
+            if self._member is None:
+                if len(data) < _SNIFFED:
+                    self._head = data
+                    return
+                self._member = zlib.decompressobj(self._wbits(data))
+            try:
+                piece = self._member.decompress(data, _PIECE)
+            except zlib.error as error:
+                raise FetchError(Reason.ENCODING, f"the compressed body is broken: {error}") from error
+            yield piece
+            # A full piece may have used up its input and still hold more.
+            data, more = self._member.unconsumed_tail, len(piece) == _PIECE
+            if self._member.eof:
+                data, more = self._member.unused_data, False
+                self._member = None
+
+    def finish(self) -> None:
+        """Says whether the stream came to its end."""
+        if self._member is not None or self._head:
+            raise FetchError(Reason.TRUNCATED, "the compressed body ends before its end")
+
+    def _wbits(self, data: bytes) -> int:
+        if self._gzip:
+            return 16 + zlib.MAX_WBITS
+        # "deflate" means zlib's format (RFC 9110 8.4.1.2), and some servers send it without zlib's header.
+        is_zlib = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:_SNIFFED], "big") % 31 == 0
+        return zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS
+
+
+def _inflater(content_encoding: str) -> _Inflater | None:
+    encoding = content_encoding.strip().lower()
+    if encoding in {"", "identity"}:
+        return None
+    if encoding in {"gzip", "x-gzip"}:
+        return _Inflater(gzip=True)
+    if encoding == "deflate":
+        return _Inflater(gzip=False)
+    raise FetchError(Reason.ENCODING, f"the content encoding {encoding[:40]!r} is not one of {ACCEPTED}")

@@ -1,0 +1,137 @@
+"""What went wrong with a fetch: the one place where an error of the network becomes a :class:`Reason`."""
+
+import errno
+import http
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+import aiohttp
+from aiohttp.http_exceptions import TransferEncodingError
+
+from exporter.fetch.look import Look
+from exporter.model import Phase, Reason
+
+_EXPIRED = 10
+_WRONG_NAME = {62, 64}
+_UNTRUSTED = {2, 18, 19, 20, 21, 24, 27, 28, 79}
+"""``X509_V_ERR_*`` (OpenSSL, x509_vfy.h): no issuer, self-signed, no certification authority, not trusted."""
+
+_NO_WAY = {
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.EHOSTDOWN,
+    errno.ENETDOWN,
+    errno.EADDRNOTAVAIL,
+    errno.EAFNOSUPPORT,
+    errno.EACCES,  # a local packet filter answers so
+    errno.EPERM,
+    errno.EINVAL,  # a link-local address without its zone
+}
+
+
+class FetchError(Exception):
+    """No answer that could be used. ``detail`` is a sentence for a person and holds no secret."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+        self.phases: Mapping[Phase, float] = {}
+        """Seconds spent in each phase that was reached."""
+        self.http_status: int | None = None
+        self.tls_not_after: datetime | None = None
+        """Of the endpoint's TLS certificate, also when it does not verify."""
+
+
+def status_line(status: int) -> str:
+    """``HTTP 503 Service Unavailable``, with the standard's words and not the peer's."""
+    try:
+        return f"HTTP {status} {http.HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"HTTP {status}"
+
+
+@contextmanager
+def translated(look: Look) -> Iterator[None]:
+    """Turns what aiohttp and the system raise into :class:`FetchError`; what is no failure of the network passes."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        failure = _failure(error, look)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _failure(error: Exception, look: Look) -> FetchError | None:
+    root = _root(error)
+    found: FetchError | None
+    if look.to_proxy:
+        return FetchError(Reason.PROXY, _proxy_sentence(error, root))
+    match error, root:
+        case aiohttp.InvalidURL(), _:
+            found = FetchError(Reason.DNS, f"{look.host} is no host that can be looked up")
+        case aiohttp.ClientConnectorDNSError(), _:
+            found = FetchError(Reason.DNS, f"{look.host} does not resolve: {_words(root)}")
+        case _, ssl.SSLError():
+            found = _tls_failure(root, look)
+        case _, OSError():
+            found = _system_failure(root, look)
+        case aiohttp.ServerDisconnectedError(), _:
+            found = FetchError(Reason.RESET, f"{look.host} closed the connection without an answer")
+        case aiohttp.ClientPayloadError(), _ if not isinstance(root, TransferEncodingError):
+            found = FetchError(Reason.TRUNCATED, f"{look.host} closed the connection before the end of the body")
+        case (aiohttp.ClientResponseError() | aiohttp.ClientPayloadError()), _:
+            found = FetchError(Reason.PROTOCOL, f"the answer of {look.host} is not HTTP")
+        case _:
+            found = None
+    return found
+
+
+def _tls_failure(root: ssl.SSLError, look: Look) -> FetchError:
+    if not isinstance(root, ssl.SSLCertVerificationError):
+        return FetchError(
+            Reason.TLS, f"no TLS with {look.host}: {(root.reason or _words(root)).replace('_', ' ').lower()}"
+        )
+    code = root.verify_code
+    if code == _EXPIRED:
+        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {look.host} is expired")
+    if code in _WRONG_NAME:
+        return FetchError(Reason.TLS_NAME, f"the TLS certificate of {look.host} is for another name than {look.server_name}")
+    reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
+    return FetchError(reason, f"the TLS certificate of {look.host} does not verify: {root.verify_message}")
+
+
+def _system_failure(root: OSError, look: Look) -> FetchError | None:
+    # With several addresses aiohappyeyeballs may sum up their errors in one text without a number.
+    summary = str(root) if root.errno is None else ""
+    if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:
+        return FetchError(Reason.REFUSED, f"{look.host} refuses connections at {look.place}")
+    if isinstance(root, ConnectionError):
+        return FetchError(Reason.RESET, f"{look.host} closed or reset the connection")
+    if isinstance(root, TimeoutError):
+        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {look.place}; stuck in {look.phase}")
+    if root.errno in _NO_WAY or (summary and look.phase is Phase.CONNECT):
+        return FetchError(Reason.UNREACHABLE, f"no way to {look.host} at {look.place}: {_words(root)}")
+    return None
+
+
+def _proxy_sentence(error: Exception, root: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy refused: {status_line(error.status)}"
+    return f"the proxy cannot be used: {_words(root)}"
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.strerror):
+        return str(error.strerror)
+    return str(error) or type(error).__name__
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

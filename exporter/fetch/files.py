@@ -1,0 +1,35 @@
+"""Documents in files."""
+
+import asyncio
+import stat
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from exporter.fetch.failure import FetchError
+from exporter.model import Reason
+
+
+async def read(url: str, limit: int) -> bytes:
+    """The file that a ``file:`` URL names (RFC 8089), read in a thread.
+
+    Raises :class:`FetchError` for FILE and TOO_LARGE.
+    """
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"}:
+        raise FetchError(Reason.FILE, f"a file URL names no host, this one names {parts.hostname}")
+    return await asyncio.to_thread(_read, Path(unquote(parts.path)), limit)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        # To open a pipe would wait for its writer.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FetchError(Reason.FILE, f"{path} is not a file")
+        with path.open("rb") as file:
+            body = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else error
+        raise FetchError(Reason.FILE, f"cannot read {str(path)!r}: {words}") from error
+    if len(body) > limit:
+        raise FetchError(Reason.TOO_LARGE, f"{path} is larger than {limit} bytes (body_size_limit)")
+    return body

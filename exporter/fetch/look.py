@@ -1,0 +1,150 @@
+"""One fetch under way, as the resolver, the socket and the TLS layer beneath aiohttp see it.
+
+aiohttp tells when a connection is complete, not when its TCP part was. What tells is public all the same: sockets come
+from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both run inside the fetch's own context.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from exporter import certificates
+from exporter.config.settings import IpProtocol
+from exporter.model import Phase
+
+
+@dataclass(slots=True)
+class Look:
+    """What a fetch has come to."""
+
+    clock: Callable[[], float]
+    host: str = ""
+    """Where it is now: redirects lead elsewhere."""
+    prefer: IpProtocol = IpProtocol.ANY
+    fallback: bool = True
+    proxied: bool = False
+    phases: dict[Phase, float] = field(default_factory=dict)
+    phase: Phase | None = None
+    http_status: int | None = None
+    tls_not_after: datetime | None = None
+    """The earliest of the endpoints on the way."""
+    address: tuple[Any, ...] = ()
+    """The socket address tried last."""
+    server_name: str = ""
+    """The name that was asked for in the TLS handshake."""
+    tls: ssl.SSLObject | None = None
+    _since: float = 0.0
+
+    def enter(self, phase: Phase) -> None:
+        """Ends the phase that was running and begins the next; a phase may come again with every redirect."""
+        self.leave()
+        self.phase = phase
+        self._since = self.clock()
+
+    def leave(self) -> None:
+        """Ends the phase that is running."""
+        if self.phase is not None:
+            self.phases[self.phase] = self.phases.get(self.phase, 0.0) + self.clock() - self._since
+        self.phase = None
+
+    def go(self, host: str) -> None:
+        """Turns to the next host."""
+        self.leave()
+        self.host = host
+        self.http_status = None
+        self.tls = None
+        self.address = ()
+
+    def note_certificate(self, not_after: datetime | None) -> None:
+        """Keeps the earliest end of a TLS certificate."""
+        if not_after is not None and (self.tls_not_after is None or not_after < self.tls_not_after):
+            self.tls_not_after = not_after
+
+    @property
+    def place(self) -> str:
+        """The socket address tried last, for a sentence."""
+        return " port ".join(str(part) for part in self.address[:2])
+
+    @property
+    def to_proxy(self) -> bool:
+        """Whether what goes wrong now goes wrong on the way to the proxy."""
+        return self.proxied and self.phase in {None, Phase.RESOLVE, Phase.CONNECT}
+
+
+current: ContextVar[Look] = ContextVar("look")
+"""The look that the running code belongs to."""
+
+
+class Resolver(AbstractResolver):
+    """Another resolver's addresses in the order that the look's module prefers."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a host. Raises OSError when there is none of the kind that is wanted."""
+        look = current.get()
+        look.enter(Phase.RESOLVE)
+        try:
+            found = await self._inner.resolve(host, port, family)
+        except UnicodeError as error:
+            raise OSError(f"no name that DNS can hold ({error})") from error
+        if look.prefer is not IpProtocol.ANY:
+            wanted = socket.AF_INET if look.prefer is IpProtocol.IP4 else socket.AF_INET6
+            preferred = [each for each in found if each["family"] == wanted]
+            others = [each for each in found if each["family"] != wanted] if look.fallback else []
+            found = preferred + others
+            if not found:
+                raise OSError(f"no address of the kind {look.prefer}")
+        return found
+
+    async def close(self) -> None:
+        """Closes the other resolver."""
+        await self._inner.close()
+
+
+def open_socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address as ``getaddrinfo`` gives it."""
+    family, kind, protocol, _, place = address
+    look = current.get()
+    look.enter(Phase.CONNECT)
+    look.address = place
+    return socket.socket(family, kind, protocol)
+
+
+class Context(ssl.SSLContext):
+    """A TLS context that tells the look when a handshake begins, and with whom."""
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 -- the signature of the standard library
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """The TLS side of a connection; asyncio asks for it when TCP is up."""
+        look = current.get()
+        look.enter(Phase.TLS)
+        look.server_name = str(server_hostname)
+        look.tls = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return look.tls
+
+
+def peer_not_after(connection: ssl.SSLObject | None) -> datetime | None:
+    """When the peer's certificate ends; None before a handshake is complete."""
+    if connection is None:
+        return None
+    try:
+        der = connection.getpeercert(binary_form=True)
+        return None if der is None else certificates.read(der)[0].not_after
+    except (ValueError, certificates.CertificateError):
+        return None

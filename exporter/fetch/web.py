@@ -1,0 +1,229 @@
+"""One document over HTTP: a connection of its own, redirects under our rules, conditional requests."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from types import SimpleNamespace
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from exporter import __version__
+from exporter.config.settings import Module, Tls
+from exporter.fetch import body, credentials
+from exporter.fetch.failure import FetchError, status_line, translated
+from exporter.fetch.look import Look, Resolver, current, open_socket, peer_not_after
+from exporter.fetch.tls import Contexts
+from exporter.model import Phase, Reason
+
+MAX_REDIRECTS = 5
+_REDIRECTS = {301, 302, 303, 307, 308}
+_ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
+_TOKEN_LIMIT = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What all fetches share: the session, TLS contexts and tokens. No connection, no cookie, no address is kept."""
+
+    session: aiohttp.ClientSession
+    contexts: Contexts
+    tokens: credentials.Tokens
+    clock: Callable[[], float]
+    """Seconds, for durations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of an HTTP endpoint, everything secret at hand."""
+
+    module: Module
+    own_headers: Mapping[str, str]
+    """For the endpoint's own origin only."""
+    token: str | None
+    proxy: URL | None
+    etag: str | None
+    last_modified: str | None
+    allow_host: Callable[[str], bool] | None
+    """Which hosts a redirect may lead to; None: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    body: bytes | None
+    etag: str | None
+    last_modified: str | None
+
+
+@asynccontextmanager
+async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
+    """A client that closes with the block."""
+    connector = aiohttp.TCPConnector(
+        resolver=Resolver(resolver or aiohttp.ThreadedResolver()),
+        use_dns_cache=False,
+        force_close=True,
+        limit=0,
+        socket_factory=open_socket,
+    )
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(_connected)
+    async with aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        headers={"User-Agent": f"fedmeta-exporter/{__version__}", "Accept-Encoding": body.ACCEPTED},
+        trace_configs=[trace],
+        middlewares=[_once],
+    ) as session:
+        yield Client(session, Contexts(), credentials.Tokens(clock), clock)
+
+
+async def prepare(
+    client: Client,
+    module: Module,
+    etag: str | None,
+    last_modified: str | None,
+    allow_host: Callable[[str], bool] | None,
+) -> Question:
+    """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
+    own_headers = await credentials.headers(module)
+    proxy = await credentials.proxy(module)
+    token = None
+    if module.oauth2 is not None:
+
+        async def post(form: credentials.Form) -> tuple[int, bytes]:
+            return await _post(client, module, proxy, form)
+
+        token = await client.tokens.get(module.oauth2, post)
+        own_headers["Authorization"] = f"Bearer {token}"
+    return Question(module, own_headers, token, proxy, etag, last_modified, allow_host)
+
+
+async def get(address: str, question: Question, client: Client) -> Reply:
+    """The document at an http or https address, or word that it has not changed. Raises :class:`FetchError`."""
+    look = current.get()
+    url = _url(address)
+    tls, own = question.module.tls, question.own_headers
+    for _ in range(MAX_REDIRECTS + 1):
+        look.go(url.host or "")
+        context = await client.contexts.get(tls) if url.scheme == "https" else True
+        with translated(look):
+            async with client.session.get(
+                url,
+                headers={"Accept": _ACCEPT, **_conditions(question), **own},
+                allow_redirects=False,
+                ssl=context,
+                server_hostname=tls.server_name,
+                proxy=question.proxy,
+            ) as response:
+                look.enter(Phase.TRANSFER)
+                look.http_status = response.status
+                look.note_certificate(peer_not_after(look.tls))
+                if response.status not in _REDIRECTS:
+                    return await _reply(response, question, client)
+                following = _following(url, response, question)
+        if _origin(following) != _origin(url):
+            # The first origin's secrets are not for another, nor for itself once another has led back to it.
+            tls, own = _plain(tls), {}
+        url = following
+    raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
+
+
+def _url(address: str) -> URL:
+    try:
+        return URL(address).with_user(None)
+    except ValueError:
+        raise FetchError(Reason.DNS, "the address names no host that can be looked up") from None
+
+
+async def _reply(response: aiohttp.ClientResponse, question: Question, client: Client) -> Reply:
+    etag = _validator(response.headers.get("ETag"))
+    last_modified = _validator(response.headers.get("Last-Modified"))
+    if response.status == HTTPStatus.NOT_MODIFIED and _conditions(question):
+        return Reply(None, etag or question.etag, last_modified or question.last_modified)
+    if response.status == HTTPStatus.UNAUTHORIZED and question.token is not None:
+        client.tokens.forget(question.token)
+    if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and question.proxy is not None:
+        raise FetchError(Reason.PROXY, f"the proxy refused: {status_line(response.status)}")
+    if response.status != HTTPStatus.OK:
+        raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
+    return Reply(await body.read(response, question.module.body_size_limit), etag, last_modified)
+
+
+def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -> URL:
+    """Where a redirect leads, without the user and password that may stand in it."""
+    status = status_line(response.status)
+    if not question.module.follow_redirects:
+        raise FetchError(Reason.REDIRECT, f"{status}, and the module follows no redirects")
+    location = response.headers.get("Location", "")
+    try:
+        following = url.join(URL(location)).with_user(None)
+        host = following.host
+    except ValueError:
+        host = None
+    if not location or not host:
+        raise FetchError(Reason.REDIRECT, f"{status} without a usable Location")
+    if following.scheme not in {"http", "https"}:
+        raise FetchError(Reason.REDIRECT, f"{status} to {following.scheme}, which is neither http nor https")
+    if url.scheme == "https" and following.scheme == "http":
+        raise FetchError(Reason.REDIRECT, f"{status} from https to http ({host})")
+    if question.allow_host is not None and not question.allow_host(host):
+        raise FetchError(Reason.REDIRECT, f"{status} to a host that is not allowed: {host}")
+    return following
+
+
+async def _post(client: Client, module: Module, proxy: URL | None, form: credentials.Form) -> tuple[int, bytes]:
+    """Asks a token endpoint, always verified: by the module's own authorities, or else by the system's."""
+    url = URL(form.url)
+    look = Look(clock=client.clock, host=url.host or "", proxied=proxy is not None)
+    held = current.set(look)
+    try:
+        context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
+        with translated(look):
+            async with client.session.post(
+                url,
+                data=form.fields,
+                headers={"Accept": "application/json", "Authorization": form.authorization},
+                allow_redirects=False,
+                ssl=context,
+                proxy=proxy,
+            ) as response:
+                return response.status, await body.read(response, _TOKEN_LIMIT)
+    finally:
+        current.reset(held)
+
+
+def _conditions(question: Question) -> dict[str, str]:
+    asked = {"If-None-Match": question.etag, "If-Modified-Since": question.last_modified}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _validator(value: str | None) -> str | None:
+    # It will stand in a request's header one day.
+    return value if value is not None and value.isascii() and value.isprintable() else None
+
+
+def _origin(url: URL) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _plain(tls: Tls) -> Tls:
+    return replace(tls, cert_file=None, key_file=None, server_name=None)
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    # aiohttp would ask once more after a reset: here the reset is what we want to know.
+    with translated(current.get()):
+        return await handler(request)
+
+
+async def _connected(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: aiohttp.TraceConnectionCreateEndParams
+) -> None:
+    current.get().enter(Phase.PROCESSING)

@@ -1,0 +1,227 @@
+"""Elements to entities: what is wrong with a part is a fault, and the rest counts."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lxml.etree import _Element as Element
+
+from exporter import certificates
+from exporter.metadata import times
+from exporter.metadata.document import MD, DocumentError, short
+from exporter.model import (
+    Certificate,
+    Entity,
+    Fault,
+    FaultKind,
+    Key,
+    Metadata,
+    Reason,
+    Role,
+    RoleDescriptor,
+    Use,
+)
+
+_DS = "{http://www.w3.org/2000/09/xmldsig#}"
+_IDP = MD + "IDPSSODescriptor"
+_ROLE_OF_A_TYPE = MD + "RoleDescriptor"
+_ROLES = {
+    _ROLE_OF_A_TYPE: Role.OTHER,
+    _IDP: Role.IDP,
+    MD + "SPSSODescriptor": Role.SP,
+    MD + "AttributeAuthorityDescriptor": Role.AA,
+    MD + "AuthnAuthorityDescriptor": Role.AUTHN,
+    MD + "PDPDescriptor": Role.PDP,
+    MD + "AffiliationDescriptor": Role.OTHER,
+}
+_XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_FED = "http://docs.oasis-open.org/wsfed/federation/200706"
+_TYPES = {
+    (_FED, "SecurityTokenServiceType"): Role.IDP,
+    (_FED, "ApplicationServiceType"): Role.SP,
+}
+_SIDES = frozenset({Role.IDP, Role.SP})
+_USES = {None: Use.UNSPECIFIED, "signing": Use.SIGNING, "encryption": Use.ENCRYPTION}
+
+
+@dataclass(slots=True)
+class _Bounds:
+    """The strictest of the bounds that were met."""
+
+    valid_until: datetime | None = None
+    cache_duration: timedelta | None = None
+
+    def add(self, valid_until: datetime | None, cache_duration: timedelta | None) -> None:
+        if valid_until is not None and (self.valid_until is None or valid_until < self.valid_until):
+            self.valid_until = valid_until
+        if cache_duration is not None and (self.cache_duration is None or cache_duration < self.cache_duration):
+            self.cache_duration = cache_duration
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An entity in the making: it may stand in an aggregate more than once."""
+
+    bounds: _Bounds = field(default_factory=_Bounds)
+    roles: list[RoleDescriptor] = field(default_factory=list)
+    sign_in_locations: dict[str, None] = field(default_factory=dict)
+
+
+class Reader:
+    """Takes groups and entities in document order; decodes each certificate text once."""
+
+    def __init__(self) -> None:
+        self._entities: dict[str, _Draft] = {}
+        self._faults: list[Fault] = []
+        self._groups: list[_Bounds] = []
+        self._root: _Bounds | None = None
+        self._decoded: dict[str, tuple[Certificate | None, tuple[tuple[FaultKind, str], ...]]] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    def open(self, group: Element) -> None:
+        """Enters an EntitiesDescriptor."""
+        bounds = _Bounds()
+        self._add_bounds(bounds, group, None)
+        if self._groups:
+            bounds.add(self._groups[-1].valid_until, None)
+        else:
+            self._root = bounds
+        self._groups.append(bounds)
+
+    def close(self) -> None:
+        """Leaves the EntitiesDescriptor entered last."""
+        self._groups.pop()
+
+    def entity(self, element: Element) -> None:
+        """Adds an EntityDescriptor."""
+        entity_id = (element.get("entityID") or "").strip()
+        if not entity_id:
+            self._fault(FaultKind.ENTITY_ID_MISSING, None, "an EntityDescriptor has no entityID")
+            return
+        draft = self._entities.get(entity_id)
+        if draft is None:
+            draft = self._entities[entity_id] = _Draft()
+        else:
+            self._fault(FaultKind.ENTITY_DUPLICATE, entity_id, "the entityID occurs once more; its roles were added")
+        if self._groups:
+            draft.bounds.add(self._groups[-1].valid_until, None)
+        self._add_bounds(draft.bounds, element, entity_id)
+        for child in element.iterchildren(*_ROLES):
+            self._add_bounds(draft.bounds, child, entity_id)
+            draft.roles.append(self._role(child, entity_id))
+            if child.tag == _IDP:
+                for service in child.iterchildren(MD + "SingleSignOnService"):
+                    if location := service.get("Location"):
+                        draft.sign_in_locations[location] = None
+
+    def metadata(self) -> Metadata:
+        """What all of them say together.
+
+        Raises :class:`DocumentError`.
+        """
+        if not self._entities:
+            raise DocumentError(Reason.NO_ENTITY, "no EntityDescriptor with an entityID")
+        bounds = self._root or next(iter(self._entities.values())).bounds
+        entities = tuple(
+            Entity(entity_id, tuple(draft.roles), draft.bounds.valid_until, tuple(draft.sign_in_locations))
+            for entity_id, draft in self._entities.items()
+        )
+        for entity in entities:
+            self._compare_signing_sets(entity)
+        return Metadata(
+            entities, self._root is not None, bounds.valid_until, bounds.cache_duration, tuple(self._faults)
+        )
+
+    def _fault(self, kind: FaultKind, entity_id: str | None, detail: str) -> None:
+        self._faults.append(Fault(kind, entity_id, short(detail)))
+
+    def _add_bounds(self, bounds: _Bounds, element: Element, entity_id: str | None) -> None:
+        valid_until = cache_duration = None
+        if (text := element.get("validUntil")) is not None:
+            try:
+                valid_until = times.moment(text)
+            except (ValueError, OverflowError):
+                self._fault(FaultKind.VALID_UNTIL, entity_id, f"validUntil {text!r} of {_local(element)}")
+        if (text := element.get("cacheDuration")) is not None:
+            try:
+                cache_duration = times.duration(text)
+            except (ValueError, OverflowError):
+                self._fault(FaultKind.CACHE_DURATION, entity_id, f"cacheDuration {text!r} of {_local(element)}")
+        bounds.add(valid_until, cache_duration)
+
+    def _role(self, element: Element, entity_id: str) -> RoleDescriptor:
+        role, name = _ROLES[str(element.tag)], _local(element)
+        if element.tag == _ROLE_OF_A_TYPE and (qname := (element.get(_XSI_TYPE) or "").strip()):
+            # The prefix is the publisher's choice: the namespace it stands for counts.
+            prefix, _, name = qname.rpartition(":")
+            role = _TYPES.get((element.nsmap.get(prefix or None, ""), name), role)
+        keys = tuple(self._key(key, name, entity_id) for key in element.iterchildren(MD + "KeyDescriptor"))
+        return RoleDescriptor(role, name, keys)
+
+    def _key(self, element: Element, role: str, entity_id: str) -> Key:
+        word = element.get("use")
+        use = _USES.get(word and word.strip())
+        if use is None:
+            use = Use.UNSPECIFIED
+            self._fault(FaultKind.USE_UNKNOWN, entity_id, f"use {word!r} of a key of {role}")
+        texts = [
+            _text(certificate)
+            for info in element.iterchildren(_DS + "KeyInfo")
+            for data in info.iterchildren(_DS + "X509Data")
+            for certificate in data.iterchildren(_DS + "X509Certificate")
+        ]
+        if not texts:
+            self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
+        found = (self._certificate(text, entity_id) for text in texts)
+        return Key(use, tuple(certificate for certificate in found if certificate is not None))
+
+    def _certificate(self, text: str, entity_id: str) -> Certificate | None:
+        decoded = self._decoded.get(text)
+        if decoded is None:
+            decoded = self._decoded[text] = _decode(text)
+        certificate, faults = decoded
+        # What several roles of an entity repeat is one bad thing.
+        if faults and (entity_id, text) not in self._told:
+            self._told.add((entity_id, text))
+            for kind, detail in faults:
+                self._fault(kind, entity_id, detail)
+        return certificate
+
+    def _compare_signing_sets(self, entity: Entity) -> None:
+        first: tuple[str, frozenset[str]] | None = None
+        for role in entity.roles:
+            signing = _signing_set(role) if role.role in _SIDES else frozenset()
+            if not signing:
+                continue
+            if first is None:
+                first = role.element, signing
+            elif signing != first[1]:
+                detail = f"{first[0]} and {role.element} publish different signing certificates"
+                self._fault(FaultKind.SIGNING_SETS_DIFFER, entity.entity_id, detail)
+                return
+
+
+def _signing_set(role: RoleDescriptor) -> frozenset[str]:
+    return frozenset(certificate.fingerprint for key in role.keys if key.use.signs for certificate in key.certificates)
+
+
+def _decode(text: str) -> tuple[Certificate | None, tuple[tuple[FaultKind, str], ...]]:
+    try:
+        der = certificates.decode(text)
+    except ValueError as error:
+        return None, ((FaultKind.CERTIFICATE_BASE64, f"{error}: {text.strip()[:20]!r}"),)
+    try:
+        certificate, unreadable = certificates.read(der)
+    except certificates.CertificateError as error:
+        return None, ((FaultKind.CERTIFICATE_DER, str(error)),)
+    return certificate, tuple(
+        (FaultKind.CERTIFICATE_ATTRIBUTE, f"{certificate.fingerprint[:16]}: {sentence}") for sentence in unreadable
+    )
+
+
+def _text(element: Element) -> str:
+    """The text of an element, also where comments part it."""
+    return (element.text or "") if not len(element) else str(element.xpath("string()"))
+
+
+def _local(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]

@@ -1,0 +1,159 @@
+"""One look at one target: fetch, parse, verify. The only place where an exception becomes a reason."""
+
+import asyncio
+import hashlib
+import logging
+import zlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from exporter import fetch, metadata, signature
+from exporter.config import settings
+from exporter.metadata import DocumentError
+from exporter.model import Document, Observation, Phase, Reason, Signature, SignatureState
+
+STREAM_ABOVE = 8 * 2**20
+"""Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
+
+_log = logging.getLogger(__name__)
+
+
+async def probe(
+    target: settings.Target,
+    *,
+    client: fetch.Client,
+    previous: Document | None,
+    now: datetime,
+    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
+    allow_host: Callable[[str], bool] | None = None,
+    first_seen_entity_id: str | None = None,
+) -> Observation:
+    """What a target shows now; ``previous`` itself when that has not changed. Raises nothing.
+
+    ``timeout`` is the module's unless given, and covers reading the document too. A document of one entity must be that
+    of the target's ``entity_id``, or else of the one first seen; an aggregate must hold the target's, if it has one.
+    """
+    timeout = target.module.timeout if timeout is None else timeout
+    try:
+        return await _look(
+            target,
+            client=client,
+            previous=previous,
+            now=now,
+            timeout=timeout,
+            allow_host=allow_host,
+            first_seen_entity_id=first_seen_entity_id,
+        )
+    except Exception as error:  # noqa: BLE001 -- the only one: whatever happens here, the other targets go on
+        _log.exception("probe of %s failed by a mistake of ours", target.name)
+        detail = f"a mistake of ours ({type(error).__name__}): the log has the traceback"
+        return Observation(now, Reason.INTERNAL, detail, phases={}, http_status=None, tls_not_after=None, document=None)
+
+
+def read_document(
+    body: bytes, signers: Sequence[bytes], *, etag: str | None = None, last_modified: str | None = None
+) -> Document:
+    """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
+
+    Raises :class:`~exporter.metadata.DocumentError`.
+    """
+    if len(body) > STREAM_ABOVE and not signers:
+        content = metadata.stream(body)
+        verdict = Signature(
+            SignatureState.UNCHECKED, None, f"not looked at: the document is larger than {STREAM_ABOVE} bytes"
+        )
+    else:
+        root = metadata.tree(body)
+        content = metadata.read(root)
+        verdict = signature.verify(root, signers)
+    return Document(
+        metadata=content,
+        signature=verdict,
+        size=len(body),
+        digest=hashlib.sha256(body).hexdigest(),
+        etag=etag,
+        last_modified=last_modified,
+        packed=zlib.compress(body, 1),
+    )
+
+
+async def _look(
+    target: settings.Target,
+    *,
+    client: fetch.Client,
+    previous: Document | None,
+    now: datetime,
+    timeout: float,  # noqa: ASYNC109 -- see probe
+    allow_host: Callable[[str], bool] | None,
+    first_seen_entity_id: str | None,
+) -> Observation:
+    signers = target.policy.signers
+    known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
+    began = client.clock()
+    try:
+        answer = await fetch.fetch(
+            target.url,
+            target.module,
+            client=client,
+            timeout=timeout,
+            etag=None if known is None else known.etag,
+            last_modified=None if known is None else known.last_modified,
+            allow_host=allow_host,
+        )
+    except fetch.FetchError as error:
+        return Observation(
+            now, error.reason, error.detail, error.phases, error.http_status, error.tls_not_after, document=None
+        )
+    fetched = client.clock()
+    document, failure = known, None
+    if answer.body is not None:
+        try:
+            async with asyncio.timeout(timeout - (fetched - began)):
+                document = await asyncio.to_thread(_read, answer, answer.body, known, signers)
+        except TimeoutError:
+            document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
+        except DocumentError as error:
+            document, failure = None, (error.reason, error.detail)
+    if document is not None:
+        failure = _mismatch(document, target, first_seen_entity_id)
+    reason, detail = failure or (None, "")
+    return Observation(
+        at=now,
+        reason=reason,
+        detail=detail,
+        phases=answer.phases if answer.body is None else {**answer.phases, Phase.PARSE: client.clock() - fetched},
+        http_status=answer.http_status,
+        tls_not_after=answer.tls_not_after,
+        document=None if failure else document,
+    )
+
+
+def _read(answer: fetch.Answer, body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
+    if known is not None and known.digest == hashlib.sha256(body).hexdigest():
+        return known
+    return read_document(body, signers, etag=answer.etag, last_modified=answer.last_modified)
+
+
+def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:
+    """Whether an earlier verdict still says all there is to say: other signers may have been configured since."""
+    if not signers:
+        return verdict.state is not SignatureState.TRUSTED
+    trusted = {hashlib.sha256(der).hexdigest() for der in signers}
+    return verdict.state is SignatureState.TRUSTED and verdict.fingerprint in trusted
+
+
+def _mismatch(
+    document: Document, target: settings.Target, first_seen_entity_id: str | None
+) -> tuple[Reason, str] | None:
+    content = document.metadata
+    if content.aggregate:
+        if target.entity_id is not None and all(each.entity_id != target.entity_id for each in content.entities):
+            return Reason.ENTITY_MISMATCH, f"{target.entity_id} is not among the {len(content.entities)} entities"
+    else:
+        found, expected = content.entities[0].entity_id, target.entity_id or first_seen_entity_id
+        if expected is not None and found != expected:
+            return Reason.ENTITY_MISMATCH, f"the document of {found}, not of {expected}"
+    if target.policy.signers and document.signature.state is not SignatureState.TRUSTED:
+        verdict = document.signature
+        return Reason.SIGNER_MISMATCH, f"not signed by a configured signer: {verdict.state} ({verdict.detail})"
+    return None

@@ -1,0 +1,224 @@
+"""Routes and lifecycle. A handler reads the question, calls a function and returns the answer."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.abc import AbstractResolver
+
+from exporter import __version__, fetch
+from exporter.config.reader import ConfigError, from_addresses
+from exporter.config.settings import Config, Target
+from exporter.exposition.own import Format, Status, render_own
+from exporter.exposition.render import Press, render_probe
+from exporter.page import page
+from exporter.probe import look
+from exporter.record import Record
+from exporter.reload import Configuration
+from exporter.state import Store
+from exporter.watch import Watch
+
+SCRAPE_OFFSET = 0.5
+"""Seconds before the scraper's own deadline at which ``/probe`` answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the exporter serves."""
+
+    config: Config
+    config_file: str | None = None
+    """Read again at a reload; None: there is none."""
+    lifecycle: bool = False
+    """Whether ``/-/reload`` is open."""
+    limit: int = 200
+    """Entities of an aggregate that get series without being watched."""
+
+
+class NotAllowed(Exception):
+    """``/probe`` may not look there; the text says why, and ``status`` is the HTTP status for it."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+_OPTIONS = web.AppKey("_OPTIONS", Options)
+_CLOCK = web.AppKey("_CLOCK", Callable[[], datetime])
+_STORE = web.AppKey("_STORE", Store)
+_RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
+_CLIENT = web.AppKey("_CLIENT", fetch.Client)
+_WATCH = web.AppKey("_WATCH", Watch)
+_PRESS = web.AppKey("_PRESS", Press)
+CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
+"""The configuration in force, once the application has started."""
+
+
+def application(
+    options: Options, *, store: Store, clock: Callable[[], datetime], resolver: AbstractResolver | None = None
+) -> web.Application:
+    """The exporter as an aiohttp application. Who made the store closes it, after the application."""
+    app = web.Application()
+    app[_OPTIONS], app[_CLOCK], app[_STORE], app[_PRESS] = options, clock, store, Press(limit=options.limit)
+    if resolver is not None:
+        app[_RESOLVER] = resolver
+    app.cleanup_ctx.extend([_client, _watch, _configuration])
+    app.add_routes(
+        [
+            web.get("/", _page),
+            web.get("/metrics", _metrics),
+            web.get("/probe", _probe),
+            web.get("/-/healthy", _healthy),
+            web.get("/-/ready", _ready),
+            web.post("/-/reload", _reload),
+            web.put("/-/reload", _reload),
+        ]
+    )
+    return app
+
+
+def deadline(scrape_timeout: str | None, module_timeout: float) -> float:
+    """Seconds that ``/probe`` may take: the module's timeout, or less where the scraper gives up earlier.
+
+    ``scrape_timeout`` is Prometheus's ``X-Prometheus-Scrape-Timeout-Seconds``; what is no positive number says nothing.
+    """
+    try:
+        given = float(scrape_timeout or 0)
+    except ValueError:
+        return module_timeout
+    if not 0 < given < float("inf"):
+        return module_timeout
+    return min(module_timeout, given - SCRAPE_OFFSET if given > SCRAPE_OFFSET else given)
+
+
+def asked_target(config: Config, address: str, module: str, policy: str) -> Target:
+    """The target of a ``/probe`` request. Raises :class:`NotAllowed`."""
+    if module not in config.modules:
+        raise NotAllowed(400, "no such module")
+    if policy not in config.policies:
+        raise NotAllowed(400, "no such policy")
+    try:
+        (target,) = from_addresses([address]).targets
+    except ConfigError as error:
+        raise NotAllowed(400, str(error)) from error
+    if not is_allowed(urlsplit(target.url).hostname or "", config.probe_allow):
+        raise NotAllowed(403, "probe.allow in the configuration does not name this host")
+    return replace(target, module=config.modules[module], policy=config.policies[policy])
+
+
+def is_allowed(host: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns names the host; an address without a host (a file) is never allowed."""
+    return bool(host) and any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
+
+
+async def _client(app: web.Application) -> AsyncIterator[None]:
+    async with fetch.client(resolver=app.get(_RESOLVER)) as client:
+        app[_CLIENT] = client
+        yield
+
+
+async def _watch(app: web.Application) -> AsyncIterator[None]:
+    watch = Watch(client=app[_CLIENT], store=app[_STORE], clock=app[_CLOCK])
+    await watch.follow(app[_OPTIONS].config.targets)
+    app[_WATCH] = watch
+    yield
+    await watch.stop()
+
+
+async def _configuration(app: web.Application) -> AsyncIterator[None]:
+    options = app[_OPTIONS]
+    configuration = Configuration(options.config, file=options.config_file, watch=app[_WATCH], clock=app[_CLOCK])
+    app[CONFIGURATION] = configuration
+    following = asyncio.create_task(configuration.follow_target_files())
+    yield
+    following.cancel()
+    with suppress(asyncio.CancelledError):
+        await following
+
+
+async def _page(request: web.Request) -> web.Response:
+    records, now = request.app[_WATCH].records, request.app[_CLOCK]()
+    text = await asyncio.to_thread(page, records, now, version=__version__)
+    return web.Response(text=text, content_type="text/html")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    app, form = request.app, Format.negotiate(request.headers.get("Accept", ""))
+    records, now, status = app[_WATCH].records, app[_CLOCK](), _status(app)
+
+    def scrape() -> bytes:
+        return app[_PRESS].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+
+    return await _answer(request, form, scrape)
+
+
+async def _probe(request: web.Request) -> web.Response:
+    app, query = request.app, request.query
+    config = app[CONFIGURATION].config
+    try:
+        target = asked_target(
+            config, query.get("target", ""), query.get("module", "default"), query.get("policy", "default")
+        )
+    except NotAllowed as error:
+        return web.Response(text=f"{error}\n", status=error.status)
+    now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
+    record = await look(
+        Record(target),
+        client=app[_CLIENT],
+        now=now,
+        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.module.timeout),
+        allow_host=lambda host: is_allowed(host, config.probe_allow),
+    )
+
+    def scrape() -> bytes:
+        return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+
+    return await _answer(request, form, scrape)
+
+
+async def _healthy(_request: web.Request) -> web.Response:
+    return web.Response(text="fedmeta-exporter is healthy.\n")
+
+
+async def _ready(request: web.Request) -> web.Response:
+    if request.app[_WATCH].ready:
+        return web.Response(text="fedmeta-exporter is ready.\n")
+    return web.Response(text="Not every target was looked at yet.\n", status=503)
+
+
+async def _reload(request: web.Request) -> web.Response:
+    if not request.app[_OPTIONS].lifecycle:
+        return web.Response(text="The lifecycle API is off; --web.enable-lifecycle opens it.\n", status=403)
+    problems = await request.app[CONFIGURATION].reload()
+    if problems is None:
+        return web.Response(text="")
+    return web.Response(text=f"The configuration was not reloaded:\n{problems}\n", status=500)
+
+
+def _status(app: web.Application) -> Status:
+    watch, configuration = app[_WATCH], app[CONFIGURATION]
+    return Status(
+        version=__version__,
+        targets=len(watch.records),
+        failures=dict(watch.failures),
+        reloaded=configuration.succeeded,
+        reloaded_at=configuration.succeeded_at,
+        storage_errors=watch.storage_errors,
+    )
+
+
+async def _answer(request: web.Request, form: Format, scrape: Callable[[], bytes]) -> web.Response:
+    """A scrape's response; rendering and compression stay off the event loop."""
+    headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = await asyncio.to_thread(lambda: gzip.compress(scrape(), 1))
+    else:
+        body = await asyncio.to_thread(scrape)
+    return web.Response(body=body, headers=headers)

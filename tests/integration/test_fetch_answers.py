@@ -1,0 +1,538 @@
+"""What an answer may look like on the wire: phases, redirects, conditions, encodings, limits."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import struct
+import time
+import tracemalloc
+import zlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import trustme
+from aiohttp import web
+from aiohttp.abc import ResolveResult
+from federation import Federation, free_port
+
+from exporter import __version__, fetch
+from exporter.config.settings import IpProtocol, Module, Tls
+from exporter.model import Phase, Reason
+
+URL = "https://idp.example.org/metadata"
+BODY = b"<EntityDescriptor/>"
+OVER_HTTPS = {Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.PROCESSING, Phase.TRANSFER}
+
+Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+def module(federation: Federation) -> Module:
+    return Module(tls=Tls(ca_file=federation.ca_file))
+
+
+def to(location: str, status: int = 302) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Location": location} if location else {})
+
+    return answer
+
+
+def says(answer: bytes, *, pause: float = 0, reset: bool = False) -> Speaks:
+    """Speaks these bytes after the request, waits, and closes the connection."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+            await asyncio.sleep(pause)
+            if reset:
+                peer: socket.socket = writer.get_extra_info("socket")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    return speak
+
+
+async def refused(fetching: Awaitable[fetch.Answer]) -> fetch.FetchError:
+    with pytest.raises(fetch.FetchError) as caught:
+        await fetching
+    return caught.value
+
+
+async def test_an_answer_has_its_body_status_phases_and_the_end_of_the_endpoints_certificate(
+    federation: Federation, client: fetch.Client, module: Module, authority: trustme.CA
+) -> None:
+    url = federation.serve(URL, BODY, ETag='"1"', **{"Last-Modified": "Mon, 01 Jun 2026 00:00:00 GMT"})
+    began = time.monotonic()
+
+    answer = await fetch.fetch(url, module, client=client, timeout=5)
+
+    assert (answer.body, answer.http_status) == (BODY, 200)
+    assert (answer.etag, answer.last_modified) == ('"1"', "Mon, 01 Jun 2026 00:00:00 GMT")
+    assert set(answer.phases) == OVER_HTTPS
+    assert all(seconds >= 0 for seconds in answer.phases.values())
+    assert sum(answer.phases.values()) <= time.monotonic() - began
+    assert answer.tls_not_after is not None
+    assert answer.tls_not_after.year == 3000
+
+
+async def test_an_address_over_plain_http_has_neither_a_name_to_resolve_nor_tls(
+    federation: Federation, client: fetch.Client
+) -> None:
+    port = federation.names.ports["*", 80]
+    url = federation.serve(f"http://127.0.0.1:{port}/", BODY)
+
+    answer = await fetch.fetch(url, Module(), client=client, timeout=5)
+
+    assert set(answer.phases) == {Phase.CONNECT, Phase.PROCESSING, Phase.TRANSFER}
+    assert answer.tls_not_after is None
+
+
+async def test_every_fetch_looks_anew_and_says_who_asks(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    url = federation.serve(URL, BODY, **{"Set-Cookie": "session=1"})
+
+    for _ in range(2):
+        assert set((await fetch.fetch(url, module, client=client, timeout=5)).phases) == OVER_HTTPS
+
+    assert federation.names.asked == ["idp.example.org"] * 2
+    first, second = federation.requests
+    assert first.headers["User-Agent"] == f"fedmeta-exporter/{__version__}"
+    assert first.headers["Accept"].startswith("application/samlmetadata+xml")
+    assert "Cookie" not in second.headers
+
+
+async def slow_names(federation: Federation, module: Module) -> str:
+    async def resolve(host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        await asyncio.sleep(60)
+        raise OSError(host, port, family)
+
+    federation.names.resolve = resolve  # type: ignore[method-assign]  # a resolver that hangs
+    del module
+    return URL
+
+
+async def slow_tls(federation: Federation, module: Module) -> str:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    await federation.speak("slow.test", speak)
+    del module
+    return "https://slow.test/"
+
+
+async def slow_head(federation: Federation, module: Module) -> str:
+    await federation.speak("slow.test", says(b"", pause=60))
+    del module
+    return "http://slow.test/"
+
+
+async def slow_drip(federation: Federation, module: Module) -> str:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b".")
+            await asyncio.sleep(0.01)
+
+    await federation.speak("slow.test", speak)
+    del module
+    return "http://slow.test/"
+
+
+@pytest.mark.parametrize(
+    ("slow", "phase"),
+    [
+        (slow_names, Phase.RESOLVE),
+        (slow_tls, Phase.TLS),
+        (slow_head, Phase.PROCESSING),
+        (slow_drip, Phase.TRANSFER),
+    ],
+)
+async def test_the_deadline_names_the_phase_that_was_running_and_its_time_counts(
+    slow: Callable[[Federation, Module], Awaitable[str]],
+    phase: Phase,
+    federation: Federation,
+    client: fetch.Client,
+    module: Module,
+) -> None:
+    url = await slow(federation, module)
+
+    error = await refused(fetch.fetch(url, module, client=client, timeout=0.15))
+
+    assert (error.reason, error.detail) == (Reason.TIMEOUT, f"no answer within 0.15 s; stuck in {phase}")
+    assert error.phases[phase] >= 0.1
+
+
+async def test_the_deadline_covers_the_second_look_at_a_certificate_that_does_not_verify(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    strange = federation.context(trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert("sts.test"))
+    held: list[asyncio.StreamWriter] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+        if len(held) == 1:
+            await writer.start_tls(strange)
+        await reader.read()
+
+    await federation.speak("sts.test", once)
+    error = await refused(fetch.fetch("https://sts.test/", module, client=client, timeout=0.3))
+    for writer in held:
+        writer.close()
+
+    assert (error.reason, error.tls_not_after) == (Reason.TLS_UNTRUSTED, None)
+
+
+async def redirected(federation: Federation, times: int) -> str:
+    federation.serve("https://idp.example.org/0", BODY)
+    for hop in range(1, times + 1):
+        federation.at(f"https://idp.example.org/{hop}", to(f"/{hop - 1}"))
+    return f"https://idp.example.org/{times}"
+
+
+async def test_five_redirects_are_followed_and_their_phases_summed_up(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    answer = await fetch.fetch(await redirected(federation, 5), module, client=client, timeout=5)
+
+    assert (answer.body, answer.http_status) == (BODY, 200)
+    assert set(answer.phases) == OVER_HTTPS
+    assert len(federation.requests) == 6
+
+
+async def test_the_sixth_redirect_is_one_too_many(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    error = await refused(fetch.fetch(await redirected(federation, 6), module, client=client, timeout=5))
+
+    assert (error.reason, error.detail, error.http_status) == (Reason.REDIRECT, "more than 5 redirects", 302)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_http_may_redirect_to_https(
+    status: int, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    federation.at("http://idp.example.org/metadata", to(URL, status))
+    federation.serve(URL, BODY)
+
+    answer = await fetch.fetch("http://idp.example.org/metadata", module, client=client, timeout=5)
+
+    assert answer.body == BODY
+
+
+@pytest.mark.parametrize(
+    ("location", "detail"),
+    [
+        ("http://idp.example.org/", "HTTP 302 Found from https to http (idp.example.org)"),
+        ("ftp://user:hunter2@idp.example.org/", "HTTP 302 Found to ftp, which is neither http nor https"),
+        ("https://user:hunter2@evil.test/", "HTTP 302 Found to a host that is not allowed: evil.test"),
+        ("", "HTTP 302 Found without a usable Location"),
+        ("https://", "HTTP 302 Found without a usable Location"),
+        ("https://[::1", "HTTP 302 Found without a usable Location"),
+        ("file:///etc/passwd", "HTTP 302 Found without a usable Location"),
+    ],
+)
+async def test_a_redirect_that_is_not_followed_says_why_and_shows_no_secret(
+    location: str, detail: str, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    url = federation.at(URL, to(location))
+
+    error = await refused(
+        fetch.fetch(url, module, client=client, timeout=5, allow_host=lambda host: host.endswith(".example.org"))
+    )
+
+    assert (error.reason, error.detail) == (Reason.REDIRECT, detail)
+
+
+async def test_a_module_may_follow_no_redirects(federation: Federation, client: fetch.Client) -> None:
+    module = Module(tls=Tls(ca_file=federation.ca_file), follow_redirects=False)
+
+    error = await refused(fetch.fetch(await redirected(federation, 1), module, client=client, timeout=5))
+
+    assert error.detail == "HTTP 302 Found, and the module follows no redirects"
+
+
+async def test_an_unchanged_document_is_not_sent_again(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        unchanged = request.headers["If-None-Match"] == '"1"' and request.headers["If-Modified-Since"] == "yesterday"
+        return web.Response(status=304 if unchanged else 200)
+
+    url = federation.at(URL, answer)
+
+    reply = await fetch.fetch(url, module, client=client, timeout=5, etag='"1"', last_modified="yesterday")
+
+    assert (reply.body, reply.http_status) == (None, 304)
+    assert (reply.etag, reply.last_modified) == ('"1"', "yesterday")
+    assert set(reply.phases) == OVER_HTTPS
+    assert reply.tls_not_after is not None
+
+
+async def test_not_modified_without_having_asked_for_it_is_no_answer(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=304)
+
+    error = await refused(fetch.fetch(federation.at(URL, answer), module, client=client, timeout=5))
+
+    assert (error.reason, error.detail, error.http_status) == (Reason.HTTP_STATUS, "HTTP 304 Not Modified", 304)
+
+
+async def test_a_status_that_no_standard_knows_is_told_by_its_number(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=599, reason="Odd")
+
+    error = await refused(fetch.fetch(federation.at(URL, answer), module, client=client, timeout=5))
+
+    assert error.detail == "HTTP 599"
+
+
+async def test_validators_that_could_not_stand_in_a_request_are_dropped(
+    federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak(
+        "odd.test", says(b'HTTP/1.1 200 OK\r\nETag: "\xff"\r\nLast-Modified: \xc3\xa9\r\nContent-Length: 0\r\n\r\n')
+    )
+
+    answer = await fetch.fetch("http://odd.test/", Module(), client=client, timeout=5)
+
+    assert (answer.body, answer.etag, answer.last_modified) == (b"", None, None)
+
+
+TEXT = bytes(range(256)) * 40
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("identity", TEXT),
+        ("gzip", gzip.compress(TEXT)),
+        ("X-GZIP", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT[:99]) + gzip.compress(TEXT[99:])),
+        ("deflate", zlib.compress(TEXT)),
+        ("deflate", raw_deflate(TEXT)),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 1000000])
+async def test_a_compressed_body_is_read_however_it_is_cut(
+    encoding: str, sent: bytes, step: int, federation: Federation, client: fetch.Client
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Encoding": encoding})
+        await response.prepare(request)
+        for start in range(0, len(sent), step):
+            await response.write(sent[start : start + step])
+        return response
+
+    url = federation.at("http://idp.example.org/", answer)
+
+    assert (await fetch.fetch(url, Module(), client=client, timeout=5)).body == TEXT
+    assert federation.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
+
+
+async def test_pieces_of_a_large_body_are_put_together(federation: Federation, client: fetch.Client) -> None:
+    text = b"0123456789abcdef" * (3 * 2**16) + b"."
+    url = federation.serve("http://idp.example.org/", gzip.compress(text), **{"Content-Encoding": "gzip"})
+
+    assert (await fetch.fetch(url, Module(), client=client, timeout=5)).body == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent", "reason", "detail"),
+    [
+        ("gzip", gzip.compress(TEXT)[:-1], Reason.TRUNCATED, "the compressed body ends before its end"),
+        ("deflate", zlib.compress(TEXT)[:1], Reason.TRUNCATED, "the compressed body ends before its end"),
+        ("gzip", b"<EntityDescriptor/>", Reason.ENCODING, "the compressed body is broken"),
+        ("gzip", gzip.compress(TEXT) + b"rubbish", Reason.ENCODING, "the compressed body is broken"),
+        ("gzip, gzip", b"", Reason.ENCODING, "the content encoding 'gzip, gzip' is not one of gzip, deflate"),
+    ],
+)
+async def test_a_broken_encoding_is_told(  # noqa: PLR0917 -- a table and its fixtures
+    encoding: str, sent: bytes, reason: Reason, detail: str, federation: Federation, client: fetch.Client
+) -> None:
+    url = federation.serve("http://idp.example.org/", sent, **{"Content-Encoding": encoding})
+
+    error = await refused(fetch.fetch(url, Module(), client=client, timeout=5))
+
+    assert error.reason is reason
+    assert error.detail.startswith(detail)
+
+
+async def test_a_bomb_stops_at_the_limit(federation: Federation, client: fetch.Client) -> None:
+    bomb = gzip.compress(b"\0" * (64 * 2**20))
+    limit = 2**20
+    url = federation.serve("http://idp.example.org/", bomb, **{"Content-Encoding": "gzip"})
+    module = Module(body_size_limit=limit)
+    tracemalloc.start()
+
+    error = await refused(fetch.fetch(url, module, client=client, timeout=5))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(bomb) < limit
+    assert error.reason is Reason.TOO_LARGE
+    assert peak < 8 * limit
+
+
+async def test_an_announcement_above_the_limit_is_enough(federation: Federation, client: fetch.Client) -> None:
+    await federation.speak("huge.test", says(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", pause=60))
+
+    error = await refused(fetch.fetch("http://huge.test/", Module(), client=client, timeout=5))
+
+    assert error.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(("size", "fits"), [(99, True), (100, True), (101, False)])
+async def test_the_limit_itself_still_fits(
+    size: int, fits: bool, federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("sized.test", says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * size))
+
+    fetching = fetch.fetch("http://sized.test/", Module(body_size_limit=100), client=client, timeout=5)
+
+    if fits:
+        assert (await fetching).body == b"x" * size
+    else:
+        assert (await refused(fetching)).reason is Reason.TOO_LARGE
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("speaks", "reason"),
+    [
+        (says(HEAD + b"Content-Length: 99\r\n\r\nabc"), Reason.TRUNCATED),
+        (says(HEAD + b"Content-Length: 99\r\n\r\nabc", pause=0.05, reset=True), Reason.RESET),
+        (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"), Reason.TRUNCATED),
+        (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc", pause=0.05), Reason.PROTOCOL),
+        (says(HEAD + b"Content-Length: many\r\n\r\n"), Reason.PROTOCOL),
+        (says(HEAD + b"X: " + b"x" * 20000 + b"\r\n\r\n"), Reason.PROTOCOL),
+        (says(b""), Reason.RESET),
+        (says(HEAD), Reason.RESET),
+    ],
+)
+async def test_a_broken_answer_has_its_reason(
+    speaks: Speaks, reason: Reason, federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("broken.test", speaks)
+
+    assert (await refused(fetch.fetch("http://broken.test/", Module(), client=client, timeout=5))).reason is reason
+
+
+async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(
+    federation: Federation, client: fetch.Client
+) -> None:
+    asked = 0
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    await federation.speak("reset.test", hang_up)
+    error = await refused(fetch.fetch("http://reset.test/", Module(), client=client, timeout=5))
+
+    assert (error.reason, asked) == (Reason.RESET, 1)
+    assert error.detail == "reset.test closed the connection without an answer"
+
+
+@pytest.mark.parametrize("url", ["https://2130706433/", "https://", "https://[::1", f"https://{'a' * 64}.test/"])
+async def test_a_host_that_is_none_does_not_resolve(url: str, client: fetch.Client) -> None:
+    error = await refused(fetch.fetch(url, Module(), client=client, timeout=5))
+
+    assert error.reason is Reason.DNS
+
+
+@pytest.mark.parametrize(
+    ("prefer", "fallback", "has", "tried"),
+    [
+        (IpProtocol.ANY, True, (socket.AF_INET,), ["127.0.0.1"]),
+        (IpProtocol.IP4, False, (socket.AF_INET6, socket.AF_INET), ["127.0.0.1"]),
+        (IpProtocol.IP6, False, (socket.AF_INET6, socket.AF_INET), ["::1"]),
+        (IpProtocol.IP4, True, (socket.AF_INET6,), ["::1"]),
+        (IpProtocol.IP4, True, (socket.AF_INET6, socket.AF_INET), ["127.0.0.1", "::1"]),
+        (IpProtocol.IP6, True, (socket.AF_INET, socket.AF_INET6), ["::1", "127.0.0.1"]),
+    ],
+)
+async def test_addresses_are_tried_in_the_order_that_the_module_prefers(  # noqa: PLR0917 -- a table and its fixtures
+    prefer: IpProtocol,
+    fallback: bool,
+    has: tuple[socket.AddressFamily, ...],
+    tried: list[str],
+    federation: Federation,
+    client: fetch.Client,
+) -> None:
+    federation.names.ports["dual.test"] = free_port()
+    federation.names.families["dual.test"] = has
+    module = Module(preferred_ip_protocol=prefer, ip_protocol_fallback=fallback)
+
+    error = await refused(fetch.fetch("http://dual.test/", module, client=client, timeout=5))
+
+    assert error.reason in {Reason.REFUSED, Reason.UNREACHABLE}
+    assert tried[-1] in error.detail
+
+
+async def test_without_fallback_a_host_of_the_other_kind_has_no_address(
+    federation: Federation, client: fetch.Client
+) -> None:
+    module = Module(preferred_ip_protocol=IpProtocol.IP6, ip_protocol_fallback=False)
+    federation.names.ports["four.test"] = 1
+
+    error = await refused(fetch.fetch("http://four.test/", module, client=client, timeout=5))
+
+    assert error.detail == "four.test does not resolve: no address of the kind ip6"
+
+
+async def test_the_systems_own_resolver_serves_where_none_is_given(federation: Federation) -> None:
+    port = federation.names.ports["*", 80]
+    url = federation.serve(f"http://localhost:{port}/", BODY)
+
+    async with fetch.client() as client:
+        answer = await fetch.fetch(url, Module(), client=client, timeout=5)
+
+    assert answer.body == BODY
+    assert Phase.RESOLVE in answer.phases
+
+
+async def test_a_file_is_read_with_its_limit(client: fetch.Client, tmp_path: Path) -> None:
+    path = tmp_path / "a document.xml"
+    path.write_bytes(BODY)
+
+    answer = await fetch.fetch(path.as_uri(), Module(body_size_limit=len(BODY)), client=client, timeout=5)
+    error = await refused(fetch.fetch(path.as_uri(), Module(body_size_limit=5), client=client, timeout=5))
+
+    assert (answer.body, answer.http_status, set(answer.phases)) == (BODY, None, {Phase.TRANSFER})
+    assert (error.reason, error.detail) == (Reason.TOO_LARGE, f"{path} is larger than 5 bytes (body_size_limit)")
+
+
+@pytest.mark.parametrize(
+    ("url", "detail"),
+    [
+        ("file:///", "/ is not a file"),
+        ("file:///dev/zero", "/dev/zero is not a file"),
+        ("file://server/share", "a file URL names no host, this one names server"),
+        ("file:///a%00b", r"cannot read '/a\x00b': embedded null byte"),
+    ],
+)
+async def test_what_is_no_file_is_not_read(url: str, detail: str, client: fetch.Client) -> None:
+    error = await refused(fetch.fetch(url, Module(), client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.FILE, detail)

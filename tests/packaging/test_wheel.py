@@ -1,0 +1,56 @@
+"""What ``pip install`` gives to somebody who has no checkout."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import exporter
+
+
+@pytest.fixture(scope="module")
+def environment(checkout: Path, environ: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    environment = tmp_path_factory.mktemp("wheel") / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], env=environ, check=True)
+    subprocess.run([environment / "bin" / "pip", "install", "--quiet", checkout], env=environ, check=True)
+    return environment
+
+
+def output(environ: Mapping[str, str], cwd: Path, *command: Path | str) -> str:
+    return subprocess.run(command, cwd=cwd, env=environ, check=True, capture_output=True, text=True).stdout
+
+
+def files(folder: Path) -> set[Path]:
+    return {
+        path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_command_tells_its_version_outside_the_checkout(
+    environment: Path, environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert exporter.__version__ in output(environ, tmp_path, environment / "bin" / "fedmeta-exporter", "--version")
+
+
+def test_the_package_comes_from_the_wheel_and_is_whole(
+    environment: Path, environ: Mapping[str, str], checkout: Path, tmp_path: Path
+) -> None:
+    where = "import exporter, pathlib; print(pathlib.Path(exporter.__file__).parent)"
+    installed = Path(output(environ, tmp_path, environment / "bin" / "python", "-c", where).strip())
+    assert installed.is_relative_to(environment)
+    assert files(installed) == files(checkout / "exporter")
+
+
+@pytest.mark.parametrize("folder", ["alerts", "dashboards"])
+def test_what_belongs_to_the_metrics_travels_with_the_wheel(folder: str, environment: Path, checkout: Path) -> None:
+    assert files(checkout / folder)
+    assert files(environment / "share" / "fedmeta-exporter" / folder) == files(checkout / folder)
+
+
+def test_nothing_else_is_installed(environment: Path) -> None:
+    [record] = environment.glob("lib/python*/site-packages/fedmeta_exporter-*.dist-info/RECORD")
+    top = {line.split("/", maxsplit=1)[0] for line in record.read_text().splitlines() if not line.startswith("../")}
+    assert top == {"exporter", record.parent.name}
+    assert (record.parent / "licenses" / "LICENSE").is_file()
