@@ -35,7 +35,7 @@ lint: .venv/development
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
-	.venv/bin/lint-imports
+	.venv/bin/lint-imports --no-logo
 
 prometheus:
 	@.ci/system-packages prometheus

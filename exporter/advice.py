@@ -35,6 +35,11 @@ def _expired(rollover: Rollover, policy: Policy, now: datetime) -> str:
             f"The primary is not valid before {_date(primary.not_before)}: partners refuse its signatures until then."
             " Check the clock of the publisher, and switch back to a certificate that is valid."
         )
+    if rollover.successor is not None:
+        return (
+            f"The primary expired on {_end(rollover)}: sign-in fails wherever dates are checked."
+            " A successor is published: promote it, and update every partner by hand today."
+        )
     return (
         f"The primary expired on {_end(rollover)}: sign-in fails wherever dates are checked."
         f" {_renew(policy)}; promote the new certificate, and update every partner by hand today."
@@ -48,14 +53,17 @@ def _missing(rollover: Rollover, policy: Policy, _now: datetime) -> str:
     )
 
 
-def _stalled(rollover: Rollover, policy: Policy, _now: datetime) -> str:
+def _stalled(rollover: Rollover, policy: Policy, now: datetime) -> str:
     if policy.profile is not Profile.ADFS:
         return (
             f"A successor is published, and the primary that ends on {_end(rollover)} still signs."
             f" First {_PARTNERS}; then make it primary before that date."
         )
+    late = "The successor should have become primary and did not"
+    if rollover.promotion is not None and now < rollover.promotion:
+        late = f"The successor came late: AD FS would promote it about {_date(rollover.promotion)}"
     return (
-        f"The successor should have become primary and did not; the primary ends on {_end(rollover)}."
+        f"{late}; the primary ends on {_end(rollover)}."
         " Look at Get-AdfsCertificate and the AD FS admin log on the primary federation server;"
         f" {_PARTNERS}, then promote it with Set-AdfsCertificate -IsPrimary."
     )

@@ -9,8 +9,7 @@ import hashlib
 import re
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -56,11 +55,39 @@ _LONGEST_DETAIL = 200
 _PEM_LINE = re.compile("-----(BEGIN|END) [A-Z0-9 ]{1,40}-----")
 _SHORTEST_HEADER = 2
 _LONG_LENGTH = 0x80
-_filters = threading.Lock()
 
 
 class CertificateError(Exception):
     """The bytes are no X.509 certificate, or one without readable dates."""
+
+
+class _Quietly:
+    """A context in which ``cryptography`` does not warn; several threads may be inside.
+
+    Serial numbers below 1, countries of three letters, old algorithms: a key is watched all the same.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = ExitStack()
+
+    def __enter__(self) -> None:
+        # Filters belong to the whole process: the first in changes them, the last out restores them.
+        with self._lock:
+            if not self._inside:
+                self._filters.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore", UserWarning)
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.close()
+
+
+quietly = _Quietly()
 
 
 def decode(text: str) -> bytes:
@@ -84,7 +111,7 @@ def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
 
     Raises :class:`CertificateError`.
     """
-    with _quietly():
+    with quietly:
         return _read(_first_value(der))
 
 
@@ -93,17 +120,8 @@ def load(der: bytes) -> x509.Certificate:
 
     Raises :class:`CertificateError`.
     """
-    with _quietly():
+    with quietly:
         return _load(_first_value(der))
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Silences what ``cryptography`` warns of: serial numbers below 1, countries of three letters, old algorithms."""
-    # Filters are the whole process's: two threads at once would restore each other's.
-    with _filters, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
 
 
 def _load(der: bytes) -> x509.Certificate:

@@ -35,7 +35,7 @@ Listen = tuple[str | None, int]
 _log = logging.getLogger(__name__)
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """What keeps the program from doing what it was asked, as text for who asked."""
 
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     command = {"serve": _serve, "demo": _demo}[flags.command]
     try:
         return command(flags)
-    except Refusal as refusal:
+    except RefusedError as refusal:
         print(refusal, file=sys.stderr)
         return 1
 
@@ -167,11 +167,11 @@ def _serve(flags: argparse.Namespace) -> int:
 
 def _config(flags: argparse.Namespace) -> Config:
     if bool(flags.config_file) == bool(flags.addresses):
-        raise Refusal("name what to watch: either hosts and URLs, or --config.file")
+        raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
     try:
         return load(flags.config_file) if flags.config_file else from_addresses(flags.addresses)
     except ConfigError as error:
-        raise Refusal(str(error)) from error
+        raise RefusedError(str(error)) from error
 
 
 def _store(given: str | None) -> state.Store:
@@ -181,7 +181,7 @@ def _store(given: str | None) -> state.Store:
     try:
         return state.open_file(path, _now())
     except state.StateError as error:
-        raise Refusal(str(error)) from error
+        raise RefusedError(str(error)) from error
 
 
 def _demo(flags: argparse.Namespace) -> int:
@@ -194,7 +194,7 @@ def _demo(flags: argparse.Namespace) -> int:
 
 
 async def _run(options: Options, store: state.Store, listen: Listen, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT; SIGHUP reloads. Raises :class:`Refusal` when the address is not to be had."""
+    """Serves until SIGTERM or SIGINT; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
     app = application(options, store=store, clock=_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     await runner.setup()
@@ -203,7 +203,7 @@ async def _run(options: Options, store: state.Store, listen: Listen, announce: C
         try:
             await site.start()
         except OSError as error:
-            raise Refusal(f"cannot listen on {listen[0] or ''}:{listen[1]}: {error.strerror or error}") from error
+            raise RefusedError(f"cannot listen on {listen[0] or ''}:{listen[1]}: {error.strerror or error}") from error
         announce(_url_of(runner.addresses[0]))
         await _stopped(app[CONFIGURATION])
     finally:

@@ -46,5 +46,8 @@ def set_up(level: str, form: Form) -> None:
 
 
 def _quoted(text: str) -> str:
-    plain = text and not any(character in text for character in ' ="\\') and text.isprintable()
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    printable = text.isprintable()
+    if text and printable and not any(character in text for character in ' ="\\'):
+        return text
+    # Not only what JSON must escape: terminals and readers of lines know more control characters and line ends.
+    return json.dumps(text, ensure_ascii=not printable)

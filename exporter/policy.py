@@ -3,6 +3,7 @@
 The one place where a threshold stands. Rules and dashboards read them as ``fedmeta_threshold_days``.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -12,6 +13,9 @@ from exporter.model import Certificate, Entity, Metadata, Role
 
 ADFS_METADATA_PATH = "/federationmetadata/2007-06/federationmetadata.xml"
 """Where AD FS and Entra ID publish (Microsoft, "Federation metadata endpoints")."""
+
+# An entityID is whatever its publisher wrote: urlsplit refuses some of it.
+_ADFS_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*/adfs/")
 
 
 class Profile(StrEnum):
@@ -197,7 +201,7 @@ def _profile_by_url(url: str) -> Profile:
 
 def _is_adfs(entity: Entity) -> bool:
     addresses = (entity.entity_id, *entity.sign_in_locations)
-    return any(urlsplit(address).path.startswith("/adfs/") for address in addresses)
+    return any(_ADFS_ADDRESS.match(address) for address in addresses)
 
 
 def _is_entras_own(certificate: Certificate) -> bool:

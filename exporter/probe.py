@@ -11,11 +11,46 @@ from exporter import fetch, metadata, signature
 from exporter.config import settings
 from exporter.metadata import DocumentError
 from exporter.model import Document, Observation, Phase, Reason, Signature, SignatureState
+from exporter.record import Record, advance
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
 
 _log = logging.getLogger(__name__)
+
+
+async def look(
+    record: Record,
+    *,
+    client: fetch.Client,
+    now: datetime,
+    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
+    allow_host: Callable[[str], bool] | None = None,
+) -> Record:
+    """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
+
+    ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
+    redirects may lead, None to any.
+    """
+    target = record.target
+    try:
+        observation = await probe(
+            target,
+            client=client,
+            previous=record.document,
+            now=now,
+            timeout=target.module.timeout if timeout is None else timeout,
+            allow_host=allow_host,
+            entity_id=record.entity_id,
+        )
+        return await asyncio.to_thread(advance, record, observation)
+    except Exception as error:  # noqa: BLE001 -- the only one: see above
+        _log.exception("probe of %s failed by a mistake of ours", target.name)
+        detail = f"a mistake of ours ({type(error).__name__}): the log has the traceback"
+        mistake = Observation(
+            now, Reason.INTERNAL, detail, phases={}, http_status=None, tls_not_after=None, document=None
+        )
+        return advance(record, mistake)
 
 
 async def probe(
@@ -24,30 +59,53 @@ async def probe(
     client: fetch.Client,
     previous: Document | None,
     now: datetime,
-    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
+    timeout: float,  # noqa: ASYNC109 -- see look
     allow_host: Callable[[str], bool] | None = None,
-    first_seen_entity_id: str | None = None,
+    entity_id: str | None = None,
 ) -> Observation:
-    """What a target shows now; ``previous`` itself when that has not changed. Raises nothing.
+    """What a target shows now; its document is ``previous`` itself when that has not changed.
 
-    ``timeout`` is the module's unless given, and covers reading the document too. A document of one entity must be that
-    of the target's ``entity_id``, or else of the one first seen; an aggregate must hold the target's, if it has one.
+    ``entity_id`` is the entity that the document must be about, or that an aggregate must hold; None: any.
     """
-    timeout = target.module.timeout if timeout is None else timeout
+    signers = target.policy.signers
+    known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
+    began = client.clock()
     try:
-        return await _look(
-            target,
+        answer = await fetch.fetch(
+            target.url,
+            target.module,
             client=client,
-            previous=previous,
-            now=now,
             timeout=timeout,
+            etag=None if known is None else known.etag,
+            last_modified=None if known is None else known.last_modified,
             allow_host=allow_host,
-            first_seen_entity_id=first_seen_entity_id,
         )
-    except Exception as error:  # noqa: BLE001 -- the only one: whatever happens here, the other targets go on
-        _log.exception("probe of %s failed by a mistake of ours", target.name)
-        detail = f"a mistake of ours ({type(error).__name__}): the log has the traceback"
-        return Observation(now, Reason.INTERNAL, detail, phases={}, http_status=None, tls_not_after=None, document=None)
+    except fetch.FetchError as error:
+        return Observation(
+            now, error.reason, error.detail, error.phases, error.http_status, error.tls_not_after, document=None
+        )
+    fetched = client.clock()
+    document, failure = known, None
+    if answer.body is not None:
+        try:
+            async with asyncio.timeout(timeout - (fetched - began)):
+                document = await asyncio.to_thread(_read, answer, answer.body, known, signers)
+        except TimeoutError:
+            document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
+        except DocumentError as error:
+            document, failure = None, (error.reason, error.detail)
+    if document is not None:
+        failure = _mismatch(document, entity_id, signers)
+    reason, detail = failure or (None, "")
+    return Observation(
+        at=now,
+        reason=reason,
+        detail=detail,
+        phases=answer.phases if answer.body is None else {**answer.phases, Phase.PARSE: client.clock() - fetched},
+        http_status=answer.http_status,
+        tls_not_after=answer.tls_not_after,
+        document=None if failure else document,
+    )
 
 
 def read_document(
@@ -77,57 +135,6 @@ def read_document(
     )
 
 
-async def _look(
-    target: settings.Target,
-    *,
-    client: fetch.Client,
-    previous: Document | None,
-    now: datetime,
-    timeout: float,  # noqa: ASYNC109 -- see probe
-    allow_host: Callable[[str], bool] | None,
-    first_seen_entity_id: str | None,
-) -> Observation:
-    signers = target.policy.signers
-    known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
-    began = client.clock()
-    try:
-        answer = await fetch.fetch(
-            target.url,
-            target.module,
-            client=client,
-            timeout=timeout,
-            etag=None if known is None else known.etag,
-            last_modified=None if known is None else known.last_modified,
-            allow_host=allow_host,
-        )
-    except fetch.FetchError as error:
-        return Observation(
-            now, error.reason, error.detail, error.phases, error.http_status, error.tls_not_after, document=None
-        )
-    fetched = client.clock()
-    document, failure = known, None
-    if answer.body is not None:
-        try:
-            async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer, answer.body, known, signers)
-        except TimeoutError:
-            document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
-        except DocumentError as error:
-            document, failure = None, (error.reason, error.detail)
-    if document is not None:
-        failure = _mismatch(document, target, first_seen_entity_id)
-    reason, detail = failure or (None, "")
-    return Observation(
-        at=now,
-        reason=reason,
-        detail=detail,
-        phases=answer.phases if answer.body is None else {**answer.phases, Phase.PARSE: client.clock() - fetched},
-        http_status=answer.http_status,
-        tls_not_after=answer.tls_not_after,
-        document=None if failure else document,
-    )
-
-
 def _read(answer: fetch.Answer, body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
@@ -142,18 +149,13 @@ def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:
     return verdict.state is SignatureState.TRUSTED and verdict.fingerprint in trusted
 
 
-def _mismatch(
-    document: Document, target: settings.Target, first_seen_entity_id: str | None
-) -> tuple[Reason, str] | None:
-    content = document.metadata
-    if content.aggregate:
-        if target.entity_id is not None and all(each.entity_id != target.entity_id for each in content.entities):
-            return Reason.ENTITY_MISMATCH, f"{target.entity_id} is not among the {len(content.entities)} entities"
-    else:
-        found, expected = content.entities[0].entity_id, target.entity_id or first_seen_entity_id
-        if expected is not None and found != expected:
-            return Reason.ENTITY_MISMATCH, f"the document of {found}, not of {expected}"
-    if target.policy.signers and document.signature.state is not SignatureState.TRUSTED:
+def _mismatch(document: Document, entity_id: str | None, signers: Sequence[bytes]) -> tuple[Reason, str] | None:
+    """Why a document, good in itself, is not this target's."""
+    entities = document.metadata.entities
+    if entity_id is not None and all(entity.entity_id != entity_id for entity in entities):
+        found = f"{len(entities)} others" if document.metadata.aggregate else entities[0].entity_id
+        return Reason.ENTITY_MISMATCH, f"the document of {found}, not of {entity_id}"
+    if signers and document.signature.state is not SignatureState.TRUSTED:
         verdict = document.signature
         return Reason.SIGNER_MISMATCH, f"not signed by a configured signer: {verdict.state} ({verdict.detail})"
     return None

@@ -70,7 +70,7 @@ def advance(record: Record, observation: Observation) -> Record:
     document, at = observation.document, observation.at
     found = replace(looked, document=document, last_success=at)
     before = record.judge(at)
-    # First-seen times of the keys that just came are not recorded yet: judge counts them as seen now.
+    # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
     after = _judge(document, found.policy, record.history.first_seen, at)
     history = past.advance(record.history, document.metadata, found.policy, before=before, after=after, at=at)
     return replace(found, history=history)

@@ -188,7 +188,8 @@ def _successor(
     )
     return min(
         candidates,
-        key=lambda each: (first_seen.get(each.fingerprint, now), each.not_before, each.fingerprint),
+        # What is not recorded yet came last; ``now`` in its place would let the answer change by itself.
+        key=lambda each: (first_seen.get(each.fingerprint, FOREVER), each.not_before, each.fingerprint),
         default=None,
     )
 

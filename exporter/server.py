@@ -41,7 +41,7 @@ class Options:
     """Entities of an aggregate that get series without being watched."""
 
 
-class NotAllowed(Exception):
+class NotAllowedError(Exception):
     """``/probe`` may not look there; the text says why, and ``status`` is the HTTP status for it."""
 
     def __init__(self, status: int, sentence: str) -> None:
@@ -50,7 +50,7 @@ class NotAllowed(Exception):
 
 
 _OPTIONS = web.AppKey("_OPTIONS", Options)
-_CLOCK = web.AppKey("_CLOCK", Callable[[], datetime])
+_CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("_CLOCK")
 _STORE = web.AppKey("_STORE", Store)
 _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
 _CLIENT = web.AppKey("_CLIENT", fetch.Client)
@@ -98,17 +98,17 @@ def deadline(scrape_timeout: str | None, module_timeout: float) -> float:
 
 
 def asked_target(config: Config, address: str, module: str, policy: str) -> Target:
-    """The target of a ``/probe`` request. Raises :class:`NotAllowed`."""
+    """The target of a ``/probe`` request. Raises :class:`NotAllowedError`."""
     if module not in config.modules:
-        raise NotAllowed(400, "no such module")
+        raise NotAllowedError(400, "no such module")
     if policy not in config.policies:
-        raise NotAllowed(400, "no such policy")
+        raise NotAllowedError(400, "no such policy")
     try:
         (target,) = from_addresses([address]).targets
     except ConfigError as error:
-        raise NotAllowed(400, str(error)) from error
+        raise NotAllowedError(400, f"target: {error.problems[0].message}") from error
     if not is_allowed(urlsplit(target.url).hostname or "", config.probe_allow):
-        raise NotAllowed(403, "probe.allow in the configuration does not name this host")
+        raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
     return replace(target, module=config.modules[module], policy=config.policies[policy])
 
 
@@ -165,7 +165,7 @@ async def _probe(request: web.Request) -> web.Response:
         target = asked_target(
             config, query.get("target", ""), query.get("module", "default"), query.get("policy", "default")
         )
-    except NotAllowed as error:
+    except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
     now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
     record = await look(

@@ -6,8 +6,9 @@ names and issuer are not looked at, and neither is whoever signed it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -15,9 +16,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 from lxml.etree import _Element as Element
-from signxml import DigestAlgorithm, SignatureConfiguration, SignatureMethod, XMLVerifier
-from signxml.algorithms import CanonicalizationMethod, SignatureConstructionMethod
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
 from signxml.exceptions import SignXMLException
+from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from exporter import certificates, metadata
 from exporter.model import Signature, SignatureState
@@ -33,20 +39,18 @@ _OWNERS_OF_AN_ID = etree.XPath("//@*[. = $value][local-name() = 'ID' or local-na
 _MOST_KEYS_TRIED = 8
 _MOST_REFERENCES = 4
 _LONGEST_DETAIL = 200
-_FAILURES = (
-    SignXMLException,
+_ACCIDENTS = (
     InvalidSignature,
     UnsupportedAlgorithm,
-    etree.LxmlError,
     ArithmeticError,
     AssertionError,
     AttributeError,
     LookupError,
-    NotImplementedError,
+    RuntimeError,
     TypeError,
     ValueError,
 )
-"""What the library lets out, on purpose or not, when a signature is malformed."""
+"""What the library lets out besides its own exceptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +73,46 @@ def verify(root: Element, signers: Sequence[bytes]) -> Signature:
     signature = root.find("ds:Signature", _DS)
     if signature is None:
         return Signature(SignatureState.UNSIGNED, None, "")
+    with certificates.quietly:
+        return _verdict(root, signature, signers)
+
+
+def _verdict(root: Element, signature: Element, signers: Sequence[bytes]) -> Signature:
     named = tuple(islice(_named(signature), _MOST_KEYS_TRIED))
     first = named[0].fingerprint if named else None
     if gap := _gap(root, signature):
         return Signature(SignatureState.INVALID, first, gap)
     trusted = tuple(_candidates(signers))
-    detail = "no certificate or key to verify it with"
-    for candidate in _unique((*trusted, *_published(root)) if not named else (*named, *trusted)):
-        failure = _failure(root, candidate.certificate)
+    failures = []
+    for reading, candidate in product(
+        _readings(root, signature),
+        _unique((*named, *trusted) if named else (*trusted, *_published(root))),
+    ):
+        failure = _failure(reading, candidate.certificate)
         if failure is None:
             known = any(candidate.key == signer.key for signer in trusted)
             return Signature(SignatureState.TRUSTED if known else SignatureState.VALID, candidate.fingerprint, "")
-        detail = failure
-    if not named and _failure(root, None) is None:
-        return Signature(SignatureState.VALID, None, "by a bare key that belongs to no published certificate")
-    return Signature(SignatureState.INVALID, first, detail)
+        failures.append(failure)
+    if not named:
+        failure = _failure(root, None)
+        if failure is None:
+            return Signature(SignatureState.VALID, None, "by a bare key that belongs to no published certificate")
+        failures.append(failure)
+    return Signature(SignatureState.INVALID, first, failures[0])
 
 
 def _gap(root: Element, signature: Element) -> str:
     """Why the signature cannot be one over the whole document; empty when it can."""
+    if len(signature.findall("ds:SignedInfo", _DS)) != 1:
+        return "not exactly one SignedInfo"
     references = signature.findall("ds:SignedInfo/ds:Reference", _DS)
     if len(references) > _MOST_REFERENCES:
         return "too many references"
     root_id = root.get("ID")
-    covering = [uri for uri in (reference.get("URI") for reference in references) if uri in ("", f"#{root_id}")]
-    if len(covering) != 1:
+    names = {"", f"#{root_id}"} if root_id else {""}
+    if [reference.get("URI") in names for reference in references].count(True) != 1:
         return "the signature does not cover the root element"
-    if covering != [""] and len(_OWNERS_OF_AN_ID(root, value=root_id)) != 1:  # type: ignore[arg-type]
+    if root_id and len(_OWNERS_OF_AN_ID(root, value=root_id)) != 1:
         return "the ID of the root element is not unique"
     for transform in signature.iterfind("ds:SignedInfo/ds:Reference/ds:Transforms/ds:Transform", _DS):
         if transform.get("Algorithm") not in _TRANSFORMS:
@@ -103,34 +120,46 @@ def _gap(root: Element, signature: Element) -> str:
     return ""
 
 
+def _readings(root: Element, signature: Element) -> Iterator[Element]:
+    """The document as a signature may have seen it.
+
+    A reference to the root by "" or its ID leaves comments out, whatever the canonical form (XML Signature 4.4.3.3).
+    There are signers that count them all the same under a form ``WithComments``. Comments say nothing to us, so
+    that either reading will do.
+    """
+    forms = signature.iterfind("ds:SignedInfo/ds:Reference/ds:Transforms/ds:Transform", _DS)
+    if any(form.get("Algorithm", "").endswith("#WithComments") for form in forms):
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+        with suppress(etree.XMLSyntaxError):
+            yield etree.fromstring(etree.tostring(root), parser)
+    yield root
+
+
 def _failure(root: Element, certificate: x509.Certificate | None) -> str | None:
     """Why the key of a certificate, or the bare key of KeyInfo, does not verify the signature; None when it does."""
+    config = SignatureConfiguration(
+        require_x509=certificate is not None,
+        location="./",
+        expect_references=False,  # any number: what is signed besides the root must verify as well
+        signature_methods=_METHODS,
+        digest_algorithms=frozenset(DigestAlgorithm),
+        ignore_ambiguous_key_info=True,
+        verification_time=certificate.not_valid_before_utc if certificate else None,
+    )
     try:
-        XMLVerifier().verify(
-            root,
-            x509_cert=certificate,
-            expect_config=SignatureConfiguration(
-                require_x509=certificate is not None,
-                location="./",
-                expect_references=False,  # any number: what is signed besides the root must verify as well
-                signature_methods=_METHODS,
-                digest_algorithms=frozenset(DigestAlgorithm),
-                ignore_ambiguous_key_info=True,
-                verification_time=certificate and certificate.not_valid_before_utc,
-            ),
-        )
-    except _FAILURES as error:
-        return (str(error) or type(error).__name__)[:_LONGEST_DETAIL]
+        # The schema would refuse signatures for what they do not cover, such as a broken certificate in KeyInfo.
+        XMLVerifier().verify(root, x509_cert=certificate, validate_schema=False, expect_config=config)
+    except (SignXMLException, etree.LxmlError) as error:
+        return str(error)[:_LONGEST_DETAIL].rstrip(": ")
+    except _ACCIDENTS as error:
+        return f"malformed signature ({type(error).__name__})"
     return None
 
 
 def _named(signature: Element) -> Iterator[_Candidate]:
     for element in signature.iterfind("ds:KeyInfo/ds:X509Data/ds:X509Certificate", _DS):
-        try:
-            der = certificates.decode(element.text or "")
-        except ValueError:
-            continue
-        yield from _candidates([der])
+        with suppress(ValueError):
+            yield from _candidates([certificates.decode(element.text or "")])
 
 
 def _published(root: Element) -> Iterator[_Candidate]:

@@ -7,9 +7,13 @@ is set aside, never used and never deleted.
 import json
 import logging
 import sqlite3
+import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,6 +29,9 @@ APPLICATION_ID = 0x46454D45
 
 VERSION = 1
 
+PATIENCE = 5.0
+"""Seconds to wait for another process that has locked the file."""
+
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
@@ -34,15 +41,25 @@ CREATE TABLE target (
     packed BLOB NOT NULL,
     etag TEXT,
     last_modified TEXT,
-    last_success TEXT NOT NULL
+    last_success TEXT NOT NULL,
+    seal INTEGER NOT NULL
 );
 CREATE TABLE entity (
     target TEXT NOT NULL REFERENCES target (name) ON DELETE CASCADE,
     entity_id TEXT NOT NULL,
     history TEXT NOT NULL,
+    seal INTEGER NOT NULL,
     PRIMARY KEY (target, entity_id)
 ) WITHOUT ROWID;
 """
+
+_ROWS = (
+    "SELECT name, url, packed, etag, last_modified, last_success, seal FROM target",
+    "SELECT target, entity_id, history, seal FROM entity",
+)
+
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The errors that speak of a file's content; others speak of the file: it is locked, or may not be read."""
 
 
 class StateError(Exception):
@@ -67,6 +84,8 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = Lock()
+        self._behind = set[str]()
+        """The targets whose latest save failed: the file lacks some of what their records hold."""
 
     def load(self, name: str, url: str) -> Saved | None:
         """What is held of the target of this name and address; None when there is nothing."""
@@ -86,33 +105,40 @@ class Store:
 
     def save(self, before: Record, after: Record) -> None:
         """Writes what changed from one record of a target to the next. Raises :class:`sqlite3.Error`."""
-        document = after.document
+        name, document = after.target.name, after.document
         if document is None or after.last_success is None or after.last_success == before.last_success:
             return
-        known = before.history.entities
-        changed = [
-            (after.target.name, entity_id, json.dumps(_plain(entity), separators=(",", ":")))
-            for entity_id, entity in after.history.entities.items()
-            if entity is not known.get(entity_id)
-        ]
-        row = (after.target.name, after.target.url, document.packed, document.etag, document.last_modified)
-        with self._lock, self._connection:
-            if before.last_success is None:
-                # Whatever is left under this name is another address's.
-                self._connection.execute("DELETE FROM target WHERE name = ?", (after.target.name,))
-            if document is before.document:
-                self._connection.execute(
-                    "UPDATE target SET last_success = ? WHERE name = ?",
-                    (after.last_success.isoformat(), after.target.name),
+        looked = after.last_success.isoformat()
+        row = (name, after.target.url, document.packed, document.etag, document.last_modified, looked)
+        with self._lock:
+            # Whatever is left under this name is another address's, or not all that an earlier save was to write.
+            anew = before.last_success is None or name in self._behind
+            self._behind.add(name)
+            known = {} if anew else before.history.entities
+            changed = [
+                (name, entity_id, json.dumps(_plain(entity), separators=(",", ":")))
+                for entity_id, entity in after.history.entities.items()
+                if entity is not known.get(entity_id)
+            ]
+            with self._connection:
+                if anew:
+                    self._connection.execute("DELETE FROM target WHERE name = ?", (name,))
+                if document is before.document and not anew:
+                    self._connection.execute(
+                        "UPDATE target SET last_success = ?, seal = ? WHERE name = ?", (looked, _seal(row), name)
+                    )
+                else:
+                    self._connection.execute(
+                        "INSERT INTO target VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                        " url = excluded.url, packed = excluded.packed, etag = excluded.etag,"
+                        " last_modified = excluded.last_modified, last_success = excluded.last_success,"
+                        " seal = excluded.seal",
+                        (*row, _seal(row)),
+                    )
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?)", ((*each, _seal(each)) for each in changed)
                 )
-            else:
-                self._connection.execute(
-                    "INSERT INTO target VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET url = excluded.url,"
-                    " packed = excluded.packed, etag = excluded.etag, last_modified = excluded.last_modified,"
-                    " last_success = excluded.last_success",
-                    (*row, after.last_success.isoformat()),
-                )
-            self._connection.executemany("INSERT OR REPLACE INTO entity VALUES (?, ?, ?)", changed)
+            self._behind.discard(name)
 
     def prune(self, before: datetime) -> None:
         """Removes what was last seen before a moment, of targets that nobody watches. Raises :class:`sqlite3.Error`."""
@@ -127,24 +153,41 @@ class Store:
 
 def memory() -> Store:
     """A store that keeps nothing beyond the process."""
-    connection = _connect(":memory:")
+    connection = _connect(":memory:", PATIENCE)
     connection.executescript(_SCHEMA)
     return Store(connection)
 
 
-def open_file(path: Path, now: datetime) -> Store:
+def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> Store:
     """The store in a file, made anew where there is none; ``now`` names the file that had to be set aside.
 
     Raises :class:`StateError` when the folder or file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(str(path))
-        if fault := _fault(connection):
-            connection.close()
+        with closing(_connect(str(path), patience)) as connection:
+            fault = _fault(connection)
+        if fault is not None:
             aside = _set_aside(path, now)
             log.error("state file set aside, starting with an empty one", extra={"fault": fault, "aside": str(aside)})
-            connection = _connect(str(path))
+        return Store(_prepared(str(path), patience))
+    except (OSError, sqlite3.Error) as error:
+        raise StateError(
+            f"cannot keep state in {path}: {error}; name another file with --storage.path,"
+            " or --storage.path= to keep none"
+        ) from error
+
+
+def _connect(path: str, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=patience, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _prepared(path: str, patience: float) -> sqlite3.Connection:
+    """A connection to a file that is ours, or empty and from now on ours."""
+    with ExitStack() as on_error:
+        connection = on_error.enter_context(closing(_connect(path, patience)))
         if _is_empty(connection):
             connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         else:
@@ -153,22 +196,14 @@ def open_file(path: Path, now: datetime) -> Store:
         # Only now: in this mode the file has a header before it has our mark.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-    except (OSError, sqlite3.Error) as error:
-        raise StateError(
-            f"cannot keep state in {path}: {error}; name another file with --storage.path,"
-            " or --storage.path= to keep none"
-        ) from error
-    return Store(connection)
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("PRAGMA foreign_keys = ON")
+        on_error.pop_all()
     return connection
 
 
 def _fault(connection: sqlite3.Connection) -> str | None:
     """What makes the file unusable; None when it is empty, or ours, whole and of this version."""
+    # Text that is damaged must not keep us from saying so.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
         if _is_empty(connection):
             return None
@@ -178,23 +213,35 @@ def _fault(connection: sqlite3.Connection) -> str | None:
             return "it belongs to another program"
         if version != VERSION:
             return f"it has version {version}, this program reads {VERSION}"
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError:
-        # Not the file's content: it is locked, or may not be read.
-        raise
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            return str(verdict)
+        rows = (row for select in _ROWS for row in connection.execute(select))
+        return None if all(_seal(row[:-1]) == row[-1] for row in rows) else "a row is not as it was written"
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in _DAMAGE:
+            raise
         return str(error)
-    return None if verdict == "ok" else str(verdict)
+    except UnicodeDecodeError:
+        return "its schema is so damaged that SQLite's words for it are"
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return int(tables) == 0
 
 
+def _seal(row: tuple[Any, ...]) -> int:
+    """A checksum of what a row says: SQLite watches over its pages, not over the text in them."""
+    return zlib.crc32(repr(row).encode())
+
+
 def _set_aside(path: Path, now: datetime) -> Path:
-    aside = path.with_name(f"{path.name}.{now:%Y%m%dT%H%M%SZ}.aside")
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    stem = f"{path.name}.{now:%Y%m%dT%H%M%SZ}"
+    names = (path.with_name(f"{stem}{f'-{nth}' if nth else ''}.aside") for nth in count())
+    aside = next(name for name in names if not name.exists())
+    # The file itself last: SQLite deletes the log of a file that is gone.
+    for suffix in ("-wal", "-shm", "-journal", ""):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))

@@ -1,7 +1,8 @@
 """Certificates and documents on order: one line says what is special about each. Keys are EC, for speed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -21,7 +22,9 @@ from exporter.demo.documents import (
     mint,
     sign,
 )
-from exporter.model import Certificate, Role, Use
+from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Signature, SignatureState, Use
+from exporter.policy import Policy, PolicySettings, Profile, in_force
+from exporter.rollover import Rollover, judge
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -221,6 +224,67 @@ def tampered(document: bytes) -> bytes:
     root = etree.fromstring(document)
     root.set("cacheDuration", "PT1H")
     return etree.tostring(root)
+
+
+def dated(not_before: datetime, not_after: datetime, *, nth: int = 0, issuer: KeyPair | None = None) -> Certificate:
+    """A certificate of any dates, also of those X.509 cannot write; the ``nth`` has the ``nth`` fingerprint."""
+    return replace(certificate(issuer=issuer), fingerprint=f"{nth:064x}", not_before=not_before, not_after=not_after)
+
+
+def role_of(
+    role: Role,
+    *signing: Certificate,
+    encryption: Sequence[Certificate] = (),
+    element: str = "IDPSSODescriptor",
+    use: Use = Use.SIGNING,
+) -> RoleDescriptor:
+    """What a reader makes of a role that publishes a key for each certificate."""
+    keys = [*(Key(use, (each,)) for each in signing), *(Key(Use.ENCRYPTION, (each,)) for each in encryption)]
+    return RoleDescriptor(role, element, tuple(keys))
+
+
+def entity_of(*roles: RoleDescriptor, entity_id: str = ENTITY_ID) -> Entity:
+    return Entity(entity_id, roles, valid_until=None, sign_in_locations=())
+
+
+def metadata_of(*entities: Entity, aggregate: bool = False) -> Metadata:
+    return Metadata(entities, aggregate=aggregate, valid_until=None, cache_duration=None, faults=())
+
+
+def farm(*signing: Certificate, encryption: Sequence[Certificate] = ()) -> Metadata:
+    """What a reader makes of an AD FS farm's document."""
+    service = role_of(Role.IDP, *signing, element="SecurityTokenServiceType")
+    provider = role_of(Role.IDP, *signing, encryption=encryption)
+    consumer = role_of(Role.SP, *signing, encryption=encryption, element="SPSSODescriptor")
+    return metadata_of(entity_of(service, consumer, provider, entity_id=f"http://{HOST}/adfs/services/trust"))
+
+
+def signed_by(signer: Certificate, state: SignatureState = SignatureState.VALID) -> Signature:
+    return Signature(state, signer.fingerprint, detail="")
+
+
+def policy(
+    profile: Profile = Profile.ADFS, *, expiry: bool = True, primary: Certificate | None = None, **thresholds: float
+) -> Policy:
+    """The profile's own policy but for what is given."""
+    fingerprint = primary.fingerprint if primary else None
+    configured = PolicySettings(profile=profile, thresholds=thresholds, expiry=expiry, primary=fingerprint)
+    return in_force(configured, None, "")
+
+
+def verdict(
+    metadata: Metadata,
+    policy: Policy,
+    *,
+    signer: Certificate | None = None,
+    first_seen: Mapping[str, datetime] | None = None,
+    now: datetime = NOW,
+) -> Rollover:
+    """The verdict on the only entity of a document, signed when there is a signer."""
+    signature = signed_by(signer) if signer else None
+    seen = {entity.entity_id: first_seen or {} for entity in metadata.entities}
+    (rollover,) = judge(metadata, policy, signature=signature, first_seen=seen, now=now)
+    return rollover
 
 
 @cache

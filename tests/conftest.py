@@ -1,6 +1,8 @@
 """What tests of every layer share."""
 
-from collections.abc import AsyncIterator
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import federation as local
@@ -8,6 +10,35 @@ import pytest
 import trustme
 
 from exporter import fetch
+
+TESTS = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the expected outputs in tests/golden")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
+    """The text of a file in tests/golden; with ``--update-golden`` the text it is given, which it holds from then on."""
+
+    def expected(name: str, actual: str) -> str:
+        file = TESTS / "golden" / name
+        if request.config.getoption("--update-golden"):
+            file.write_text(actual, encoding="utf-8", newline="\n")
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    return expected
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Where promtool is: on PATH, or where ``make test`` puts it."""
+    folders = (os.environ["PATH"], str(TESTS.parent / ".tools" / "usr" / "bin"))
+    found = shutil.which("promtool", path=os.pathsep.join(folders))
+    if found is None:
+        pytest.fail("promtool is not here: 'make prometheus' gets it or says how to")
+    return found
 
 
 @pytest.fixture(scope="session")

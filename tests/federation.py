@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 Answers = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 class Names(AbstractResolver):
@@ -61,6 +61,7 @@ class Federation:
     """By ``https://host/path`` without the query."""
     requests: list[web.BaseRequest] = field(default_factory=list)
     _opened: list[asyncio.Server] = field(default_factory=list)
+    _talks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def at(self, url: str, answers: Answers) -> str:
         """Lets a function answer for a URL; gives the URL back."""
@@ -77,7 +78,15 @@ class Federation:
 
     async def speak(self, host: str, speaks: Speaks, context: ssl.SSLContext | None = None) -> None:
         """Gives a host a server of its own that speaks whatever a function writes."""
-        server = await asyncio.start_server(speaks, "127.0.0.1", 0, ssl=context)
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._talks.append(asyncio.ensure_future(speaks(reader, writer)))
+            try:
+                await self._talks[-1]
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
         self._opened.append(server)
         self.names.ports[host] = server.sockets[0].getsockname()[1]
 
@@ -98,6 +107,11 @@ class Federation:
         """Ends the servers that were opened for single hosts."""
         for server in self._opened:
             server.close()
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+        # The streams beneath close with the next turn of the loop.
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -118,6 +132,25 @@ async def federation(authority: trustme.CA, folder: Path) -> AsyncIterator[Feder
     yield opened
     await opened.close()
     await runner.cleanup()
+
+
+async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    """Joins a connection with a port of loopback until one side ends: a tunnel."""
+    behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(2**16):
+                sink.write(data)
+                await sink.drain()
+
+    ways = [asyncio.ensure_future(copy(reader, behind_writer)), asyncio.ensure_future(copy(behind_reader, writer))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        behind_writer.close()
 
 
 def listening() -> socket.socket:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from fnmatch import fnmatchcase
+from operator import add
 
 from exporter.exposition import families
 from exporter.exposition.families import Family
@@ -16,6 +17,9 @@ from exporter.rollover import FOREVER, Position, Rollover, State
 Row = tuple[str, float]
 """A sample without its value, and the moment (seconds since 1970) that it counts down to."""
 
+MOVING = (families.EXPIRY_DAYS, families.ROLLOVER_DAYS)
+"""The families whose numbers move with time; all others hold as long as the sheet does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -23,14 +27,23 @@ class Sheet:
 
     since: datetime
     until: datetime
-    fixed: Mapping[Family, str]
-    """Whole lines."""
-    moving: Mapping[Family, Sequence[Row]]
-    """Days until a moment."""
+    fixed: tuple[bytes, ...]
+    """Whole lines, for each of :data:`families.FAMILIES`."""
+    moving: tuple[tuple[Row, ...], ...]
+    """Days until a moment, for each of :data:`MOVING`."""
 
     def holds(self, now: datetime) -> bool:
         """Whether a sheet made at ``now`` would be the same."""
         return self.since <= now < self.until
+
+    def beside(self, other: "Sheet") -> "Sheet":
+        """Both as one; it holds as long as both do."""
+        return Sheet(
+            max(self.since, other.since),
+            min(self.until, other.until),
+            tuple(map(add, self.fixed, other.fixed)),
+            tuple(map(add, self.moving, other.moving)),
+        )
 
 
 def look_sheet(record: Record, now: datetime) -> Sheet:
@@ -92,15 +105,16 @@ class _Pen:
         self._fixed: dict[Family, list[str]] = {}
         self._moving: dict[Family, list[Row]] = {}
 
-    def write(self, family: Family, value: float, **labels: str) -> None:
+    def write(self, family: Family, value: float, /, **labels: str) -> None:
+        # Positional only, because the operator may call a label ``value`` or ``family``.
         self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
 
-    def count_down(self, family: Family, to: datetime, **labels: str) -> None:
+    def count_down(self, family: Family, to: datetime, /, **labels: str) -> None:
         self._moving.setdefault(family, []).append((f"{self._series(family, labels)} ", to.timestamp()))
 
     def sheet(self, since: datetime, until: datetime) -> Sheet:
-        fixed = {family: "".join(lines) for family, lines in self._fixed.items()}
-        return Sheet(since, until, fixed, self._moving)
+        fixed = tuple("".join(self._fixed.get(family, ())).encode() for family in families.FAMILIES)
+        return Sheet(since, until, fixed, tuple(tuple(self._moving.get(family, ())) for family in MOVING))
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
@@ -230,7 +244,7 @@ def _yes_no_unknown(*, known: bool | None) -> str:
 
 def _number(value: float) -> str:
     """A value in as few characters as say it to the microsecond."""
-    return str(int(value)) if value == int(value) else repr(round(value, 6))
+    return str(int(value)) if value == int(value) else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _escaped(text: str) -> str:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import aiohttp
-from aiohttp.http_exceptions import TransferEncodingError
 
 from exporter.fetch.look import Look
 from exporter.model import Phase, Reason
@@ -82,9 +81,9 @@ def _failure(error: Exception, look: Look) -> FetchError | None:
             found = _system_failure(root, look)
         case aiohttp.ServerDisconnectedError(), _:
             found = FetchError(Reason.RESET, f"{look.host} closed the connection without an answer")
-        case aiohttp.ClientPayloadError(), _ if not isinstance(root, TransferEncodingError):
+        case aiohttp.ClientPayloadError(), _:
             found = FetchError(Reason.TRUNCATED, f"{look.host} closed the connection before the end of the body")
-        case (aiohttp.ClientResponseError() | aiohttp.ClientPayloadError()), _:
+        case aiohttp.ClientResponseError(), _:
             found = FetchError(Reason.PROTOCOL, f"the answer of {look.host} is not HTTP")
         case _:
             found = None
@@ -93,14 +92,16 @@ def _failure(error: Exception, look: Look) -> FetchError | None:
 
 def _tls_failure(root: ssl.SSLError, look: Look) -> FetchError:
     if not isinstance(root, ssl.SSLCertVerificationError):
-        return FetchError(
-            Reason.TLS, f"no TLS with {look.host}: {(root.reason or _words(root)).replace('_', ' ').lower()}"
-        )
+        # Only errors of OpenSSL itself have a reason.
+        words: str = getattr(root, "reason", None) or _words(root)
+        return FetchError(Reason.TLS, f"no TLS with {look.host}: {words.replace('_', ' ').lower()}")
     code = root.verify_code
     if code == _EXPIRED:
         return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {look.host} is expired")
     if code in _WRONG_NAME:
-        return FetchError(Reason.TLS_NAME, f"the TLS certificate of {look.host} is for another name than {look.server_name}")
+        return FetchError(
+            Reason.TLS_NAME, f"the TLS certificate of {look.host} is for another name than {look.server_name}"
+        )
     reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
     return FetchError(reason, f"the TLS certificate of {look.host} does not verify: {root.verify_message}")
 

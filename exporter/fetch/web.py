@@ -61,9 +61,10 @@ class Reply:
 
 @asynccontextmanager
 async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
-    """A client that closes with the block."""
+    """A client that closes with the block, and its resolver too."""
+    names = Resolver(resolver or aiohttp.ThreadedResolver())
     connector = aiohttp.TCPConnector(
-        resolver=Resolver(resolver or aiohttp.ThreadedResolver()),
+        resolver=names,
         use_dns_cache=False,
         force_close=True,
         limit=0,
@@ -82,6 +83,7 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
         middlewares=[_once],
     ) as session:
         yield Client(session, Contexts(), credentials.Tokens(clock), clock)
+    await names.close()
 
 
 async def prepare(

@@ -15,7 +15,7 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import ResolveResult
-from federation import Federation, free_port
+from federation import Federation, Speaks, free_port, joined
 
 from exporter import __version__, fetch
 from exporter.config.settings import IpProtocol, Module, Tls
@@ -24,8 +24,6 @@ from exporter.model import Phase, Reason
 URL = "https://idp.example.org/metadata"
 BODY = b"<EntityDescriptor/>"
 OVER_HTTPS = {Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.PROCESSING, Phase.TRANSFER}
-
-Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture
@@ -41,7 +39,7 @@ def to(location: str, status: int = 302) -> Callable[[web.BaseRequest], Awaitabl
 
 
 def says(answer: bytes, *, pause: float = 0, reset: bool = False) -> Speaks:
-    """Speaks these bytes after the request, waits, and closes the connection."""
+    """Speaks these bytes after the request, waits and closes the connection."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -64,7 +62,7 @@ async def refused(fetching: Awaitable[fetch.Answer]) -> fetch.FetchError:
 
 
 async def test_an_answer_has_its_body_status_phases_and_the_end_of_the_endpoints_certificate(
-    federation: Federation, client: fetch.Client, module: Module, authority: trustme.CA
+    federation: Federation, client: fetch.Client, module: Module
 ) -> None:
     url = federation.serve(URL, BODY, ETag='"1"', **{"Last-Modified": "Mon, 01 Jun 2026 00:00:00 GMT"})
     began = time.monotonic()
@@ -164,29 +162,31 @@ async def test_the_deadline_names_the_phase_that_was_running_and_its_time_counts
 ) -> None:
     url = await slow(federation, module)
 
-    error = await refused(fetch.fetch(url, module, client=client, timeout=0.15))
+    error = await refused(fetch.fetch(url, module, client=client, timeout=0.3))
 
-    assert (error.reason, error.detail) == (Reason.TIMEOUT, f"no answer within 0.15 s; stuck in {phase}")
+    assert (error.reason, error.detail) == (Reason.TIMEOUT, f"no answer within 0.3 s; stuck in {phase}")
     assert error.phases[phase] >= 0.1
 
 
 async def test_the_deadline_covers_the_second_look_at_a_certificate_that_does_not_verify(
     federation: Federation, client: fetch.Client, module: Module
 ) -> None:
-    strange = federation.context(trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert("sts.test"))
-    held: list[asyncio.StreamWriter] = []
+    strange = trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert("sts.test")
+    await federation.speak("behind.test", says(b""), federation.context(strange))
+    connections = 0
 
-    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        held.append(writer)
-        if len(held) == 1:
-            await writer.start_tls(strange)
+    async def only_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1:
+            await joined(reader, writer, federation.names.ports["behind.test"])
         await reader.read()
 
-    await federation.speak("sts.test", once)
-    error = await refused(fetch.fetch("https://sts.test/", module, client=client, timeout=0.3))
-    for writer in held:
-        writer.close()
+    await federation.speak("sts.test", only_once)
 
+    error = await refused(fetch.fetch("https://sts.test/", module, client=client, timeout=0.3))
+
+    assert connections == 2
     assert (error.reason, error.tls_not_after) == (Reason.TLS_UNTRUSTED, None)
 
 
@@ -207,9 +207,7 @@ async def test_five_redirects_are_followed_and_their_phases_summed_up(
     assert len(federation.requests) == 6
 
 
-async def test_the_sixth_redirect_is_one_too_many(
-    federation: Federation, client: fetch.Client, module: Module
-) -> None:
+async def test_the_sixth_redirect_is_one_too_many(federation: Federation, client: fetch.Client, module: Module) -> None:
     error = await refused(fetch.fetch(await redirected(federation, 6), module, client=client, timeout=5))
 
     assert (error.reason, error.detail, error.http_status) == (Reason.REDIRECT, "more than 5 redirects", 302)
@@ -234,7 +232,6 @@ async def test_http_may_redirect_to_https(
         ("ftp://user:hunter2@idp.example.org/", "HTTP 302 Found to ftp, which is neither http nor https"),
         ("https://user:hunter2@evil.test/", "HTTP 302 Found to a host that is not allowed: evil.test"),
         ("", "HTTP 302 Found without a usable Location"),
-        ("https://", "HTTP 302 Found without a usable Location"),
         ("https://[::1", "HTTP 302 Found without a usable Location"),
         ("file:///etc/passwd", "HTTP 302 Found without a usable Location"),
     ],
@@ -363,8 +360,8 @@ async def test_pieces_of_a_large_body_are_put_together(federation: Federation, c
         ("gzip, gzip", b"", Reason.ENCODING, "the content encoding 'gzip, gzip' is not one of gzip, deflate"),
     ],
 )
-async def test_a_broken_encoding_is_told(  # noqa: PLR0917 -- a table and its fixtures
-    encoding: str, sent: bytes, reason: Reason, detail: str, federation: Federation, client: fetch.Client
+async def test_a_broken_encoding_is_told(
+    *, encoding: str, sent: bytes, reason: Reason, detail: str, federation: Federation, client: fetch.Client
 ) -> None:
     url = federation.serve("http://idp.example.org/", sent, **{"Content-Encoding": encoding})
 
@@ -400,7 +397,7 @@ async def test_an_announcement_above_the_limit_is_enough(federation: Federation,
 
 @pytest.mark.parametrize(("size", "fits"), [(99, True), (100, True), (101, False)])
 async def test_the_limit_itself_still_fits(
-    size: int, fits: bool, federation: Federation, client: fetch.Client
+    *, size: int, fits: bool, federation: Federation, client: fetch.Client
 ) -> None:
     await federation.speak("sized.test", says(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * size))
 
@@ -419,7 +416,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     ("speaks", "reason"),
     [
         (says(HEAD + b"Content-Length: 99\r\n\r\nabc"), Reason.TRUNCATED),
-        (says(HEAD + b"Content-Length: 99\r\n\r\nabc", pause=0.05, reset=True), Reason.RESET),
+        (says(HEAD + b"Content-Length: 99\r\n\r\nabc", pause=0.05, reset=True), Reason.TRUNCATED),
         (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"), Reason.TRUNCATED),
         (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc", pause=0.05), Reason.PROTOCOL),
         (says(HEAD + b"Content-Length: many\r\n\r\n"), Reason.PROTOCOL),
@@ -436,9 +433,7 @@ async def test_a_broken_answer_has_its_reason(
     assert (await refused(fetch.fetch("http://broken.test/", Module(), client=client, timeout=5))).reason is reason
 
 
-async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(
-    federation: Federation, client: fetch.Client
-) -> None:
+async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(federation: Federation, client: fetch.Client) -> None:
     asked = 0
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -454,9 +449,10 @@ async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(
     assert error.detail == "reset.test closed the connection without an answer"
 
 
-@pytest.mark.parametrize("url", ["https://2130706433/", "https://", "https://[::1", f"https://{'a' * 64}.test/"])
-async def test_a_host_that_is_none_does_not_resolve(url: str, client: fetch.Client) -> None:
-    error = await refused(fetch.fetch(url, Module(), client=client, timeout=5))
+@pytest.mark.parametrize("url", ["http://2130706433/", "http://", "http://[::1", f"http://{'a' * 64}.test/"])
+async def test_a_host_that_is_none_does_not_resolve(url: str) -> None:
+    async with fetch.client() as client:
+        error = await refused(fetch.fetch(url, Module(), client=client, timeout=5))
 
     assert error.reason is Reason.DNS
 
@@ -472,7 +468,8 @@ async def test_a_host_that_is_none_does_not_resolve(url: str, client: fetch.Clie
         (IpProtocol.IP6, True, (socket.AF_INET, socket.AF_INET6), ["::1", "127.0.0.1"]),
     ],
 )
-async def test_addresses_are_tried_in_the_order_that_the_module_prefers(  # noqa: PLR0917 -- a table and its fixtures
+async def test_addresses_are_tried_in_the_order_that_the_module_prefers(
+    *,
     prefer: IpProtocol,
     fallback: bool,
     has: tuple[socket.AddressFamily, ...],

@@ -12,13 +12,14 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import ResolveResult
-from federation import Federation, Names, free_port
+from federation import Federation, Names, Speaks, free_port
 
 from exporter import fetch
 from exporter.config.settings import Authorization, Module, Secret, Target, Tls
-from exporter.model import Observation, Phase, Reason
+from exporter.model import Reason
 from exporter.policy import PolicySettings
-from exporter.probe import probe
+from exporter.probe import look
+from exporter.record import Record
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://idp.example.org/metadata"
@@ -55,7 +56,7 @@ async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.transport.abort()
 
 
-def says(answer: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def says(answer: bytes) -> Speaks:
     """Speaks these bytes after the request, and hangs up."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,13 +76,17 @@ async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 @case(Reason.DNS)
 async def unknown_name(federation: Federation, _: Path) -> Seen:
-    return Seen(looks_at(federation, "https://nowhere.test/"), "nowhere.test does not resolve: Name or service not known")
+    return Seen(
+        looks_at(federation, "https://nowhere.test/"), "nowhere.test does not resolve: Name or service not known"
+    )
 
 
 @case(Reason.REFUSED)
 async def nobody_listens(federation: Federation, _: Path) -> Seen:
     federation.names.ports["closed.test"] = port = free_port()
-    return Seen(looks_at(federation, "https://closed.test/"), f"closed.test refuses connections at 127.0.0.1 port {port}")
+    return Seen(
+        looks_at(federation, "https://closed.test/"), f"closed.test refuses connections at 127.0.0.1 port {port}"
+    )
 
 
 @case(Reason.UNREACHABLE)
@@ -99,7 +104,7 @@ async def closed_before_the_answer(federation: Federation, _: Path) -> Seen:
 @case(Reason.TIMEOUT)
 async def silence(federation: Federation, _: Path) -> Seen:
     await federation.speak("silent.test", says_nothing)
-    return Seen(looks_at(federation, "https://silent.test/", timeout=0.2), "no answer within 0.2 s; stuck in tls")
+    return Seen(looks_at(federation, "https://silent.test/", timeout=0.4), "no answer within 0.4 s; stuck in tls")
 
 
 @case(Reason.TLS_EXPIRED)
@@ -254,7 +259,9 @@ async def test_each_reason_is_told_in_words(
 ) -> None:
     seen = await CASES[reason](federation, tmp_path)
 
-    observation = await probe(seen.target, client=client, previous=None, now=NOW)
+    observation = (await look(Record(seen.target), client=client, now=NOW)).observation
+
+    assert observation is not None
 
     assert (observation.reason, observation.document) == (reason, None)
     assert observation.detail.startswith(seen.detail)

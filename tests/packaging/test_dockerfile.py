@@ -1,7 +1,7 @@
 """The Dockerfile's own steps, in order, outside a container: where no engine is at hand they still cannot rot.
 
-Folders stand for what a container would give: every absolute path of the Dockerfile lies below a root of the test, and a
-new stage begins with an empty root, so that what is not copied over is not there. Not tried: the base image, the engine.
+Folders stand for what a container would give: every absolute path of the Dockerfile lies below a root of the test.
+A new stage begins with an empty root, so that what is not copied over is not there. Not tried: base image and engine.
 """
 
 import json
@@ -21,6 +21,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+from exporter.cli import DEFAULT_LISTEN
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 STARTS_WITHIN = 20
@@ -226,6 +228,10 @@ def test_the_image_holds_rules_and_dashboards_and_no_installer(image: Image) -> 
     environment = image.root / "opt" / "fedmeta-exporter"
     assert {path.name for path in (environment / "share" / "fedmeta-exporter").iterdir()} == {"alerts", "dashboards"}
     assert not list(environment.glob("bin/pip*"))
+
+
+def test_the_port_is_the_one_that_the_command_listens_on(image: Image) -> None:
+    assert f":{image.port}" == DEFAULT_LISTEN
 
 
 def test_it_becomes_healthy_keeps_state_in_its_volume_and_stops_when_told(image: Image) -> None:

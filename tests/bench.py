@@ -1,0 +1,226 @@
+"""The figures that README quotes: ``make bench``. Printed, never asserted; every claim is a ratio within one run."""
+
+import argparse
+import asyncio
+import gc
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+from lxml import etree
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from exporter import fetch, metadata, signature
+from exporter.config.settings import Target
+from exporter.demo.documents import KeyPair, adfs_metadata, mint
+from exporter.demo.scenarios import SCENARIOS
+from exporter.demo.simulator import serving
+from exporter.exposition.render import Press
+from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, RoleDescriptor
+from exporter.probe import look, read_document
+from exporter.record import Record, advance
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+CERTIFICATES = 10_000
+
+
+def farm_document() -> bytes:
+    """A farm with a successor published, as AD FS would publish it."""
+    host = "sts.bench.example"
+
+    def made(use: str, begins: float, ends: float) -> KeyPair:
+        subject = f"CN=ADFS {use} - {host}"
+        return mint(subject, not_before=NOW + begins * DAY, not_after=NOW + ends * DAY, key="rsa")
+
+    primary = made("Signing", -347, 18)
+    return adfs_metadata(
+        host, signing=[primary, made("Signing", -2, 363)], encryption=[made("Encryption", -347, 18)], signer=primary
+    )
+
+
+def records(count: int) -> Sequence[Record]:
+    """The records of as many farms as it takes to have ``count`` certificates, no two alike."""
+    model = read_document(farm_document(), ())
+    each = len({certificate for key in _keys(model) for certificate in key.certificates})
+    return [_probed(f"farm-{number:05}", _renamed(model, number)) for number in range(-(-count // each))]
+
+
+def _keys(document: Document) -> Iterator[Key]:
+    return (key for role in document.metadata.entities[0].roles for key in role.keys)
+
+
+def _renamed(document: Document, number: int) -> Document:
+    """The document of another farm: other names, other fingerprints."""
+
+    def other(certificate: Certificate) -> Certificate:
+        fingerprint = sha256(f"{certificate.fingerprint} {number}".encode()).hexdigest()
+        subject = certificate.subject.replace("bench", f"bench{number}")
+        return replace(certificate, fingerprint=fingerprint, subject=subject, issuer=subject)
+
+    def other_role(role: RoleDescriptor) -> RoleDescriptor:
+        keys = (replace(key, certificates=tuple(map(other, key.certificates))) for key in role.keys)
+        return replace(role, keys=tuple(keys))
+
+    (entity,) = document.metadata.entities
+    other_entity: Entity = replace(
+        entity, entity_id=f"{entity.entity_id}/{number}", roles=tuple(map(other_role, entity.roles))
+    )
+    return replace(document, metadata=replace(document.metadata, entities=(other_entity,)))
+
+
+def _probed(name: str, document: Document) -> Record:
+    return _looked(Record(Target(name, f"https://{name}.example/metadata.xml"), document=document), NOW)
+
+
+def _looked(record: Record, at: datetime) -> Record:
+    phases = dict.fromkeys(Phase, 0.01)
+    return advance(record, Observation(at, None, "", phases, 200, NOW + 90 * DAY, record.document))
+
+
+def bench_scrape() -> None:
+    """10,000 certificates on /metrics."""
+    known = records(CERTIFICATES)
+    press = Press(limit=200)
+    first = _timed(lambda: press.render(known, NOW, openmetrics=False), times=1)
+    text = press.render(known, NOW, openmetrics=False)
+    again = _timed(lambda: press.render(known, datetime.now(UTC), openmetrics=False), times=15)
+    registry = CollectorRegistry()
+    registry.register(_Families(list(text_string_to_metric_families(text.decode()))))
+    library = _timed(lambda: generate_latest(registry), times=5)
+    lines = text.count(b"\n")
+    print(f"scrape of {len(known)} farms with {CERTIFICATES} certificates: {lines} lines, {len(text) / 1e6:.1f} MB")
+    print(f"  rendered in {again * 1e3:.1f} ms (the very first time {first * 1e3:.0f} ms)")
+    print(
+        f"  prometheus_client.generate_latest over the same families: {library / again:.0f} x ({library * 1e3:.0f} ms)"
+    )
+    print(f"  event loop held at most {asyncio.run(_longest_hold(press, known)) * 1e3:.1f} ms while a thread renders")
+    later = [_looked(record, NOW + timedelta(seconds=15)) for record in known[: len(known) // 20]]
+    fresh = _timed(lambda: press.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
+    print(f"  rendered in {fresh * 1e3:.1f} ms after a new look at {len(later)} of them (5 min interval, 15 s scrape)")
+
+
+class _Families(Collector):
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        return self._families
+
+
+async def _longest_hold(press: Press, known: Sequence[Record]) -> float:
+    """The longest time for which the loop could not run a callback that was ready."""
+    longest, stop = 0.0, False
+
+    async def tick() -> None:
+        nonlocal longest
+        while not stop:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+            await asyncio.sleep(0.0005)
+
+    ticking = asyncio.create_task(tick())
+    for _ in range(10):
+        await asyncio.to_thread(press.render, known, datetime.now(UTC), openmetrics=False)
+    stop = True
+    await ticking
+    return longest
+
+
+def bench_reading(document: bytes) -> None:
+    """One AD FS document."""
+    bare = _timed(lambda: etree.fromstring(document), times=200)
+    read = _timed(lambda: metadata.parse(document), times=200)
+    root = metadata.tree(document)
+    verified = _timed(lambda: signature.verify(root, ()), times=50)
+    print(f"AD FS document of {len(document) / 1e3:.0f} KB:")
+    print(f"  read in {read * 1e3:.2f} ms, {read / bare:.2f} x a bare lxml.etree.fromstring ({bare * 1e3:.2f} ms)")
+    print(f"  its signature verified in {verified * 1e3:.2f} ms, {verified / bare:.1f} x")
+
+
+def bench_probes(count: int = 200) -> None:
+    """Looks over loopback HTTPS, each with a connection of its own; the simulator is another process."""
+    ours, theirs = multiprocessing.Pipe()
+    with tempfile.TemporaryDirectory() as folder:
+        server = multiprocessing.get_context("spawn").Process(target=_simulate, args=(folder, theirs))
+        server.start()
+        target: Target = ours.recv()
+        try:
+            asyncio.run(_probe_all(target, count))
+        finally:
+            ours.send("stop")
+            server.join()
+
+
+def _simulate(folder: str, pipe: Connection) -> None:
+    async def simulate() -> None:
+        steady = [scenario for scenario in SCENARIOS if scenario.name == "steady"]
+        async with serving(steady, now=NOW, folder=Path(folder)) as simulation:
+            pipe.send(simulation.targets[0])
+            await asyncio.to_thread(pipe.recv)
+
+    asyncio.run(simulate())
+
+
+async def _probe_all(target: Target, count: int) -> None:
+    async with fetch.client() as client:
+        before = time.process_time()
+        for _ in range(count):
+            record = await look(Record(target), client=client, now=NOW)
+            assert record.document is not None, record.observation
+        full = time.process_time() - before
+        before = time.process_time()
+        for _ in range(count):
+            record = await look(record, client=client, now=NOW)
+        unchanged = time.process_time() - before
+        context = await client.contexts.get(target.module.tls)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ssl=context)) as session:
+        before = time.process_time()
+        for _ in range(count):
+            async with session.get(target.url) as response:
+                await response.read()
+        bare = time.process_time() - before
+    print("probes over loopback HTTPS, a new connection each:")
+    print(f"  {count / full:.0f} a CPU second with a new document each, {full / bare:.1f} x a bare aiohttp GET")
+    print(f"  {count / unchanged:.0f} a CPU second while the document does not change, {unchanged / bare:.1f} x")
+
+
+def _timed(work: Callable[[], object], *, times: int) -> float:
+    """Seconds: the median of some runs."""
+    durations = []
+    for _ in range(times):
+        gc.collect()
+        before = time.perf_counter()
+        work()
+        durations.append(time.perf_counter() - before)
+    return statistics.median(durations)
+
+
+def main() -> None:
+    """Runs every benchmark on one core."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--document", type=Path, help="an AD FS document to read instead of one made here")
+    flags = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    bench_reading(flags.document.read_bytes() if flags.document else farm_document())
+    bench_scrape()
+    bench_probes()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,477 @@
+"""How a fetch is let in, and that no secret goes where it does not belong."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp import encode_basic_auth, web
+from cryptography.hazmat.primitives import serialization
+from federation import Federation, free_port, joined
+
+from exporter import fetch
+from exporter.config.settings import Authorization, BasicAuth, Module, OAuth2, Secret, Tls
+from exporter.model import Reason
+
+URL = "https://idp.example.org/metadata"
+TOKEN_URL = "https://login.example.org/token"  # noqa: S105 -- an address
+BODY = b"<EntityDescriptor/>"
+SECRET = "hunter2 & co"  # noqa: S105 -- no real one
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def module(federation: Federation) -> Module:
+    return Module(tls=Tls(ca_file=federation.ca_file))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def client(federation: Federation, clock: Clock) -> AsyncIterator[fetch.Client]:
+    async with fetch.client(resolver=federation.names, clock=clock) as opened:
+        yield opened
+
+
+async def refused(fetching: Awaitable[fetch.Answer]) -> fetch.FetchError:
+    with pytest.raises(fetch.FetchError) as caught:
+        await fetching
+    assert "hunter2" not in str(caught.value)
+    return caught.value
+
+
+async def sent(federation: Federation, client: fetch.Client, module: Module) -> dict[str, str]:
+    """The headers that the endpoint got."""
+    federation.serve(URL, BODY)
+    assert (await fetch.fetch(URL, module, client=client, timeout=5)).body == BODY
+    return dict(federation.requests[-1].headers)
+
+
+async def test_basic_authentication_is_sent_in_utf_8(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    headers = await sent(federation, client, replace(module, basic_auth=BasicAuth("jo", Secret(text="pässword"))))
+
+    assert headers["Authorization"] == encode_basic_auth("jo", "pässword", encoding="utf-8")
+
+
+async def test_a_secret_in_a_file_is_read_anew_at_every_use_without_its_line_break(
+    federation: Federation, client: fetch.Client, module: Module, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    module = replace(
+        module,
+        authorization=Authorization("Bearer", Secret(file=str(file))),
+        http_headers={"X-Key": Secret(text="key")},
+    )
+
+    for token in ("first", "second"):
+        file.write_text(f"{token}\r\n")
+        headers = await sent(federation, client, module)
+        assert (headers["Authorization"], headers["X-Key"]) == (f"Bearer {token}", "key")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"hunter2\r\nX-Injected: yes", "a line break or another control character in it"),
+        (b"hunter2\xff", "{file} is not UTF-8"),
+    ],
+)
+async def test_a_secret_that_no_header_can_hold_is_refused(
+    *, content: bytes, complaint: str, federation: Federation, client: fetch.Client, module: Module, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    module = replace(module, http_headers={"X-Key": Secret(file=str(file))})
+
+    error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.CREDENTIALS, f"http_headers.X-Key: {complaint.format(file=file)}")
+    assert federation.requests == []
+
+
+async def test_another_origin_gets_no_secret_and_the_first_none_once_another_led_back_to_it(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def to_other(_: web.BaseRequest) -> web.StreamResponse:
+        raise web.HTTPFound("https://other.example.org/")
+
+    async def back(_: web.BaseRequest) -> web.StreamResponse:
+        raise web.HTTPFound("https://idp.example.org/found")
+
+    federation.at(URL, to_other)
+    federation.at("https://other.example.org/", back)
+    federation.serve("https://idp.example.org/found", BODY)
+    module = replace(
+        module, basic_auth=BasicAuth("jo", Secret(text=SECRET)), http_headers={"X-Key": Secret(text=SECRET)}
+    )
+
+    await fetch.fetch(URL, module, client=client, timeout=5)
+
+    secrets = [{"Authorization", "X-Key"} & set(request.headers) for request in federation.requests]
+    assert secrets == [{"Authorization", "X-Key"}, set(), set()]
+
+
+async def test_a_redirect_within_the_origin_keeps_the_credentials(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def moved(_: web.BaseRequest) -> web.StreamResponse:
+        raise web.HTTPFound("https://someone:else@idp.example.org:443/found")
+
+    federation.at(URL, moved)
+    federation.serve("https://idp.example.org/found", BODY)
+
+    await fetch.fetch(URL, replace(module, basic_auth=BasicAuth("jo", Secret(text="x"))), client=client, timeout=5)
+
+    assert [each.headers["Authorization"] for each in federation.requests] == [encode_basic_auth("jo", "x")] * 2
+
+
+def grants(federation: Federation, *tokens: dict[str, Any], status: int = 200) -> list[dict[str, str]]:
+    """Lets the token endpoint answer with these in turn; gives the forms it will have got."""
+    forms: list[dict[str, str]] = []
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        forms.append({**{name: str(value) for name, value in (await request.post()).items()}, **request.headers})
+        return web.json_response(tokens[len(forms) - 1], status=status)
+
+    federation.at(TOKEN_URL, answer)
+    return forms
+
+
+OAUTH2 = OAuth2("me/us", Secret(text=SECRET), TOKEN_URL, ("a", "b"), {"resource": "urn:x"})
+
+
+async def test_a_token_is_asked_for_once_and_kept_until_shortly_before_its_end(
+    federation: Federation, client: fetch.Client, module: Module, clock: Clock
+) -> None:
+    module = replace(module, oauth2=OAUTH2)
+    forms = grants(
+        federation,
+        {"access_token": "one", "token_type": "Bearer", "expires_in": "3600"},
+        {"access_token": "two", "expires_in": 3600},
+    )
+    federation.serve(URL, BODY)
+
+    await asyncio.gather(*(fetch.fetch(URL, module, client=client, timeout=5) for _ in range(5)))
+    clock.now = 3539
+    assert (await sent(federation, client, module))["Authorization"] == "Bearer one"
+    assert len(forms) == 1
+    clock.now = 3540
+    assert (await sent(federation, client, module))["Authorization"] == "Bearer two"
+
+    assert (forms[0]["grant_type"], forms[0]["scope"], forms[0]["resource"]) == ("client_credentials", "a b", "urn:x")
+    assert forms[0]["Authorization"] == encode_basic_auth("me%2Fus", "hunter2+%26+co")
+
+
+async def test_a_token_without_a_life_is_used_once(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    grants(federation, {"access_token": "one"}, {"access_token": "two", "expires_in": {}})
+    module = replace(module, oauth2=replace(OAUTH2, scopes=()))
+
+    assert (await sent(federation, client, module))["Authorization"] == "Bearer one"
+    assert (await sent(federation, client, module))["Authorization"] == "Bearer two"
+
+
+async def test_a_token_that_the_endpoint_refuses_is_not_shown_again(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    forms = grants(
+        federation, *({"access_token": token, "expires_in": 3600} for token in ("others", "one", "two", "never"))
+    )
+    other = replace(module, oauth2=replace(OAUTH2, client_id="other"))
+    module = replace(module, oauth2=OAUTH2)
+    await sent(federation, client, other)
+
+    async def refuse(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    federation.at(URL, refuse)
+    assert (await refused(fetch.fetch(URL, module, client=client, timeout=5))).detail == "HTTP 401 Unauthorized"
+
+    assert (await sent(federation, client, module))["Authorization"] == "Bearer two"
+    assert (await sent(federation, client, other))["Authorization"] == "Bearer others"
+    assert len(forms) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "detail"),
+    [
+        ({"error": "invalid_client", "error_description": SECRET}, 401, "invalid_client (HTTP 401)"),
+        ({"error": SECRET}, 400, "an answer without a token (HTTP 400)"),
+        ({"error": ["x"]}, 400, "an answer without a token (HTTP 400)"),
+        ({"access_token": ""}, 200, "an answer without a token (HTTP 200)"),
+        ({"access_token": "line\nbreak"}, 200, "an answer without a token (HTTP 200)"),
+        ({"access_token": "x", "token_type": "mac"}, 200, "it is no bearer token"),
+        ([], 200, "HTTP 200 without JSON"),
+    ],
+)
+async def test_a_token_that_is_not_granted_says_why_and_shows_no_secret(
+    *,
+    answer: dict[str, Any],
+    status: int,
+    detail: str,
+    federation: Federation,
+    client: fetch.Client,
+    module: Module,
+) -> None:
+    grants(federation, answer, status=status)
+
+    error = await refused(fetch.fetch(URL, replace(module, oauth2=OAUTH2), client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.CREDENTIALS, f"no token from login.example.org: {detail}")
+    assert error.http_status is None
+
+
+async def test_a_token_endpoint_that_speaks_html_or_not_at_all_is_told(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    module = replace(module, oauth2=OAUTH2)
+    federation.serve(TOKEN_URL, b"<html>")
+    error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
+    assert error.detail == "no token from login.example.org: HTTP 200 without JSON"
+
+    federation.names.ports["login.example.org"] = port = free_port()
+    error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
+    assert error.reason is Reason.CREDENTIALS
+    assert error.detail == (
+        f"no token from login.example.org: login.example.org refuses connections at 127.0.0.1 port {port}"
+    )
+
+
+async def test_a_token_endpoint_that_never_answers_is_not_the_endpoints_fault(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    async def wait(_: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(60)
+        raise web.HTTPGone
+
+    federation.at(TOKEN_URL, wait)
+
+    error = await refused(fetch.fetch(URL, replace(module, oauth2=OAUTH2), client=client, timeout=0.1))
+
+    assert (error.reason, error.detail) == (
+        Reason.CREDENTIALS,
+        "the module's credentials could not be had in time",
+    )
+
+
+async def mutual(federation: Federation, authority: trustme.CA) -> str:
+    """A host that asks for a client certificate."""
+    context = federation.context(authority.issue_cert("mutual.test"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        await writer.drain()
+
+    await federation.speak("mutual.test", speak, context)
+    return "https://mutual.test/"
+
+
+async def test_a_client_certificate_opens_the_door(
+    federation: Federation, client: fetch.Client, module: Module, authority: trustme.CA, tmp_path: Path
+) -> None:
+    url = await mutual(federation, authority)
+    pem = tmp_path / "client.pem"
+    authority.issue_cert("exporter.test").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    module = replace(module, tls=replace(module.tls, cert_file=str(pem)))
+
+    assert (await fetch.fetch(url, module, client=client, timeout=5)).body == b"ok"
+
+
+async def test_without_a_client_certificate_the_endpoints_own_is_seen_all_the_same(
+    federation: Federation, client: fetch.Client, module: Module, authority: trustme.CA
+) -> None:
+    error = await refused(fetch.fetch(await mutual(federation, authority), module, client=client, timeout=5))
+
+    # TLS 1.3 servers refuse after the handshake, and asyncio does not always hand their alert on.
+    assert error.reason in {Reason.TLS, Reason.RESET}
+    assert error.tls_not_after is not None
+
+
+async def test_the_server_name_and_no_verification_are_as_the_module_says(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    port = federation.names.ports["*", 443]
+    url = federation.serve(f"https://127.0.0.1:{port}/", BODY)
+    named = replace(module, tls=replace(module.tls, server_name="idp.example.org"))
+    unverified = replace(module, tls=Tls(insecure_skip_verify=True))
+    from_nobody = replace(module, tls=Tls())
+
+    assert (await fetch.fetch(url, named, client=client, timeout=5)).body == BODY
+    answer = await fetch.fetch(url, unverified, client=client, timeout=5)
+    assert (answer.body, answer.tls_not_after is None) == (BODY, False)
+    assert (await refused(fetch.fetch(url, module, client=client, timeout=5))).reason is Reason.TLS_NAME
+    assert (await refused(fetch.fetch(url, from_nobody, client=client, timeout=5))).reason is Reason.TLS_UNTRUSTED
+
+
+async def test_a_changed_authority_file_is_read_again_and_an_unchanged_one_is_not(
+    federation: Federation, client: fetch.Client, module: Module, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    stranger = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    stranger.cert_pem.write_to_path(str(file))
+    tls = Tls(ca_file=str(file))
+    module = replace(module, tls=tls)
+    federation.serve(URL, BODY)
+    assert (await refused(fetch.fetch(URL, module, client=client, timeout=5))).reason is Reason.TLS_UNTRUSTED
+    first = await client.contexts.get(tls)
+    assert await client.contexts.get(tls) is first
+
+    federation.authority.cert_pem.write_to_path(str(file))
+    os.utime(file, (1, 1))
+
+    assert (await fetch.fetch(URL, module, client=client, timeout=5)).body == BODY
+    assert await client.contexts.get(tls) is not first
+    assert await client.contexts.get(Tls()) is await client.contexts.get(Tls())
+
+
+@pytest.fixture
+def rubbish_file(tmp_path: Path) -> Path:
+    path = tmp_path / "rubbish.pem"
+    path.write_text("rubbish")
+    return path
+
+
+@pytest.fixture
+def locked_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    """A certificate and its key, which wants a password."""
+    leaf = authority.issue_cert("exporter.test")
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"password"),
+    )
+    path = tmp_path / "locked.pem"
+    path.write_bytes(leaf.cert_chain_pems[0].bytes() + key)
+    return path
+
+
+async def test_tls_files_that_cannot_be_used_are_named(
+    client: fetch.Client, rubbish_file: Path, locked_file: Path, tmp_path: Path
+) -> None:
+    missing, rubbish, locked = str(tmp_path / "missing"), str(rubbish_file), str(locked_file)
+    complaints = {
+        Tls(ca_file=missing): f"cannot read {missing}: No such file or directory",
+        Tls(ca_file=rubbish): f"no certification authority in {rubbish}",
+        Tls(cert_file=rubbish): f"no usable client certificate and key in {rubbish}",
+        Tls(cert_file=locked): f"no usable client certificate and key in {locked}",
+        Tls(cert_file=locked, key_file=rubbish): f"no usable client certificate and key in {locked} and {rubbish}",
+    }
+
+    for tls, complaint in complaints.items():
+        error = await refused(fetch.fetch(URL, Module(tls=tls), client=client, timeout=5))
+        assert (error.reason, error.detail) == (Reason.CREDENTIALS, complaint)
+
+
+class Proxy:
+    """An HTTP proxy: tunnels for https, and for http an answer of its own."""
+
+    def __init__(self, federation: Federation, *, status: str = "200 OK") -> None:
+        self._federation = federation
+        self._status = status
+        self.requests: list[str] = []
+
+    async def speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.requests.append(request)
+        if not request.startswith("CONNECT"):
+            writer.write(f"HTTP/1.1 {self._status}\r\nContent-Length: 2\r\n\r\nok".encode())
+            await writer.drain()
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await joined(reader, writer, self._federation.names.ports["*", 443])
+
+
+PROXY = Secret(text="http://jo:hunter2@proxy.test:3128/")
+
+
+async def test_https_goes_through_the_proxys_tunnel_and_the_proxy_gets_its_password_alone(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    proxy = Proxy(federation)
+    await federation.speak("proxy.test", proxy.speak)
+
+    headers = await sent(federation, client, replace(module, proxy_url=PROXY))
+
+    assert proxy.requests[0].startswith("CONNECT idp.example.org:443 ")
+    assert f"Proxy-Authorization: {encode_basic_auth('jo', 'hunter2')}" in proxy.requests[0]
+    assert not any("hunter2" in value or name.startswith("Proxy") for name, value in headers.items())
+    assert federation.names.asked == ["proxy.test"]
+
+
+async def test_plain_http_is_asked_of_the_proxy(federation: Federation, client: fetch.Client) -> None:
+    proxy = Proxy(federation)
+    await federation.speak("proxy.test", proxy.speak)
+
+    answer = await fetch.fetch("http://idp.test/x", Module(proxy_url=PROXY), client=client, timeout=5)
+
+    assert answer.body == b"ok"
+    assert proxy.requests[0].startswith("GET http://idp.test/x ")
+    assert f"Proxy-Authorization: {encode_basic_auth('jo', 'hunter2')}" in proxy.requests[0]
+
+
+async def test_a_certificate_that_fails_behind_a_proxy_is_told_without_its_date(
+    federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("proxy.test", Proxy(federation).speak)
+
+    error = await refused(fetch.fetch(URL, Module(proxy_url=PROXY), client=client, timeout=5))
+
+    assert (error.reason, error.tls_not_after) == (Reason.TLS_UNTRUSTED, None)
+
+
+async def test_a_proxy_that_wants_another_password_is_a_failed_proxy(
+    federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("proxy.test", Proxy(federation, status="407 No").speak)
+
+    error = await refused(fetch.fetch("http://idp.test/", Module(proxy_url=PROXY), client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (
+        Reason.PROXY,
+        "the proxy refused: HTTP 407 Proxy Authentication Required",
+    )
+
+
+async def test_a_proxy_that_is_not_there_is_not_the_endpoints_fault(
+    federation: Federation, client: fetch.Client
+) -> None:
+    unknown = await refused(fetch.fetch(URL, Module(proxy_url=PROXY), client=client, timeout=5))
+    federation.names.ports["proxy.test"] = free_port()
+    closed = await refused(fetch.fetch(URL, Module(proxy_url=PROXY), client=client, timeout=5))
+
+    assert (unknown.reason, unknown.detail) == (
+        Reason.PROXY,
+        "the proxy cannot be used: Name or service not known",
+    )
+    assert closed.reason is Reason.PROXY
+    assert "Connect call failed" in closed.detail
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hunter2", "https://hunter2/", "http://[hunter2", "http://jo:hunter2€@proxy.test"]
+)
+async def test_a_proxy_url_that_is_none_is_not_shown(text: str, client: fetch.Client) -> None:
+    error = await refused(fetch.fetch(URL, Module(proxy_url=Secret(text=text)), client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.CREDENTIALS, "proxy_url: not the http URL of a proxy")

@@ -1,0 +1,469 @@
+"""The configuration: what is read, what is refused and in which words, and that the documentation says the same."""
+
+import re
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+import trustme
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from exporter.config import units
+from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
+from exporter.config.settings import (
+    Authorization,
+    BasicAuth,
+    Config,
+    IpProtocol,
+    Module,
+    OAuth2,
+    Secret,
+    Target,
+    Tls,
+)
+from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
+
+ROOT = Path(__file__).parents[2]
+REJECTED = ROOT / "tests/corpus/config/rejected"
+ACCEPTED = ROOT / "tests/corpus/config/accepted"
+DOCUMENTATION = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+
+
+def load_from(folder: Path, name: str) -> Config:
+    return load(
+        name,
+        read_file=lambda file: (folder / file).read_bytes(),
+        list_files=lambda pattern: sorted(str(file.relative_to(folder)) for file in folder.glob(pattern)),
+    )
+
+
+def read(text: str | bytes, files: Mapping[str, bytes] | None = None) -> Config:
+    """A configuration written in the test, beside files of which nothing but these exists."""
+    content = {"fedmeta.yml": text.encode() if isinstance(text, str) else text, **(files or {})}
+
+    def read_file(file: str) -> bytes:
+        try:
+            return content[file]
+        except KeyError:
+            raise FileNotFoundError(2, "No such file or directory", file) from None
+
+    def list_files(pattern: str) -> Sequence[str]:
+        return [file for file in content if Path(file).match(pattern)]
+
+    return load("fedmeta.yml", read_file=read_file, list_files=list_files)
+
+
+def problems_of(attempt: Callable[[], Config]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        attempt()
+    return list(map(str, caught.value.problems))
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("file", sorted(REJECTED.glob("*.yml")), ids=lambda file: file.stem)
+def test_a_rejected_file_is_explained_in_exactly_these_words(file: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_from(REJECTED, file.name)
+    assert f"{caught.value}\n" == file.with_suffix(".expect").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted(REJECTED.glob("*.expect")), ids=lambda file: file.stem)
+def test_no_explanation_holds_a_secret(file: Path) -> None:
+    assert "hunter" not in file.read_text(encoding="utf-8")
+    assert file.with_suffix(".yml").exists()
+
+
+def test_a_problem_says_where_it_is_as_exactly_as_it_is_known() -> None:
+    assert str(Problem("fedmeta.yml", 12, "targets[2].url", "must be http")) == (
+        "fedmeta.yml:12: targets[2].url: must be http"
+    )
+    assert str(Problem("fedmeta.yml", None, "", "cannot be read")) == "fedmeta.yml: cannot be read"
+    assert str(Problem("", None, "address 1", "must be http")) == "address 1: must be http"
+
+
+def test_a_missing_file_is_a_problem_of_the_whole_file() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("absent.yml")
+    assert caught.value.problems == (Problem("absent.yml", None, "", "cannot be read: No such file or directory"),)
+
+
+def test_an_error_without_words_of_the_system_is_named_by_its_kind() -> None:
+    def read_file(_: str) -> bytes:
+        raise PermissionError
+
+    assert problems_of(lambda: load("fedmeta.yml", read_file=read_file)) == [
+        "fedmeta.yml: cannot be read: PermissionError"
+    ]
+
+
+def test_a_signer_and_a_secret_are_looked_for_beside_the_configuration_file() -> None:
+    asked = []
+
+    def read_file(file: str) -> bytes:
+        asked.append(file)
+        if file != "/etc/fedmeta/fedmeta.yml":
+            raise FileNotFoundError(2, "No such file or directory")
+        return b"policies: {a: {signer: [signer.pem, /srv/signer.pem]}}"
+
+    assert problems_of(lambda: load("/etc/fedmeta/fedmeta.yml", read_file=read_file)) == [
+        "/etc/fedmeta/fedmeta.yml:1: policies.a.signer[0]: cannot be read: No such file or directory",
+        "/etc/fedmeta/fedmeta.yml:1: policies.a.signer[1]: cannot be read: No such file or directory",
+    ]
+    assert asked[1:] == ["/etc/fedmeta/signer.pem", "/srv/signer.pem"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "modules: {a: {timeout: soon}}\ntargets: [{host: a.example, module: a, interval: 5s}]",
+        "targets: [{host: a.example, interval: soon}]\nmodules: {default: {timeout: 1h}}",
+        "policies: {a: {profile: adfs, thresholds: {missing: soon, generation: 4d}}}",
+    ],
+    ids=["timeout", "interval", "threshold"],
+)
+def test_what_follows_from_a_mistake_is_not_reported_as_another(text: str) -> None:
+    problems = problems_of(lambda: read(text))
+    assert len(problems) == 1
+    assert problems[0].endswith("must be a duration such as 30s, 5m, 1h30m or 20d")
+
+
+def test_the_name_of_a_target_counts_although_its_url_is_wrong() -> None:
+    assert problems_of(lambda: read("targets: [{url: x, name: a}, {host: b, name: a}]")) == [
+        "fedmeta.yml:1: targets[0].url: must be http, https or file",
+        "fedmeta.yml:1: targets[1].name: the name a is taken by the target in fedmeta.yml:1",
+    ]
+
+
+KEYS = sorted({key for readers in BLOCKS.values() for key in readers})
+SYNTAX = [
+    *"\n -:[]{},\"'#|>?%@`\\\t&*!~<",
+    "\n  ",
+    "\n- ",
+    ": ",
+    "---\n",
+    "\\U",
+    "%TAG ! x\n",
+    "%YAML 1.1\n",
+    "\x00",
+    "é",
+]
+WORDS = ["5m", "0", "on", "https://u:p@x/", "http://[", "file:///x", "*.x", "\ud800", "\u2028", "A" * 40]
+YAML_LIKE = st.lists(st.sampled_from([*KEYS, *SYNTAX, *WORDS])).map("".join)
+
+
+@settings(deadline=None)
+@given(YAML_LIKE | st.text())
+@example('"\\UFFFFFFFF"')
+@example("[" * 1_000)
+@example("a: &a [*a, *a]\n")
+@example("%TAG ! x\n%TAG ! x\n---\n")
+def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
+    content = text.encode("utf-8", "surrogatepass")
+    try:
+        config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
+    except ConfigError as error:
+        assert error.problems  # noqa: PT017 - either outcome is right
+    else:
+        assert "default" in config.modules
+
+
+def values(leaf: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.recursive(leaf, lambda inner: st.lists(inner, max_size=3) | blocks(inner), max_leaves=10)
+
+
+def blocks(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.one_of(
+        st.dictionaries(st.text(max_size=5), inner, max_size=2),
+        *(st.dictionaries(st.sampled_from(sorted(readers)), inner, max_size=4) for readers in BLOCKS.values()),
+    )
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.sampled_from(["5m", "16MB", "adfs", "default", "https://a.example/", "a.example", "on", "c0ffee"])
+)
+
+
+@settings(deadline=None)
+@given(values(LEAVES))
+def test_any_yaml_is_a_configuration_or_a_config_error(document: object) -> None:
+    content = yaml.safe_dump(document, allow_unicode=True).encode("utf-8", "surrogatepass")
+    try:
+        config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
+    except ConfigError as error:
+        assert error.problems  # noqa: PT017 - either outcome is right
+    else:
+        assert all(target.interval > 0 for target in config.targets)
+
+
+# What is read
+
+
+@pytest.mark.parametrize("file", sorted(ACCEPTED.glob("*.yml")), ids=lambda file: file.stem)
+def test_an_accepted_file_has_both_defaults(file: Path) -> None:
+    config = load_from(ACCEPTED, file.name)
+    assert {"default"} <= config.modules.keys() & config.policies.keys()
+
+
+@pytest.mark.parametrize("name", ["empty.yml", "empty-blocks.yml"])
+def test_an_empty_configuration_watches_nothing_and_lets_nobody_probe(name: str) -> None:
+    assert load_from(ACCEPTED, name) == Config(modules={"default": Module()}, policies={"default": PolicySettings()})
+
+
+def test_a_byte_order_mark_does_no_harm() -> None:
+    assert read(b"\xef\xbb\xbftargets: [{host: sts.contoso.com}]").targets[0].name == "sts.contoso.com"
+
+
+def test_a_host_becomes_the_adfs_address_and_every_address_has_a_name() -> None:
+    adfs = "/federationmetadata/2007-06/federationmetadata.xml"
+    assert [(target.name, target.url) for target in load_from(ACCEPTED, "addresses.yml").targets] == [
+        ("sts.contoso.com", f"https://STS.contoso.com{adfs}"),
+        ("sts.fabrikam.com", f"https://sts.fabrikam.com:8443{adfs}"),
+        ("2001:db8::1", f"https://[2001:db8::1]{adfs}"),
+        ("sts.müller.example", f"https://sts.müller.example{adfs}"),
+        ("metadata.example.org", "http://metadata.example.org:8080/aggregate.xml?all=yes"),
+        ("metadata.xml", "file:///srv/metadata.xml"),
+        ("other%20metadata.xml", "file://localhost/srv/other%20metadata.xml"),
+        ("sts.contoso.com/wap1", "https://192.0.2.1/FederationMetadata/2007-06/FederationMetadata.xml"),
+    ]
+
+
+def test_modules_say_how_to_fetch() -> None:
+    modules = load_from(ACCEPTED, "modules.yml").modules
+    assert modules == {
+        "default": Module(),
+        "everything": Module(
+            name="everything",
+            timeout=90.0,
+            tls=Tls("ca.pem", "client.pem", "/etc/ssl/client.key", "sts.contoso.com", insecure_skip_verify=True),
+            basic_auth=BasicAuth("on", Secret("12345")),
+            http_headers={"X-Team": Secret("identity"), "X-Api-Key": Secret(file="api.key")},
+            proxy_url=Secret("http://prometheus:hunter2@proxy.contoso.com:3128"),
+            preferred_ip_protocol=IpProtocol.IP6,
+            ip_protocol_fallback=False,
+            follow_redirects=False,
+            body_size_limit=3 * 2**29,
+        ),
+        "bearer": Module(name="bearer", authorization=Authorization("Bearer", Secret(file="token"))),
+        "scheme": Module(name="scheme", authorization=Authorization("Negotiate", Secret("*hunter2"))),
+        "oauth2": Module(
+            name="oauth2",
+            oauth2=OAuth2(
+                "watcher",
+                Secret(file="secrets/oauth2"),
+                "https://login.example.com/token",
+                ("metadata", "offline"),
+                {"resource": "https://sts.contoso.com"},
+            ),
+        ),
+    }
+
+
+def test_no_secret_shows_in_a_representation() -> None:
+    shown = repr(load_from(ACCEPTED, "modules.yml"))
+    assert "everything" in shown
+    assert "hunter2" not in shown
+    assert "12345" not in shown
+
+
+def test_policies_say_what_to_expect() -> None:
+    config = load_from(ACCEPTED, "policies.yml")
+    by_hand = PolicySettings(auto_certificate_rollover=False, thresholds={"due": 42.0, "tls": 0.5, "valid_until": 0.0})
+    assert config.policies == {
+        "default": PolicySettings(expiry=False),
+        "by-hand": by_hand,
+        "unknown": PolicySettings(primary="00112233445566778899aabbccddeeff" * 2),
+    }
+    assert [target.policy for target in config.targets] == [
+        by_hand,
+        PolicySettings(expiry=False),
+        PolicySettings(profile=Profile.ENTRA, thresholds={"missing": 100.0}),
+    ]
+
+
+def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
+    config = load_from(ACCEPTED, "targets.yml")
+    slow = Module(name="slow", timeout=3600.0)
+    url = "https://{}.contoso.com/federationmetadata/2007-06/federationmetadata.xml"
+    defaults = {"team": "identity", "tier": "1"}
+    assert config.targets == (
+        Target("a.contoso.com", url.format("a"), slow, 3600.0, "internet", labels=defaults),
+        Target(
+            "b.contoso.com",
+            url.format("b"),
+            Module(),
+            10.0,
+            "intranet",
+            entity_id="http://b.contoso.com/adfs/services/trust",
+            labels={"team": "identity", "tier": "2"},
+            watch=("https://*.example.edu/*",),
+        ),
+        Target("c.contoso.com", url.format("c"), slow, 3600.0, "internet", labels=defaults),
+    )
+    assert config.probe_allow == ("*.contoso.com", "2001:db8::*")
+    assert config.target_files == ("more/*.yml", "more/a.yml", "later/**/*.yml")
+
+
+def test_target_files_are_found_beside_the_configuration_file_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "[fedmeta]"
+    (folder / "targets" / "deep").mkdir(parents=True)
+    (folder / "fedmeta.yml").write_text("target_files: [targets/**/*.yml]")
+    (folder / "targets" / "b.yml").write_text("- host: b.contoso.com")
+    (folder / "targets" / "deep" / "a.yml").write_text("- host: a.contoso.com")
+    config = load(str(folder / "fedmeta.yml"))
+    assert [target.name for target in config.targets] == ["b.contoso.com", "a.contoso.com"]
+    assert config.target_files == (str(tmp_path / "[[]fedmeta]" / "targets/**/*.yml"),)
+
+
+def test_signers_come_from_pem_and_der_files(authority: trustme.CA) -> None:
+    other = trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.bytes()
+    first = authority.cert_pem.bytes()
+    ders = [ssl.PEM_cert_to_DER_cert(pem.decode()) for pem in (first, other)]
+    files = {"both.pem": first + other, "other.der": ders[1]}
+    assert read("policies: {default: {signer: both.pem}}", files).policies["default"].signers == tuple(ders)
+    assert read("policies: {default: {signer: [other.der, both.pem]}}", files).policies["default"].signers == (
+        ders[1],
+        *ders,
+    )
+
+
+# Addresses on the command line
+
+
+def test_addresses_are_watched_with_the_defaults() -> None:
+    assert from_addresses(["sts.contoso.com", "http://idp.example.org/metadata", "file:///srv/a.xml"]) == Config(
+        targets=(
+            Target("sts.contoso.com", "https://sts.contoso.com/federationmetadata/2007-06/federationmetadata.xml"),
+            Target("idp.example.org", "http://idp.example.org/metadata"),
+            Target("a.xml", "file:///srv/a.xml"),
+        ),
+        modules={"default": Module()},
+        policies={"default": PolicySettings()},
+    )
+
+
+def test_wrong_addresses_are_all_named_by_their_number() -> None:
+    addresses = ["ldap://a", "sts.contoso.com", "https://u:hunter2@a/", "https://sts.contoso.com/x", "", "u:hunter2@a"]
+    assert problems_of(lambda: from_addresses(addresses)) == [
+        "address 1: must be http, https or file",
+        "address 3: must not hold a user name or a password; a module has keys for them",
+        "address 4: sts.contoso.com is named twice; a configuration file can give each target a name of its own",
+        "address 5: must name a host",
+        "address 6: must be a host name, with or without a port; url takes a whole address",
+    ]
+
+
+# Units
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("0s", 0.0),
+        ("100ms", 0.1),
+        ("30s", 30.0),
+        ("5m", 300.0),
+        ("1h30m", 5400.0),
+        ("5d", 432_000.0),
+        ("2w", 1_209_600.0),
+        ("1y", 31_536_000.0),
+        ("1y2w3d4h5m6s", 33_019_506.0),
+        ("292y", 9_208_512_000.0),
+    ],
+)
+def test_a_duration_is_read_as_prometheus_reads_it(text: str, seconds: float) -> None:
+    assert units.duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "1.5h", "-5m", "5 m", "5m ", "30s1m", "1m1m", "5M", "\u0665m", "1" * 5000 + "s"]
+)
+def test_what_prometheus_takes_for_no_duration_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a duration such as"):
+        units.duration(text)
+
+
+def test_a_duration_ends_where_prometheus_runs_out_of_nanoseconds() -> None:
+    with pytest.raises(ValueError, match="must not be longer than 292y"):
+        units.duration("293y")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0B", 0),
+        ("512B", 512),
+        ("1KB", 2**10),
+        ("1KiB", 2**10),
+        ("16MB", 2**24),
+        ("1.5GiB", 3 * 2**29),
+        ("1TB", 2**40),
+        ("2PB", 2**51),
+        ("1EB", 2**60),
+    ],
+)
+def test_a_size_is_read_in_powers_of_1024(text: str, size: int) -> None:
+    assert units.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "16", "16 MB", "16mb", "-1MB", "1iB", "MB", ".5MB", "1ZB"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a size such as"):
+        units.size(text)
+
+
+# The documentation
+
+
+def documented_rows() -> dict[str, dict[str, list[str]]]:
+    """The cells of each key's row, by the heading above it."""
+    sections = re.split(r"^## ", DOCUMENTATION, flags=re.MULTILINE)[1:]
+    return {
+        title.strip("`"): {
+            row[0].strip("`"): row[1:]
+            for line in body.splitlines()
+            if line.startswith("| `")
+            for row in [[cell.strip() for cell in line.strip("|").split("|")]]
+        }
+        for title, _, body in (section.partition("\n") for section in sections)
+        if title.startswith("`")
+    }
+
+
+def test_every_key_is_documented_and_every_documented_key_exists() -> None:
+    assert {title: list(rows) for title, rows in documented_rows().items()} == {
+        title: list(readers) for title, readers in BLOCKS.items()
+    }
+
+
+def test_the_example_in_the_documentation_is_a_configuration(authority: trustme.CA) -> None:
+    [text] = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION, flags=re.DOTALL)
+    config = read(text, {"federation-signer.pem": authority.cert_pem.bytes()})
+    assert [target.name for target in config.targets] == ["sts.contoso.com", "sts.contoso.com/inside", "federation"]
+    assert config.targets[2].module.body_size_limit == 128 * 2**20
+
+
+def test_documented_defaults_of_targets_and_modules_are_the_real_ones() -> None:
+    rows = documented_rows()
+    target, module = rows["defaults"], rows["modules.<name>"]
+    assert units.duration(target["interval"][1].strip("`")) == Target("", "").interval
+    assert target["vantage"][1].strip("`") == Target("", "").vantage
+    assert units.duration(module["timeout"][1].strip("`")) == Module().timeout
+    assert units.size(module["body_size_limit"][1].strip("`")) == Module().body_size_limit
+    assert module["preferred_ip_protocol"][1].strip("`") == Module().preferred_ip_protocol
+
+
+@pytest.mark.parametrize("name", THRESHOLD_NAMES)
+def test_documented_thresholds_are_the_real_ones(name: str) -> None:
+    cells = documented_rows()["policies.<name>.thresholds"][name]
+    documented = [units.duration(cell.strip("`")) / 86400 for cell in cells[: len(Profile)]]
+    assert documented == [getattr(DEFAULTS[profile], name) for profile in Profile]

@@ -1,0 +1,97 @@
+"""Errors that no local server can be made to raise, and their reasons."""
+
+import errno
+import ssl
+
+import aiohttp
+import pytest
+
+from exporter.fetch.failure import FetchError, translated
+from exporter.fetch.look import Look, peer_not_after
+from exporter.fetch.tls import glance
+from exporter.model import Phase, Reason
+
+
+def a_look(phase: Phase = Phase.CONNECT) -> Look:
+    look = Look(clock=lambda: 0.0, host="idp.test", address=("192.0.2.1", 443), server_name="idp.test")
+    look.enter(phase)
+    return look
+
+
+def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, message
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "detail"),
+    [
+        (
+            TimeoutError(errno.ETIMEDOUT, "Connection timed out"),
+            Reason.TIMEOUT,
+            "the system gave up waiting for 192.0.2.1 port 443; stuck in connect",
+        ),
+        (
+            OSError(errno.EHOSTUNREACH, "No route to host"),
+            Reason.UNREACHABLE,
+            "no way to idp.test at 192.0.2.1 port 443: No route to host",
+        ),
+        (
+            OSError("Multiple exceptions: [Errno 113] No way, [Errno 101] No net"),
+            Reason.UNREACHABLE,
+            "no way to idp.test at 192.0.2.1 port 443: Multiple exceptions: [Errno 113] No way, [Errno 101] No net",
+        ),
+        (
+            OSError("Multiple exceptions: [Errno 101] Network is unreachable, [Errno 111] Connect call failed"),
+            Reason.REFUSED,
+            "idp.test refuses connections at 192.0.2.1 port 443",
+        ),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), Reason.RESET, "idp.test closed or reset the connection"),
+        (
+            verification(9, "certificate is not yet valid"),
+            Reason.TLS,
+            "the TLS certificate of idp.test does not verify: certificate is not yet valid",
+        ),
+        (
+            verification(18, "self-signed certificate"),
+            Reason.TLS_UNTRUSTED,
+            "the TLS certificate of idp.test does not verify: self-signed certificate",
+        ),
+        (ssl.SSLError(1, "Handshake given up"), Reason.TLS, "no TLS with idp.test: handshake given up"),
+    ],
+)
+def test_an_error_of_the_system_has_its_reason(error: OSError, reason: Reason, detail: str) -> None:
+    with pytest.raises(FetchError) as caught, translated(a_look()):
+        raise error
+
+    assert (caught.value.reason, caught.value.detail) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EMFILE, "Too many open files"), aiohttp.ClientError("odd"), OSError("odd"), KeyError("odd")],
+)
+def test_what_is_no_failure_of_the_network_passes(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, translated(a_look(Phase.PROCESSING)):
+        raise error
+
+    assert caught.value is error
+
+
+async def test_where_no_address_was_tried_there_is_no_second_look() -> None:
+    assert await glance(Look(clock=lambda: 0.0)) is None
+
+
+async def test_a_second_look_that_fails_shows_nothing() -> None:
+    look = a_look()
+    look.address = ("127.0.0.1", 1)
+
+    assert await glance(look) is None
+
+
+def test_before_the_handshake_is_complete_no_certificate_is_seen() -> None:
+    context = ssl.create_default_context()
+    connection = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="idp.test")
+
+    assert peer_not_after(connection) is None

@@ -1,0 +1,551 @@
+"""What a metadata document says, what is wrong with it all the same, and when nothing can be said."""
+
+import base64
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import (
+    ENTITY_ID,
+    HOST,
+    NOT_BASE64,
+    NOT_DER,
+    NOW,
+    adfs,
+    aggregate,
+    bomb,
+    descriptor_of,
+    encryption_pair,
+    entity,
+    in_utf16,
+    key,
+    key_name,
+    pair,
+    reading_a_file,
+    repeated_in_four_roles,
+    saml_metadata,
+    web_service,
+    with_bom,
+    with_doctype,
+    wsfed_only,
+)
+from lxml import etree
+
+from exporter import certificates, metadata
+from exporter.model import Entity, Fault, FaultKind, Metadata, Reason, Role, Use
+
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+Parse = Callable[[bytes], Metadata]
+
+
+@pytest.fixture(params=[metadata.parse, metadata.stream], ids=["parse", "stream"])
+def parse(request: pytest.FixtureRequest) -> Parse:
+    """Both ways to read a document: whatever is said of one is said of the other."""
+    way: Parse = request.param
+    return way
+
+
+def refused(parse: Parse, body: bytes) -> tuple[Reason, str]:
+    with pytest.raises(metadata.DocumentError) as raised:
+        parse(body)
+    assert str(raised.value) == f"{raised.value.reason}: {raised.value.detail}"
+    return raised.value.reason, raised.value.detail
+
+
+def read_or_refuse(parse: Parse, body: bytes) -> None:
+    with suppress(metadata.DocumentError):
+        parse(body)
+
+
+def fault_kinds(document: Metadata) -> list[FaultKind]:
+    return [fault.kind for fault in document.faults]
+
+
+def only(document: Metadata) -> Entity:
+    (single,) = document.entities
+    return single
+
+
+# --- roles and keys
+
+
+def test_a_farm_publishes_its_certificates_in_four_roles(parse: Parse) -> None:
+    first, second, encryption = pair(nth=1), pair(nth=2), encryption_pair()
+
+    document = parse(adfs(first, second, encryption=[encryption]))
+
+    assert document.faults == ()
+    assert not document.aggregate
+    assert document.valid_until is None
+    assert document.cache_duration is None
+    farm = only(document)
+    assert farm.entity_id == f"http://{HOST}/adfs/services/trust"
+    assert farm.valid_until is None
+    assert farm.sign_in_locations == (f"https://{HOST}/adfs/ls/",)
+    signing = [(Use.SIGNING, (first.certificate,)), (Use.SIGNING, (second.certificate,))]
+    encrypting = [(Use.ENCRYPTION, (encryption.certificate,))]
+    assert [(role.role, role.element, [(key.use, key.certificates) for key in role.keys]) for role in farm.roles] == [
+        (Role.SP, "ApplicationServiceType", encrypting),
+        (Role.IDP, "SecurityTokenServiceType", signing),
+        (Role.SP, "SPSSODescriptor", encrypting + signing),
+        (Role.IDP, "IDPSSODescriptor", encrypting + signing),
+    ]
+
+
+def test_a_certificate_that_is_repeated_is_one_object() -> None:
+    document = metadata.parse(repeated_in_four_roles(pair()))
+    found = {id(each) for role in only(document).roles for key in role.keys for each in key.certificates}
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("role", [Role.IDP, Role.SP, Role.AA, Role.AUTHN, Role.PDP])
+def test_each_descriptor_is_a_role_of_its_own(parse: Parse, role: Role) -> None:
+    (descriptor,) = only(parse(entity(descriptor_of(role, key(pair()))))).roles
+    assert descriptor.role is role
+    assert [key.certificates for key in descriptor.keys] == [(pair().certificate,)]
+
+
+def test_an_affiliation_is_another_role(parse: Parse) -> None:
+    affiliation = etree.Element(f"{{{MD}}}AffiliationDescriptor", affiliationOwnerID="x")
+    affiliation.append(key(pair()))
+    (descriptor,) = only(parse(entity(affiliation))).roles
+    assert (descriptor.role, descriptor.element, len(descriptor.keys)) == (Role.OTHER, "AffiliationDescriptor", 1)
+
+
+def test_a_web_service_is_known_by_its_type_whatever_the_prefix(parse: Parse) -> None:
+    assert only(parse(wsfed_only())).roles[0].role is Role.IDP
+    document = parse(entity(web_service("ApplicationServiceType", key(pair()), prefix="odd")))
+    assert only(document).roles[0].role is Role.SP
+
+
+@pytest.mark.parametrize(
+    ("type_attribute", "element"),
+    [
+        ('xsi:type="other:SecurityTokenServiceType"', "SecurityTokenServiceType"),
+        ('xsi:type="SecurityTokenServiceType"', "SecurityTokenServiceType"),
+        ('xsi:type="fed:AttributeServiceType"', "AttributeServiceType"),
+        ('xsi:type="unbound:SecurityTokenServiceType"', "SecurityTokenServiceType"),
+        ('xsi:type=" "', "RoleDescriptor"),
+        ("", "RoleDescriptor"),
+    ],
+)
+def test_a_web_service_of_any_other_type_is_another_role(parse: Parse, type_attribute: str, element: str) -> None:
+    document = parse(
+        f'<EntityDescriptor xmlns="{MD}" entityID="e"><RoleDescriptor {type_attribute} xmlns:other="urn:x"'
+        ' xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/></EntityDescriptor>'.encode()
+    )
+    assert [(role.role, role.element) for role in only(document).roles] == [(Role.OTHER, element)]
+
+
+def test_a_type_without_prefix_is_in_the_default_namespace(parse: Parse) -> None:
+    fed = "http://docs.oasis-open.org/wsfed/federation/200706"
+    document = parse(
+        f'<m:EntityDescriptor xmlns:m="{MD}" xmlns="{fed}" entityID="e"><m:RoleDescriptor'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="SecurityTokenServiceType"/>'
+        "</m:EntityDescriptor>".encode()
+    )
+    assert only(document).roles[0].role is Role.IDP
+
+
+def test_a_key_without_use_serves_both(parse: Parse) -> None:
+    document = parse(saml_metadata(keys=[(Use.UNSPECIFIED, pair())]))
+    assert only(document).roles[0].keys[0].use is Use.UNSPECIFIED
+    assert document.faults == ()
+
+
+def test_an_unknown_use_is_a_fault_and_read_as_none(parse: Parse) -> None:
+    document = parse(saml_metadata().replace(b'use="signing"', b'use="both"'))
+    assert only(document).roles[0].keys[0].use is Use.UNSPECIFIED
+    assert document.faults == (Fault(FaultKind.USE_UNKNOWN, ENTITY_ID, "use 'both' of a key of IDPSSODescriptor"),)
+
+
+def test_several_certificates_of_one_key_all_count(parse: Parse) -> None:
+    document = parse(entity(descriptor_of(Role.IDP, key(pair(nth=1), pair(nth=2)))))
+    assert only(document).roles[0].keys[0].certificates == (pair(nth=1).certificate, pair(nth=2).certificate)
+
+
+def test_a_certificate_outside_a_key_is_no_key_of_the_role(parse: Parse) -> None:
+    authority = etree.Element("{urn:mace:shibboleth:metadata:1.0}KeyAuthority")
+    authority.extend(key(pair()))
+    foreign = etree.Element("{urn:x}KeyDescriptor")
+    foreign.extend(key(pair()))
+    assert [only(parse(entity(descriptor_of(Role.IDP, each)))).roles[0].keys for each in (authority, foreign)] == [
+        (),
+        (),
+    ]
+
+
+def test_base64_may_be_broken_by_white_space_and_comments(parse: Parse) -> None:
+    text = base64.b64encode(pair().der).decode()
+    torn = f" {text[:50]}\n\t{text[50:70]}<!-- a comment -->{text[70:]}\r\n"
+    document = parse(saml_metadata().replace(text.encode(), torn.encode()))
+    assert only(document).roles[0].keys[0].certificates == (pair().certificate,)
+    assert document.faults == ()
+
+
+def test_places_to_sign_in_are_those_of_the_identity_provider_once_each(parse: Parse) -> None:
+    other = descriptor_of(Role.IDP, key(pair()))
+    service = etree.SubElement(other, f"{{{MD}}}SingleSignOnService", Location="https://idp.example/other")
+    etree.SubElement(other, service.tag)
+    document = parse(entity(descriptor_of(Role.SP), descriptor_of(Role.IDP, key(pair())), other))
+    assert only(document).sign_in_locations == ("https://idp.example/sso", "https://idp.example/other")
+
+
+# --- one bad thing costs one thing
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [(NOT_BASE64, FaultKind.CERTIFICATE_BASE64), (NOT_DER, FaultKind.CERTIFICATE_DER)]
+)
+def test_a_broken_certificate_costs_itself_and_is_one_fault_however_often_repeated(
+    parse: Parse, text: bytes, kind: FaultKind
+) -> None:
+    document = parse(adfs(text, pair()))
+    assert fault_kinds(document) == [kind]
+    assert document.faults[0].entity_id == only(document).entity_id
+    sts = only(document).roles[1]
+    assert [key.certificates for key in sts.keys] == [(), (pair().certificate,)]
+
+
+def test_the_same_broken_certificate_is_a_fault_of_every_entity_that_has_it(parse: Parse) -> None:
+    members = [saml_metadata(name, keys=[(Use.SIGNING, NOT_DER)]) for name in ("urn:a", "urn:b")]
+    assert [fault.entity_id for fault in parse(aggregate(members)).faults] == ["urn:a", "urn:b"]
+
+
+def test_an_attribute_that_cannot_be_read_is_a_fault_of_its_own(parse: Parse) -> None:
+    odd = pair().der.replace(b"ADFS", b"AD\xff\xff")
+    document = parse(saml_metadata(keys=[(Use.SIGNING, base64.b64encode(odd))]))
+    assert fault_kinds(document) == [FaultKind.CERTIFICATE_ATTRIBUTE, FaultKind.CERTIFICATE_ATTRIBUTE]
+    (found,) = only(document).roles[0].keys[0].certificates
+    assert (found.subject, found.not_after) == ("unknown", pair().certificate.not_after)
+    assert all(fault.detail.startswith(found.fingerprint[:16]) for fault in document.faults)
+
+
+def test_a_key_without_certificate_is_a_key_and_a_fault(parse: Parse) -> None:
+    document = parse(entity(descriptor_of(Role.IDP, key_name(), key(pair()))))
+    assert [len(each.certificates) for each in only(document).roles[0].keys] == [0, 1]
+    assert document.faults == (
+        Fault(FaultKind.KEY_WITHOUT_CERTIFICATE, ENTITY_ID, "a signing key of IDPSSODescriptor has no certificate"),
+    )
+
+
+def test_details_stay_short(parse: Parse) -> None:
+    document = parse(saml_metadata().replace(b'use="signing"', b'use="' + b"x" * 10_000 + b'"'))
+    assert len(document.faults[0].detail) == 200
+    assert document.faults[0].detail.endswith("…")
+
+
+def test_roles_that_publish_different_signing_certificates_are_one_fault(parse: Parse) -> None:
+    idp, sp = descriptor_of(Role.IDP, key(pair(nth=1))), descriptor_of(Role.SP, key(pair(nth=2)))
+    third = descriptor_of(Role.SP, key(pair(nth=3)))
+    document = parse(entity(idp, sp, third))
+    detail = "IDPSSODescriptor and SPSSODescriptor publish different signing certificates"
+    assert document.faults == (Fault(FaultKind.SIGNING_SETS_DIFFER, ENTITY_ID, detail),)
+
+
+def test_encryption_keys_other_roles_and_roles_without_signing_keys_do_not_differ(parse: Parse) -> None:
+    signing = key(pair(nth=1))
+    document = parse(
+        entity(
+            descriptor_of(Role.IDP, signing),
+            descriptor_of(Role.SP, signing, key(pair(nth=2), use=Use.ENCRYPTION)),
+            descriptor_of(Role.SP, key(pair(nth=3), use=Use.ENCRYPTION)),
+            descriptor_of(Role.AA, key(pair(nth=4))),
+        )
+    )
+    assert document.faults == ()
+
+
+# --- aggregates
+
+
+def test_an_aggregate_holds_entities_of_all_its_groups_in_order(parse: Parse) -> None:
+    inner = aggregate([saml_metadata("urn:b"), saml_metadata("urn:c")])
+    document = parse(aggregate([saml_metadata("urn:a"), inner, saml_metadata("urn:d")]))
+    assert document.aggregate
+    assert [each.entity_id for each in document.entities] == ["urn:a", "urn:b", "urn:c", "urn:d"]
+    assert document.faults == ()
+
+
+def test_descriptors_inside_extensions_are_not_members(parse: Parse) -> None:
+    hidden = f'<Extensions xmlns="{MD}"><x xmlns="urn:x">%s</x></Extensions>'.encode()
+    inside = aggregate([saml_metadata("urn:hidden")])
+    document = aggregate([saml_metadata("urn:a").replace(b"<IDP", hidden % inside + b"<IDP")])
+    assert [each.entity_id for each in parse(document).entities] == ["urn:a"]
+    lone = saml_metadata("urn:a").replace(b"<IDP", hidden % saml_metadata("urn:hidden") + b"<IDP")
+    assert only(parse(lone)).entity_id == "urn:a"
+
+
+def test_an_entity_that_occurs_twice_is_one_with_the_roles_of_both(parse: Parse) -> None:
+    idp = saml_metadata("urn:a", valid_until=NOW)
+    sp = saml_metadata("urn:a", role=Role.SP, valid_until=NOW - timedelta(days=1))
+    document = parse(aggregate([idp, saml_metadata("urn:b"), sp]))
+    assert [(each.entity_id, len(each.roles)) for each in document.entities] == [("urn:a", 2), ("urn:b", 1)]
+    assert document.entities[0].valid_until == NOW - timedelta(days=1)
+    assert [(fault.kind, fault.entity_id) for fault in document.faults] == [(FaultKind.ENTITY_DUPLICATE, "urn:a")]
+
+
+@pytest.mark.parametrize("name", [None, "", " "])
+def test_an_entity_without_a_name_is_left_out(parse: Parse, name: str | None) -> None:
+    document = parse(aggregate([entity(descriptor_of(Role.IDP), entity_id=name), saml_metadata("urn:b")]))
+    assert only(document).entity_id == "urn:b"
+    assert document.faults == (Fault(FaultKind.ENTITY_ID_MISSING, None, "an EntityDescriptor has no entityID"),)
+
+
+def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
+    from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
+
+    body = aggregate([saml_metadata(f"urn:{number}") for number in range(50)])
+    sizes = [
+        sum(1 for _ in element.getroottree().iter())
+        for event, element in descriptors(body)
+        if element.get("entityID")
+        if event == "end"
+    ]
+    assert len(sizes) == 50
+    assert max(sizes[1:]) <= sizes[0] + 1
+
+
+# --- how long it may be used
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 7, day, tzinfo=UTC)
+
+
+def test_a_lone_entity_may_be_used_until_the_strictest_bound_of_it_and_its_roles(parse: Parse) -> None:
+    early = descriptor_of(Role.IDP, valid_until=at(2), cache_duration="P2D")
+    late = descriptor_of(Role.SP, valid_until=at(4), cache_duration="P1D")
+    document = parse(entity(early, late, valid_until=at(3), cache_duration="P3D"))
+    assert document.valid_until == only(document).valid_until == at(2)
+    assert document.cache_duration == timedelta(days=1)
+
+
+def test_an_aggregate_may_be_used_until_its_own_bound_and_its_members_until_the_strictest(parse: Parse) -> None:
+    inner = aggregate([saml_metadata("urn:b"), saml_metadata("urn:c", valid_until=at(1))], valid_until=at(2))
+    members = [saml_metadata("urn:a"), inner, saml_metadata("urn:d", valid_until=at(9))]
+    document = parse(aggregate(members, valid_until=at(5), cache_duration="PT6H"))
+    assert document.valid_until == at(5)
+    assert document.cache_duration == timedelta(hours=6)
+    assert [each.valid_until for each in document.entities] == [at(5), at(2), at(1), at(5)]
+
+
+def test_an_aggregate_of_one_keeps_its_own_bound(parse: Parse) -> None:
+    document = parse(aggregate([saml_metadata(valid_until=at(1))]))
+    assert document.valid_until is None
+    assert only(document).valid_until == at(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-07-01T10:20:30Z", datetime(2026, 7, 1, 10, 20, 30, tzinfo=UTC)),
+        ("2026-07-01T10:20:30", datetime(2026, 7, 1, 10, 20, 30, tzinfo=UTC)),
+        (" 2026-07-01T10:20:30.1234567Z\n", datetime(2026, 7, 1, 10, 20, 30, 123456, tzinfo=UTC)),
+        ("2026-07-01T10:20:30.5+02:00", datetime(2026, 7, 1, 8, 20, 30, 500000, tzinfo=UTC)),
+        ("2026-07-01T10:20:30-05:30", datetime(2026, 7, 1, 15, 50, 30, tzinfo=UTC)),
+        ("2026-07-31T24:00:00Z", datetime(2026, 8, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_valid_until_is_a_moment_in_utc(parse: Parse, text: str, expected: datetime) -> None:
+    document = parse(entity(descriptor_of(Role.IDP), valid_until=text))
+    assert document.valid_until == expected
+    assert document.valid_until.tzinfo is UTC
+    assert document.faults == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tomorrow",
+        "2026-07-01",
+        "2026-07-01 10:20:30Z",
+        "2026-02-30T10:20:30Z",
+        "2026-07-01T24:00:01Z",
+        "2026-07-01T25:00:00Z",
+        "20260701T102030Z",
+        "10000-01-01T00:00:00Z",
+        "9999-12-31T24:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "-0044-03-15T12:00:00Z",
+        "٢٠٢٦-07-01T10:20:30Z",
+        "9" * 5000 + "-01-01T00:00:00Z",
+    ],
+)
+def test_a_valid_until_that_is_no_moment_of_ours_is_a_fault_and_bounds_nothing(parse: Parse, text: str) -> None:
+    document = parse(entity(descriptor_of(Role.IDP, valid_until=text), valid_until=at(1)))
+    assert document.valid_until == at(1)
+    assert [(fault.kind, fault.entity_id) for fault in document.faults] == [(FaultKind.VALID_UNTIL, ENTITY_ID)]
+    assert "IDPSSODescriptor" in document.faults[0].detail or len(text) > 100
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("P1Y", timedelta(days=365)),
+        ("P2M", timedelta(days=60)),
+        ("P1DT2H3M4.5S", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
+        ("PT0S", timedelta(0)),
+        (" PT10H ", timedelta(hours=10)),
+    ],
+)
+def test_a_cache_duration_is_a_span(parse: Parse, text: str, expected: timedelta) -> None:
+    document = parse(entity(descriptor_of(Role.IDP), cache_duration=text))
+    assert document.cache_duration == expected
+    assert document.faults == ()
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "P1DT", "1D", "P1S", "-P1D", "PT1.H", "PT1H1D", "P99999999999Y"])
+def test_a_cache_duration_that_is_no_span_is_a_fault(parse: Parse, text: str) -> None:
+    document = parse(aggregate([saml_metadata()], cache_duration=text))
+    assert document.cache_duration is None
+    detail = f"cacheDuration {text!r} of EntitiesDescriptor"
+    assert document.faults == (Fault(FaultKind.CACHE_DURATION, None, detail),)
+
+
+# --- encodings, and bodies of which nothing can be said
+
+
+def test_byte_order_marks_and_utf16_change_nothing(parse: Parse) -> None:
+    body = adfs(pair())
+    assert parse(with_bom(body)) == parse(body)
+    assert parse(in_utf16(body)) == parse(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><p>Sign in",
+        b"\xef\xbb\xbf\r\n <!-- maintenance --> <!-- a < b --><!doctype HTML PUBLIC 'x'>",
+        b"<?xml version='1.0'?><!DOCTYPE html><html xmlns='http://www.w3.org/1999/xhtml'/>",
+        b"<HTML lang='en'></HTML>",
+        b"<head><title>Request rejected</title></head>",
+        "\ufeff<!DOCTYPE html>".encode("utf-16-le"),
+        "\ufeff<html>".encode("utf-16-be"),
+    ],
+)
+def test_a_page_is_a_page_even_where_it_is_well_formed(parse: Parse, body: bytes) -> None:
+    assert refused(parse, body) == (Reason.HTML, "an HTML page")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"plain text",
+        b'{"error": "html"}',
+        adfs(pair())[:-30],
+        adfs(pair()) + b"<more/>",
+        b"<md:EntityDescriptor entityID='x'/>",
+        b"<!-- never closed <html>",
+        b"\x1f\x8b\x08\x00\x00\x00",
+        "\ufeff<EntityDescriptor".encode("utf-16"),
+        b"<a>" * 300 + b"</a>" * 300,
+    ],
+)
+def test_what_is_no_xml_is_said_to_be_none(parse: Parse, body: bytes) -> None:
+    reason, detail = refused(parse, body)
+    assert reason is Reason.NOT_XML
+    assert 0 < len(detail) <= 200
+
+
+@pytest.mark.parametrize(
+    ("body", "root"),
+    [
+        (b"<EntityDescriptor entityID='x'/>", "EntityDescriptor"),
+        (b"<rss xmlns='urn:x'/>", "{urn:x}rss"),
+        (b"<wrap>" + saml_metadata() + b"</wrap>", "wrap"),
+        (f"<KeyDescriptor xmlns='{MD}'/>".encode(), f"{{{MD}}}KeyDescriptor"),
+    ],
+)
+def test_other_xml_is_no_metadata(parse: Parse, body: bytes, root: str) -> None:
+    assert refused(parse, body) == (Reason.NOT_METADATA, f"the root is {root}")
+
+
+def test_a_tree_of_something_else_is_refused_as_well() -> None:
+    with pytest.raises(metadata.DocumentError) as raised:
+        metadata.read(etree.Element("other"))
+    assert raised.value.reason is Reason.NOT_METADATA
+
+
+@pytest.mark.parametrize("body", [entity(entity_id=None), aggregate([]), aggregate([entity(entity_id="")])])
+def test_metadata_without_a_usable_entity_is_refused(parse: Parse, body: bytes) -> None:
+    assert refused(parse, body)[0] is Reason.NO_ENTITY
+
+
+# --- nothing leads out of the document
+
+
+def test_a_doctype_without_entities_is_let_pass_and_not_followed(parse: Parse) -> None:
+    body = saml_metadata()
+    assert parse(with_doctype(body)) == parse(body)
+    assert parse(b'<!DOCTYPE EntityDescriptor SYSTEM "file:///no/such.dtd">' + body) == parse(body)
+
+
+@pytest.mark.parametrize(
+    "subset", ['<!ENTITY harmless "text">', '<!ENTITY % p "x">', '<!ENTITY % p SYSTEM "http://127.0.0.1:1/x"> %p;']
+)
+def test_a_document_that_declares_entities_is_refused(parse: Parse, subset: str) -> None:
+    assert refused(parse, with_doctype(saml_metadata(), subset)) == (
+        Reason.NOT_XML,
+        "declares entities of its own",
+    )
+
+
+def test_a_bomb_does_not_go_off(parse: Parse) -> None:
+    in_an_attribute = bomb().replace(b"&e9;", b"").replace(ENTITY_ID.encode(), b"&e9;")
+    began = time.perf_counter()
+    assert refused(parse, bomb())[0] is Reason.NOT_XML
+    assert refused(parse, in_an_attribute)[0] is Reason.NOT_XML
+    assert time.perf_counter() - began < 1
+
+
+def test_no_file_is_read(parse: Parse, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("the secret")
+    reason, detail = refused(parse, reading_a_file(str(secret)))
+    assert reason is Reason.NOT_XML
+    assert "secret" not in detail
+
+
+@pytest.mark.parametrize("doctype", ['SYSTEM "{}"', '[<!ENTITY % all SYSTEM "{}"> %all;]'])
+def test_no_external_declarations_are_loaded(parse: Parse, tmp_path: Path, doctype: str) -> None:
+    # A pipe without a writer: whoever opens it waits for ever.
+    pipe = tmp_path / "external.dtd"
+    os.mkfifo(pipe)
+    reader = threading.Thread(
+        target=read_or_refuse,
+        args=(parse, f"<!DOCTYPE x {doctype.format(pipe)}>".encode() + saml_metadata()),
+        daemon=True,
+    )
+    reader.start()
+    reader.join(5)
+    assert not reader.is_alive()
+
+
+def test_reading_leaves_the_tree_and_its_comments_as_they_are() -> None:
+    body = saml_metadata().replace(b"<IDP", b"<!-- signed, perhaps --><IDP")
+    root = metadata.tree(body)
+    assert metadata.read(root) == metadata.parse(body)
+    assert etree.tostring(root) == body
+
+
+def test_a_long_prologue_and_many_comments_cost_little(parse: Parse) -> None:
+    began = time.perf_counter()
+    assert parse(b"<!-- a -->" * 50_000 + saml_metadata()).entities
+    assert time.perf_counter() - began < 2
+
+
+def test_trailing_bytes_of_a_certificate_do_not_change_who_it_is(parse: Parse) -> None:
+    text = base64.b64encode(pair().der + b"\x00\x00")
+    document = parse(saml_metadata(keys=[(Use.SIGNING, text)]))
+    assert only(document).roles[0].keys[0].certificates == (certificates.read(pair().der)[0],)
+    assert document.faults == ()

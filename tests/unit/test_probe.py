@@ -1,0 +1,251 @@
+"""From an answer to an observation, over files: what is reused, what is refused, what is never parsed twice."""
+
+import asyncio
+import logging
+import threading
+import zlib
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import builders
+import pytest
+from aiohttp import web
+from builders import NOW
+from federation import Federation
+
+from exporter import fetch
+from exporter.config.settings import Module, Target, Tls
+from exporter.demo.documents import KeyPair
+from exporter.metadata import DocumentError
+from exporter.model import Document, Observation, Phase, Reason, SignatureState
+from exporter.policy import PolicySettings
+from exporter.probe import STREAM_ABOVE, look, probe, read_document
+from exporter.record import Record
+
+ENTITY_ID = builders.ENTITY_ID
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[fetch.Client]:
+    async with fetch.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "metadata.xml"
+    publish(path, builders.saml_metadata())
+    return path
+
+
+def publish(file: Path, body: bytes) -> None:
+    file.write_bytes(body)
+
+
+def at(file: Path, **fields: object) -> Target:
+    return Target("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
+
+
+async def observe(
+    target: Target,
+    *,
+    client: fetch.Client,
+    previous: Document | None = None,
+    timeout: float = 10,  # noqa: ASYNC109 -- handed on
+    entity_id: str | None = None,
+) -> Observation:
+    return await probe(
+        target, client=client, previous=previous, now=NOW, timeout=timeout, entity_id=target.entity_id or entity_id
+    )
+
+
+def document(observation: Observation) -> Document:
+    assert observation.document is not None, observation.detail
+    return observation.document
+
+
+async def test_a_look_gives_the_document_and_what_brings_it_back(file: Path, client: fetch.Client) -> None:
+    body = builders.saml_metadata()
+
+    seen = await observe(at(file), client=client)
+
+    assert (seen.at, seen.reason, seen.detail, seen.http_status) == (NOW, None, "", None)
+    assert set(seen.phases) == {Phase.TRANSFER, Phase.PARSE}
+    found = document(seen)
+    assert [each.entity_id for each in found.metadata.entities] == [ENTITY_ID]
+    assert (found.size, found.digest) == (len(body), sha256(body).hexdigest())
+    assert zlib.decompress(found.packed) == body
+
+
+async def test_equal_bytes_give_the_earlier_document_itself(file: Path, client: fetch.Client) -> None:
+    first = document(await observe(at(file), client=client))
+
+    again = await observe(at(file), client=client, previous=first)
+    publish(file, builders.saml_metadata(valid_until=NOW))
+    changed = await observe(at(file), client=client, previous=first)
+
+    assert again.document is first
+    assert changed.document is not first
+    assert changed.reason is None
+
+
+async def test_a_document_not_modified_is_the_earlier_one_itself_and_is_not_parsed(federation: Federation) -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get("If-None-Match") == '"1"':
+            return web.Response(status=304)
+        return web.Response(body=builders.saml_metadata(), headers={"ETag": '"1"', "Last-Modified": "now"})
+
+    url = federation.at("https://idp.example.org/", answer)
+    target = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+    async with fetch.client(resolver=federation.names) as client:
+        first = document(await observe(target, client=client))
+        second = await observe(target, client=client, previous=first)
+        mismatch = await observe(replace(target, entity_id="other"), client=client, previous=first)
+
+    assert (first.etag, first.last_modified) == ('"1"', "now")
+    assert second.document is first
+    assert (second.reason, second.http_status) == (None, 304)
+    assert Phase.PARSE not in second.phases
+    assert (mismatch.reason, mismatch.document) == (Reason.ENTITY_MISMATCH, None)
+
+
+@pytest.mark.parametrize(
+    ("entity_id", "first_seen", "matches"),
+    [
+        (None, None, True),
+        (ENTITY_ID, "other", True),
+        (None, ENTITY_ID, True),
+        ("other", ENTITY_ID, False),
+        (None, "other", False),
+    ],
+)
+async def test_a_document_of_one_entity_must_be_the_targets(
+    *, entity_id: str | None, first_seen: str | None, matches: bool, file: Path, client: fetch.Client
+) -> None:
+    seen = await observe(at(file, entity_id=entity_id), client=client, entity_id=first_seen)
+
+    assert seen.reason is (None if matches else Reason.ENTITY_MISMATCH)
+    assert seen.detail == ("" if matches else f"the document of {ENTITY_ID}, not of other")
+
+
+@pytest.mark.parametrize(("entity_id", "matches"), [(None, True), ("https://b.test/", True), ("other", False)])
+async def test_an_aggregate_must_hold_the_targets_entity(
+    *, entity_id: str | None, matches: bool, file: Path, client: fetch.Client
+) -> None:
+    publish(file, builders.aggregate([builders.saml_metadata(f"https://{name}.test/") for name in "ab"]))
+
+    seen = await observe(at(file, entity_id=entity_id), client=client)
+
+    assert seen.reason is (None if matches else Reason.ENTITY_MISMATCH)
+    assert seen.detail == ("" if matches else "the document of 2 others, not of other")
+
+
+SIGNER, STRANGER = builders.pair(key="rsa"), builders.pair(key="rsa", nth=1)
+
+
+def signed_by(*signers: KeyPair) -> PolicySettings:
+    return PolicySettings(signers=tuple(each.der for each in signers))
+
+
+async def test_a_configured_signer_must_have_signed(file: Path, client: fetch.Client) -> None:
+    publish(file, builders.saml_metadata(signer=SIGNER))
+
+    trusted = await observe(at(file, policy=signed_by(SIGNER, STRANGER)), client=client)
+    refused = await observe(at(file, policy=signed_by(STRANGER)), client=client)
+
+    assert (document(trusted)).signature.state is SignatureState.TRUSTED
+    assert (refused.reason, refused.document) == (Reason.SIGNER_MISMATCH, None)
+    assert refused.detail.startswith("not signed by a configured signer: ")
+
+
+async def test_other_signers_in_the_configuration_need_another_verdict(file: Path, client: fetch.Client) -> None:
+    publish(file, builders.saml_metadata(signer=SIGNER))
+
+    async def look(policy: PolicySettings, previous: Document | None) -> Observation:
+        return await observe(at(file, policy=policy), client=client, previous=previous)
+
+    valid = document(await look(PolicySettings(), None))
+    trusted = document(await look(signed_by(SIGNER), valid))
+    still = document(await look(signed_by(STRANGER, SIGNER), trusted))
+    refused = await look(signed_by(STRANGER), trusted)
+    valid_again = document(await look(PolicySettings(), trusted))
+
+    assert (valid.signature.state, trusted.signature.state) == (SignatureState.VALID, SignatureState.TRUSTED)
+    assert still is trusted
+    assert refused.reason is Reason.SIGNER_MISMATCH
+    assert valid_again.signature.state is SignatureState.VALID
+
+
+def padded(document: bytes) -> bytes:
+    return document + b" " * (STREAM_ABOVE + 1 - len(document))
+
+
+def test_a_large_document_is_streamed_and_its_signature_left_alone_unless_a_signer_is_configured() -> None:
+    large = padded(builders.saml_metadata(signer=SIGNER))
+
+    assert read_document(large[:-1], ()).signature.state is SignatureState.VALID
+    assert read_document(large, ()).signature.state is SignatureState.UNCHECKED
+    assert read_document(large, [SIGNER.der]).signature.state is SignatureState.TRUSTED
+    assert read_document(large, ()).metadata.entities[0].entity_id == ENTITY_ID
+
+
+def test_a_document_keeps_the_validators_it_came_with() -> None:
+    read = read_document(builders.saml_metadata(), (), etag='"1"', last_modified="now")
+
+    assert (read.etag, read.last_modified) == ('"1"', "now")
+
+
+def test_bytes_that_are_no_document_say_why() -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_document(b"hello", ())
+
+    assert caught.value.reason is Reason.NOT_XML
+
+
+async def test_reading_a_document_leaves_the_loop_free_and_counts_against_the_deadline(federation: Federation) -> None:
+    url = federation.serve("http://idp.example.org/", builders.saml_metadata())
+    busy = threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        threads.submit(busy.wait)
+        async with fetch.client(resolver=federation.names) as client:
+            seen = await observe(Target("target", url), client=client, timeout=0.4)
+        busy.set()
+
+    assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "not read within 0.4 s; stuck in parse")
+    assert (seen.http_status, seen.document) == (200, None)
+    assert seen.phases[Phase.PARSE] > 0.05
+
+
+async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_look_alone(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> float:
+        raise ZeroDivisionError
+
+    async with fetch.client(clock=broken) as client:
+        seen = (await look(Record(at(file)), client=client, now=NOW)).observation
+
+    assert seen is not None
+    assert (seen.reason, seen.document) == (Reason.INTERNAL, None)
+    assert seen.detail == "a mistake of ours (ZeroDivisionError): the log has the traceback"
+    assert [(each.levelno, each.exc_info is not None) for each in caplog.records] == [(logging.ERROR, True)]
+
+
+async def test_a_cancelled_look_is_cancelled(federation: Federation) -> None:
+    async def wait(_: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        await asyncio.sleep(60)
+        raise web.HTTPGone
+
+    asked = asyncio.Event()
+    url = federation.at("http://idp.example.org/", wait)
+    async with fetch.client(resolver=federation.names) as client:
+        looking = asyncio.create_task(observe(Target("target", url), client=client))
+        await asked.wait()
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking

@@ -1,0 +1,390 @@
+"""Which signatures count, which certificate verified them, and what is never accepted."""
+
+import base64
+from collections.abc import Callable, Sequence
+
+import pytest
+from builders import (
+    DAY,
+    NOT_BASE64,
+    NOT_DER,
+    NOW,
+    adfs,
+    aggregate,
+    authority,
+    entity,
+    pair,
+    saml_metadata,
+    tampered,
+    with_doctype,
+)
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, SignatureMethod
+from signxml.signer import XMLSigner
+
+from exporter import certificates, metadata, signature
+from exporter.demo.documents import KeyPair
+from exporter.model import Signature, SignatureState
+
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
+EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+WITH_COMMENTS = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0_WITH_COMMENTS
+
+PUBLISHED = pair()
+STRANGER = pair(subject="CN=stranger")
+RSA = pair(subject="CN=signer", key="rsa")
+
+
+def verdict(document: bytes, *signers: KeyPair) -> Signature:
+    return signature.verify(metadata.tree(document), [signer.der for signer in signers])
+
+
+def assert_invalid(verdict: Signature, words: str, fingerprint: str | None = PUBLISHED.certificate.fingerprint) -> None:
+    assert verdict.state is SignatureState.INVALID
+    assert verdict.fingerprint == fingerprint
+    assert words in verdict.detail
+    assert len(verdict.detail) <= 200
+
+
+class _Signer(XMLSigner):
+    def check_deprecated_methods(self) -> None:
+        """Signs with SHA-1 too, as others did for long."""
+
+
+def signed(
+    document: bytes,
+    *,
+    by: KeyPair = PUBLISHED,
+    method: SignatureMethod = SignatureMethod.ECDSA_SHA256,
+    form: CanonicalizationMethod = EXCLUSIVE,
+    references: Sequence[str] | None = ("#_entity",),
+) -> bytes:
+    """A document signed in some way that other software has; KeyInfo holds the certificate."""
+    root = etree.fromstring(document)
+    root.insert(0, etree.Element(f"{DS}Signature", Id="placeholder", nsmap={"ds": DS[1:-1]}))
+    signer = _Signer(signature_algorithm=method, c14n_algorithm=form)
+    certificate = x509.load_der_x509_certificate(by.der)
+    done = signer.sign(root, key=by.key, cert=[certificate], reference_uri=list(references) if references else None)
+    return etree.tostring(done)
+
+
+def edited(document: bytes, edit: Callable[[etree._Element], object]) -> bytes:
+    """A document whose signature an editor got at."""
+    root = etree.fromstring(document)
+    edit(root)
+    return etree.tostring(root)
+
+
+def without_key_info(document: bytes) -> bytes:
+    def remove(root: etree._Element) -> None:
+        for info in root.iterfind(f"{DS}Signature/{DS}KeyInfo"):
+            root[0].remove(info)
+
+    return edited(document, remove)
+
+
+def with_key_info(document: bytes, *texts: bytes) -> bytes:
+    """The document with other texts in the X509Data of its signature, which no signature covers."""
+
+    def replace(root: etree._Element) -> None:
+        (data,) = root.iterfind(f"{DS}Signature/{DS}KeyInfo/{DS}X509Data")
+        data[:] = []
+        for text in texts:
+            etree.SubElement(data, f"{DS}X509Certificate").text = text.decode()
+
+    return edited(document, replace)
+
+
+def renewed(old: KeyPair) -> KeyPair:
+    """Another certificate of the same key."""
+    name = x509.Name.from_rfc4514_string("CN=renewed")
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(old.key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + DAY)
+    )
+    der = builder.sign(old.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return KeyPair(certificates.read(der)[0], old.key)
+
+
+# --- what verifies
+
+
+def test_a_document_without_signature_is_unsigned() -> None:
+    assert verdict(adfs()) == Signature(SignatureState.UNSIGNED, None, "")
+
+
+def test_a_signature_inside_is_not_the_documents_own() -> None:
+    assert verdict(aggregate([saml_metadata(signer=PUBLISHED)])).state is SignatureState.UNSIGNED
+
+
+def test_a_farms_own_signature_is_valid_by_its_certificate() -> None:
+    expected = Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
+    assert verdict(adfs(PUBLISHED, signer=PUBLISHED)) == expected
+
+
+def test_it_is_valid_by_a_certificate_that_is_not_published_and_may_be_expired() -> None:
+    expired = pair(not_before=NOW - 4000 * DAY, not_after=NOW - 3000 * DAY)
+    expected = Signature(SignatureState.VALID, expired.certificate.fingerprint, "")
+    assert verdict(adfs(PUBLISHED, signer=expired)) == expected
+
+
+def test_it_is_trusted_when_its_key_is_a_signers() -> None:
+    expected = Signature(SignatureState.TRUSTED, PUBLISHED.certificate.fingerprint, "")
+    document = adfs(signer=PUBLISHED)
+    assert verdict(document, PUBLISHED) == expected
+    assert verdict(document, STRANGER, PUBLISHED) == expected
+    assert verdict(document, renewed(PUBLISHED)) == expected
+
+
+def test_it_is_only_valid_when_its_key_is_no_signers() -> None:
+    expected = Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
+    assert verdict(adfs(signer=PUBLISHED), STRANGER) == expected
+
+
+def test_a_signer_verifies_what_the_certificate_in_key_info_does_not() -> None:
+    document = with_key_info(adfs(signer=PUBLISHED), base64.b64encode(STRANGER.der))
+    assert_invalid(verdict(document), "verification failed", STRANGER.certificate.fingerprint)
+    assert verdict(document, PUBLISHED) == Signature(SignatureState.TRUSTED, PUBLISHED.certificate.fingerprint, "")
+
+
+def test_every_certificate_in_key_info_is_tried() -> None:
+    chain = [NOT_BASE64, NOT_DER, base64.b64encode(authority().der), base64.b64encode(PUBLISHED.der)]
+    document = with_key_info(adfs(signer=PUBLISHED), *chain)
+    assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
+
+
+def test_not_every_certificate_of_a_hundred_is_tried() -> None:
+    others = [base64.b64encode(pair(nth=number).der) for number in range(1, 20)]
+    document = with_key_info(adfs(signer=PUBLISHED), *others, base64.b64encode(PUBLISHED.der))
+    assert verdict(document).state is SignatureState.INVALID
+
+
+def test_without_key_info_the_published_signing_certificates_are_tried() -> None:
+    document = without_key_info(adfs(pair(nth=1), PUBLISHED, signer=PUBLISHED))
+    assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+    assert_invalid(verdict(without_key_info(adfs(PUBLISHED, signer=STRANGER))), "verification failed", None)
+
+
+def test_no_member_of_an_aggregate_signs_the_whole() -> None:
+    document = without_key_info(aggregate([saml_metadata()], signer=PUBLISHED))
+    assert_invalid(verdict(document), "KeyInfo", None)
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+
+
+def test_nobody_publishes_where_there_is_no_entity() -> None:
+    assert_invalid(verdict(without_key_info(entity(entity_id=None, signer=PUBLISHED))), "KeyInfo", None)
+
+
+def test_a_bare_key_verifies_without_a_certificate() -> None:
+    root = etree.fromstring(saml_metadata())
+    root.insert(0, etree.Element(f"{DS}Signature", Id="placeholder"))
+    signer = XMLSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256, c14n_algorithm=EXCLUSIVE)
+    document = etree.tostring(signer.sign(root, key=STRANGER.key, reference_uri="#_entity"))
+    found = verdict(document)
+    assert (found.state, found.fingerprint) == (SignatureState.VALID, None)
+    assert verdict(document, STRANGER).fingerprint == STRANGER.certificate.fingerprint
+
+
+@pytest.mark.parametrize(
+    "method", [SignatureMethod.RSA_SHA1, SignatureMethod.RSA_SHA512, SignatureMethod.SHA256_RSA_MGF1]
+)
+def test_old_and_new_methods_verify(method: SignatureMethod) -> None:
+    found = verdict(signed(saml_metadata(), by=RSA, method=method))
+    assert found == Signature(SignatureState.VALID, RSA.certificate.fingerprint, "")
+
+
+@pytest.mark.parametrize("form", [form for form in CanonicalizationMethod if "WITH_COMMENTS" not in form.name])
+def test_every_canonical_form_verifies(form: CanonicalizationMethod) -> None:
+    assert verdict(signed(saml_metadata(), form=form)).state is SignatureState.VALID
+
+
+def test_an_empty_reference_covers_the_root() -> None:
+    document = signed(saml_metadata().replace(b' ID="_entity"', b""), references=None)
+    assert b'URI=""' in document
+    assert verdict(document).state is SignatureState.VALID
+    assert_invalid(verdict(tampered(document)), "Digest mismatch")
+
+
+def test_more_may_be_signed_besides_the_root_and_must_verify_as_well() -> None:
+    part = saml_metadata().replace(b"<IDPSSODescriptor", b'<IDPSSODescriptor ID="_part"')
+    document = signed(part, references=["#_entity", "#_part"])
+    assert verdict(document).state is SignatureState.VALID
+    root = etree.fromstring(document)
+    value = list(root.iter(f"{DS}DigestValue"))[1]
+    assert value.text
+    value.text = base64.b64encode(bytes(32)).decode()
+    assert_invalid(verdict(etree.tostring(root)), "")
+
+
+# --- comments
+
+
+def test_comments_do_not_count_under_a_form_without_them() -> None:
+    document = signed(saml_metadata())
+    assert verdict(document.replace(b"<IDP", b"<!-- later --><IDP")).state is SignatureState.VALID
+
+
+def test_comments_do_not_count_under_a_form_with_them_as_the_standard_says() -> None:
+    document = signed(saml_metadata(), form=WITH_COMMENTS)
+    assert verdict(document.replace(b"<IDP", b"<!-- later --><IDP")).state is SignatureState.VALID
+
+
+def test_comments_may_count_under_a_form_with_them_and_then_may_not_change() -> None:
+    document = signed(saml_metadata().replace(b"<IDP", b"<!-- signed --><IDP"), form=WITH_COMMENTS)
+    assert verdict(document).state is SignatureState.VALID
+    assert_invalid(verdict(document.replace(b"<!-- signed -->", b"<!-- changed -->")), "Digest mismatch")
+
+
+# --- what does not
+
+
+def test_a_changed_document_is_invalid_and_says_whose_signature_it_was() -> None:
+    assert_invalid(verdict(tampered(adfs(signer=PUBLISHED))), "Digest mismatch")
+    assert_invalid(verdict(tampered(adfs(signer=PUBLISHED)), PUBLISHED), "Digest mismatch")
+
+
+def test_a_signature_over_another_element_does_not_cover_the_root() -> None:
+    genuine = etree.fromstring(saml_metadata("urn:genuine", signer=PUBLISHED))
+    forged = etree.fromstring(saml_metadata("urn:forged").replace(b"_entity", b"_forged"))
+    forged.insert(0, genuine[0])
+    forged.append(genuine)
+    assert_invalid(verdict(etree.tostring(forged)), "does not cover the root")
+
+
+def test_an_id_that_two_elements_have_covers_neither() -> None:
+    genuine = etree.fromstring(saml_metadata("urn:genuine", signer=PUBLISHED))
+    for attribute in ("ID", "Id", "id", "{urn:x}ID"):
+        forged = etree.fromstring(saml_metadata("urn:forged"))
+        own = etree.fromstring(etree.tostring(genuine))
+        forged.insert(0, own[0])
+        del own.attrib["ID"]
+        own.set(attribute, "_entity")
+        forged.append(own)
+        assert_invalid(verdict(etree.tostring(forged)), "not unique")
+
+
+@pytest.mark.parametrize("uri", ["#_other", "#None", "#", "#xpointer(/)", "https://idp.example/", None])
+def test_a_reference_elsewhere_does_not_cover_the_root(uri: str | None) -> None:
+    def refer(root: etree._Element) -> None:
+        (reference,) = root.iter(f"{DS}Reference")
+        del reference.attrib["URI"]
+        if uri is not None:
+            reference.set("URI", uri)
+        del root.attrib["ID"]
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), refer)), "does not cover the root")
+
+
+def test_a_root_that_is_covered_twice_is_not_understood() -> None:
+    def repeat(root: etree._Element) -> None:
+        (reference,) = root.iter(f"{DS}Reference")
+        reference.addnext(etree.fromstring(etree.tostring(reference)))
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), repeat)), "does not cover the root")
+
+
+def test_many_references_are_not_followed() -> None:
+    def repeat(root: etree._Element) -> None:
+        (reference,) = root.iter(f"{DS}Reference")
+        for _ in range(10):
+            reference.addnext(etree.fromstring(etree.tostring(reference)))
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), repeat)), "too many references")
+
+
+def test_a_second_signed_info_does_not_lend_its_references() -> None:
+    def lend(root: etree._Element) -> None:
+        (info,) = root.iter(f"{DS}SignedInfo")
+        second = etree.fromstring(etree.tostring(info))
+        (reference,) = info.iter(f"{DS}Reference")
+        reference.set("URI", "#_elsewhere")
+        info.addnext(second)
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), lend)), "SignedInfo")
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        "http://www.w3.org/TR/1999/REC-xpath-19991116",
+        "http://www.w3.org/TR/1999/REC-xslt-19991116",
+        "http://www.w3.org/2000/09/xmldsig#base64",
+        "",
+    ],
+)
+def test_other_transforms_are_refused(algorithm: str) -> None:
+    def transform(root: etree._Element) -> None:
+        (transforms,) = root.iter(f"{DS}Transforms")
+        etree.SubElement(transforms, f"{DS}Transform", Algorithm=algorithm)
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), transform)), "transform")
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", "urn:no-such-method", "http://x#rsa-md5"]
+)
+def test_shared_secrets_and_unknown_methods_are_refused(algorithm: str) -> None:
+    def method(root: etree._Element) -> None:
+        (element,) = root.iter(f"{DS}SignatureMethod")
+        element.set("Algorithm", algorithm)
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), method)), "")
+    assert_invalid(verdict(without_key_info(edited(adfs(signer=PUBLISHED), method))), "", None)
+
+
+@pytest.mark.parametrize("value", ["", "AAAA", "no base64"])
+def test_a_template_or_a_broken_value_is_invalid(value: str) -> None:
+    def empty(root: etree._Element) -> None:
+        (element,) = root.iter(f"{DS}SignatureValue")
+        element.text = value
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), empty)), "")
+
+
+def test_an_empty_signature_is_invalid() -> None:
+    def empty(root: etree._Element) -> None:
+        root[0].clear()
+
+    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), empty)), "SignedInfo", None)
+
+
+def test_references_to_undeclared_entities_are_invalid() -> None:
+    document = signed(saml_metadata(), form=WITH_COMMENTS).replace(b"<IDP", b"&unknown;<IDP")
+    external = with_doctype(document).replace(b"EntityDescriptor []", b'EntityDescriptor SYSTEM "x.dtd"', 1)
+    assert_invalid(verdict(external), "")
+
+
+# --- manners
+
+
+def test_the_tree_stays_as_it_is() -> None:
+    body = signed(saml_metadata().replace(b"<IDP", b"<!-- signed --><IDP"), form=WITH_COMMENTS)
+    root = metadata.tree(body)
+    before = etree.tostring(root)
+    signature.verify(root, [STRANGER.der])
+    assert etree.tostring(root) == before
+
+
+def test_signers_that_are_no_certificates_trust_nothing() -> None:
+    root = metadata.tree(adfs(signer=PUBLISHED))
+    assert signature.verify(root, [b"", b"junk"]).state is SignatureState.VALID
+
+
+def test_a_key_kept_from_the_signature_of_another_method_is_invalid() -> None:
+    document = with_key_info(signed(saml_metadata()), base64.b64encode(RSA.der))
+    assert_invalid(verdict(document), "", RSA.certificate.fingerprint)
+
+
+def test_a_serial_number_below_one_verifies_without_a_warning() -> None:
+    odd = renewed(PUBLISHED).der.replace(bytes.fromhex("a003020102020101"), bytes.fromhex("a0030201020201ff"), 1)
+    document = with_key_info(adfs(signer=PUBLISHED), base64.b64encode(odd))
+    assert verdict(document).state is SignatureState.VALID
