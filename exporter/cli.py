@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,15 @@ from exporter.demo.simulator import Simulation, serving
 from exporter.policy import PolicySettings
 from exporter.reload import Configuration
 from exporter.server import CONFIGURATION, Options, application
+from exporter.watch import CONCURRENCY
 
 COMMANDS = ("serve", "demo")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.5
 """Seconds that a running scrape has to end in when the program stops."""
+
+THREADS = 2 * CONCURRENCY
 
 Listen = tuple[str | None, int]
 """Host (None: every address) and port."""
@@ -67,10 +71,16 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def default_storage(environment: dict[str, str], home: Path) -> Path:
-    """Where state is kept unless the flag says otherwise (XDG Base Directory Specification, ``$XDG_STATE_HOME``)."""
+def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
+    """Where state is kept unless the flag says otherwise (XDG Base Directory Specification, ``$XDG_STATE_HOME``).
+
+    Raises :class:`RefusedError` where the user has no home and the environment names no folder.
+    """
     given = environment.get("XDG_STATE_HOME", "")
-    folder = Path(given) if given.startswith("/") else home / ".local" / "state"
+    try:
+        folder = Path(given) if given.startswith("/") else home() / ".local" / "state"
+    except RuntimeError as error:
+        raise RefusedError("no home folder to keep state in; name a file with --storage.path") from error
     return folder / "fedmeta-exporter" / "state.sqlite"
 
 
@@ -177,7 +187,7 @@ def _config(flags: argparse.Namespace) -> Config:
 def _store(given: str | None) -> state.Store:
     if given == "":
         return state.memory()
-    path = Path(given) if given else default_storage(dict(os.environ), Path.home())
+    path = Path(given) if given else default_storage(os.environ)
     try:
         return state.open_file(path, _now())
     except state.StateError as error:
@@ -251,6 +261,8 @@ def _url_of(address: tuple[str, int]) -> str:
 def _until_done(work: Coroutine[None, None, None]) -> None:
     """Runs a coroutine to its end, and unlike :func:`asyncio.run` does not wait for threads that hang."""
     loop = asyncio.new_event_loop()
+    # Each look may hold a thread while a name server is silent, and a scrape must not queue behind them.
+    loop.set_default_executor(ThreadPoolExecutor(THREADS))
     try:
         loop.run_until_complete(work)
     finally:

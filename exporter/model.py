@@ -139,7 +139,7 @@ class FaultKind(StrEnum):
     ENTITY_ID_MISSING = "entity_id_missing"
     """An EntityDescriptor without ``entityID``; left out."""
     ENTITY_DUPLICATE = "entity_duplicate"
-    """The same ``entityID`` once more; the first counts."""
+    """The same ``entityID`` once more; both are read as one entity."""
     SIGNING_SETS_DIFFER = "signing_sets_differ"
     """The roles of one entity publish different signing keys."""
     PRIMARY_IGNORED = "primary_ignored"

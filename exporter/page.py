@@ -55,10 +55,10 @@ def page(records: Sequence[Record], now: datetime, *, version: str) -> str:
     )
 
 
-def _badness(record: Record, now: datetime) -> tuple[int, bool]:
-    worst = max((rollover.severity for rollover in record.judge(now)), default=Severity.OK)
-    reachable = record.observation is not None and record.observation.reason is None
-    return -max(worst, Severity.OK if reachable else Severity.WARNING), reachable
+def _badness(record: Record, now: datetime) -> tuple[int, float]:
+    """The worst first: what cannot be read is as bad as a warning."""
+    unread = record.observation is None or record.observation.reason is not None
+    return min([(-Severity.WARNING, 0.0)] * unread + [_urgency(each) for each in record.judge(now)], default=(0, 0.0))
 
 
 def _rows(record: Record, now: datetime) -> Iterator[str]:
@@ -77,9 +77,9 @@ def _rows(record: Record, now: datetime) -> Iterator[str]:
         yield _row("", "", "", f"… and {len(rollovers) - len(shown)} entities that are no worse.")
 
 
-def _urgency(rollover: Rollover) -> tuple[int, timedelta]:
+def _urgency(rollover: Rollover) -> tuple[int, float]:
     ends = rollover.primary.not_after.timestamp() if rollover.primary else 0
-    return -rollover.severity, timedelta(seconds=ends)
+    return -rollover.severity, ends
 
 
 def _row(*cells: str) -> str:

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -205,25 +205,30 @@ def _fault(connection: sqlite3.Connection) -> str | None:
     # Text that is damaged must not keep us from saying so.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
-        if _is_empty(connection):
-            return None
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            return "it belongs to another program"
-        if version != VERSION:
-            return f"it has version {version}, this program reads {VERSION}"
-        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        if verdict != "ok":
-            return str(verdict)
-        rows = (row for select in _ROWS for row in connection.execute(select))
-        return None if all(_seal(row[:-1]) == row[-1] for row in rows) else "a row is not as it was written"
+        return None if _is_empty(connection) else next(_faults(connection), None)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in _DAMAGE:
             raise
         return str(error)
     except UnicodeDecodeError:
         return "its schema is so damaged that SQLite's words for it are"
+
+
+def _faults(connection: sqlite3.Connection) -> Iterator[str]:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        yield "it belongs to another program"
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        yield f"it has version {version}, this program reads {VERSION}"
+    (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict != "ok":
+        yield str(verdict)
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        yield "an entity is of no target"
+    rows = (row for select in _ROWS for row in connection.execute(select))
+    if any(_seal(row[:-1]) != row[-1] for row in rows):
+        yield "a row is not as it was written"
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

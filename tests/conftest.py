@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
-    """The text of a file in tests/golden; with ``--update-golden`` the text it is given, which it holds from then on."""
+    """The text of a file in tests/golden; with ``--update-golden`` it is given its text first."""
 
     def expected(name: str, actual: str) -> str:
         file = TESTS / "golden" / name

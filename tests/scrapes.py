@@ -1,7 +1,7 @@
 """Records whose scrapes are the same on every machine, and scrapes read back.
 
-Fingerprints of minted certificates vary with their keys, so the certificates here are plain data: ``certificate("a", …)``
-has sixty-four times the ``a``.
+Fingerprints of minted certificates vary with their keys, so the certificates here are plain data: the fingerprint of
+``certificate("a")`` is sixty-four times the ``a``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -223,7 +223,7 @@ def aggregate() -> Record:
         module=Module("aggregate"),
         watch=("https://watched.*",),
     )
-    phases = {phase: seconds for phase, seconds in PHASES.items() if phase is not Phase.TLS}
+    phases: Mapping[Phase, float] = {phase: seconds for phase, seconds in PHASES.items() if phase is not Phase.TLS}
     return after(target, replace(good(content, NOW - 30 * SECOND), phases=phases, tls_not_after=None))
 
 
@@ -267,7 +267,9 @@ def weak() -> Record:
     )
     keys = (Key(Use.SIGNING, (short,)), Key(Use.ENCRYPTION, ()))
     entity = Entity(ENTITY_ID, (RoleDescriptor(Role.IDP, "IDPSSODescriptor", keys),), None, ())
-    content = document(entity, signature=signed_by(short, SignatureState.INVALID), faults=(FaultKind.KEY_WITHOUT_CERTIFICATE,))
+    content = document(
+        entity, signature=signed_by(short, SignatureState.INVALID), faults=(FaultKind.KEY_WITHOUT_CERTIFICATE,)
+    )
     return after(Target("weak", "https://idp.example/metadata"), good(content, NOW - 30 * SECOND))
 
 
@@ -302,7 +304,7 @@ def federation() -> Sequence[Record]:
 
 
 def samples(scrape: bytes) -> Samples:
-    """The samples of a scrape in either format, whichever its last line says. A series that occurs twice is an error."""
+    """The samples of a scrape in either format, as its last line says; a series that occurs twice is an error."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
     for family in parsed(scrape):
         for sample in family.samples:

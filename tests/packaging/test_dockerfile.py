@@ -117,12 +117,12 @@ class Image:
                 pytest.fail(f"this test does not know {step.word} yet")
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """The command as the image's user; as whoever runs the tests, when that is not root."""
+        """The command as the image's user, or as whoever runs the tests, when that is not root. Engines set HOME so."""
         root = os.geteuid() == 0
         return subprocess.Popen(
             command,
             cwd=self.root,
-            env=self.environment,
+            env={"HOME": "/", **self.environment},
             user=self.user if root else None,
             group=self.user if root else None,
             extra_groups=[] if root else None,

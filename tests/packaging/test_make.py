@@ -36,7 +36,8 @@ def test_make_alone_lists_the_targets_with_a_line_each(make: Make, checkout: Pat
 
 def test_every_target_that_the_documentation_names_exists(checkout: Path) -> None:
     documents = [checkout / "README.md", *checkout.glob("docs/*.md"), checkout / "CHANGELOG.md"]
-    named = {target for document in documents for target in re.findall(r"\bmake ([a-z]+)`", document.read_text())}
+    command = re.compile(r"(?:`|^ *(?:\$ )?)make ([a-z]+)(?=`| *$| +#| +[A-Z]+=)", re.MULTILINE)
+    named = {target for document in documents for target in command.findall(document.read_text())}
     assert {"run", "test"} <= named
     assert named <= targets(checkout)
 
@@ -57,8 +58,8 @@ def test_continuous_integration_runs_check_and_nothing_beside(checkout: Path) ->
 def test_the_first_python_that_runs_makes_the_environment(working: str, make: Make, tmp_path: Path) -> None:
     """A version manager leaves shims on PATH that lead nowhere."""
     for name in PYTHONS[: PYTHONS.index(working)]:
-        command(tmp_path / name, "exit 127")
-    command(tmp_path / working, "exit 0")
+        script(tmp_path / name, "exit 127")
+    script(tmp_path / working, "exit 0")
     assert f"'{working}' -m venv" in make("--dry-run", "--always-make", "run", first_on_path=tmp_path)
 
 
@@ -68,11 +69,11 @@ def test_the_python_that_is_named_makes_the_environment(make: Make) -> None:
 
 def test_without_a_python_the_reader_is_told_what_to_do(make: Make, tmp_path: Path) -> None:
     for name in PYTHONS:
-        command(tmp_path / name, "exit 127")
-    script = make("--dry-run", "--always-make", "run", first_on_path=tmp_path)
-    assert ".ci/system-packages python ''" in script
+        script(tmp_path / name, "exit 127")
+    commands = make("--dry-run", "--always-make", "run", first_on_path=tmp_path)
+    assert ".ci/system-packages python ''" in commands
 
 
-def command(path: Path, body: str) -> None:
+def script(path: Path, body: str) -> None:
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The readers' promise: whatever the bytes, there is an answer or their own error, soon; stream says what parse says."""
+"""The readers' promise: whatever the bytes, an answer or their own error, and soon; stream says what parse says."""
 
 import os
 import time

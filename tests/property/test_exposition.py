@@ -1,0 +1,115 @@
+"""Whatever is watched and whenever it is asked: what is kept between scrapes changes nothing."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import scrapes
+from builders import DAY, HOUR, NOW, SECOND
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
+
+from exporter.config.settings import Target
+from exporter.exposition.own import Format
+from exporter.exposition.render import Press
+from exporter.model import Document, Reason
+from exporter.policy import PolicySettings, Profile
+from exporter.record import Record, advance
+
+LIMIT = 1
+
+OPENMETRICS = Format.negotiate("application/openmetrics-text")
+
+OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+LATER = certificate("4", not_before=NOW + 6 * DAY, not_after=NOW + 40 * DAY, subject="CN=late", issuer="CN=CA")
+
+DOCUMENTS = (
+    document(adfs_entity(OLD, encryption=ENCRYPTION), signature=signed_by(OLD)),
+    document(adfs_entity(OLD, NEW, encryption=ENCRYPTION), signature=signed_by(OLD)),
+    document(adfs_entity(NEW, OLD, encryption=ENCRYPTION), signature=signed_by(NEW)),
+    document(idp(OLD, LATER)),
+    document(idp(OLD), idp(LATER, entity_id="urn:late"), idp(NEW, entity_id="urn:new"), aggregate=True),
+)
+
+TARGETS = (
+    FARM,
+    replace(FARM, policy=PolicySettings(profile=Profile.ADFS, thresholds={"missing": 7.5})),
+    replace(FARM, policy=PolicySettings(profile=Profile.SAML, primary=OLD.fingerprint)),
+    replace(FARM, watch=("urn:*",), labels={"team": "sso"}),
+)
+
+TURNS = [
+    moment + timedelta(days=days)
+    for each in (OLD, NEW, LATER, ENCRYPTION)
+    for moment in (each.not_before, each.not_after)
+    for days in (0, 5, 6.5, -5, -7.5, -19, -30, -35)
+]
+"""Where a verdict may turn: beginnings, ends, and the thresholds and promotions around them."""
+
+moments = st.builds(
+    lambda turn, delta: turn + delta,
+    st.sampled_from(TURNS),
+    st.sampled_from([-SECOND, timedelta(microseconds=-1), timedelta(), timedelta(microseconds=1), SECOND, HOUR]),
+)
+steps = st.tuples(
+    moments,
+    st.sampled_from(["scrape", "look", "fail", "configure", "remove"]),
+    st.sampled_from(DOCUMENTS),
+    st.sampled_from(TARGETS),
+)
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+labels = st.dictionaries(st.from_regex(r"own_[a-z]{1,8}", fullmatch=True), words, max_size=3)
+
+
+def fresh(records: Iterable[Record], now: datetime) -> bytes:
+    return Press(limit=LIMIT).render(list(records), now, openmetrics=False)
+
+
+def stepped(record: Record | None, kind: str, found: Document, target: Target, now: datetime) -> Record | None:
+    """The record of one target after something happened to it."""
+    if kind == "remove":
+        return None
+    record = record or Record(target)
+    match kind:
+        case "look":
+            return advance(record, scrapes.good(found, now))
+        case "fail":
+            return advance(record, scrapes.failed(Reason.DNS, now, phases={}))
+        case "configure":
+            return replace(record, target=target)
+    return record
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=8), moments)
+def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
+    life: list[tuple[datetime, str, Document, Target]], any_time: datetime
+) -> None:
+    press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=Target("beside", "https://x.example/"))
+    record: Record | None = None
+
+    for now, kind, found, target in sorted(life, key=lambda step: step[0]):
+        record = stepped(record, kind, found, target, now)
+        records = [neighbour, *([record] if record else [])]
+        # The first two in a row find a sheet that was just made; the last comes at any time, earlier ones too.
+        for moment in (now, now, any_time):
+            assert press.render(records, moment, openmetrics=False) == fresh(records, moment)
+
+
+@settings(max_examples=30, deadline=None)
+@given(words, words, words, words, labels)
+def test_any_text_in_a_label_comes_back_as_it_was(
+    name: str, url: str, subject: str, entity_id: str, own: dict[str, str]
+) -> None:
+    entity = idp(certificate("a", subject=subject), entity_id=entity_id)
+    record = scrapes.after(Target(name, url, labels=own), scrapes.good(document(entity), NOW))
+
+    openmetrics = Press(limit=LIMIT).render([record], NOW, openmetrics=True) + OPENMETRICS.end
+
+    for scrape in (fresh([record], NOW), openmetrics):
+        labels = {each: dict(found) for each, found in scrapes.samples(scrape)}
+        assert labels["fedmeta_target_info"].items() >= {"target": name, "url": url, **own}.items()
+        assert labels["fedmeta_certificate_info"].items() >= {"entity_id": entity_id, "subject": subject}.items()

@@ -1,0 +1,410 @@
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+import scrapes
+from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND
+from scrapes import FARM, certificate, document, good, idp, value, values
+
+from exporter.config.settings import Target
+from exporter.exposition.own import Format, Status, render_own
+from exporter.exposition.render import Press
+from exporter.model import Document, Phase, Reason
+from exporter.policy import PolicySettings
+from exporter.record import Record, advance
+from exporter.rollover import Rollover, State
+
+SAML = Target("saml", "https://idp.example/metadata")
+
+EXPIRY_DAYS = "fedmeta_certificate_expiry_days"
+STATE = "fedmeta_rollover_state"
+
+
+@dataclass(frozen=True, slots=True)
+class Noting(Record):
+    """A record that notes when its document is judged: what a sheet costs."""
+
+    judged: list[datetime] = field(default_factory=list, compare=False)
+
+    def judge(self, now: datetime) -> tuple[Rollover, ...]:
+        self.judged.append(now)
+        return Record.judge(self, now)
+
+
+def noting(record: Record) -> Noting:
+    return Noting(record.target, record.observation, record.document, record.last_success, record.history)
+
+
+def scrape(*records: Record, now: datetime = NOW, limit: int = 200) -> bytes:
+    return Press(limit=limit).render(records, now, openmetrics=False)
+
+
+def line(text: bytes, name: str) -> str:
+    """The one sample line of a family, its value alone."""
+    (found,) = [each for each in text.decode().splitlines() if each.startswith(f"{name}{{")]
+    return found.rsplit(" ", 1)[1]
+
+
+def ending(not_after: datetime) -> Record:
+    return scrapes.after(SAML, good(document(idp(certificate("a", not_after=not_after))), NOW - HOUR))
+
+
+def aggregate(*ends: float, watch: tuple[str, ...] = ()) -> Record:
+    """Identity providers named after their place whose only certificate ends in so many days."""
+    entities = [
+        idp(certificate(f"{place:x}", not_after=NOW + days * DAY), entity_id=f"https://{place}.example/")
+        for place, days in enumerate(ends)
+    ]
+    return scrapes.after(replace(SAML, watch=watch), good(document(*entities, aggregate=True), NOW - HOUR))
+
+
+def shown(text: bytes) -> list[str]:
+    """The entities that have series of their own."""
+    found = [dict(labels)["entity_id"] for name, labels in scrapes.samples(text) if name == STATE]
+    return list(dict.fromkeys(found))
+
+
+def test_nothing_watched_is_an_empty_scrape() -> None:
+    assert scrape() == b""
+
+
+@pytest.mark.parametrize(
+    ("left", "days"),
+    [
+        (timedelta(days=41, hours=12), "41.500000"),
+        (SECOND, "0.000012"),
+        (timedelta(), "0.000000"),
+        (-SECOND, "-0.000012"),
+        (timedelta(days=-3), "-3.000000"),
+        (timedelta(days=36525), "36525.000000"),
+    ],
+)
+def test_days_left_are_written_to_the_second_and_negative_after_the_end(left: timedelta, days: str) -> None:
+    text = scrape(ending(NOW + left))
+
+    assert line(text, EXPIRY_DAYS) == line(text, "fedmeta_rollover_certificate_expiry_days") == days
+
+
+def test_days_left_count_down_between_two_scrapes_of_one_press() -> None:
+    record, press = ending(NOW + 200 * DAY), Press(limit=200)
+
+    first = press.render([record], NOW, openmetrics=False)
+    second = press.render([record], NOW + DAY, openmetrics=False)
+
+    assert (value(first, EXPIRY_DAYS), value(second, EXPIRY_DAYS)) == (200, 199)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0"),
+        (1.0, "1"),
+        (0.25, "0.25"),
+        (12.3456789, "12.345679"),
+        (0.00002, "0.00002"),
+        (0.0000004, "0"),
+        (1e7, "10000000"),
+    ],
+)
+def test_numbers_are_written_without_exponent_and_to_the_microsecond(seconds: float, written: str) -> None:
+    failure = scrapes.failed(Reason.REFUSED, NOW, phases={Phase.RESOLVE: seconds})
+
+    assert line(scrape(scrapes.after(SAML, failure)), "fedmeta_probe_duration_seconds") == written
+
+
+def test_moments_are_written_with_their_microseconds() -> None:
+    at = NOW + timedelta(microseconds=250_000)
+    record = scrapes.after(SAML, scrapes.failed(Reason.REFUSED, at, phases={}))
+
+    assert line(scrape(record), "fedmeta_probe_last_attempt_timestamp_seconds") == "1780315200.25"
+
+
+def test_a_certificate_that_never_ends_has_a_moment_all_the_same() -> None:
+    last = datetime.max.replace(microsecond=0, tzinfo=NOW.tzinfo)
+
+    assert value(scrape(ending(last)), "fedmeta_certificate_not_after_timestamp_seconds") == last.timestamp()
+
+
+@pytest.mark.parametrize("name", ["value", "family", "self", "labels", "target_name"])
+def test_the_operator_may_call_a_label_what_the_code_calls_its_own_variables(name: str) -> None:
+    text = scrape(Record(replace(SAML, labels={name: "x"})))
+
+    assert value(text, "fedmeta_target_info", **{name: "x"}) == 1
+
+
+@pytest.mark.parametrize(("said", "label"), [(True, "true"), (False, "false"), (None, "unknown")])
+def test_auto_certificate_rollover_is_true_false_or_unknown(said: bool | None, label: str) -> None:  # noqa: FBT001 -- the parameter under test
+    target = replace(FARM, policy=PolicySettings(auto_certificate_rollover=said))
+
+    assert value(scrape(Record(target)), "fedmeta_target_info", auto_certificate_rollover=label) == 1
+
+
+def test_a_threshold_that_is_configured_is_the_one_in_force() -> None:
+    target = replace(SAML, policy=PolicySettings(thresholds={"missing": 2.5}))
+
+    text = scrape(Record(target))
+
+    assert value(text, "fedmeta_threshold_days", threshold="missing") == 2.5
+    assert value(text, "fedmeta_threshold_days", threshold="due") == 30
+
+
+def test_an_unreachable_target_keeps_the_certificates_of_its_last_good_document() -> None:
+    text = scrape(scrapes.unreachable())
+
+    assert value(text, "fedmeta_metadata_reachable") == 0
+    assert value(text, "fedmeta_probe_last_failure_info", reason="refused") == 1
+    assert value(text, "fedmeta_probe_last_success_timestamp_seconds") == (NOW - timedelta(minutes=10)).timestamp()
+    assert value(text, EXPIRY_DAYS, role="idp", use="signing") == 200
+
+
+def test_a_look_that_succeeds_takes_the_reason_of_the_failure_before_away() -> None:
+    record = scrapes.unreachable()
+    assert record.document
+
+    text = scrape(advance(record, good(record.document, NOW)))
+
+    assert value(text, "fedmeta_metadata_reachable") == 1
+    assert values(text, "fedmeta_probe_last_failure_info") == []
+    assert value(text, "fedmeta_probe_failures_total") == 2
+
+
+def test_a_farm_that_renews_without_overlap_tells_so() -> None:
+    before, then = (document(idp(certificate(digit))) for digit in "ab")
+
+    text = scrape(scrapes.after(SAML, good(before, NOW - HOUR), good(then, NOW)))
+
+    assert value(text, "fedmeta_key_set_last_change_timestamp_seconds", use="signing", change="replaced") == (
+        NOW.timestamp()
+    )
+    assert value(text, "fedmeta_rollover_last_promotion_timestamp_seconds") == NOW.timestamp()
+
+
+def test_evidence_that_names_another_primary_is_visible_beside_the_one_that_decided() -> None:
+    text = scrape(scrapes.promoted())
+
+    assert value(text, "fedmeta_rollover_info", evidence="signature", primary_fingerprint="3" * 64) == 1
+    assert value(text, "fedmeta_rollover_evidence_agrees", evidence="signature") == 1
+    assert value(text, "fedmeta_rollover_evidence_agrees", evidence="encryption_pair") == 0
+    assert value(text, "fedmeta_metadata_faults", kind="primary_disputed") == 1
+
+
+def test_faults_of_the_document_and_of_its_rollover_are_counted_together() -> None:
+    target = replace(SAML, policy=PolicySettings(primary="b" * 64))
+    record = scrapes.after(target, good(document(idp(certificate("a")), faults=[]), NOW))
+
+    assert value(scrape(record), "fedmeta_metadata_faults", kind="primary_ignored") == 1
+
+
+def test_an_aggregate_counts_its_entities_by_state() -> None:
+    text = scrape(aggregate(200, 20, 3, -1, -2))
+
+    counts = {state: value(text, "fedmeta_entities", state=state) for state in State}
+    assert {state: count for state, count in counts.items() if count} == {
+        State.STEADY: 1,
+        State.DUE: 1,
+        State.MISSING: 1,
+        State.EXPIRED: 2,
+    }
+    assert value(text, "fedmeta_entities_omitted") == 0
+
+
+def test_one_entity_by_itself_is_no_aggregate() -> None:
+    assert not {"fedmeta_entities", "fedmeta_entities_omitted"} & scrapes.names(scrape(ending(NOW + DAY)))
+
+
+def test_of_an_aggregate_the_worst_are_shown_by_severity_and_then_by_the_end_of_the_primary() -> None:
+    # Warnings end in 25 and 20 days, criticals in 4 and -1; the first, which is well, ends last.
+    text = scrape(aggregate(200, 25, 4, 20, -1), limit=3)
+
+    assert shown(text) == ["https://4.example/", "https://2.example/", "https://3.example/"]
+    assert value(text, "fedmeta_entities_omitted") == 2
+
+
+def test_watched_entities_are_shown_on_top_of_the_worst_and_only_once() -> None:
+    text = scrape(aggregate(200, 25, 4, 20, -1, watch=("https://0.*", "https://[04].example/")), limit=1)
+
+    assert shown(text) == ["https://0.example/", "https://4.example/", "https://2.example/"]
+    assert value(text, "fedmeta_entities_omitted") == 2
+
+
+def test_without_a_limit_to_spare_only_watched_entities_are_shown() -> None:
+    text = scrape(aggregate(200, -1, watch=("https://0.example/",)), limit=0)
+
+    assert shown(text) == ["https://0.example/"]
+    assert value(text, "fedmeta_entities", state="expired") == 1
+
+
+def test_an_unchanged_record_is_judged_once_until_a_turning_point() -> None:
+    record, press = noting(scrapes.published()), Press(limit=200)
+
+    for now in (NOW, NOW + SECOND, NOW + 2 * DAY):
+        press.render([record], now, openmetrics=False)
+
+    assert record.judged == [NOW]
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "turns"),
+    [("missing", State.DUE, NOW + 195 * DAY), ("expired", State.MISSING, NOW + 200 * DAY)],
+)
+def test_a_sheet_is_made_anew_at_the_very_moment_the_state_turns(state: str, before: State, turns: datetime) -> None:
+    record, press = noting(ending(NOW + 200 * DAY)), Press(limit=200)
+
+    earlier = press.render([record], turns - SECOND, openmetrics=False)
+    later = press.render([record], turns, openmetrics=False)
+
+    assert record.judged == [turns - SECOND, turns]
+    assert value(earlier, STATE, state=before) == value(later, STATE, state=state) == 1
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fails: bool) -> None:  # noqa: FBT001 -- the parameter under test
+    record, press = noting(scrapes.published()), Press(limit=200)
+    press.render([record], NOW, openmetrics=False)
+    assert record.document
+    look = scrapes.failed(Reason.DNS, NOW + HOUR, phases={}) if fails else good(record.document, NOW + HOUR)
+    looked = advance(record, look)
+    record.judged.clear()
+
+    text = press.render([looked], NOW + HOUR, openmetrics=False)
+
+    assert record.judged == []
+    assert value(text, "fedmeta_metadata_reachable") == (not fails)
+    assert value(text, "fedmeta_probe_last_attempt_timestamp_seconds") == (NOW + HOUR).timestamp()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(FARM, policy=PolicySettings(thresholds={"missing": 30})),
+        replace(FARM, labels={"team": "sso"}),
+    ],
+    ids=["policy", "labels"],
+)
+def test_a_target_that_is_configured_anew_is_judged_anew(changed: Target) -> None:
+    record, press = noting(scrapes.published()), Press(limit=200)
+    press.render([record], NOW, openmetrics=False)
+
+    configured = replace(record, target=changed)
+
+    assert press.render([configured], NOW, openmetrics=False) == scrape(configured)
+    assert len(record.judged) == 3
+
+
+def test_a_new_document_is_shown_at_once() -> None:
+    record, press = ending(NOW + 200 * DAY), Press(limit=200)
+    press.render([record], NOW, openmetrics=False)
+
+    renewed: Document = document(idp(certificate("b", not_after=NOW + 300 * DAY)))
+    text = press.render([advance(record, good(renewed, NOW))], NOW, openmetrics=False)
+
+    assert value(text, EXPIRY_DAYS, fingerprint="b" * 64) == 300
+    assert values(text, EXPIRY_DAYS, fingerprint="a" * 64) == []
+
+
+def test_a_clock_that_is_set_back_is_believed() -> None:
+    record, press = ending(NOW + 3 * DAY), Press(limit=200)
+    press.render([record], NOW, openmetrics=False)
+
+    text = press.render([record], NOW - 30 * DAY, openmetrics=False)
+
+    assert text == scrape(record, now=NOW - 30 * DAY)
+    assert value(text, STATE, state=State.STEADY) == 1
+
+
+def test_a_removed_target_vanishes_and_the_others_stay() -> None:
+    records, press = scrapes.federation(), Press(limit=scrapes.LIMIT)
+    press.render(records, NOW, openmetrics=False)
+
+    text = press.render(records[1:], NOW, openmetrics=False)
+
+    assert text == scrape(*records[1:], limit=scrapes.LIMIT)
+    assert records[0].target.name.encode() not in text
+
+
+def test_targets_stand_in_the_order_of_the_configuration() -> None:
+    records = scrapes.federation()
+
+    targets = [
+        dict(labels)["target"] for name, labels in scrapes.samples(scrape(*records)) if name == "fedmeta_target_info"
+    ]
+
+    assert targets == [record.target.name for record in records]
+
+
+STATUS = Status(
+    version="1.2.3",
+    targets=7,
+    failures={Reason.DNS: 4, Reason.HTML: 1},
+    reloaded=False,
+    reloaded_at=NOW - HOUR,
+    storage_errors=2,
+)
+
+
+def own(status: Status = STATUS, accept: str = "") -> bytes:
+    return render_own(status, Format.negotiate(accept))
+
+
+def test_every_reason_has_a_count_from_the_start() -> None:
+    text = own(replace(STATUS, failures={}))
+
+    counts = {reason: value(text, "fedmeta_exporter_probe_failures_total", reason=reason) for reason in Reason}
+    assert counts == dict.fromkeys(Reason, 0)
+
+
+def test_failures_are_counted_by_reason() -> None:
+    text = own()
+
+    assert value(text, "fedmeta_exporter_probe_failures_total", reason="dns") == 4
+    assert sum(values(text, "fedmeta_exporter_probe_failures_total")) == 5
+
+
+def test_the_exporter_tells_its_build_targets_configuration_and_storage() -> None:
+    text = own()
+
+    assert value(text, "fedmeta_exporter_build_info", version="1.2.3") == 1
+    assert value(text, "fedmeta_exporter_targets") == 7
+    assert value(text, "fedmeta_exporter_config_last_reload_successful") == 0
+    assert value(text, "fedmeta_exporter_config_last_reload_success_timestamp_seconds") == (NOW - HOUR).timestamp()
+    assert value(text, "fedmeta_exporter_storage_errors_total") == 2
+
+
+def test_the_exporter_tells_of_its_process() -> None:
+    assert {"process_start_time_seconds", "process_open_fds", "python_info"} <= scrapes.names(own())
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "end"),
+    [
+        ("", "text/plain; version=0.0.4", b""),
+        ("*/*", "text/plain; version=0.0.4", b""),
+        ("text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text", b"# EOF\n"),
+    ],
+)
+def test_a_scrape_is_openmetrics_for_who_asks(accept: str, content_type: str, end: bytes) -> None:
+    form = Format.negotiate(accept)
+
+    assert form.content_type.startswith(content_type)
+    assert "charset=utf-8" in form.content_type
+    assert form.openmetrics is bool(end)
+    assert form.end == end
+    assert own(accept=accept).endswith(b"# EOF\n") is form.openmetrics
+
+
+def test_an_entity_without_any_role_has_no_state_and_no_certificate() -> None:
+    roleless = replace(idp(), roles=())
+    text = scrape(scrapes.after(SAML, good(document(roleless), NOW)))
+
+    assert value(text, "fedmeta_metadata_entities") == 1
+    assert {name for name, labels in scrapes.samples(text) if ("entity_id", ENTITY_ID) in labels} == set()
+
+
+def test_a_certificate_whose_arrival_is_not_remembered_has_no_first_seen_time() -> None:
+    remembered = ending(NOW + DAY)
+    forgotten = Record(SAML, document=remembered.document)
+
+    assert values(scrape(forgotten), "fedmeta_certificate_first_seen_timestamp_seconds") == []
+    assert len(values(scrape(remembered), "fedmeta_certificate_first_seen_timestamp_seconds")) == 1
+    assert value(scrape(forgotten), EXPIRY_DAYS) == 1
