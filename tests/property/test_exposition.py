@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 import scrapes
-from builders import DAY, HOUR, NOW, SECOND
+from builders import DAY, NOW, SECOND
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
@@ -29,6 +30,7 @@ DOCUMENTS = (
     document(adfs_entity(OLD, encryption=ENCRYPTION), signature=signed_by(OLD)),
     document(adfs_entity(OLD, NEW, encryption=ENCRYPTION), signature=signed_by(OLD)),
     document(adfs_entity(NEW, OLD, encryption=ENCRYPTION), signature=signed_by(NEW)),
+    document(adfs_entity(OLD, NEW, encryption=LATER)),
     document(idp(OLD, LATER)),
     document(idp(OLD), idp(LATER, entity_id="urn:late"), idp(NEW, entity_id="urn:new"), aggregate=True),
 )
@@ -48,16 +50,15 @@ TURNS = [
 ]
 """Where a verdict may turn: beginnings, ends, and the thresholds and promotions around them."""
 
-moments = st.builds(
-    lambda turn, delta: turn + delta,
-    st.sampled_from(TURNS),
-    st.sampled_from([-SECOND, timedelta(microseconds=-1), timedelta(), timedelta(microseconds=1), SECOND, HOUR]),
-)
+AROUND = (-SECOND, timedelta(microseconds=-1), timedelta(), timedelta(microseconds=1), SECOND)
+
+moments = st.builds(lambda turn, delta: turn + delta, st.sampled_from(TURNS), st.sampled_from(AROUND))
 steps = st.tuples(
     moments,
-    st.sampled_from(["scrape", "look", "fail", "configure", "remove"]),
+    st.sampled_from(["look", "fail", "configure", "remove", "nothing"]),
     st.sampled_from(DOCUMENTS),
     st.sampled_from(TARGETS),
+    st.booleans(),
 )
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -83,19 +84,28 @@ def stepped(record: Record | None, kind: str, found: Document, target: Target, n
     return record
 
 
+@pytest.mark.parametrize("target", TARGETS, ids=["adfs", "patient", "saml", "labelled"])
+@pytest.mark.parametrize("found", DOCUMENTS, ids=["alone", "published", "promoted", "no evidence", "saml", "aggregate"])
+def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(found: Document, target: Target) -> None:
+    record, press = scrapes.after(target, scrapes.good(found, NOW)), Press(limit=LIMIT)
+
+    for now in sorted(turn + delta for turn in TURNS for delta in AROUND):
+        assert press.render([record], now, openmetrics=False) == fresh([record], now), now
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=8), moments)
 def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
-    life: list[tuple[datetime, str, Document, Target]], any_time: datetime
+    life: list[tuple[datetime, str, Document, Target, bool]], any_time: datetime
 ) -> None:
     press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=Target("beside", "https://x.example/"))
     record: Record | None = None
 
-    for now, kind, found, target in sorted(life, key=lambda step: step[0]):
+    for now, kind, found, target, scraped in sorted(life, key=lambda step: step[0]):
         record = stepped(record, kind, found, target, now)
         records = [neighbour, *([record] if record else [])]
-        # The first two in a row find a sheet that was just made; the last comes at any time, earlier ones too.
-        for moment in (now, now, any_time):
+        # The second finds what the first has kept; the third comes at any time, earlier ones too.
+        for moment in (now, now, any_time) if scraped else ():
             assert press.render(records, moment, openmetrics=False) == fresh(records, moment)
 
 

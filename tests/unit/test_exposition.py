@@ -302,6 +302,20 @@ def test_a_new_document_is_shown_at_once() -> None:
     assert values(text, EXPIRY_DAYS, fingerprint="a" * 64) == []
 
 
+def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
+    first, second = (document(idp(certificate(digit))) for digit in "ab")
+    record, press = scrapes.after(SAML, good(first, NOW - 9 * DAY)), Press(limit=200)
+    press.render([record], NOW, openmetrics=False)
+
+    returned = advance(advance(record, good(second, NOW - 8 * DAY)), good(first, NOW))
+    text = press.render([returned], NOW, openmetrics=False)
+
+    assert text == scrape(returned)
+    assert (
+        value(text, "fedmeta_key_set_last_change_timestamp_seconds", change="replaced") == (NOW - 8 * DAY).timestamp()
+    )
+
+
 def test_a_clock_that_is_set_back_is_believed() -> None:
     record, press = ending(NOW + 3 * DAY), Press(limit=200)
     press.render([record], NOW, openmetrics=False)

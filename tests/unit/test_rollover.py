@@ -259,7 +259,6 @@ def test_the_policys_promotion_threshold_moves_the_prediction() -> None:
     [
         ([PRIMARY], STEADY),
         ([NEVER_STARTED], STEADY),
-        ([PRIMARY, OLDER_AND_VALID], PROMOTED),
         ([PRIMARY, SUCCESSOR], PUBLISHED),
         ([], NONE),
     ],
@@ -269,6 +268,12 @@ def test_where_consumers_ignore_dates_only_keys_count(
     signing: Sequence[Certificate], now: datetime, expected: tuple[State, Severity]
 ) -> None:
     assert state(*signing, policy=policy(Profile.SAML, expiry=False), signer=None, now=now) == expected
+
+
+def test_where_consumers_ignore_dates_an_older_key_is_still_one_too_many() -> None:
+    pinned = policy(Profile.SAML, expiry=False, primary=PRIMARY)
+
+    assert state(PRIMARY, OLDER_AND_VALID, policy=pinned, now=T - SECOND) == PROMOTED
 
 
 def test_where_consumers_ignore_dates_an_expired_key_is_steady() -> None:
@@ -373,25 +378,23 @@ def test_of_twin_successors_the_lower_fingerprint_counts_in_any_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "secondary", "successor"),
+    ("others", "secondary_and_successor"),
     [
-        ([], False, False),
-        ([SUCCESSOR], True, True),
-        ([OLDER_AND_VALID], True, False),
-        ([OLDER], False, False),
-        ([OLDER, SUCCESSOR], True, True),
-        ([dated(T, T + 365 * DAY)], True, False),
+        ([], (False, False)),
+        ([SUCCESSOR], (True, True)),
+        ([OLDER_AND_VALID], (True, False)),
+        ([OLDER], (False, False)),
+        ([OLDER, SUCCESSOR], (True, True)),
+        ([dated(T, T + 365 * DAY)], (True, False)),
     ],
     ids=["alone", "successor", "lingers valid", "lingers expired", "lingers beside a successor", "starts too late"],
 )
 def test_a_secondary_is_not_yet_a_successor(
-    others: Sequence[Certificate],
-    secondary: bool,
-    successor: bool,  # noqa: FBT001 - columns of the table
+    others: Sequence[Certificate], secondary_and_successor: tuple[bool, bool]
 ) -> None:
     rollover = verdict(farm(PRIMARY, *others), ADFS, signer=PRIMARY)
 
-    assert (rollover.secondary_present, rollover.successor is not None) == (secondary, successor)
+    assert (rollover.secondary_present, rollover.successor is not None) == secondary_and_successor
 
 
 def test_a_secondary_is_present_until_the_second_it_expires() -> None:
