@@ -20,6 +20,7 @@ from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
+from exporter.history import MEMORY
 from exporter.policy import PolicySettings
 from exporter.reload import Configuration
 from exporter.server import CONFIGURATION, Options, application
@@ -189,9 +190,11 @@ def _store(given: str | None) -> state.Store:
         return state.memory()
     path = Path(given) if given else default_storage(os.environ)
     try:
-        return state.open_file(path, _now())
+        store = state.open_file(path, _now())
     except state.StateError as error:
         raise RefusedError(str(error)) from error
+    store.prune(_now() - MEMORY)
+    return store
 
 
 def _demo(flags: argparse.Namespace) -> int:

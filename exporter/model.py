@@ -236,7 +236,7 @@ class Reason(StrEnum):
     FILE = "file"
     """The file cannot be read."""
     HTML = "html"
-    """An HTML page, whatever its status: a login page, an error page, a firewall."""
+    """An HTML page with status 200: a login page, an error page, a firewall."""
     NOT_XML = "not_xml"
     """Not well-formed XML, or XML with entities of its own."""
     NOT_METADATA = "not_metadata"

@@ -5,26 +5,26 @@ Looks are at midnight from day 0 on, so a look on day ``d`` finds the primary, w
 a life says otherwise, with ``365 - d`` days left. The whole stories stand in tests/golden/lives.txt.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from builders import DAY, ENCRYPTION_SUBJECT, HOST, authority, certificate, entity_of, farm, metadata_of, role_of
+from builders import DAY, ENCRYPTION_SUBJECT, HOST, authority, certificate, farm, signed_by
 
 from exporter.advice import advice
 from exporter.config.settings import Target
 from exporter.history import Change
-from exporter.model import Certificate, Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use
+from exporter.model import Certificate, Document, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.policy import PolicySettings, Profile
+from exporter.primary import Evidence
 from exporter.record import Record, advance
 from exporter.rollover import Rollover, Severity, State
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 DAYS = 425
-GOLDEN = Path(__file__).parents[1] / "golden" / "lives.txt"
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class Published:
 
     @property
     def document(self) -> Document:
-        metadata = farm(*self.signing, encryption=self.encryption)
-        state = SignatureState.VALID if self.signer else SignatureState.UNSIGNED
-        signature = Signature(state, self.signer.fingerprint if self.signer else None, "")
-        return document_of(metadata, signature)
-
-
-def document_of(metadata: Metadata, signature: Signature) -> Document:
-    return Document(metadata, signature, size=0, digest="", etag=None, last_modified=None, packed=b"")
+        return Document(
+            farm(*self.signing, encryption=self.encryption),
+            signed_by(self.signer) if self.signer else Signature(SignatureState.UNSIGNED, None, detail=""),
+            size=0,
+            digest="",
+            etag=None,
+            last_modified=None,
+            packed=b"",
+        )
 
 
 Run = tuple[int, State, Severity]
@@ -81,32 +82,9 @@ class Day:
         return advice(self.rollover, self.record.policy, START + self.number * DAY)
 
 
-def lived(life: Life) -> Iterator[Day]:
-    record = Record(Target(name="fs", url=f"https://{HOST}/metadata.xml", policy=life.settings))
-    for number in range(DAYS):
-        published = life.on(number)
-        if published is None:
-            continue
-        at = START + number * DAY
-        failed = isinstance(published, Reason)
-        observation = Observation(
-            at=at,
-            reason=published if isinstance(published, Reason) else None,
-            detail="no answer" if failed else "",
-            phases={},
-            http_status=None,
-            tls_not_after=None,
-            document=None if isinstance(published, Reason) else published.document,
-        )
-        record = advance(record, observation)
-        (rollover,) = record.judge(at)
-        yield Day(number, record, rollover)
-
-
-def runs(days: Sequence[Day]) -> list[Run]:
-    """The days on which the state or its severity became another."""
-    told = [(day.number, day.rollover.state, day.rollover.severity) for day in days]
-    return told[:1] + [after for before, after in pairwise(told) if before[1:] != after[1:]]
+def turns(days: Sequence[Day], told: Callable[[Day], object]) -> list[Day]:
+    """The days on which what is told of a day became another."""
+    return [*days[:1], *(after for before, after in pairwise(days) if told(before) != told(after))]
 
 
 def from_to(begin: float, end: float, *, issued: bool = False, nth: int = 0) -> Certificate:
@@ -146,7 +124,7 @@ OK, INFO, WARNING, CRITICAL = Severity
 FIRST = from_to(0, 365)
 # T-20 is day 345, and AD FS looks every twelve hours: it generates within that day.
 SECOND = from_to(345.25, 710.25)
-# The promotion is predicted for day 350.25, so it is late from day 351.75 on: the look on day 352 is the first to say so.
+# Its promotion is predicted for day 350.25 and late from day 351.75 on: the look on day 352 is the first to say so.
 OLD = from_to(-355, 10)
 OLD_AND_LONG = from_to(-1000, 2650)
 BY_CA = from_to(-365, 365, issued=True)
@@ -181,15 +159,6 @@ def renewed_late(day: int) -> Published:
     if day < 362:
         return by_hand(BY_CA)
     return by_hand(BY_CA, RENEWED) if day == 362 else by_hand(RENEWED, BY_CA)
-
-
-def lingering(day: int) -> Published:
-    # The primary was generated on day -20 and lives until day 345.
-    return farm_signing_with(from_to(-20, 345), OLD)
-
-
-def lingering_and_valid(day: int) -> Published:
-    return farm_signing_with(FIRST, OLD_AND_LONG)
 
 
 TEN_YEARS, NEXT_TEN_YEARS = from_to(-3285, 365), from_to(345.25, 3995.25)
@@ -238,11 +207,6 @@ def nobody_looked(day: int) -> Published | None:
 
 def nobody_answered(day: int) -> Published | Reason:
     return healthy(day) if day < 340 or day > 355 else Reason.TIMEOUT
-
-
-def flapping(day: int) -> Published:
-    # One of two nodes serves the document of the day before the rollover, every other day.
-    return healthy(min(day, 345) if day % 2 else day)
 
 
 LIVES = {
@@ -320,7 +284,7 @@ LIVES = {
     ),
     "an old certificate lingers": Life(
         "The one before was never removed: valid for ten more days, then expired; and generation fails.",
-        lingering,
+        lambda _: farm_signing_with(from_to(-20, 345), OLD),
         [
             (0, State.PROMOTED, OK),
             (10, State.STEADY, OK),  # the old one ends
@@ -331,7 +295,7 @@ LIVES = {
     ),
     "an old certificate lingers and outlives": Life(
         "The one before is valid for years, and generation fails: it must hush nothing.",
-        lingering_and_valid,
+        lambda _: farm_signing_with(FIRST, OLD_AND_LONG),
         [
             (0, State.PROMOTED, OK),
             (346, State.OVERDUE, WARNING),  # T-19
@@ -460,7 +424,31 @@ LIVES = {
     ),
 }
 
-each_life = pytest.mark.parametrize("life", LIVES.values(), ids=LIVES.keys())
+
+@cache
+def lived(name: str) -> Sequence[Day]:
+    life, days = LIVES[name], list[Day]()
+    record = Record(Target(name="fs", url=f"https://{HOST}/metadata.xml", policy=life.settings))
+    for number in range(DAYS):
+        if (published := life.on(number)) is None:
+            continue
+        at = START + number * DAY
+        observation = Observation(
+            at=at,
+            reason=published if isinstance(published, Reason) else None,
+            detail="",
+            phases={},
+            http_status=None,
+            tls_not_after=None,
+            document=published.document if isinstance(published, Published) else None,
+        )
+        record = advance(record, observation)
+        (rollover,) = record.judge(at)
+        days.append(Day(number, record, rollover))
+    return days
+
+
+each_life = pytest.mark.parametrize("name", LIVES)
 
 
 def signing_changes(record: Record) -> dict[Change, int]:
@@ -469,13 +457,15 @@ def signing_changes(record: Record) -> dict[Change, int]:
 
 
 @each_life
-def test_a_life_has_the_states_of_the_table(life: Life) -> None:
-    assert runs(list(lived(life))) == life.states
+def test_a_life_has_the_states_of_the_table(name: str) -> None:
+    turned = turns(lived(name), lambda day: (day.rollover.state, day.rollover.severity))
+
+    assert [(day.number, day.rollover.state, day.rollover.severity) for day in turned] == LIVES[name].states
 
 
 @each_life
-def test_a_life_leaves_its_changes_behind(life: Life) -> None:
-    *_, last = lived(life)
+def test_a_life_leaves_its_changes_behind(name: str) -> None:
+    life, last = LIVES[name], lived(name)[-1]
     (known,) = last.record.history.entities.values()
 
     promoted = None if life.promoted is None else START + life.promoted * DAY
@@ -484,3 +474,87 @@ def test_a_life_leaves_its_changes_behind(life: Life) -> None:
         promoted,
         life.changes,
     )
+
+
+def shown(name: str, what: Callable[[Rollover], object]) -> list[tuple[int, object]]:
+    """What a life's verdicts show, by the first day of each."""
+    return [(day.number, what(day.rollover)) for day in turns(lived(name), lambda day: what(day.rollover))]
+
+
+def test_the_evidence_of_a_healthy_farm_agrees_all_along() -> None:
+    agreed = (Evidence.SIGNATURE, Evidence.ENCRYPTION_PAIR)
+
+    assert shown("healthy", lambda it: (tuple(claim.evidence for claim in it.claims), it.faults)) == [(0, (agreed, ()))]
+
+
+def test_the_predicted_promotion_goes_when_the_promotion_is_seen() -> None:
+    predicted = START + timedelta(days=350.25)
+
+    assert shown("healthy", lambda it: it.promotion) == [(0, None), (346, predicted), (351, None)]
+
+
+def test_a_promotion_that_did_not_happen_stays_to_be_seen() -> None:
+    predicted = START + timedelta(days=350.25)
+
+    assert shown("generated, never promoted", lambda it: it.promotion) == [(0, None), (346, predicted)]
+
+
+def test_without_evidence_a_prediction_ends_with_its_day() -> None:
+    predicted = START + timedelta(days=350.25)
+
+    assert shown("no evidence", lambda it: (it.evidence, it.promotion)) == [
+        (0, (Evidence.SINGLE, None)),
+        (346, (Evidence.DATES, predicted)),
+        (351, (Evidence.DATES, None)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["an old certificate lingers", "an old certificate lingers and outlives"])
+def test_a_lingering_certificate_never_passes_for_a_successor(name: str) -> None:
+    assert shown(name, lambda it: it.successor) == [(0, None)]
+
+
+def test_a_lingering_certificate_is_a_secondary_until_it_ends() -> None:
+    assert shown("an old certificate lingers", lambda it: it.secondary_present) == [(0, True), (10, False)]
+
+
+def test_of_two_successors_the_first_seen_counts_until_it_is_withdrawn() -> None:
+    # The second one began earlier; the first one was seen earlier.
+    assert shown("two successors", lambda it: it.successor) == [(0, None), (331, WITHDRAWN), (350, KEPT), (352, None)]
+
+
+def test_a_certificate_that_starts_too_late_is_listed_and_does_not_succeed() -> None:
+    told = shown("a successor that starts after the end", lambda it: (it.secondary_present, it.successor))
+
+    assert told == [(0, (False, None)), (340, (True, None)), (370, (False, None))]
+
+
+def test_every_state_but_none_is_lived_through() -> None:
+    # A farm without any signing key does not run.
+    assert {state for life in LIVES.values() for _, state, _ in life.states} == set(State) - {State.NONE}
+
+
+def test_the_stories_read_as_they_should(golden: Callable[[str, str], str]) -> None:
+    text = "\n".join(map(story, LIVES))
+
+    assert text == golden("lives.txt", text)
+
+
+def story(name: str) -> str:
+    """A life as a person would read it: the days on which the line for the person on call became another."""
+    life, days = LIVES[name], lived(name)
+    lines = [name.upper(), life.story, ""]
+    for day in turns(days, lambda day: (sentence(day), day.advice)):
+        lines += [f"day {day.number:3}  {START + day.number * DAY:%Y-%m-%d}  {sentence(day)}", f"    {day.advice}"]
+    changes = [f"{change} on day {number}" for change, number in signing_changes(days[-1].record).items()]
+    changes += [] if life.promoted is None else [f"promoted on day {life.promoted}"]
+    return "\n".join([*lines, "", f"Signing keys: {', '.join(changes) or 'never changed'}", "", ""])
+
+
+def sentence(day: Day) -> str:
+    it = day.rollover
+    state = f"{it.state}" if it.severity is OK else f"{it.state} ({it.severity.name.lower()})"
+    primary = f"primary until {it.primary.not_after:%Y-%m-%d} by {it.evidence}" if it.primary else "no primary"
+    successor = f", successor until {it.successor.not_after:%Y-%m-%d}" if it.successor else ""
+    secondary = ", a secondary that does not succeed it" if it.secondary_present and not it.successor else ""
+    return f"{state:20}  {primary}{successor}{secondary}"
