@@ -89,7 +89,7 @@ def stepped(record: Record | None, kind: str, found: Document, target: Target, n
 def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(found: Document, target: Target) -> None:
     record, press = scrapes.after(target, scrapes.good(found, NOW)), Press(limit=LIMIT)
 
-    for now in sorted(turn + delta for turn in TURNS for delta in AROUND):
+    for now in sorted(turn + delta for turn in TURNS for delta in (-SECOND, timedelta(), SECOND)):
         assert press.render([record], now, openmetrics=False) == fresh([record], now), now
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from builders import NOW, certificate
+from builders import DAY, NOW, certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +12,8 @@ from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescrip
 from exporter.policy import PolicySettings, Profile, in_force
 from exporter.rollover import judge
 
-CERTIFICATES = tuple(certificate(nth=nth) for nth in range(1, 5))
+# Valid throughout: no primary ends by itself.
+CERTIFICATES = tuple(certificate(not_before=NOW - (200 + nth) * DAY, not_after=NOW + 20000 * DAY) for nth in range(4))
 PLACE = (Role.IDP, Use.SIGNING)
 # Under this profile dates count for nothing: what is left is the history's own doing.
 POLICY = in_force(PolicySettings(profile=Profile.ENTRA), None, "https://login.example")
@@ -35,7 +36,9 @@ def lived(looks: Sequence[Look], *, start: datetime = NOW, history: History | No
         at += pause
         ordered = sorted(keys, key=lambda each: each.fingerprint)
         role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, (each,)) for each in ordered))
-        metadata = Metadata((Entity("urn:a", (role,), None, ()),), False, None, None, ())
+        metadata = Metadata(
+            (Entity("urn:a", (role,), None, ()),), aggregate=False, valid_until=None, cache_duration=None, faults=()
+        )
         after = judge(metadata, POLICY, signature=None, first_seen={}, now=at)
         histories.append(advance(histories[-1], metadata, POLICY, before=(), after=after, at=at))
     return histories[1:]

@@ -1,0 +1,224 @@
+"""docs/metrics.md says what the code does, and what was once promised stays."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+
+import builders
+import pytest
+import scrapes
+from builders import DAY, NOW
+
+from exporter.demo import scenarios
+from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
+from exporter.exposition.families import FAMILIES, MEMORY
+from exporter.exposition.own import OWN_FAMILIES
+from exporter.exposition.render import Press
+from exporter.history import Change, EntityHistory, History, KeySetHistory
+from exporter.model import Document, FaultKind, Phase, Reason, Role, SignatureState, Use, Weakness
+from exporter.policy import PolicySettings, Profile, ProfileEvidence
+from exporter.primary import Evidence
+from exporter.probe import read_document
+from exporter.record import Record
+from exporter.rollover import Position, Severity, State
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+PROMISED = (ROOT / "tests" / "contract" / "promised_metrics.txt").read_text(encoding="utf-8")
+
+Row = Sequence[str]
+
+VALUES: Mapping[str, type[StrEnum]] = {
+    "Reason": Reason,
+    "Fault kind": FaultKind,
+    "State": State,
+    "Position": Position,
+    "Evidence": Evidence,
+    "Change": Change,
+    "Signature state": SignatureState,
+    "Weakness": Weakness,
+    "Phase": Phase,
+    "Role": Role,
+    "Use": Use,
+    "Profile": Profile,
+    "Profile evidence": ProfileEvidence,
+}
+"""What each table of label values lists, by the heading of its first column."""
+
+EVERY_FAMILY = {family.name: (str(family.kind), ("target", *family.labels)) for family in FAMILIES} | {
+    name: (kind, labels) for name, (kind, labels) in OWN_FAMILIES.items()
+}
+"""Kind and labels of all that is exposed."""
+
+
+def rows(heading: str) -> Iterator[Row]:
+    """The rows of every table whose first column has this heading, heading and rule left out."""
+    for table in re.findall(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE):
+        for line in table.splitlines():
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def words(cell: str) -> tuple[str, ...]:
+    """What stands in code type."""
+    return tuple(re.findall(r"`([^`]+)`", cell))
+
+
+def first_words(heading: str) -> list[str]:
+    return [words(row[0])[0] for row in rows(heading)]
+
+
+def test_every_family_has_a_row_and_every_row_a_family() -> None:
+    documented = {
+        name: (kind, labels if name in OWN_FAMILIES else ("target", *labels))
+        for (name,), kind, labels in ((words(row[0]), row[1], words(row[2])) for row in rows("Family"))
+    }
+
+    assert documented == EVERY_FAMILY
+    assert len(first_words("Family")) == len(EVERY_FAMILY)
+
+
+def test_every_family_has_a_value_for_example_and_a_meaning() -> None:
+    for row in rows("Family"):
+        _, _, _, value, meaning = row
+        assert words(value)
+        assert meaning.endswith(".")
+
+
+@pytest.mark.parametrize(("heading", "listed"), VALUES.items(), ids=VALUES)
+def test_every_value_of_a_label_is_documented_in_its_order(heading: str, listed: type[StrEnum]) -> None:
+    assert first_words(heading) == [member.value for member in listed]
+    assert all(row[-1].endswith(".") for row in rows(heading))
+
+
+def test_what_a_probe_does_not_give_is_listed() -> None:
+    listed = re.findall(r"^- `(fedmeta_\w+)`$", PAGE, re.MULTILINE)
+
+    assert sorted(listed) == sorted(family.name for family in MEMORY)
+
+
+def test_the_page_names_no_metric_that_does_not_exist() -> None:
+    assert set(re.findall(r"\bfedmeta_\w+", PAGE)) <= EVERY_FAMILY.keys()
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    for page, anchor in re.findall(r"\]\(([\w.]*)#([^)]+)\)", PAGE):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8") if page else PAGE
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+
+        assert anchor in {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+def test_the_example_is_part_of_the_golden_scrape() -> None:
+    (example,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    scrape = (ROOT / "tests" / "golden" / "published.prom").read_text(encoding="utf-8")
+
+    assert set(example.splitlines()) <= set(scrape.splitlines())
+
+
+def severities() -> Mapping[str, set[str]]:
+    return {words(row[0])[0]: {each.strip() for each in row[1].split(",")} for row in rows("State")}
+
+
+@pytest.mark.parametrize(
+    "scenario", [each for each in SCENARIOS if each.answer is Answer.METADATA], ids=lambda scenario: scenario.name
+)
+def test_a_state_has_the_severity_that_is_documented(scenario: Scenario) -> None:
+    found = read_document(scenarios.document(scenario, NOW, key="ec"), ())
+    (verdict,) = Record(scrapes.FARM, document=found).judge(NOW)
+
+    assert verdict.severity.name.lower() in severities()[verdict.state]
+
+
+def test_the_states_that_no_farm_shows_have_the_severity_that_is_documented() -> None:
+    keyless = Record(scrapes.FARM, document=read_document(builders.saml_metadata(keys=[]), ()))
+    (verdict,) = keyless.judge(NOW)
+
+    assert (verdict.state, verdict.severity) == (State.NONE, Severity.CRITICAL)
+    assert severities()["none"] == {"critical"}
+
+
+def everything(found: Document) -> Record:
+    """A record of the document that has every series it can have at once."""
+    places = {(role.role, key.use) for entity in found.metadata.entities for role in entity.roles for key in role.keys}
+    known = EntityHistory(
+        first_seen={digit * 64: NOW for digit in "0123456789abcdef"},
+        key_sets={place: KeySetHistory((), dict.fromkeys(Change, NOW)) for place in places},
+        last_promotion=NOW,
+    )
+    policy = PolicySettings(profile=Profile.ADFS, primary="1" * 64)
+    looked = scrapes.after(replace(scrapes.FARM, policy=policy), scrapes.good(found, NOW))
+    assert looked.observation
+    failed = replace(looked.observation, reason=Reason.NOT_XML, document=None)
+    history = History({entity.entity_id: known for entity in found.metadata.entities}, NOW)
+    return replace(looked, observation=failed, history=history)
+
+
+def count(record: Record) -> int:
+    return len(scrapes.samples(Press(limit=200).render([record], NOW, openmetrics=False)))
+
+
+def at_most(**numbers: int) -> int:
+    """The sum that the page gives for so many of each, by the first word of its row."""
+    documented = {row[0].split()[0].rstrip(","): int(row[1]) for row in rows("For each")}
+    assert documented.keys() == numbers.keys()
+    return sum(number * documented[name] for name, number in numbers.items())
+
+
+def farm() -> Document:
+    """A farm with all evidence there is and the weakest certificates, which are in two roles each."""
+    weak = (Weakness.SHORT_KEY, Weakness.SHA1)
+    primary, encryption = scrapes.pair("1", "2", not_before=NOW - 300 * DAY, not_after=NOW + 18 * DAY)
+    successor = scrapes.certificate("3", not_before=NOW - DAY, not_after=NOW + 363 * DAY)
+    primary, encryption, successor = (
+        replace(each, weaknesses=weak, subject="CN=ADFS Signing - x") for each in (primary, encryption, successor)
+    )
+    return scrapes.document(
+        scrapes.adfs_entity(primary, successor, encryption=encryption),
+        signature=scrapes.signed_by(primary),
+        valid_until=NOW + DAY,
+        cache_duration=DAY,
+    )
+
+
+def test_a_farm_that_has_every_series_has_as_many_as_are_documented() -> None:
+    # Three certificates and two uses, each in two roles.
+    expected = at_most(target=1, look=1, last=1, aggregate=0, entity=1, certificate=6, role=4)
+
+    assert count(everything(farm())) == expected
+
+
+def test_the_farm_of_the_example_has_as_many_series_as_are_documented() -> None:
+    (documented,) = re.findall(r"example above has (\d+) series", PAGE)
+
+    assert count(scrapes.published()) == int(documented)
+
+
+def test_an_aggregate_has_no_more_series_than_are_documented() -> None:
+    certificates = [scrapes.certificate(f"{number:x}") for number in range(10)]
+    entities = [scrapes.idp(each, entity_id=f"https://{each.serial_number}.example/") for each in certificates]
+    found = scrapes.document(*entities, aggregate=True, valid_until=NOW + DAY, cache_duration=DAY)
+
+    bound = at_most(target=1, look=1, last=1, aggregate=1, entity=10, certificate=10, role=10)
+
+    assert count(scrapes.after(scrapes.FARM, scrapes.good(found, NOW))) < count(everything(found)) < bound
+
+
+def test_every_promised_metric_is_still_there_with_its_labels() -> None:
+    for line in PROMISED.splitlines():
+        name, *labels = line.split(" ")
+        assert name in EVERY_FAMILY, (
+            f"{name} was promised, and rules and dashboards out there use it. If it must go, take it out of"
+            " tests/contract/promised_metrics.txt and put it under Removed or Changed in CHANGELOG.md."
+        )
+        assert tuple(labels) == EVERY_FAMILY[name][1], (
+            f"the labels of {name} were promised, and rules and dashboards out there join on them. If they must change,"
+            " change tests/contract/promised_metrics.txt and put it under Changed in CHANGELOG.md."
+        )
+
+
+def test_every_metric_is_promised() -> None:
+    missing = EVERY_FAMILY.keys() - {line.split(" ")[0] for line in PROMISED.splitlines()}
+
+    assert not missing, "a new metric is a promise: add it to tests/contract/promised_metrics.txt and CHANGELOG.md"

@@ -1,0 +1,203 @@
+"""What holds for the verdict on any document, under any policy, at any moment."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from builders import DAY, NOW, authority, dated, metadata_of, policy
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from exporter.advice import advice
+from exporter.model import Certificate, Entity, Key, Role, RoleDescriptor, Signature, SignatureState, Use
+from exporter.policy import THRESHOLD_NAMES, Policy, Profile
+from exporter.primary import Evidence
+from exporter.rollover import FOREVER, Rollover, Severity, judge
+
+ENTITY_ID = "urn:any"
+
+ANY_MOMENT = st.datetimes(timezones=st.just(UTC))
+NEAR = st.builds(lambda seconds: NOW + timedelta(seconds=seconds), st.integers(-400 * 86400, 400 * 86400))
+"""Close enough to each other for every threshold to be crossed."""
+ROUND = st.builds(lambda days: NOW + days * DAY, st.integers(-40, 40))
+"""Meets thresholds exactly."""
+MOMENT = NEAR | ROUND
+
+
+@dataclass(frozen=True)
+class Question:
+    """A document and all that its verdict depends on but for the moment."""
+
+    roles: tuple[RoleDescriptor, ...]
+    policy: Policy
+    signature: Signature | None
+    first_seen: dict[str, datetime]
+    aggregate: bool = False
+
+    def asked(self, now: datetime) -> Rollover:
+        entity = Entity(ENTITY_ID, self.roles, valid_until=None, sign_in_locations=())
+        (rollover,) = judge(
+            metadata_of(entity, aggregate=self.aggregate),
+            self.policy,
+            signature=self.signature,
+            first_seen={ENTITY_ID: self.first_seen},
+            now=now,
+        )
+        return rollover
+
+    def history(self, start: datetime) -> Iterator[Rollover]:
+        """Every verdict from a moment to the end of time."""
+        while start < FOREVER:
+            verdict = self.asked(start)
+            yield verdict
+            start = verdict.until
+
+    @property
+    def certificates(self) -> Sequence[Certificate]:
+        return [each for role in self.roles for key in role.keys for each in key.certificates]
+
+
+@st.composite
+def certificates(draw: st.DrawFn, moments: st.SearchStrategy[datetime]) -> list[Certificate]:
+    """Up to five, each with its own fingerprint; some as AD FS makes them, some issued; dates in any order."""
+    dates = draw(st.lists(st.tuples(moments, moments, st.booleans()), max_size=5))
+    return [
+        dated(begin, end, nth=nth, issuer=authority() if issued else None)
+        for nth, (begin, end, issued) in enumerate(dates)
+    ]
+
+
+def policies(published: Sequence[Certificate], *, expiry: st.SearchStrategy[bool]) -> st.SearchStrategy[Policy]:
+    days = st.integers(0, 40).map(float) | st.sampled_from([0.5, 365.0, 106751.0])
+    thresholds = st.dictionaries(st.sampled_from(THRESHOLD_NAMES), days, max_size=4)
+    primary = st.none() | st.sampled_from([*published, dated(NOW, NOW, nth=99)])
+    return st.builds(
+        lambda profile, expiry, primary, thresholds: policy(profile, expiry=expiry, primary=primary, **thresholds),
+        st.sampled_from(Profile),
+        expiry,
+        primary,
+        thresholds,
+    )
+
+
+@st.composite
+def questions(
+    draw: st.DrawFn,
+    moments: st.SearchStrategy[datetime] = MOMENT,
+    *,
+    expiry: st.SearchStrategy[bool] = st.booleans(),  # noqa: B008 - a strategy is a value
+) -> Question:
+    published = draw(certificates(moments))
+    some = st.lists(st.sampled_from(published), max_size=4) if published else st.just([])
+    uses = st.sampled_from([Use.SIGNING, Use.SIGNING, Use.UNSPECIFIED, Use.ENCRYPTION])
+    keys = st.lists(st.builds(lambda use, held: Key(use, tuple(held)), uses, some), max_size=4)
+    sides = st.sampled_from([Role.IDP, Role.IDP, Role.SP, Role.AA])
+    roles = st.builds(lambda role, keys: RoleDescriptor(role, "Descriptor", tuple(keys)), sides, keys)
+    signer = st.sampled_from([*(each.fingerprint for each in published), None, "ab" * 32])
+    signatures = st.builds(Signature, st.sampled_from(SignatureState), signer, st.just(""))
+    return Question(
+        roles=tuple(draw(st.lists(roles, min_size=1, max_size=3))),
+        policy=draw(policies(published, expiry=expiry)),
+        signature=draw(st.none() | signatures),
+        first_seen=draw(st.dictionaries(st.sampled_from([each.fingerprint for each in published]), moments))
+        if published
+        else {},
+        aggregate=draw(st.booleans()),
+    )
+
+
+@given(questions(ANY_MOMENT | MOMENT), ANY_MOMENT | st.just(NOW))
+@example(
+    Question(
+        roles=(
+            RoleDescriptor(
+                Role.IDP,
+                "IDPSSODescriptor",
+                (Key(Use.SIGNING, (dated(datetime.min.replace(tzinfo=UTC), FOREVER), dated(NOW, FOREVER, nth=1))),),
+            ),
+        ),
+        policy=policy(promotion=106751, missing=106751, generation=106751, due=106751, successor_margin=0),
+        signature=None,
+        first_seen={},
+    ),
+    datetime.min.replace(tzinfo=UTC),
+)
+def test_any_dates_have_a_verdict(question: Question, now: datetime) -> None:
+    rollover = question.asked(now)
+
+    assert rollover.severity in Severity
+    assert rollover.until > now or now == FOREVER
+    assert {fingerprint for _, _, fingerprint in rollover.positions} == {
+        each.fingerprint for each in question.certificates
+    }
+
+
+@given(questions(ANY_MOMENT | MOMENT))
+def test_any_verdict_has_its_line_of_advice(question: Question) -> None:
+    line = advice(question.asked(NOW), question.policy, NOW)
+
+    assert line.isprintable()
+    assert line.endswith(".")
+    assert "unknown date" not in line
+
+
+@given(questions(), MOMENT, st.data())
+def test_a_verdict_holds_until_it_says(question: Question, now: datetime, data: st.DataObject) -> None:
+    verdict = question.asked(now)
+    last = verdict.until - datetime.resolution
+
+    between = data.draw(st.datetimes(now.replace(tzinfo=None), last.replace(tzinfo=None), timezones=st.just(UTC)))
+
+    for later in (between, last):
+        assert replace(question.asked(later), until=verdict.until) == verdict
+
+
+@given(questions())
+def test_nothing_is_left_to_happen_after_the_last_turn(question: Question) -> None:
+    *_, last = question.history(NOW - 800 * DAY)
+
+    assert last.until == FOREVER
+
+
+@settings(max_examples=200)
+@given(questions(expiry=st.just(True)))  # noqa: FBT003 - the policy's expiry
+def test_severity_never_falls_while_the_same_strong_evidence_holds(question: Question) -> None:
+    assume(not list(question.policy.thresholds.contradictions(question.policy.profile)))
+    all_started = max((each.not_before for each in question.certificates), default=NOW)
+
+    story = list(question.history(all_started))
+
+    # Evidence changes with time in one way only: a configured primary that ends is believed no longer.
+    for evidence in Evidence:
+        if evidence.is_strong:
+            severities = [verdict.severity for verdict in story if verdict.evidence is evidence]
+            assert severities == sorted(severities)
+
+
+@given(questions(), MOMENT)
+def test_a_verdict_agrees_with_itself(question: Question, now: datetime) -> None:
+    rollover = question.asked(now)
+    signing = [
+        each
+        for role in question.roles
+        if role.role is rollover.role
+        for key in role.keys
+        if key.use.signs
+        for each in key.certificates
+    ]
+
+    assert rollover.primary in {*signing} if signing else rollover.primary is None
+    assert rollover.successor is None or rollover.successor in {*signing} - {rollover.primary}
+    assert rollover.promotion is None or rollover.successor is not None
+    assert rollover.secondary_present or rollover.successor is None
+    assert (rollover.evidence is None) is (rollover.primary is None)
+    assert bool(rollover.claims) is bool(signing)
+
+
+@given(questions(), MOMENT, st.randoms())
+def test_the_order_of_keys_says_nothing(question: Question, now: datetime, random: Random) -> None:
+    def shuffled(role: RoleDescriptor) -> RoleDescriptor:
+        return replace(role, keys=tuple(random.sample(role.keys, len(role.keys))))
+
+    assert replace(question, roles=tuple(map(shuffled, question.roles))).asked(now) == question.asked(now)

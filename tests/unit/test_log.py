@@ -1,0 +1,169 @@
+"""Log lines: what a person or a machine reads back."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.log import Form, set_up
+
+log = logging.getLogger("exporter.test")
+
+FORMS = pytest.mark.parametrize("form", Form)
+UGLY = (
+    'two\nlines, a "quote", a back\\slash = and a tab\t',
+    "\r\n",
+    "\x00\x1b[31mred\x7f",
+    "\x85 \u2028 \u2029 \x9b31m",
+    "turned \u202e around",
+    "a lone \udc80",
+    "",
+    "=",
+    "größer als 5 €",
+)
+
+pytestmark = pytest.mark.usefixtures("root_logger")
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """The root logger as the test found it, for those that come after."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def parsed(line: str, form: Form) -> dict[str, str]:
+    if form is Form.JSON:
+        return {name: str(value) for name, value in json.loads(line).items()}
+    fields = re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|[^ "]*)(?: |$)', line)
+    assert " ".join(f"{name}={value}" for name, value in fields) == line, "nothing stands between the fields"
+    return {name: json.loads(value) if value.startswith('"') else value for name, value in fields}
+
+
+def the_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on standard error."""
+    written = capsys.readouterr()
+    assert written.out == ""
+    (line,) = written.err.splitlines()
+    assert written.err == f"{line}\n"
+    return line
+
+
+def test_a_logfmt_line_is_as_people_expect_it(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", Form.LOGFMT)
+    log.warning("%s is down", "fs", extra={"target": "fs", "reason": "timeout", "detail": "no answer in 10 s", "n": 3})
+    line = re.sub(r"^ts=\S+", "ts=T", the_line(capsys))
+    assert line == (
+        'ts=T level=warning source=exporter.test msg="fs is down"'
+        ' target=fs reason=timeout detail="no answer in 10 s" n=3'
+    )
+
+
+def test_a_json_line_keeps_numbers_and_spells_out_what_json_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", Form.JSON)
+    at = datetime(2026, 6, 1, tzinfo=UTC)
+    log.info("looked", extra={"target": "fs", "count": 3, "at": at, "none": None})
+    fields = json.loads(the_line(capsys))
+    assert datetime.fromisoformat(fields.pop("ts")).tzinfo is not None
+    assert fields == {
+        "level": "info",
+        "source": "exporter.test",
+        "msg": "looked",
+        "target": "fs",
+        "count": 3,
+        "at": str(at),
+        "none": None,
+    }
+
+
+@FORMS
+def test_the_time_is_utc_to_the_millisecond(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", form)
+    record = logging.makeLogRecord({"name": "exporter", "levelno": logging.INFO, "created": 1780315200.25})
+    log.handle(record)
+    assert parsed(the_line(capsys), form)["ts"] == "2026-06-01T12:00:00.250+00:00"
+
+
+@FORMS
+@pytest.mark.parametrize("text", UGLY, ids=ascii)
+def test_whatever_a_value_holds_it_is_one_line_that_reads_back(
+    text: str, form: Form, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up("info", form)
+    log.info("%s", text, extra={"detail": text})
+    line = the_line(capsys)
+    assert line.isprintable()
+    assert (parsed(line, form)["msg"], parsed(line, form)["detail"]) == (text, text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(), form=st.sampled_from(Form))
+def test_any_text_is_one_line_that_reads_back(text: str, form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", form)
+    log.info("text", extra={"detail": text})
+    line = the_line(capsys)
+    assert line.isprintable()
+    assert parsed(line, form)["detail"] == text
+
+
+def test_plain_words_are_not_quoted_nor_letters_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", Form.LOGFMT)
+    log.info("größer", extra={"url": "https://fs.example/a?b", "detail": "größer als 5 €"})
+    assert the_line(capsys).endswith('msg=größer url=https://fs.example/a?b detail="größer als 5 €"')
+
+
+@FORMS
+def test_a_traceback_is_a_field_of_the_same_line(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", form)
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.exception("a mistake of ours", extra={"target": "fs"})
+    fields = parsed(the_line(capsys), form)
+    assert fields["level"] == "error"
+    assert fields["target"] == "fs"
+    assert fields["traceback"].startswith("Traceback (most recent call last):\n")
+    assert fields["traceback"].endswith("ValueError: two\nlines")
+
+
+@FORMS
+def test_there_is_no_traceback_without_an_exception(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", form)
+    log.error("down")
+    assert set(parsed(the_line(capsys), form)) == {"ts", "level", "source", "msg"}
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("ERROR", ["error"]),
+    ],
+)
+def test_a_level_shows_itself_and_what_is_graver(
+    level: str, shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up(level, Form.LOGFMT)
+    for each in ("debug", "info", "warning", "error"):
+        log.log(logging.getLevelNamesMapping()[each.upper()], "said")
+    lines = capsys.readouterr().err.splitlines()
+    assert [parsed(line, Form.LOGFMT)["level"] for line in lines] == shown
+
+
+def test_setting_up_again_replaces_what_was_set_up(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("debug", Form.LOGFMT)
+    set_up("info", Form.JSON)
+    log.debug("unheard")
+    log.info("once")
+    assert parsed(the_line(capsys), Form.JSON)["msg"] == "once"
