@@ -2,9 +2,10 @@
 
 import asyncio
 import gzip
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from aiohttp.abc import AbstractResolver
 from exporter import __version__, fetch
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
-from exporter.exposition.own import Format, Status, render_own
+from exporter.exposition.own import Format, Status, Tally, render_own
 from exporter.exposition.render import Press, render_probe
 from exporter.page import page
 from exporter.probe import look
@@ -49,6 +50,14 @@ class NotAllowedError(Exception):
         self.status = status
 
 
+@dataclass
+class _Scrapes:
+    """The answers on ``/metrics`` so far."""
+
+    tally: Tally = field(default_factory=Tally)
+    size: int = 0
+
+
 _OPTIONS = web.AppKey("_OPTIONS", Options)
 _CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("_CLOCK")
 _STORE = web.AppKey("_STORE", Store)
@@ -56,6 +65,7 @@ _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
 _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _PRESS = web.AppKey("_PRESS", Press)
+_SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
 
@@ -65,7 +75,8 @@ def application(
 ) -> web.Application:
     """The exporter as an aiohttp application. Who made the store closes it, after the application."""
     app = web.Application()
-    app[_OPTIONS], app[_CLOCK], app[_STORE], app[_PRESS] = options, clock, store, Press(limit=options.limit)
+    app[_OPTIONS], app[_CLOCK], app[_STORE] = options, clock, store
+    app[_PRESS], app[_SCRAPES] = Press(limit=options.limit), _Scrapes()
     if resolver is not None:
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_client, _watch, _configuration])
@@ -150,10 +161,13 @@ async def _page(request: web.Request) -> web.Response:
 
 async def _metrics(request: web.Request) -> web.Response:
     app, form = request.app, Format.negotiate(request.headers.get("Accept", ""))
-    records, now, status = app[_WATCH].records, app[_CLOCK](), _status(app)
+    records, now, scrapes, status = app[_WATCH].records, app[_CLOCK](), app[_SCRAPES], _status(app)
 
     def scrape() -> bytes:
-        return app[_PRESS].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        began = time.perf_counter()
+        text = app[_PRESS].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
+        return text
 
     return await _answer(request, form, scrape)
 
@@ -210,6 +224,9 @@ def _status(app: web.Application) -> Status:
         reloaded=configuration.succeeded,
         reloaded_at=configuration.succeeded_at,
         storage_errors=watch.storage_errors,
+        lag=watch.lag,
+        scrapes=app[_SCRAPES].tally,
+        scrape_size=app[_SCRAPES].size,
     )
 
 

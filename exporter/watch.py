@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from exporter.config.settings import Target
+from exporter.exposition.own import Tally
 from exporter.fetch import Client
 from exporter.metadata import DocumentError
 from exporter.model import Reason
@@ -55,6 +56,8 @@ class Watch:
         """Failed looks since the start, by reason."""
         self.storage_errors = 0
         """Saves since the start that failed."""
+        self.lag = Tally()
+        """How long looks that were due had to wait for a slot."""
 
     @property
     def records(self) -> Sequence[Record]:
@@ -106,7 +109,9 @@ class Watch:
 
     async def _keep_looking(self, name: str) -> None:
         while True:
+            due = self._clock()
             async with self._slots:
+                self.lag = self.lag.plus((self._clock() - due).total_seconds())
                 await self._look(name)
             interval = self._records[name].target.interval
             await asyncio.sleep(interval * self._jitter(1 - JITTER, 1 + JITTER))

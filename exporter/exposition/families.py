@@ -215,11 +215,20 @@ TARGET = Family(
     "A target, and the labels that its configuration gives it.",
     ("url", "profile", "profile_evidence", "auto_certificate_rollover", "module"),
 )
+INTERVAL = Family(
+    "fedmeta_target_interval_seconds", Kind.GAUGE, "Time between two probes of the target, as configured."
+)
 ENTITIES = Family(
     "fedmeta_entities", Kind.GAUGE, "Entities of an aggregate by rollover state as of this scrape.", ("state",)
 )
 ENTITIES_OMITTED = Family(
     "fedmeta_entities_omitted", Kind.GAUGE, "Entities of an aggregate that have no series of their own."
+)
+ENTITY_WATCHED = Family(
+    "fedmeta_entity_watched",
+    Kind.GAUGE,
+    "1 if the configuration watches the entity of an aggregate, 0 if it is shown for being among the worst.",
+    ("entity_id",),
 )
 
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))

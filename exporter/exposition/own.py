@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric, SummaryMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.model import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many times a thing was done, and the seconds that it took in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def plus(self, seconds: float) -> "Tally":
+        """The tally after once more."""
+        return Tally(self.count + 1, self.seconds + seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,12 @@ class Status:
     """The last successful reading of the configuration."""
     storage_errors: int
     """Writes to the state file that failed since the start."""
+    lag: Tally = Tally()
+    """How long probes that were due had to wait for their turn."""
+    scrapes: Tally = Tally()
+    """Answers on ``/metrics``."""
+    scrape_size: int = 0
+    """Bytes of the latest of them, before compression."""
 
 
 OWN_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -36,6 +54,9 @@ OWN_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "fedmeta_exporter_config_last_reload_successful": ("gauge", ()),
     "fedmeta_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ()),
     "fedmeta_exporter_storage_errors_total": ("counter", ()),
+    "fedmeta_exporter_probe_lag_seconds": ("summary", ()),
+    "fedmeta_exporter_scrape_duration_seconds": ("summary", ()),
+    "fedmeta_exporter_scrape_size_bytes": ("gauge", ()),
 }
 """Name, kind and labels of what this module gives beyond prometheus_client's process and Python families."""
 
@@ -74,6 +95,23 @@ class _StatusCollector(Collector):
             "fedmeta_exporter_storage_errors",
             "Writes to the state file that failed since the exporter started.",
             value=status.storage_errors,
+        )
+        yield SummaryMetricFamily(
+            "fedmeta_exporter_probe_lag_seconds",
+            "How long probes that were due had to wait for their turn.",
+            count_value=status.lag.count,
+            sum_value=status.lag.seconds,
+        )
+        yield SummaryMetricFamily(
+            "fedmeta_exporter_scrape_duration_seconds",
+            "Time to render an answer on /metrics.",
+            count_value=status.scrapes.count,
+            sum_value=status.scrapes.seconds,
+        )
+        yield GaugeMetricFamily(
+            "fedmeta_exporter_scrape_size_bytes",
+            "Size of the latest answer on /metrics before this one, not compressed.",
+            value=status.scrape_size,
         )
 
 

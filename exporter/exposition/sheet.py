@@ -62,6 +62,7 @@ def look_sheet(record: Record, now: datetime) -> Sheet:
     )
     for threshold in fields(policy.thresholds):
         pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
+    pen.write(families.INTERVAL, record.target.interval)
     look = {"node": SERVICE, "vantage": record.target.vantage}
     if record.observation is not None:
         _write_look(pen, record.observation, look)
@@ -86,8 +87,11 @@ def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
         states = Counter(rollover.state for rollover in rollovers)
         for state in State:
             pen.write(families.ENTITIES, states[state], state=state)
-        entities = _worth_showing(entities, verdicts, watch=record.target.watch, limit=limit)
+        watched = _watched(entities, record.target.watch)
+        entities = (*watched, *_worst(entities, verdicts, but=watched)[:limit])
         pen.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
+        for number, entity in enumerate(entities):
+            pen.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
     for entity in entities:
         known = record.history.entities.get(entity.entity_id, EntityHistory())
         _write_changes(pen, entity, known)
@@ -150,10 +154,12 @@ def _write_document(pen: _Pen, document: Document, rollovers: Iterable[Rollover]
         pen.write(families.SIGNATURE, document.signature.state is state, state=state)
 
 
-def _worth_showing(
-    entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, watch: Sequence[str], limit: int
-) -> tuple[Entity, ...]:
-    """The entities that the operator watches, and the worst of the others."""
+def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[Entity]:
+    return [each for each in entities if any(fnmatchcase(each.entity_id, pattern) for pattern in patterns)]
+
+
+def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Sequence[Entity]) -> Sequence[Entity]:
+    """The entities, the worst first: by severity, then by the end of the primary."""
 
     def badness(entity: Entity) -> tuple[int, float]:
         verdict = verdicts.get(entity.entity_id)
@@ -162,10 +168,8 @@ def _worth_showing(
         ends = verdict.primary.not_after.timestamp() if verdict.primary else 0
         return -verdict.severity, ends
 
-    watched = [each for each in entities if any(fnmatchcase(each.entity_id, pattern) for pattern in watch)]
-    names = {each.entity_id for each in watched}
-    others = sorted((each for each in entities if each.entity_id not in names), key=badness)
-    return (*watched, *others[:limit])
+    names = {each.entity_id for each in but}
+    return sorted((each for each in entities if each.entity_id not in names), key=badness)
 
 
 def _write_certificates(pen: _Pen, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:

@@ -184,7 +184,7 @@ def farm() -> Document:
 
 def test_a_farm_that_has_every_series_has_as_many_as_are_documented() -> None:
     # Three certificates and two uses, each in two roles.
-    expected = at_most(target=1, look=1, last=1, aggregate=0, entity=1, certificate=6, role=4)
+    expected = at_most(target=1, look=1, last=1, aggregate=0, entity=1, watched=0, certificate=6, role=4)
 
     assert count(everything(farm())) == expected
 
@@ -200,7 +200,7 @@ def test_an_aggregate_has_no_more_series_than_are_documented() -> None:
     entities = [scrapes.idp(each, entity_id=f"https://{each.serial_number}.example/") for each in certificates]
     found = scrapes.document(*entities, aggregate=True, valid_until=NOW + DAY, cache_duration=DAY)
 
-    bound = at_most(target=1, look=1, last=1, aggregate=1, entity=10, certificate=10, role=10)
+    bound = at_most(target=1, look=1, last=1, aggregate=1, entity=10, watched=10, certificate=10, role=10)
 
     assert count(scrapes.after(scrapes.FARM, scrapes.good(found, NOW))) < count(everything(found)) < bound
 

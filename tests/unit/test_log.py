@@ -49,6 +49,10 @@ def parsed(line: str, form: Form) -> dict[str, str]:
     return {name: json.loads(value) if value.startswith('"') else value for name, value in fields}
 
 
+def fail() -> None:
+    raise ValueError("two\nlines")
+
+
 def the_line(capsys: pytest.CaptureFixture[str]) -> str:
     """The only line on standard error."""
     written = capsys.readouterr()
@@ -125,7 +129,7 @@ def test_plain_words_are_not_quoted_nor_letters_escaped(capsys: pytest.CaptureFi
 def test_a_traceback_is_a_field_of_the_same_line(form: Form, capsys: pytest.CaptureFixture[str]) -> None:
     set_up("info", form)
     try:
-        raise ValueError("two\nlines")
+        fail()
     except ValueError:
         log.exception("a mistake of ours", extra={"target": "fs"})
     fields = parsed(the_line(capsys), form)
