@@ -5,10 +5,12 @@ import asyncio
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,6 @@ from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.history import MEMORY
 from exporter.policy import PolicySettings
-from exporter.reload import Configuration
 from exporter.server import CONFIGURATION, Options, application
 from exporter.watch import CONCURRENCY
 
@@ -193,7 +194,10 @@ def _store(given: str | None) -> state.Store:
         store = state.open_file(path, _now())
     except state.StateError as error:
         raise RefusedError(str(error)) from error
-    store.prune(_now() - MEMORY)
+    try:
+        store.prune(_now() - MEMORY)
+    except sqlite3.Error as error:
+        _log.error("state not pruned", extra={"error": str(error)})  # noqa: TRY400 -- no mistake of ours
     return store
 
 
@@ -207,36 +211,27 @@ def _demo(flags: argparse.Namespace) -> int:
 
 
 async def _run(options: Options, store: state.Store, listen: Listen, announce: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or SIGINT; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
+    """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
+    hangup = asyncio.Event()
+    # Before anything that takes time: unhandled, a SIGHUP ends the process.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     app = application(options, store=store, clock=_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
-    await runner.setup()
     try:
+        await runner.setup()
         site = web.TCPSite(runner, *listen)
         try:
             await site.start()
-        except OSError as error:
-            raise RefusedError(f"cannot listen on {listen[0] or ''}:{listen[1]}: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:
+            words = getattr(error, "strerror", None) or error
+            raise RefusedError(f"cannot listen on {listen[0] or ''}:{listen[1]}: {words}") from error
         announce(_url_of(runner.addresses[0]))
-        await _stopped(app[CONFIGURATION])
+        while True:
+            await hangup.wait()
+            hangup.clear()
+            await app[CONFIGURATION].reload()
     finally:
         await runner.cleanup()
-
-
-async def _stopped(configuration: Configuration) -> None:
-    """Waits for SIGTERM or SIGINT, and reloads at SIGHUP meanwhile."""
-    loop, stop, reloads = asyncio.get_running_loop(), asyncio.Event(), set[asyncio.Task[str | None]]()
-
-    def reload() -> None:
-        task = loop.create_task(configuration.reload())
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    _log.info("stopping")
 
 
 async def _run_demo(listen: Listen, store: state.Store) -> None:
@@ -262,11 +257,22 @@ def _url_of(address: tuple[str, int]) -> str:
 
 
 def _until_done(work: Coroutine[None, None, None]) -> None:
-    """Runs a coroutine to its end, and unlike :func:`asyncio.run` does not wait for threads that hang."""
+    """Runs a coroutine until SIGTERM or SIGINT; unlike :func:`asyncio.run` it does not wait for threads that hang."""
     loop = asyncio.new_event_loop()
     # Each look may hold a thread while a name server is silent, and a scrape must not queue behind them.
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
+    task = loop.create_task(work)
+
+    def stop() -> None:
+        # The first signal cancels the work, the next ones not its clean-up.
+        if not task.cancelling():
+            _log.info("stopping")
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
     try:
-        loop.run_until_complete(work)
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
     finally:
         loop.close()

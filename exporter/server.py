@@ -118,7 +118,10 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
         (target,) = from_addresses([address]).targets
     except ConfigError as error:
         raise NotAllowedError(400, f"target: {error.problems[0].message}") from error
-    if not is_allowed(urlsplit(target.url).hostname or "", config.probe_allow):
+    parts = urlsplit(target.url)
+    # file://localhost/ has a host, and is a file all the same.
+    host = "" if parts.scheme == "file" else parts.hostname or ""
+    if not is_allowed(host, config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
     return replace(target, module=config.modules[module], policy=config.policies[policy])
 
@@ -126,6 +129,12 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
 def is_allowed(host: str, patterns: Sequence[str]) -> bool:
     """Whether one of the patterns names the host; an address without a host (a file) is never allowed."""
     return bool(host) and any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header names gzip, and not with a weight of zero (RFC 9110 12.5.3)."""
+    codings = (each.lower().replace(" ", "").partition(";q=") for each in accept_encoding.split(","))
+    return any(name == "gzip" and (not weighted or weight.strip("0.") != "") for name, weighted, weight in codings)
 
 
 async def _client(app: web.Application) -> AsyncIterator[None]:
@@ -233,7 +242,7 @@ def _status(app: web.Application) -> Status:
 async def _answer(request: web.Request, form: Format, scrape: Callable[[], bytes]) -> web.Response:
     """A scrape's response; rendering and compression stay off the event loop."""
     headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
         body = await asyncio.to_thread(lambda: gzip.compress(scrape(), 1))
     else:

@@ -132,17 +132,17 @@ class Watch:
 
 def _restored(target: Target, store: Store) -> Record:
     """The record of a target as the state file has it; a bare one where it has nothing that can be used."""
-    saved = store.load(target.name, target.url)
-    if saved is None:
-        return Record(target)
     try:
+        saved = store.load(target.name, target.url)
+        if saved is None:
+            return Record(target)
         document = read_document(
             zlib.decompress(saved.packed),
             target.policy.signers,
             etag=saved.etag,
             last_modified=saved.last_modified,
         )
-    except (DocumentError, zlib.error) as error:
+    except (sqlite3.Error, DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return Record(target)
     return Record(target, document=document, last_success=saved.last_success, history=saved.history)

@@ -38,7 +38,7 @@ __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load"]
 T = TypeVar("T")
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OWN_LABELS = {"target", "url", "profile", "profile_evidence", "auto_certificate_rollover", "module"}
+_OWN_LABELS = {"target", "url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"}
 _SCRAPE_LABELS = {"job", "instance"}
 
 

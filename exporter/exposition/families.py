@@ -213,7 +213,7 @@ TARGET = Family(
     "fedmeta_target_info",
     Kind.INFO,
     "A target, and the labels that its configuration gives it.",
-    ("url", "profile", "profile_evidence", "auto_certificate_rollover", "module"),
+    ("url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"),
 )
 INTERVAL = Family(
     "fedmeta_target_interval_seconds", Kind.GAUGE, "Time between two probes of the target, as configured."

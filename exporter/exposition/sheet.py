@@ -57,6 +57,7 @@ def look_sheet(record: Record, now: datetime) -> Sheet:
         profile=policy.profile,
         profile_evidence=policy.evidence,
         auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
+        expiry="on" if policy.expiry else "off",
         module=record.target.module.name,
         **record.target.labels,
     )

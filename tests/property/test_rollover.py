@@ -59,7 +59,7 @@ class Question:
 
 def lifelike() -> st.SearchStrategy[tuple[datetime, datetime]]:
     """Dates such that one certificate may well succeed another."""
-    begin, days = st.integers(-300, 20), st.integers(30, 365)
+    begin, days = st.integers(-200, 20), st.integers(100, 365)
     return st.builds(lambda begin, days: (NOW + begin * DAY, NOW + (begin + days) * DAY), begin, days)
 
 
@@ -72,11 +72,11 @@ def certificates(draw: st.DrawFn, dates: st.SearchStrategy[tuple[datetime, datet
 
 def policies(published: Sequence[Certificate], *, expiry: st.SearchStrategy[bool]) -> st.SearchStrategy[Policy]:
     days = st.integers(0, 40).map(float) | st.sampled_from([0.5, 365.0, 106751.0])
-    thresholds = st.dictionaries(st.sampled_from(THRESHOLD_NAMES), days, max_size=3)
+    thresholds = st.dictionaries(st.sampled_from(THRESHOLD_NAMES), days, max_size=2)
     primary = st.none() | st.sampled_from([*published, dated(NOW, NOW, nth=99)])
     return st.builds(
         lambda profile, expiry, primary, thresholds: policy(profile, expiry=expiry, primary=primary, **thresholds),
-        st.sampled_from(Profile),
+        st.sampled_from([Profile.ADFS, Profile.ADFS, *Profile]),
         expiry,
         primary,
         thresholds,

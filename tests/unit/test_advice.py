@@ -54,6 +54,7 @@ BOTH = (PRIMARY, SUCCESSOR)
 CASES = {
     "none": Case(State.NONE, ADFS, 20 * DAY, ["no signing key", "repair"], signing=()),
     "expired, adfs": Case(State.EXPIRED, ADFS, -DAY, [f"expired on {END}", GENERATE, "update every partner by hand"]),
+    "expired this second": Case(State.EXPIRED, ADFS, timedelta(), [f"expired on {END}", GENERATE]),
     "expired, manual": Case(State.EXPIRED, MANUAL, -DAY, [f"expired on {END}", ENROL, "every federation server"]),
     "expired, saml": Case(
         State.EXPIRED, policy(Profile.SAML), -DAY, [f"expired on {END}", "Ask the publisher"], not_named=["AD FS"]

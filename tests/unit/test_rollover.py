@@ -514,6 +514,16 @@ def test_encryption_certificates_are_placed_by_their_dates() -> None:
     )
 
 
+def test_the_same_certificates_may_be_placed_otherwise_for_encryption() -> None:
+    # Who signs says nothing about who decrypts.
+    metadata = metadata_of(entity_of(role_of(Role.IDP, PRIMARY, SUCCESSOR, encryption=[PRIMARY, SUCCESSOR])))
+
+    assert positions(metadata, signer=SUCCESSOR) == (
+        placed(Role.IDP, Use.SIGNING, primary=SUCCESSOR, secondary=PRIMARY)
+        | placed(Role.IDP, Use.ENCRYPTION, primary=PRIMARY, successor=SUCCESSOR)
+    )
+
+
 def test_another_roles_own_keys_are_placed_by_their_dates() -> None:
     running, following = dated(NOW - 300 * DAY, NOW + 65 * DAY, nth=2), dated(NOW - DAY, NOW + 364 * DAY, nth=3)
     metadata = metadata_of(entity_of(role_of(Role.SP, following, running), role_of(Role.IDP, PRIMARY, SUCCESSOR)))
