@@ -197,7 +197,7 @@ def _store(given: str | None) -> state.Store:
     try:
         store.prune(_now() - MEMORY)
     except sqlite3.Error as error:
-        _log.error("state not pruned", extra={"error": str(error)})  # noqa: TRY400 -- no mistake of ours
+        _log.error("state not pruned", extra={"error": str(error)})
     return store
 
 

@@ -115,9 +115,9 @@ def test_a_writer_that_is_killed_while_it_makes_the_file_leaves_one_that_opens(k
     began = time.perf_counter()
     kill(tmp_path / "whole.sqlite", 1, 0)
     takes = time.perf_counter() - began
-    for nth in range(40):
+    for nth in range(24):
         path = tmp_path / str(nth) / "state.sqlite"
-        kill(path, 0, takes * nth / 40)
+        kill(path, 0, takes * nth / 24)
         number_in(path)
         assert_nothing_was_set_aside(path)
 
