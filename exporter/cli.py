@@ -169,7 +169,7 @@ def _serve(flags: argparse.Namespace) -> int:
         print(f"{len(config.targets)} targets, no problems")
         return 0
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
-    store = _store(flags.storage)
+    store = _store(flags.storage, config)
     try:
         _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
     finally:
@@ -186,7 +186,7 @@ def _config(flags: argparse.Namespace) -> Config:
         raise RefusedError(str(error)) from error
 
 
-def _store(given: str | None) -> state.Store:
+def _store(given: str | None, config: Config) -> state.Store:
     if given == "":
         return state.memory()
     path = Path(given) if given else default_storage(os.environ)
@@ -195,7 +195,7 @@ def _store(given: str | None) -> state.Store:
     except state.StateError as error:
         raise RefusedError(str(error)) from error
     try:
-        store.prune(_now() - MEMORY)
+        store.prune(_now() - MEMORY, but={target.name for target in config.targets})
     except sqlite3.Error as error:
         _log.error("state not pruned", extra={"error": str(error)})
     return store

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.model import Entity, Metadata, Role, Use
-from exporter.policy import Policy
+from exporter.policy import Policy, Profile
 from exporter.rollover import Rollover, expects_new_key
 
 GAP = timedelta(hours=24)
@@ -107,7 +107,8 @@ def advance(
         entities[entity.entity_id] = _advance_entity(
             known or EntityHistory(),
             entity,
-            primary=_primary(now_is.get(entity.entity_id)),
+            # Entra ID signs with any of its keys: its primary is a guess by dates, which moves on by itself.
+            primary=frozenset() if policy.profile is Profile.ENTRA else _primary(now_is.get(entity.entity_id)),
             arrival=Change.ADDED if expects_new_key(was.get(entity.entity_id), policy, at) else Change.UNEXPECTED,
             previous_look=history.looked if known else None,
             at=at,

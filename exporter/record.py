@@ -72,7 +72,8 @@ def advance(record: Record, observation: Observation) -> Record:
     before = record.judge(at)
     # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
     after = _judge(document, found.policy, record.history.first_seen, at)
-    history = past.advance(record.history, document.metadata, found.policy, before=before, after=after, at=at)
+    # The policy before: a new key must not widen by its own shape the window in which it is expected.
+    history = past.advance(record.history, document.metadata, record.policy, before=before, after=after, at=at)
     return replace(found, history=history)
 
 

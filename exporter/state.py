@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,10 +140,13 @@ class Store:
                 )
             self._behind.discard(name)
 
-    def prune(self, before: datetime) -> None:
-        """Removes what was last seen before a moment, of targets that nobody watches. Raises :class:`sqlite3.Error`."""
+    def prune(self, before: datetime, *, but: Container[str]) -> None:
+        """Removes what was last seen before a moment, except of some targets. Raises :class:`sqlite3.Error`."""
         with self._lock, self._connection:
-            self._connection.execute("DELETE FROM target WHERE last_success < ?", (before.isoformat(),))
+            rows = self._connection.execute("SELECT name FROM target WHERE last_success < ?", (before.isoformat(),))
+            self._connection.executemany(
+                "DELETE FROM target WHERE name = ?", [row for row in rows.fetchall() if row[0] not in but]
+            )
 
     def close(self) -> None:
         """Closes the file."""
@@ -193,7 +196,6 @@ def _prepared(path: str, patience: float) -> sqlite3.Connection:
         else:
             # Fails here and now where the file may be read and not written.
             connection.execute(f"PRAGMA user_version = {VERSION}")
-        # Only now: in this mode the file has a header before it has our mark.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         on_error.pop_all()

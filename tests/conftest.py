@@ -42,6 +42,18 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real documents, which belong to their publishers and stay outside of this repository."""
+    folder = Path(os.environ.get("FEDMETA_CORPUS") or TESTS.parents[1] / "shared" / "corpus")
+    if not (folder / "oracle.jsonl").is_file():
+        message = f"the corpus of real documents is not at {folder}; FEDMETA_CORPUS may say where it is"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def authority() -> trustme.CA:
     """The certification authority that vouches for the local servers."""
     return trustme.CA(key_type=trustme.KeyType.ECDSA)

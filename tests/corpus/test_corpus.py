@@ -7,14 +7,12 @@ The documents belong to their publishers and stay outside of this repository, in
 import csv
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from lxml import etree
 
 from exporter import metadata, signature
@@ -70,18 +68,6 @@ NOT_VERIFYING = {
 """Signed documents whose signature does not verify, by us or by xmlsec; all others do, by both."""
 
 # An entityID that occurs twice is one entity here with the roles of both (a fault says so); the oracle lists two.
-
-
-@pytest.fixture(scope="module")
-def corpus() -> Path:
-    repository = Path(__file__).resolve().parents[2]
-    folder = Path(os.environ.get("FEDMETA_CORPUS") or repository.parent / "shared" / "corpus")
-    if not (folder / "oracle.jsonl").is_file():
-        message = f"the corpus of real documents is not at {folder}; FEDMETA_CORPUS may say where it is"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return folder
 
 
 def documents(corpus: Path) -> Iterator[tuple[str, bytes, Oracle]]:

@@ -115,9 +115,9 @@ def test_a_writer_that_is_killed_while_it_makes_the_file_leaves_one_that_opens(k
     began = time.perf_counter()
     kill(tmp_path / "whole.sqlite", 1, 0)
     takes = time.perf_counter() - began
-    for nth in range(24):
+    for nth in range(30):
         path = tmp_path / str(nth) / "state.sqlite"
-        kill(path, 0, takes * nth / 24)
+        kill(path, 0, takes * (0.3 + 0.7 * nth / 30))
         number_in(path)
         assert_nothing_was_set_aside(path)
 
@@ -125,7 +125,7 @@ def test_a_writer_that_is_killed_while_it_makes_the_file_leaves_one_that_opens(k
 def test_a_writer_that_is_killed_while_it_saves_leaves_the_last_save_whole(kill: Kill, tmp_path: Path) -> None:
     path, chance = tmp_path / "state.sqlite", random.Random(2)  # noqa: S311 -- no secret
     known = 0
-    for _ in range(25):
+    for _ in range(15):
         saves = chance.randint(1, 8)
         kill(path, saves, chance.uniform(0, 0.01))
         number = number_in(path)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from builders import DAY, NOW, authority, dated, metadata_of, policy, role_of
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.advice import advice
@@ -16,6 +16,9 @@ from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover, Severity, judge
 
 ENTITY_ID = "urn:any"
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no mistake."""
 
 ANY_MOMENT = st.datetimes(timezones=st.just(UTC))
 ROUND = st.builds(lambda days: NOW + days * DAY, st.integers(-60, 60))
@@ -115,6 +118,7 @@ def questions(
     )
 
 
+@unhurried
 @given(questions(ANY_MOMENT | MOMENT), ANY_MOMENT | st.just(NOW))
 @example(
     Question(
@@ -141,6 +145,7 @@ def test_any_dates_have_a_verdict(question: Question, now: datetime) -> None:
     }
 
 
+@unhurried
 @given(questions(ANY_MOMENT | MOMENT))
 def test_any_verdict_has_its_line_of_advice(question: Question) -> None:
     line = advice(question.asked(NOW), question.policy, NOW)
@@ -150,6 +155,7 @@ def test_any_verdict_has_its_line_of_advice(question: Question) -> None:
     assert "unknown date" not in line
 
 
+@unhurried
 @given(questions())
 def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question) -> None:
     start = NOW - 800 * DAY
@@ -162,6 +168,7 @@ def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question
     assert start == FOREVER
 
 
+@unhurried
 @given(questions(expiry=st.just(True)))  # noqa: FBT003 - the policy's expiry
 def test_severity_never_falls_while_the_same_strong_evidence_holds(question: Question) -> None:
     assume(not list(question.policy.thresholds.contradictions(question.policy.profile)))
@@ -176,6 +183,7 @@ def test_severity_never_falls_while_the_same_strong_evidence_holds(question: Que
             assert severities == sorted(severities)
 
 
+@unhurried
 @given(questions(), MOMENT)
 def test_a_verdict_agrees_with_itself(question: Question, now: datetime) -> None:
     rollover = question.asked(now)
@@ -196,6 +204,7 @@ def test_a_verdict_agrees_with_itself(question: Question, now: datetime) -> None
     assert bool(rollover.claims) is bool(signing)
 
 
+@unhurried
 @given(questions(), MOMENT, st.randoms())
 def test_the_order_of_keys_says_nothing(question: Question, now: datetime, random: Random) -> None:
     def shuffled(role: RoleDescriptor) -> RoleDescriptor:

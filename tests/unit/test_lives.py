@@ -417,7 +417,6 @@ LIVES = {
         lambda day: unsigned(*(from_to(42 * nth - 100, 42 * nth + 1725) for nth in range(day // 42, day // 42 + 4))),
         [(0, State.STEADY, OK)],
         # By dates the eldest that is published is primary. Nothing is unexpected about a new key.
-        promoted=420,
         changes={Change.ADDED: 420, Change.REMOVED: 420},
         profile=Profile.ENTRA,
         settings=PolicySettings(profile=Profile.ENTRA),

@@ -192,3 +192,13 @@ def test_a_record_without_a_document_is_about_whatever_is_configured() -> None:
 def test_a_record_begins_with_an_empty_history() -> None:
     assert Record(SAML).history == History()
     assert Record(SAML).history.first_seen == {}
+
+
+def test_a_key_does_not_widen_by_its_own_shape_the_window_in_which_it_is_expected() -> None:
+    primary = pair(not_before=NOW - 325 * DAY, not_after=NOW + 40 * DAY)
+    planted = pair(not_before=NOW - DAY, not_after=NOW + 700 * DAY, issuer=builders.authority(), nth=1)
+    before = advance(Record(TARGET), seen(read(builders.adfs(primary, signer=primary))))
+    assert before.policy.profile is Profile.ADFS
+    after = advance(before, seen(read(builders.adfs(primary, planted, signer=primary)), LATER))
+    assert after.policy.profile is Profile.ADFS_MANUAL, "whose window is wide enough for the new key"
+    assert after.history.entities[ADFS].key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNEXPECTED: LATER}

@@ -220,9 +220,11 @@ def test_another_address_under_the_same_name_finds_nothing_and_then_takes_its_pl
 def test_what_nobody_has_seen_for_long_is_removed_with_its_entities(store: Store, peer: sqlite3.Connection) -> None:
     store.save(Record(TARGET), record(NOW))
     store.save(Record(OTHER), record(LATER, target=OTHER))
-    store.prune(NOW)
+    store.prune(NOW, but=())
     assert load(store) is not None, "seen at that very moment"
-    store.prune(NOW.replace(microsecond=1))
+    store.prune(NOW.replace(microsecond=1), but={TARGET.name})
+    assert load(store) is not None, "it is watched"
+    store.prune(NOW.replace(microsecond=1), but=())
     assert load(store) is None
     assert load(store, OTHER) is not None
     assert peer.execute("SELECT DISTINCT target FROM entity").fetchall() == [("other",)]

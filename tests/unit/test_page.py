@@ -1,0 +1,237 @@
+"""The page for people: every target, its state, what to do, and nothing that a document could smuggle in."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import builders
+import pytest
+from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, farm, pair
+from lxml import html
+
+from exporter.config.settings import Target
+from exporter.model import Document, Metadata, Observation, Reason, Signature, SignatureState
+from exporter.page import page
+from exporter.policy import PolicySettings, Profile
+from exporter.probe import read_document
+from exporter.record import Record, advance
+from exporter.rollover import State
+
+HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
+TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
+
+
+def shown(*records: Record, now: datetime = NOW) -> html.HtmlElement:
+    """The page as a browser reads it."""
+    return html.document_fromstring(page(records, now, version="1.2.3"))
+
+
+def rows(*records: Record, now: datetime = NOW) -> list[list[str]]:
+    """The text of every cell, row by row."""
+    return [[cell.text_content() for cell in row] for row in shown(*records, now=now).findall(".//tbody/tr")]
+
+
+def names(*records: Record) -> list[str]:
+    """The targets in the order in which they stand there."""
+    return [name.text_content() for name in shown(*records).findall(".//td/strong")]
+
+
+def looked(document: bytes, name: str = "fs", at: datetime = NOW, **fields: PolicySettings) -> Record:
+    """A target whose only look got this document."""
+    return advance(Record(replace(TARGET, name=name, **fields)), seen(read_document(document, ()), at))  # type: ignore[arg-type]  # any field
+
+
+def of(metadata: Metadata) -> Record:
+    """A target whose only look got a document that says this."""
+    signature = Signature(SignatureState.UNSIGNED, None, "")
+    return advance(Record(TARGET), seen(Document(metadata, signature, 1, "", None, None, b"")))
+
+
+def seen(document: Document, at: datetime = NOW) -> Observation:
+    return Observation(at, None, "", {}, 200, None, document)
+
+
+def failed(record: Record, detail: str = "HTTP 503 Service Unavailable", at: datetime = NOW) -> Record:
+    """The target after one more look, which fails."""
+    return advance(record, Observation(at, Reason.HTTP_STATUS, detail, {}, 503, None, None))
+
+
+def ending(days: float, name: str = "fs") -> Record:
+    """A farm whose only certificate has so many days left."""
+    return looked(builders.adfs(pair(not_after=NOW + days * DAY)), name)
+
+
+def test_a_target_has_its_name_address_entity_state_days_and_advice() -> None:
+    record = ending(3.25)
+    ((target, state, days, todo),) = rows(record)
+    assert target == f"fs{TARGET.url}http://{HOST}/adfs/services/trust"
+    assert (state, days) == ("successor missing", "3.2")
+    assert "Update-AdfsCertificate -CertificateType Token-Signing" in todo
+    link = shown(record).find(".//tbody//a")
+    assert link is not None
+    assert link.get("href") == TARGET.url
+
+
+@pytest.mark.parametrize(
+    ("metadata", "state", "css"),
+    [
+        (builders.metadata_of(builders.entity_of(builders.role_of(builders.Role.IDP))), State.NONE, "critical"),
+        (farm(builders.certificate(not_after=NOW)), State.EXPIRED, "critical"),
+        (farm(builders.certificate(not_after=NOW + 4 * DAY)), State.MISSING, "critical"),
+        (farm(builders.certificate(not_after=NOW + 10 * DAY)), State.OVERDUE, "warning"),
+        (
+            farm(
+                builders.certificate(not_after=NOW + 18 * DAY),
+                builders.certificate(not_before=NOW - DAY, not_after=NOW + 364 * DAY),
+            ),
+            State.PUBLISHED,
+            "info",
+        ),
+        (farm(builders.certificate()), State.STEADY, "ok"),
+    ],
+)
+def test_a_state_has_its_words_and_its_colour(metadata: Metadata, state: State, css: str) -> None:
+    (badge,) = shown(of(metadata)).findall(".//tbody//span")
+    assert badge.get("class") == f"state {css}"
+    assert badge.text is not None
+    assert state.value in badge.text or state is State.NONE
+
+
+def test_a_target_that_nobody_looked_at_yet_says_so() -> None:
+    assert rows(Record(TARGET)) == [[f"fs{TARGET.url}", "unknown", "", "Not looked at yet."]]
+
+
+def test_a_target_that_was_never_read_says_so_and_why() -> None:
+    ((_, state, days, todo),) = rows(failed(Record(TARGET)))
+    assert (state, days) == ("unknown", "")
+    assert todo == "Not readable: HTTP 503 Service Unavailable. It was never seen."
+
+
+def test_what_is_stale_stays_with_its_date_and_counts_on() -> None:
+    record = failed(looked(builders.adfs(pair(not_after=NOW + 3 * DAY))), at=NOW + DAY)
+    ((_, state, days, todo),) = rows(record, now=NOW + DAY)
+    assert (state, days) == ("successor missing", "2.0")
+    assert todo.startswith("Not readable: HTTP 503 Service Unavailable. What follows is as of 2026-06-01 12:00 UTC.")
+    assert "Update-AdfsCertificate" in todo
+
+
+def test_a_key_without_a_certificate_has_no_days() -> None:
+    record = looked(builders.entity(builders.descriptor_of(builders.Role.IDP, builders.key_name())))
+    ((_, state, days, todo),) = rows(record)
+    assert (state, days) == ("steady", "")
+    assert "No signing certificate could be read" in todo
+
+
+def test_the_worst_target_stands_first_and_what_cannot_be_read_is_as_bad_as_a_warning() -> None:
+    records = (
+        ending(200, "steady"),
+        Record(replace(TARGET, name="new")),
+        ending(12, "overdue"),
+        ending(2, "missing"),
+        failed(ending(200, "stale")),
+        ending(-1, "expired"),
+        ending(90, "steady, and ends first"),
+        failed(ending(1, "missing and stale")),
+    )
+    assert names(*records) == [
+        "expired",
+        "missing and stale",
+        "missing",
+        "new",
+        "stale",
+        "overdue",
+        "steady, and ends first",
+        "steady",
+    ]
+
+
+def test_of_an_aggregate_the_five_worst_entities_are_named_and_the_others_counted() -> None:
+    ends = [400, 9, 300, 4, -2, 20, 500, 31]
+    record = looked(aggregate(ends))
+    found = rows(record)
+    assert [days for _, _, days, _ in found] == ["-2.0", "4.0", "9.0", "20.0", "31.0", ""]
+    assert found[0][0] == f"fs{TARGET.url}https://idp-4.example/"
+    assert [target for target, *_ in found[1:5]] == [f"https://idp-{index}.example/" for index in (3, 1, 5, 7)]
+    assert found[-1][-1] == "… and 3 entities that are no worse."
+
+
+def test_of_a_small_aggregate_every_entity_has_its_row() -> None:
+    assert len(rows(looked(aggregate([1, 2, 3, 4, 5])))) == 5
+
+
+def test_trouble_is_told_once_for_all_entities_of_an_aggregate() -> None:
+    found = rows(failed(looked(aggregate([1, 2, 3]))))
+    assert ["Not readable" in todo for *_, todo in found] == [True, False, False]
+
+
+def test_an_aggregate_in_which_nobody_signs_has_a_row_all_the_same() -> None:
+    role = builders.role_of(builders.Role.AA)
+    record = of(builders.metadata_of(builders.entity_of(role), builders.entity_of(role), aggregate=True))
+    assert [state for _, state, _, _ in rows(record)] == ["unknown"]
+
+
+def aggregate(ends: Sequence[float]) -> bytes:
+    """An aggregate of identity providers that end in so many days."""
+    return builders.aggregate(
+        [
+            builders.saml_metadata(
+                f"https://idp-{index}.example/", keys=[(builders.Use.SIGNING, pair(not_after=NOW + days * DAY))]
+            )
+            for index, days in enumerate(ends)
+        ]
+    )
+
+
+def test_nothing_that_others_wrote_becomes_markup() -> None:
+    document = builders.saml_metadata(HOSTILE)
+    record = failed(looked(document), detail=HOSTILE)
+    record = replace(record, target=replace(TARGET, name=HOSTILE, url=f"https://{HOST}/{HOSTILE}"))
+    tree = shown(record)
+    assert tree.findall(".//script") == []
+    assert tree.findall(".//b") == []
+    (name, trouble) = tree.findall(".//td//strong")
+    assert name.text_content() == HOSTILE
+    assert trouble.text_content() == f"Not readable: {HOSTILE}"
+    (link,) = tree.findall(".//tbody//a")
+    assert link.get("href") == link.text_content() == record.target.url
+    assert tree.findall(".//tbody//td/div")[1].text_content() == HOSTILE
+
+
+def test_an_address_that_is_no_page_is_no_link() -> None:
+    record = Record(replace(TARGET, url="file:///srv/metadata.xml"))
+    assert shown(record).findall(".//tbody//a") == []
+    assert "file:///srv/metadata.xml" in rows(record)[0][0]
+
+
+def test_without_targets_the_page_says_so() -> None:
+    assert rows() == []
+    assert "No target is configured: only /probe answers." in shown().text_content()
+
+
+def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_rest() -> None:
+    tree = shown(ending(200), now=NOW + 59 * SECOND)
+    text = tree.text_content()
+    assert "1 target(s) as of 2026-06-01 12:00 UTC." in text
+    assert "fedmeta-exporter 1.2.3." in text
+    assert {link.get("href") for link in tree.findall(".//body/p/a")} == {"/metrics", "/-/healthy", "/-/ready"}
+
+
+def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> None:
+    text = page([ending(200), Record(TARGET)], NOW, version="1.2.3")
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert "color-scheme: light dark" in text
+    assert '<html lang="en">' in text
+    # Every element is closed where it should be: XML's parser is not as lenient as HTML's.
+    body = text[text.index("<body>") : text.index("</html>")]
+    html.etree.fromstring(body)
+
+
+def test_a_policy_under_which_dates_do_not_count_is_heeded() -> None:
+    record = looked(builders.adfs(pair(not_after=NOW - DAY)), policy=PolicySettings(profile=Profile.SAML, expiry=False))
+    ((_, state, days, todo),) = rows(record)
+    assert (state, days) == ("steady", "-1.0")
+    assert "by policy the dates of these certificates do not count" in todo
+
+
+def test_an_entity_is_named_by_its_id() -> None:
+    assert rows(looked(builders.saml_metadata()))[0][0].endswith(ENTITY_ID)
