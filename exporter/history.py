@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.model import Entity, Metadata, Role, Use
-from exporter.policy import Policy, Profile
+from exporter.policy import Policy
+from exporter.primary import Evidence
 from exporter.rollover import Rollover, expects_new_key
 
 GAP = timedelta(hours=24)
@@ -107,8 +108,7 @@ def advance(
         entities[entity.entity_id] = _advance_entity(
             known or EntityHistory(),
             entity,
-            # Entra ID signs with any of its keys: its primary is a guess by dates, which moves on by itself.
-            primary=frozenset() if policy.profile is Profile.ENTRA else _primary(now_is.get(entity.entity_id)),
+            primary=_primary(now_is.get(entity.entity_id)),
             arrival=Change.ADDED if expects_new_key(was.get(entity.entity_id), policy, at) else Change.UNEXPECTED,
             previous_look=history.looked if known else None,
             at=at,
@@ -127,7 +127,10 @@ def key_sets(entity: Entity) -> Mapping[tuple[Role, Use], frozenset[str]]:
 
 
 def _primary(rollover: Rollover | None) -> frozenset[str]:
-    return frozenset({rollover.primary.fingerprint} if rollover and rollover.primary else ())
+    """The primary as a set of one; empty where only dates name it: that guess moves on by itself."""
+    if rollover is None or rollover.primary is None or rollover.evidence is Evidence.DATES:
+        return frozenset()
+    return frozenset({rollover.primary.fingerprint})
 
 
 def _advance_entity(

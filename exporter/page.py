@@ -67,7 +67,8 @@ def _rows(record: Record, now: datetime) -> Iterator[str]:
     heading = _target(record)
     trouble = _trouble(record)
     if not shown:
-        yield _row(heading, '<span class="state unknown">unknown</span>', "", trouble or "Not looked at yet.")
+        nothing = "No entity in the document has a role to judge." if record.document else "Not looked at yet."
+        yield _row(heading, '<span class="state unknown">unknown</span>', "", trouble or nothing)
     for rollover in shown:
         name = f'<div class="small">{escape(rollover.entity_id)}</div>'
         text = escape(advice(rollover, record.policy, now))

@@ -60,7 +60,7 @@ def claims_of(
     by_fingerprint = {certificate.fingerprint: certificate for certificate in signing}
     if policy.primary is not None:
         configured = by_fingerprint.get(policy.primary)
-        if configured is not None and now < configured.not_after:
+        if configured is not None and (now < configured.not_after or not policy.expiry):
             claims.append(Claim(Evidence.CONFIGURED, configured))
         else:
             faults.append(FaultKind.PRIMARY_IGNORED)

@@ -6,10 +6,15 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import federation as local
+import hypothesis
 import pytest
 import trustme
 
 from exporter import fetch
+
+# A loaded machine must not fail a property, and continuous integration must not roll dice.
+hypothesis.settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("here")
 
 TESTS = Path(__file__).parent
 

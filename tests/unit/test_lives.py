@@ -335,7 +335,6 @@ LIVES = {
             (346, State.PUBLISHED, INFO),  # and never stalled: dates cannot know that it was not promoted
             (365, State.STEADY, OK),  # T: by dates the other one takes over
         ],
-        promoted=365,
         changes={Change.ADDED: 346},
     ),
     "no evidence, generation fails": Life(
@@ -407,7 +406,6 @@ LIVES = {
             (359, State.PUBLISHED, INFO),
             (365, State.STEADY, OK),  # T: by dates the other one takes over
         ],
-        promoted=365,
         changes={Change.ADDED: 359},
         profile=Profile.SAML,
         settings=PolicySettings(profile=Profile.SAML),

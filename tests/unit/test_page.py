@@ -7,10 +7,10 @@ from datetime import datetime
 import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, farm, pair
-from lxml import html
+from lxml import etree
 
 from exporter.config.settings import Target
-from exporter.model import Document, Metadata, Observation, Reason, Signature, SignatureState
+from exporter.model import Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.page import page
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
@@ -21,19 +21,23 @@ HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
 TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
 
 
-def shown(*records: Record, now: datetime = NOW) -> html.HtmlElement:
+def shown(*records: Record, now: datetime = NOW) -> etree._Element:
     """The page as a browser reads it."""
-    return html.document_fromstring(page(records, now, version="1.2.3"))
+    return etree.fromstring(page(records, now, version="1.2.3"), etree.HTMLParser())
+
+
+def text_of(element: etree._Element) -> str:
+    return "".join(element.itertext())
 
 
 def rows(*records: Record, now: datetime = NOW) -> list[list[str]]:
     """The text of every cell, row by row."""
-    return [[cell.text_content() for cell in row] for row in shown(*records, now=now).findall(".//tbody/tr")]
+    return [[text_of(cell) for cell in row] for row in shown(*records, now=now).findall(".//tbody/tr")]
 
 
 def names(*records: Record) -> list[str]:
     """The targets in the order in which they stand there."""
-    return [name.text_content() for name in shown(*records).findall(".//td/strong")]
+    return [text_of(name) for name in shown(*records).findall(".//td/strong")]
 
 
 def looked(document: bytes, name: str = "fs", at: datetime = NOW, **fields: PolicySettings) -> Record:
@@ -75,7 +79,7 @@ def test_a_target_has_its_name_address_entity_state_days_and_advice() -> None:
 @pytest.mark.parametrize(
     ("metadata", "state", "css"),
     [
-        (builders.metadata_of(builders.entity_of(builders.role_of(builders.Role.IDP))), State.NONE, "critical"),
+        (builders.metadata_of(builders.entity_of(builders.role_of(Role.IDP))), State.NONE, "critical"),
         (farm(builders.certificate(not_after=NOW)), State.EXPIRED, "critical"),
         (farm(builders.certificate(not_after=NOW + 4 * DAY)), State.MISSING, "critical"),
         (farm(builders.certificate(not_after=NOW + 10 * DAY)), State.OVERDUE, "warning"),
@@ -116,7 +120,7 @@ def test_what_is_stale_stays_with_its_date_and_counts_on() -> None:
 
 
 def test_a_key_without_a_certificate_has_no_days() -> None:
-    record = looked(builders.entity(builders.descriptor_of(builders.Role.IDP, builders.key_name())))
+    record = looked(builders.entity(builders.descriptor_of(Role.IDP, builders.key_name())))
     ((_, state, days, todo),) = rows(record)
     assert (state, days) == ("steady", "")
     assert "No signing certificate could be read" in todo
@@ -164,10 +168,10 @@ def test_trouble_is_told_once_for_all_entities_of_an_aggregate() -> None:
     assert ["Not readable" in todo for *_, todo in found] == [True, False, False]
 
 
-def test_an_aggregate_in_which_nobody_signs_has_a_row_all_the_same() -> None:
-    role = builders.role_of(builders.Role.AA)
-    record = of(builders.metadata_of(builders.entity_of(role), builders.entity_of(role), aggregate=True))
-    assert [state for _, state, _, _ in rows(record)] == ["unknown"]
+def test_a_document_in_which_nobody_has_a_role_says_so() -> None:
+    record = of(builders.metadata_of(builders.entity_of()))
+    assert rows(record) == [[f"fs{TARGET.url}", "unknown", "", "No entity in the document has a role to judge."]]
+    assert rows(failed(record))[0][-1].startswith("Not readable: ")
 
 
 def aggregate(ends: Sequence[float]) -> bytes:
@@ -175,7 +179,7 @@ def aggregate(ends: Sequence[float]) -> bytes:
     return builders.aggregate(
         [
             builders.saml_metadata(
-                f"https://idp-{index}.example/", keys=[(builders.Use.SIGNING, pair(not_after=NOW + days * DAY))]
+                f"https://idp-{index}.example/", keys=[(Use.SIGNING, pair(not_after=NOW + days * DAY))]
             )
             for index, days in enumerate(ends)
         ]
@@ -190,11 +194,11 @@ def test_nothing_that_others_wrote_becomes_markup() -> None:
     assert tree.findall(".//script") == []
     assert tree.findall(".//b") == []
     (name, trouble) = tree.findall(".//td//strong")
-    assert name.text_content() == HOSTILE
-    assert trouble.text_content() == f"Not readable: {HOSTILE}"
+    assert text_of(name) == HOSTILE
+    assert text_of(trouble) == f"Not readable: {HOSTILE}"
     (link,) = tree.findall(".//tbody//a")
-    assert link.get("href") == link.text_content() == record.target.url
-    assert tree.findall(".//tbody//td/div")[1].text_content() == HOSTILE
+    assert link.get("href") == text_of(link) == record.target.url
+    assert text_of(tree.findall(".//tbody//td/div")[1]) == HOSTILE
 
 
 def test_an_address_that_is_no_page_is_no_link() -> None:
@@ -205,12 +209,12 @@ def test_an_address_that_is_no_page_is_no_link() -> None:
 
 def test_without_targets_the_page_says_so() -> None:
     assert rows() == []
-    assert "No target is configured: only /probe answers." in shown().text_content()
+    assert "No target is configured: only /probe answers." in text_of(shown())
 
 
 def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_rest() -> None:
     tree = shown(ending(200), now=NOW + 59 * SECOND)
-    text = tree.text_content()
+    text = text_of(tree)
     assert "1 target(s) as of 2026-06-01 12:00 UTC." in text
     assert "fedmeta-exporter 1.2.3." in text
     assert {link.get("href") for link in tree.findall(".//body/p/a")} == {"/metrics", "/-/healthy", "/-/ready"}
@@ -223,7 +227,7 @@ def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> No
     assert '<html lang="en">' in text
     # Every element is closed where it should be: XML's parser is not as lenient as HTML's.
     body = text[text.index("<body>") : text.index("</html>")]
-    html.etree.fromstring(body)
+    etree.fromstring(body)
 
 
 def test_a_policy_under_which_dates_do_not_count_is_heeded() -> None:

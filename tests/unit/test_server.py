@@ -1,0 +1,278 @@
+"""What /probe may look at and for how long, and what each route answers."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import builders
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestClient, TestServer
+from federation import Answers, Federation
+from scrape import Scrape
+
+from exporter import state
+from exporter.config.settings import Config, Module, Tls
+from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
+from exporter.server import NotAllowedError, Options, accepts_gzip, application, asked_target, deadline, is_allowed
+
+Client = TestClient[web.Request, web.Application]
+
+CONFIG = Config(
+    modules={"default": Module(), "slow": Module("slow", timeout=60)},
+    policies={"default": PolicySettings(), "farms": PolicySettings(profile=Profile.ADFS)},
+    probe_allow=("*.example.org", "localhost", "::1"),
+)
+
+
+@asynccontextmanager
+async def serving(config: Config = CONFIG, federation: Federation | None = None) -> AsyncIterator[Client]:
+    store = state.memory()
+    names = federation.names if federation else None
+    app = application(Options(config), store=store, clock=lambda: datetime.now(UTC), resolver=names)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("scrape_timeout", "module_timeout", "seconds"),
+    [
+        (None, 10, 10),
+        ("", 10, 10),
+        ("0", 10, 10),
+        ("-5", 10, 10),
+        ("nan", 10, 10),
+        ("inf", 10, 10),
+        ("-inf", 10, 10),
+        ("1e999", 10, 10),
+        ("abc", 10, 10),
+        ("10s", 10, 10),
+        ("15", 10, 10),
+        ("10.5", 10, 10),
+        ("10.4", 10, 9.9),
+        ("10", 10, 9.5),
+        (" 5 ", 10, 4.5),
+        ("5", 2, 2),
+        ("1", 10, 0.5),
+        ("0.6", 10, 0.1),
+        ("0.5", 10, 0.5),
+        ("0.2", 10, 0.2),
+        ("0.2", 0.1, 0.1),
+    ],
+)
+def test_the_deadline_is_the_modules_or_what_the_scraper_leaves(
+    scrape_timeout: str | None, module_timeout: float, seconds: float
+) -> None:
+    assert deadline(scrape_timeout, module_timeout) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("host", "patterns", "allowed"),
+    [
+        ("fs.example.org", ("*.example.org",), True),
+        ("FS.Example.ORG", ("*.example.org",), True),
+        ("a.b.example.org", ("*.example.org",), True),
+        ("fs1.example.org", ("fs?.example.org",), True),
+        ("fs.example.org", ("elsewhere.example", "fs.example.org"), True),
+        ("example.org", ("*.example.org",), False),
+        ("fs.example.org.evil.example", ("*.example.org",), False),
+        ("fs.example.org.", ("*.example.org",), False),
+        ("fs.example.org", (), False),
+        ("fs.example.org", ("fs.example",), False),
+        ("", ("*",), False),
+    ],
+)
+def test_a_host_is_allowed_when_a_pattern_names_it_whole(
+    host: str, patterns: tuple[str, ...], *, allowed: bool
+) -> None:
+    assert is_allowed(host, patterns) is allowed
+
+
+def test_a_host_is_asked_as_a_farm_and_a_url_as_it_is() -> None:
+    farm = asked_target(CONFIG, "fs.example.org", "slow", "farms")
+    assert farm.url == f"https://fs.example.org{ADFS_METADATA_PATH}"
+    assert farm.name == "fs.example.org"
+    assert farm.module.timeout == 60
+    assert farm.policy.profile is Profile.ADFS
+    assert asked_target(CONFIG, "http://[::1]:8080/m", "default", "default").url == "http://[::1]:8080/m"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "file://localhost/etc/passwd",
+        "FILE://localhost/etc/passwd",
+        "https://evil.example/?fs.example.org",
+        "https://evil.example/#@fs.example.org",
+        "https://evil.example:443/",
+        "https://fs.example.org.evil.example/",
+        "evil.example:443",
+    ],
+)
+def test_an_address_on_no_allowed_host_is_refused(address: str) -> None:
+    with pytest.raises(NotAllowedError, match=r"probe\.allow") as caught:
+        asked_target(CONFIG, address, "default", "default")
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "https://",
+        "https://fs.example.org@evil.example/",
+        "https://fs.example.org:pass@evil.example/",
+        "https://evil.example\\@fs.example.org/",
+        "https://fs.example.org%2f.evil.example/",
+        "https://fs.example.org\n.evil.example/",
+        "fs.example.org/../x",
+        "ftp://fs.example.org/",
+    ],
+)
+def test_an_address_that_two_readers_could_read_in_two_ways_is_refused(address: str) -> None:
+    with pytest.raises(NotAllowedError, match="target: ") as caught:
+        asked_target(CONFIG, address, "default", "default")
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "accepted"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("deflate, gzip;q=0.5", True),
+        ("gzip; q=0.001", True),
+        ("gzip;q=1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("identity", False),
+        ("br, zstd", False),
+        ("", False),
+    ],
+)
+def test_gzip_is_for_those_who_accept_it(accept_encoding: str, *, accepted: bool) -> None:
+    assert accepts_gzip(accept_encoding) is accepted
+
+
+async def test_who_refuses_gzip_gets_the_plain_text() -> None:
+    async with serving() as client, ClientSession(auto_decompress=False) as raw:
+        for accept, packed in (("gzip;q=0.1", True), ("gzip;q=0", False)):
+            async with raw.get(client.make_url("/metrics"), headers={"Accept-Encoding": accept}) as answer:
+                body = await answer.read()
+                assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+            assert b"fedmeta_exporter_build_info" in (gzip.decompress(body) if packed else body)
+
+
+@pytest.mark.parametrize("route", ["/", "/metrics", "/-/healthy", "/-/ready"])
+async def test_a_head_request_gets_the_headers_alone(route: str) -> None:
+    async with serving() as client:
+        answer = await client.head(route)
+        assert answer.status == 200
+        assert await answer.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/metrics/", 404),
+        ("POST", "/metrics", 405),
+        ("POST", "/", 405),
+        ("POST", "/probe", 405),
+        ("DELETE", "/-/healthy", 405),
+        ("GET", "/-/reload", 405),
+        ("POST", "/-/reload", 403),
+        ("PUT", "/-/reload", 403),
+    ],
+)
+async def test_what_is_no_route_is_refused(method: str, route: str, status: int) -> None:
+    async with serving() as client:
+        assert (await client.request(method, route)).status == status
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "application/openmetrics-text;version=9", "\xff", ";;;", "q=x" * 1000])
+async def test_a_scrape_is_answered_whatever_is_accepted(accept: str) -> None:
+    async with serving() as client:
+        answer = await client.get("/metrics", headers={"Accept": accept})
+        assert answer.status == 200
+        assert "fedmeta_exporter_build_info" in await answer.text()
+
+
+async def test_the_page_is_html() -> None:
+    async with serving() as client:
+        answer = await client.get("/")
+        assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
+
+
+def module_of(federation: Federation) -> Module:
+    return Module(tls=Tls(ca_file=federation.ca_file))
+
+
+async def test_a_probe_follows_redirects_to_allowed_hosts_only(federation: Federation) -> None:
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("fs*.example.org",))
+    federation.serve("https://fs2.example.org/m", builders.saml_metadata())
+    federation.serve("https://other.example.org/m", builders.saml_metadata())
+    for name in ("fs2", "other"):
+        federation.at(f"https://fs1.example.org/{name}", redirect_to(f"https://{name}.example.org/m"))
+    async with serving(config, federation) as client:
+        followed = await probed(client, "https://fs1.example.org/fs2")
+        refused = await probed(client, "https://fs1.example.org/other")
+    assert followed.value("fedmeta_metadata_reachable", target="fs1.example.org") == 1
+    assert refused.value("fedmeta_metadata_reachable", target="fs1.example.org") == 0
+    assert refused.value("fedmeta_probe_last_failure_info", reason="redirect") == 1
+    assert "other.example.org" not in {request.host for request in federation.requests}
+
+
+def redirect_to(location: str) -> Answers:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": location})
+
+    return answer
+
+
+async def probed(client: Client, target: str) -> Scrape:
+    answer = await client.get("/probe", params={"target": target})
+    assert answer.status == 200
+    return Scrape(await answer.text())
+
+
+async def test_a_probe_looks_with_the_module_and_judges_by_the_policy_that_are_named(federation: Federation) -> None:
+    signed = builders.saml_metadata()
+    federation.serve("https://fs.example.org/m", signed)
+    config = Config(
+        (),
+        {"default": Module(), "ours": module_of(federation)},
+        {"default": PolicySettings(), "farms": PolicySettings(profile=Profile.ADFS_MANUAL)},
+        ("*.example.org",),
+    )
+    params = {"target": "https://fs.example.org/m"}
+    async with serving(config, federation) as client:
+        untrusted = Scrape(await (await client.get("/probe", params=params)).text())
+        answer = await client.get("/probe", params={**params, "module": "ours", "policy": "farms"})
+        trusted = Scrape(await answer.text())
+    assert untrusted.value("fedmeta_probe_last_failure_info", reason="tls_untrusted") == 1
+    assert trusted.value("fedmeta_metadata_reachable") == 1
+    (labels, _) = next(trusted.samples("fedmeta_target_info"))
+    assert (labels["profile"], labels["profile_evidence"]) == ("adfs-manual", "configured")
+
+
+async def test_probes_run_side_by_side(federation: Federation) -> None:
+    arrived, everyone = 0, asyncio.Event()
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        nonlocal arrived
+        arrived += 1
+        if arrived == 3:
+            everyone.set()
+        await everyone.wait()
+        return web.Response(body=builders.saml_metadata())
+
+    federation.at("https://fs.example.org/m", answer)
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*.example.org",))
+    async with serving(config, federation) as client, asyncio.timeout(10):
+        scrapes = await asyncio.gather(*(probed(client, "https://fs.example.org/m") for _ in range(3)))
+    assert [scrape.value("fedmeta_metadata_reachable") for scrape in scrapes] == [1, 1, 1]
