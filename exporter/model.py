@@ -295,3 +295,15 @@ class Observation:
     """Of the endpoint's own TLS certificate, also when it does not verify."""
     document: Document | None
     """What the look got; the earlier object itself when nothing changed. None after a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many times a thing was done, and the seconds that it took in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def plus(self, seconds: float) -> "Tally":
+        """The tally after once more."""
+        return Tally(self.count + 1, self.seconds + seconds)

@@ -16,8 +16,9 @@ from aiohttp.abc import AbstractResolver
 from exporter import __version__, fetch
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
-from exporter.exposition.own import Format, Status, Tally, render_own
+from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press, render_probe
+from exporter.model import Tally
 from exporter.page import page
 from exporter.probe import look
 from exporter.record import Record

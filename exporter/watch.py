@@ -15,10 +15,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from exporter.config.settings import Target
-from exporter.exposition.own import Tally
 from exporter.fetch import Client
 from exporter.metadata import DocumentError
-from exporter.model import Reason
+from exporter.model import Reason, Tally
 from exporter.probe import look, read_document
 from exporter.record import Record
 from exporter.state import Store

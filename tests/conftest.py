@@ -1,13 +1,14 @@
 """What tests of every layer share."""
 
+import logging
 import os
-import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import federation as local
 import hypothesis
 import pytest
+import stack
 import trustme
 
 from exporter import fetch
@@ -36,14 +37,45 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], str]:
     return expected
 
 
+def tool(*names: str) -> str:
+    """Where the first of these programs is."""
+    try:
+        return stack.found(*names)
+    except FileNotFoundError as missing:
+        pytest.fail(str(missing))
+
+
 @pytest.fixture(scope="session")
 def promtool() -> str:
-    """Where promtool is: on PATH, or where ``make test`` puts it."""
-    folders = (os.environ["PATH"], str(TESTS.parent / ".tools" / "usr" / "bin"))
-    found = shutil.which("promtool", path=os.pathsep.join(folders))
-    if found is None:
-        pytest.fail("promtool is not here: 'make prometheus' gets it or says how to")
-    return found
+    return tool("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    return tool("prometheus")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    return tool("amtool")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> str:
+    """Debian's name for it comes first."""
+    return tool("prometheus-alertmanager", "alertmanager")
+
+
+@pytest.fixture
+def root_logger() -> Iterator[None]:
+    """Takes away what ``log.set_up`` adds to the root logger."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -10,19 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from exporter.model import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How many times a thing was done, and the seconds that it took in all."""
-
-    count: int = 0
-    seconds: float = 0.0
-
-    def plus(self, seconds: float) -> "Tally":
-        """The tally after once more."""
-        return Tally(self.count + 1, self.seconds + seconds)
+from exporter.model import Reason, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +27,9 @@ class Status:
     """The last successful reading of the configuration."""
     storage_errors: int
     """Writes to the state file that failed since the start."""
-    lag: Tally = Tally()
+    lag: Tally = field(default_factory=Tally)
     """How long probes that were due had to wait for their turn."""
-    scrapes: Tally = Tally()
+    scrapes: Tally = field(default_factory=Tally)
     """Answers on ``/metrics``."""
     scrape_size: int = 0
     """Bytes of the latest of them, before compression."""

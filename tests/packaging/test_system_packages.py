@@ -22,13 +22,21 @@ esac
 
 DPKG_DEB = """\
 case $2 in
-    *alertmanager*) tool=amtool ;;
-    *) tool=promtool ;;
+    *alertmanager*)
+        tools='amtool prometheus-alertmanager'
+        mkdir -p "$3/usr/share/prometheus/alertmanager"
+        : > "$3/usr/share/prometheus/alertmanager/default.tmpl"
+        ;;
+    *) tools='promtool prometheus' ;;
 esac
 mkdir -p "$3/usr/bin"
-echo '#!/bin/sh' > "$3/usr/bin/$tool"
-chmod 755 "$3/usr/bin/$tool"
+for tool in $tools; do
+    printf '#!/bin/sh\n# reads /usr/share/prometheus/alertmanager/default.tmpl\n' > "$3/usr/bin/$tool"
+    chmod 755 "$3/usr/bin/$tool"
+done
 """
+
+TOOLS = ("promtool", "prometheus", "amtool", "prometheus-alertmanager")
 
 PYTHON = """\
 case $2 in
@@ -84,26 +92,46 @@ def machine(checkout: Path, tmp_path: Path) -> Machine:
 
 def test_tools_that_run_already_are_left_alone(machine: Machine) -> None:
     machine.is_debian()
-    machine.has("promtool", "exit 0")
-    machine.has("amtool", "exit 0")
+    for name in TOOLS:
+        machine.has(name, "exit 0")
     assert machine.see_to("prometheus").returncode == 0
     assert (machine.asked_of_apt, machine.unpacked) == ([], set())
+
+
+def test_alertmanager_may_have_the_name_that_it_has_outside_of_debian(machine: Machine) -> None:
+    for name in (*TOOLS[:-1], "alertmanager"):
+        machine.has(name, "exit 0")
+    assert machine.see_to("prometheus").returncode == 0
 
 
 def test_on_debian_they_are_unpacked_and_nothing_is_installed(machine: Machine) -> None:
     machine.is_debian(user=1000)
     assert machine.see_to("prometheus").returncode == 0
     assert machine.asked_of_apt == ["download prometheus prometheus-alertmanager"]
-    assert machine.unpacked == {"usr/bin/promtool", "usr/bin/amtool"}
+    templates = "usr/share/prometheus/alertmanager/default.tmpl"
+    assert machine.unpacked == {templates, *(f"usr/bin/{name}" for name in TOOLS)}
     assert machine.see_to("prometheus").stdout == ""
 
 
 def test_only_what_does_not_run_is_fetched(machine: Machine) -> None:
     machine.is_debian()
-    machine.has("promtool", "exit 0")
+    for name in TOOLS:
+        machine.has(name, "exit 0")
     machine.has("amtool", "exit 127")
     assert machine.see_to("prometheus").returncode == 0
     assert machine.asked_of_apt == ["download prometheus-alertmanager"]
+
+
+def test_the_unpacked_alertmanager_finds_its_templates_from_the_folder_it_is_unpacked_into(machine: Machine) -> None:
+    machine.is_debian()
+    assert machine.see_to("prometheus").returncode == 0
+    tools = machine.home / "clone" / ".tools"
+    before = "#!/bin/sh\n# reads /usr/share/prometheus/alertmanager/default.tmpl\n"
+    after = (tools / "usr/bin/prometheus-alertmanager").read_text()
+    path = after.split()[-1]
+    assert len(after) == len(before)
+    assert not path.startswith("/")
+    assert (tools / path).is_file()
 
 
 def test_root_renews_lists_that_are_outdated(machine: Machine) -> None:
@@ -123,10 +151,13 @@ def test_others_are_told_what_is_missing_and_how_to_get_it(machine: Machine) -> 
 
 def test_without_apt_the_reader_is_told_too(machine: Machine) -> None:
     machine.has("promtool", "exit 0")
+    machine.has("prometheus", "exit 0")
     done = machine.see_to("prometheus")
     assert done.returncode == 1
     assert done.stderr.startswith("missing: amtool\n")
     assert "brew install prometheus alertmanager" in done.stderr
+    machine.has("amtool", "exit 0")
+    assert machine.see_to("prometheus").stderr.startswith("missing: alertmanager\n")
 
 
 @pytest.mark.parametrize("python", ["", "no-such-python", "python3"])

@@ -4,20 +4,17 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 Values = Mapping[str, str]
-"""The value of every series of a scrape; series and values as the exposition spells them."""
+"""The value of every series of a scrape, both as the exposition spells them."""
 
 
 def read(scrape: bytes, names: Container[str], labels: str) -> Values:
     """The series of these names in a scrape of the text format, with the labels that Prometheus adds."""
     found = {}
     for line in scrape.decode().splitlines():
-        name, brace, rest = line.partition("{")
-        if name not in names:
-            name, _, rest = line.partition(" ")
-            brace, rest = "", f"}} {rest}"
+        series, _, value = line.rpartition(" ")
+        name, _, own = series.partition("{")
         if name in names:
-            own, _, value = rest.rpartition(" ")
-            found[f"{name}{{{labels}{',' if brace else ''}{own}"] = value
+            found[f"{name}{{{labels},{own or '}'}"] = value
     return found
 
 
@@ -35,7 +32,7 @@ def _runs(values: Iterable[str | None], repeat: int) -> Iterator[str]:
             came = True
             yield f"{value}+0x{times - 1}"
         elif came:
-            # As Prometheus does when a series is missing from a scrape.
+            # Prometheus marks a series that is missing from a scrape.
             yield f"stale _x{times - 1}"
         else:
             yield f"_x{times}"

@@ -1,0 +1,233 @@
+"""The board of the exporters themselves: whether they look, answer and remember."""
+
+from dashboards import words
+from dashboards.grafana import (
+    BAD_IF_ANY,
+    Board,
+    Colour,
+    Height,
+    Line,
+    Query,
+    Section,
+    Show,
+    Unit,
+    series,
+    stat,
+    timeline,
+    variable,
+)
+from dashboards.queries import EXPORTERS, milliseconds, otherwise
+
+JOB = variable(
+    "job",
+    "Job",
+    "fedmeta_exporter_build_info",
+    of="job",
+    several=True,
+    everything=".+",
+    description="The scrape jobs of the exporters",
+)
+INSTANCE = variable(
+    "instance",
+    "Instance",
+    'fedmeta_exporter_build_info{job=~"$job"}',
+    of="instance",
+    several=True,
+    everything=".+",
+    description="The exporters",
+)
+
+
+def _rate(counter: str) -> str:
+    return f"rate({EXPORTERS(counter)}[$__rate_interval])"
+
+
+def _mean(summary: str) -> str:
+    """Seconds for each time, by exporter; nothing where nothing was done."""
+    seconds, times = (f"sum by (instance) ({_rate(f'{summary}_{part}')})" for part in ("sum", "count"))
+    return f"{seconds} / {times}"
+
+
+HEALTH = [
+    stat(
+        "Exporters",
+        "Exporters that answer.",
+        Unit.NONE,
+        f"count({EXPORTERS('fedmeta_exporter_build_info')}) or vector(0)",
+    ),
+    stat(
+        "Version",
+        "Of the exporters that answer.",
+        Unit.NONE,
+        f"count by (version) ({EXPORTERS('fedmeta_exporter_build_info')})",
+        legend="{{version}}",
+        show=Show.NAME,
+    ),
+    stat(
+        "Targets",
+        "Targets that an exporter watches; of several exporters the most.",
+        Unit.NONE,
+        f"max({EXPORTERS('fedmeta_exporter_targets')})",
+    ),
+    stat(
+        "Configuration",
+        "Whether the configuration was last read with success. When it was not, the one before stays in force.",
+        Unit.WORDS,
+        f"min({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})",
+        words=words.RELOAD,
+    ),
+    stat(
+        "Configuration read",
+        "When the configuration was last read with success; of several exporters the one that lags.",
+        Unit.AGO,
+        milliseconds(f"min({EXPORTERS('fedmeta_exporter_config_last_reload_success_timestamp_seconds')})"),
+    ),
+    stat(
+        "Started",
+        "When the exporter started; of several the latest.",
+        Unit.AGO,
+        milliseconds(f"max({EXPORTERS('process_start_time_seconds')})"),
+        absent="not known",
+    ),
+    stat(
+        "State not saved",
+        "Writes to the state file that failed in the time shown. Without it a restart forgets the last good documents.",
+        Unit.NONE,
+        f"round(sum(increase({EXPORTERS('fedmeta_exporter_storage_errors_total')}[$__range]))) or vector(0)",
+        steps=BAD_IF_ANY,
+    ),
+]
+
+_LOOKS = f"sum({_rate('fedmeta_probes_total')})"
+_FAILED = f"sum({_rate('fedmeta_probe_failures_total')})"
+
+LOOKS = [
+    series(
+        "Looks by result",
+        "Looks at targets that got a usable document, and that did not.",
+        Unit.PER_MINUTE,
+        Query(f"60 * ({_LOOKS} - {_FAILED})", "Usable document", Colour.GREEN),
+        Query(f"60 * {_FAILED}", "Failed", Colour.RED),
+        stacked=True,
+    ),
+    series(
+        "Failed looks by reason",
+        "Why looks got no usable document.",
+        Unit.PER_MINUTE,
+        Query(
+            otherwise(
+                f"60 * sum by (reason) ({_rate('fedmeta_exporter_probe_failures_total')}) > 0", "reason", "none failed"
+            ),
+            "{{reason}}",
+        ),
+        stacked=True,
+    ),
+]
+
+TIMES = [
+    series(
+        "Slowest targets",
+        "How long the latest look took, all phases together: the ten targets where it took longest.",
+        Unit.SECONDS,
+        Query(
+            f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
+            "{{target}}",
+        ),
+    ),
+    series(
+        "Wait for a turn",
+        "How long looks that were due waited because too many others were under way.",
+        Unit.SECONDS,
+        Query(_mean("fedmeta_exporter_probe_lag_seconds"), "{{instance}}"),
+        absent="no look was due",
+    ),
+    series(
+        "Oldest look",
+        "How long ago the target was looked at whose turn is the longest ago. Much more than its interval is late.",
+        Unit.SECONDS,
+        Query(
+            f"time() - min by (instance) ({EXPORTERS('fedmeta_probe_last_attempt_timestamp_seconds')})", "{{instance}}"
+        ),
+    ),
+]
+
+ANSWERS = [
+    series(
+        "Time to answer a scrape",
+        "How long it took to render an answer on /metrics.",
+        Unit.SECONDS,
+        Query(_mean("fedmeta_exporter_scrape_duration_seconds"), "{{instance}}"),
+        absent="no answer yet",
+    ),
+    series(
+        "Size of a scrape",
+        "Of an answer on /metrics, not compressed.",
+        Unit.BYTES,
+        Query(f"max by (instance) ({EXPORTERS('fedmeta_exporter_scrape_size_bytes')})", "{{instance}}"),
+    ),
+    timeline(
+        "Exporters up",
+        "Whether Prometheus could scrape each exporter.",
+        words.UP,
+        Query(f"max by (instance) ({EXPORTERS('up')})", "{{instance}}"),
+    ),
+]
+
+PROCESS = [
+    series(
+        "Memory",
+        "Resident memory of the process.",
+        Unit.BYTES,
+        Query(f"max by (instance) ({EXPORTERS('process_resident_memory_bytes')})", "{{instance}}"),
+        absent="not known on this system",
+    ),
+    series(
+        "Processor",
+        "Share of one processor that the process uses.",
+        Unit.SHARE,
+        Query(f"max by (instance) ({_rate('process_cpu_seconds_total')})", "{{instance}}"),
+        absent="not known on this system",
+    ),
+    series(
+        "Open files",
+        "File descriptors that the process has open, connections among them.",
+        Unit.NONE,
+        Query(f"max by (instance) ({EXPORTERS('process_open_fds')})", "{{instance}}"),
+        absent="not known on this system",
+    ),
+]
+
+MEMORY = [
+    timeline(
+        "Configuration over time",
+        "Whether the configuration was last read with success.",
+        words.RELOAD,
+        Query(f"min by (instance) ({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})", "{{instance}}"),
+    ),
+    series(
+        "Writes of state that failed",
+        "Writes to the state file that failed. More than none: look at the disk.",
+        Unit.PER_MINUTE,
+        Query(f"60 * sum by (instance) ({_rate('fedmeta_exporter_storage_errors_total')})", "{{instance}}"),
+    ),
+    series(
+        "Targets",
+        "Targets that each exporter watches.",
+        Unit.NONE,
+        Query(f"max by (instance) ({EXPORTERS('fedmeta_exporter_targets')})", "{{instance}}"),
+    ),
+]
+
+BOARD = Board(
+    uid="fedmeta-exporter",
+    title="Federation metadata: exporter",
+    description="The exporters themselves: whether they look, answer and remember.",
+    since="now-6h",
+    variables=[JOB, INSTANCE],
+    sections=[
+        Section("", [Line(Height.STAT, HEALTH, shares=[3, 3, 3, 3, 4, 4, 4]), Line(Height.GRAPH, LOOKS)]),
+        Section("Looks", [Line(Height.GRAPH, TIMES)]),
+        Section("Answers", [Line(Height.GRAPH, ANSWERS)]),
+        Section("Process", [Line(Height.GRAPH, PROCESS), Line(Height.LOW, MEMORY)]),
+    ],
+)

@@ -1,0 +1,208 @@
+"""The board of all targets: which need somebody, how long they have, what changed."""
+
+from dashboards import words
+from dashboards.grafana import (
+    BAD_IF_ANY,
+    WORK_IF_ANY,
+    Board,
+    Column,
+    Height,
+    Line,
+    Query,
+    Section,
+    Unit,
+    series,
+    stat,
+    table,
+    tiles,
+    timeline,
+    variable,
+)
+from dashboards.queries import (
+    ANY_TARGET,
+    changes,
+    critical,
+    days,
+    how_many,
+    in_state,
+    milliseconds,
+    reachable,
+    state,
+    thresholds,
+    without_document,
+)
+
+JOB = variable(
+    "job",
+    "Job",
+    "fedmeta_target_info",
+    of="job",
+    several=True,
+    everything=".+",
+    description="The scrape jobs of the exporters",
+)
+
+TO_TARGET = (
+    "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}&var-target=${__data.fields.target:percentencode}"
+    "&${__url_time_range}"
+)
+"""The board of the target in a table's row; it has the labels of the same names."""
+
+URGENT_DAYS = (-15, 90)
+"""What is drawn of the days left."""
+
+COUNTS = [
+    stat(
+        "Targets",
+        "Federation services and metadata documents that are watched.",
+        Unit.NONE,
+        how_many(f"max by (job, target) ({ANY_TARGET('fedmeta_target_info')})"),
+    ),
+    stat(
+        "Reachable",
+        "Targets whose latest look got a usable document. Of the others the last good document is shown.",
+        Unit.NONE,
+        how_many(f"{reachable(ANY_TARGET)} == 1"),
+    ),
+    stat(
+        "Unreachable",
+        "Targets whose latest look got no usable document: nobody would learn a new key from them.",
+        Unit.NONE,
+        how_many(f"{reachable(ANY_TARGET)} == 0"),
+        steps=WORK_IF_ANY,
+    ),
+    stat(
+        "Act now",
+        "Targets where sign-in has stopped or is about to: no signing key, an expired one, or one that ends within days"
+        " while nothing is ready to take over.",
+        Unit.NONE,
+        how_many(critical(ANY_TARGET)),
+        steps=BAD_IF_ANY,
+    ),
+    stat(
+        "Look after",
+        "Targets that somebody should look after in the days to come: a promotion that stalls, a successor that is"
+        " overdue, a renewal that is due.",
+        Unit.NONE,
+        how_many(f"{in_state(ANY_TARGET, 'stalled|overdue|due')} unless on (job, target) {critical(ANY_TARGET)}"),
+        steps=WORK_IF_ANY,
+    ),
+    stat(
+        "First to end",
+        "Days until the first signing certificate in use ends; negative when it has ended.",
+        Unit.DAYS,
+        f"min({days(ANY_TARGET, 'primary')})",
+        decimals=0,
+    ),
+]
+
+STATES = tiles(
+    "Targets by state, worst first",
+    "How many targets are in each state of their rollover. A target with several watched entities counts for each of"
+    " their states.",
+    [
+        Query(
+            how_many(without_document(ANY_TARGET) if name is None else in_state(ANY_TARGET, name)),
+            word.text,
+            word.colour,
+        )
+        for name, word in words.BY_BADNESS.items()
+    ],
+)
+
+TARGETS = table(
+    "Targets, worst first",
+    "One row for each target, with the worst of its watched entities; the name leads to the target's own board."
+    " Primary: the certificate that signs today. Successor: the one that will take over. The promotion is"
+    " predicted, where AD FS does it by itself.",
+    [
+        Column("Target", label="target", link=TO_TARGET, width=190),
+        Column("Job", label="job", hidden=True),
+        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=170),
+        Column("What to do", expr=state(ANY_TARGET), words=words.WHAT_TO_DO),
+        Column("Primary ends in", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=130),
+        Column(
+            "Successor ends in", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=140
+        ),
+        Column(
+            "Predicted promotion",
+            expr=milliseconds(f"min by (job, target) ({ANY_TARGET('fedmeta_rollover_promotion_timestamp_seconds')})"),
+            unit=Unit.DATE,
+            width=170,
+        ),
+        Column("Reachable", expr=reachable(ANY_TARGET), words=words.REACHABLE, coloured=True, width=110),
+        Column(
+            "Last success",
+            expr=milliseconds(f"max by (job, target) ({ANY_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+            unit=Unit.AGO,
+            absent="never",
+            width=140,
+        ),
+    ],
+    rows=f"max by (job, target) ({ANY_TARGET('fedmeta_target_info')})",
+    sort="State",
+    largest_first=True,
+    absent="No target is watched",
+)
+
+DAYS_LEFT = series(
+    "Days left of the certificates in use",
+    "Days until each target's signing certificate ends, the twenty that end first. Only the days from -15 to 90 are"
+    " drawn; the list has them all. Dashed: the thresholds of the policies, the highest where they differ.",
+    Unit.DAYS,
+    Query(f"bottomk(20, {days(ANY_TARGET, 'primary')})", "{{target}}"),
+    *thresholds(ANY_TARGET),
+    within=URGENT_DAYS,
+    dashed="Threshold",
+    ranked=True,
+)
+
+CHANGES = table(
+    "What changed lately",
+    "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
+    [
+        Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
+        Column("Target", label="target", link=TO_TARGET),
+        Column("Job", label="job", hidden=True),
+        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=180),
+        Column("Use", label="use", width=90),
+        Column("Role", label="role", width=60),
+    ],
+    rows=changes(ANY_TARGET),
+    sort="When",
+    largest_first=True,
+)
+
+BOARD = Board(
+    uid="fedmeta-fleet",
+    title="Federation metadata: fleet",
+    description="Every watched federation service at a glance, those that need somebody first.",
+    since="now-24h",
+    variables=[JOB],
+    sections=[
+        Section("", [Line(Height.STAT, COUNTS), Line(Height.STAT, [STATES]), Line(Height.LIST, [TARGETS])]),
+        Section("How long, and what changed", [Line(Height.GRAPH, [DAYS_LEFT, CHANGES], shares=[3, 2])]),
+        Section(
+            "History",
+            [
+                Line(
+                    Height.LIST,
+                    [
+                        timeline(
+                            "State of each target",
+                            "The state of each target's rollover over time; of several watched entities the worst.",
+                            words.STATE,
+                            Query(state(ANY_TARGET), "{{target}}"),
+                        ),
+                        timeline(
+                            "Reachability of each target",
+                            "Whether the latest look at each target got a usable document, over time.",
+                            words.REACHABLE,
+                            Query(reachable(ANY_TARGET), "{{target}}"),
+                        ),
+                    ],
+                )
+            ],
+        ),
+    ],
+)

@@ -1,0 +1,445 @@
+"""The board of one target: its certificates, its rollover, its endpoint, its document."""
+
+from dashboards import words
+from dashboards.fleet import JOB
+from dashboards.grafana import (
+    WORK_IF_ANY,
+    Board,
+    Colour,
+    Column,
+    Height,
+    Line,
+    Query,
+    Section,
+    Show,
+    Unit,
+    annotation,
+    series,
+    spans,
+    stat,
+    table,
+    timeline,
+    variable,
+)
+from dashboards.queries import (
+    ONE_ENTITY,
+    ONE_TARGET,
+    Stretches,
+    changes,
+    days,
+    days_of_certificates,
+    milliseconds,
+    otherwise,
+    positions,
+    reachable,
+    signature,
+    state,
+    state_of_entities,
+    thresholds,
+)
+from exporter.model import Phase
+
+DRAWN_DAYS = (-400, 400)
+"""What is drawn of a certificate's life: AD FS makes them for a year."""
+
+TARGET = variable(
+    "target",
+    "Target",
+    'fedmeta_target_info{job=~"$job"}',
+    of="target",
+    several=False,
+    description="The federation service or metadata document",
+)
+ENTITY = variable(
+    "entity",
+    "Entity",
+    'fedmeta_rollover_state{job=~"$job", target="$target"}',
+    of="entity_id",
+    several=False,
+    everything=".*",
+    description="The entityID: a farm has one, an aggregate has many",
+)
+
+KEY_SETS = annotation(
+    "Key set changes",
+    milliseconds(
+        f"max by (entity_id, role, use, change) ({ONE_ENTITY('fedmeta_key_set_last_change_timestamp_seconds')})"
+    ),
+    colour=Colour.ORANGE,
+    title="Keys: {{change}}",
+    text="{{use}} keys of role {{role}} of {{entity_id}}",
+)
+PROMOTIONS = annotation(
+    "Promotions",
+    milliseconds(f"max by (entity_id, role) ({ONE_ENTITY('fedmeta_rollover_last_promotion_timestamp_seconds')})"),
+    colour=Colour.GREEN,
+    title="Promoted",
+    text="Another signing certificate is primary: role {{role}} of {{entity_id}}",
+)
+
+VERDICT = [
+    stat(
+        "State",
+        "Where the rollover stands; of several entities the worst.",
+        Unit.WORDS,
+        state(ONE_ENTITY),
+        words=words.STATE,
+    ),
+    stat(
+        "What to do",
+        "The next step in this state. The runbooks, linked above, have the commands.",
+        Unit.WORDS,
+        state(ONE_ENTITY),
+        words=words.WHAT_TO_DO,
+        filled=False,
+    ),
+    stat(
+        "Primary left",
+        "Days left of the certificate that signs today; negative when it has ended.",
+        Unit.DAYS,
+        days(ONE_ENTITY, "primary"),
+        decimals=0,
+        absent="no primary",
+    ),
+    stat(
+        "Successor left",
+        "Days left of the certificate that is published to take over.",
+        Unit.DAYS,
+        days(ONE_ENTITY, "successor"),
+        decimals=0,
+        absent="no successor",
+    ),
+    stat(
+        "Promotion",
+        "When AD FS is predicted to sign with the successor (inferred). In the past only where it did not happen.",
+        Unit.AGO,
+        milliseconds(f"min({ONE_ENTITY('fedmeta_rollover_promotion_timestamp_seconds')})"),
+        absent="none",
+    ),
+    stat(
+        "Endpoint",
+        "Whether the latest look got a usable document. If not, all that is shown is the last good one.",
+        Unit.WORDS,
+        reachable(ONE_TARGET),
+        words=words.REACHABLE,
+    ),
+    stat(
+        "Last success",
+        "When a look last got a usable document: the age of what is shown.",
+        Unit.AGO,
+        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+        absent="never",
+    ),
+]
+
+_INFO = ONE_ENTITY("fedmeta_certificate_info")
+_SHOWN = "position, subject, thumbprint, key_algorithm, key_size"
+_BEGINS = (
+    f"max by (entity_id, role, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
+)
+_ENDS = f"max by (entity_id, role, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_seconds')})"
+
+CERTIFICATES = table(
+    "Certificates",
+    "Every published certificate, in each role and use. The thumbprint is what AD FS prints. Life used goes from green"
+    " to red.",
+    [
+        Column("Position", label="position", words=words.POSITION_NAMES, coloured=True, width=110),
+        Column("Use", label="use", width=100),
+        Column("Role", label="role", width=60),
+        Column("Subject", label="subject"),
+        Column("Thumbprint", label="thumbprint", width=340),
+        Column("Key", label="key_algorithm", width=70),
+        Column("Size", label="key_size", width=60),
+        Column("Begins", expr=milliseconds(_BEGINS), unit=Unit.DATE, width=160),
+        Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=160),
+        Column("Days left", expr=f"({_ENDS} - time()) / 86400", unit=Unit.DAYS, width=100),
+        Column(
+            "Life used",
+            expr=f"clamp((time() - {_BEGINS}) / ({_ENDS} - {_BEGINS}), 0, 1)",
+            unit=Unit.SHARE,
+            gauge=True,
+            width=150,
+        ),
+    ],
+    rows=f"max by (entity_id, role, use, fingerprint, {_SHOWN}) ({_INFO})",
+    sort="Position",
+    absent="No document was read yet",
+)
+
+_LIVES = Stretches.of(ONE_ENTITY)
+
+LIVES = [
+    spans(
+        "Validity, in days from today",
+        "The life of each certificate: role, use, position, and how its fingerprint begins. 0 is now; what lies more"
+        " than 400 days away is not drawn.",
+        Unit.DAYS,
+        Query(_LIVES.ended, "Ended since", Colour.RED),
+        Query(_LIVES.lived, "Lived", Colour.GREY),
+        Query(_LIVES.waiting, "Begins in", Colour.PURPLE),
+        Query(_LIVES.left, "Left", Colour.GREEN),
+        label="certificate",
+        within=DRAWN_DAYS,
+        absent="No document was read yet",
+    ),
+    series(
+        "Days left of each certificate",
+        "Falls by one each day; below 0 the certificate has ended. The dashed lines are the thresholds of the policy.",
+        Unit.DAYS,
+        Query(days_of_certificates(ONE_ENTITY), "{{role}} {{use}} {{position}} {{short}}"),
+        *thresholds(ONE_TARGET),
+        dashed="Threshold",
+        ranked=True,
+        absent="No document was read yet",
+    ),
+]
+
+HISTORY = [
+    timeline(
+        "State over time",
+        "The state of the rollover of each entity.",
+        words.STATE,
+        Query(state_of_entities(ONE_ENTITY), "{{role}} of {{entity_id}}"),
+        absent="No document was read yet",
+    ),
+    timeline(
+        "Positions over time",
+        "What each certificate was in the rollover: role, use, and how its fingerprint begins.",
+        words.POSITION,
+        Query(positions(ONE_ENTITY), "{{role}} {{use}} {{short}}"),
+        absent="No document was read yet",
+    ),
+]
+
+EVIDENCE = table(
+    "Which certificate is primary, and what says so",
+    "Metadata does not mark the primary. All evidence there is, and whether it names the one that was decided on. The"
+    " strongest decides: the policy, the document's signature, the encryption certificate.",
+    [
+        Column("Entity", label="entity_id"),
+        Column("Evidence", label="evidence", words=words.EVIDENCE_NAMES),
+        Column("Agrees", words=words.YES_NO, coloured=True, width=90),
+    ],
+    rows=f"max by (entity_id, evidence) ({ONE_ENTITY('fedmeta_rollover_evidence_agrees')})",
+    sort="Agrees",
+    absent="No document was read yet",
+)
+
+CHANGES = table(
+    "What changed lately",
+    "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
+    [
+        Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
+        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True),
+        Column("Use", label="use", width=100),
+        Column("Role", label="role", width=60),
+    ],
+    rows=changes(ONE_ENTITY),
+    sort="When",
+    largest_first=True,
+)
+
+LOOKS = timeline(
+    "Looks and their failures",
+    "Whether the latest look got a usable document, from each vantage, and if not, why.",
+    words.LOOK,
+    Query(f"max by (node, vantage) ({ONE_TARGET('fedmeta_metadata_reachable')})", "{{node}} from {{vantage}}"),
+    Query(
+        f"{words.FAILING} * max by (node, vantage, reason) ({ONE_TARGET('fedmeta_probe_last_failure_info')})",
+        "{{reason}}",
+    ),
+)
+
+PHASES = series(
+    "Time of a look, by phase",
+    "How long the latest look took, in the order of its phases. Where the document had not changed there is no parse.",
+    Unit.SECONDS,
+    *(
+        Query(f"max({ONE_TARGET('fedmeta_probe_duration_seconds', matcher)})", phase)
+        for phase in Phase
+        for matcher in [f'phase="{phase}"']
+    ),
+    stacked=True,
+    absent="The look reached no phase",
+)
+
+ENDPOINT = [
+    stat(
+        "Why it failed",
+        "Why the latest look failed.",
+        Unit.NONE,
+        otherwise(f"max by (reason) ({ONE_TARGET('fedmeta_probe_last_failure_info')})", "reason", "no failure"),
+        legend="{{reason}}",
+        show=Show.NAME,
+    ),
+    stat(
+        "HTTP status",
+        "Of the latest look's last answer.",
+        Unit.NONE,
+        f"max({ONE_TARGET('fedmeta_probe_http_status_code')})",
+        absent="no answer",
+    ),
+    stat(
+        "TLS certificate ends in",
+        "Days left of the endpoint's own TLS certificate. AD FS never renews it by itself.",
+        Unit.DAYS,
+        f"(min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')}) - time()) / 86400",
+        decimals=0,
+        absent="no TLS",
+    ),
+    stat(
+        "Last look",
+        "When the target was last looked at, with or without success.",
+        Unit.AGO,
+        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds')})"),
+        absent="never",
+    ),
+    stat(
+        "Looks every",
+        "The time between two looks, as configured.",
+        Unit.SECONDS,
+        f"max({ONE_TARGET('fedmeta_target_interval_seconds')})",
+    ),
+]
+
+DOCUMENT = [
+    stat(
+        "Size",
+        "Of the last good document, decompressed.",
+        Unit.BYTES,
+        f"max({ONE_TARGET('fedmeta_metadata_size_bytes')})",
+        absent="no document",
+    ),
+    stat(
+        "Entities",
+        "In the last good document.",
+        Unit.NONE,
+        f"max({ONE_TARGET('fedmeta_metadata_entities')})",
+        absent="no document",
+    ),
+    stat(
+        "Signature",
+        "What the document's own signature is worth. Valid: by the certificate it brings along.",
+        Unit.WORDS,
+        signature(ONE_TARGET),
+        words=words.SIGNATURE,
+        absent="no document",
+    ),
+    stat(
+        "Valid until",
+        "Until when the document may be used (validUntil). AD FS does not say.",
+        Unit.AGO,
+        milliseconds(f"max({ONE_TARGET('fedmeta_metadata_valid_until_timestamp_seconds')})"),
+        absent="does not say",
+    ),
+    stat(
+        "To be kept for",
+        "How long the document asks to be kept (cacheDuration). AD FS does not say.",
+        Unit.SECONDS,
+        f"max({ONE_TARGET('fedmeta_metadata_cache_duration_seconds')})",
+        absent="does not say",
+    ),
+    stat(
+        "Faults",
+        "Things that are wrong with the document; it is usable all the same.",
+        Unit.NONE,
+        f"sum(max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}))",
+        steps=WORK_IF_ANY,
+        absent="no document",
+    ),
+    stat(
+        "Weak certificates",
+        "Published certificates with a short key, or signed by an issuer with MD5 or SHA-1.",
+        Unit.NONE,
+        f"count(max by (fingerprint) ({ONE_ENTITY('fedmeta_certificate_weak')})) or vector(0)",
+        steps=WORK_IF_ANY,
+    ),
+]
+
+FAULTS = table(
+    "Faults of the document",
+    "What is wrong with the last good document; it is usable all the same.",
+    [
+        Column("Fault", label="kind", words=words.FAULT_NAMES),
+        Column("How many", unit=Unit.NONE, width=100),
+    ],
+    rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}) > 0", "kind"),
+    sort="How many",
+    largest_first=True,
+)
+
+ENTITIES = table(
+    "Entities by state",
+    "How many entities of the document are in each state; of an aggregate all count, those without series of their own"
+    " too.",
+    [
+        Column("State", label="state", words=words.STATE_NAMES, coloured=True),
+        Column("Entities", unit=Unit.NONE, width=100),
+    ],
+    rows=(
+        f"(max by (state) ({ONE_TARGET('fedmeta_entities')})"
+        f" or sum by (state) (max by (entity_id, role, state) ({ONE_TARGET('fedmeta_rollover_state')}))) > 0"
+    ),
+    sort="Entities",
+    largest_first=True,
+    absent="No document was read yet",
+)
+
+THRESHOLDS = table(
+    "Policy, in days",
+    "The thresholds in force for this target.",
+    [
+        Column("Threshold", label="threshold"),
+        Column("Days", unit=Unit.NONE, width=100),
+    ],
+    rows=f"max by (threshold) ({ONE_TARGET('fedmeta_threshold_days')})",
+    sort="Days",
+)
+
+CONFIGURATION = table(
+    "The target",
+    "Its address, and how its publisher is expected to roll over. The address leads to the document itself.",
+    [
+        Column("Address", label="url", link="${__value.raw}", away=True),
+        Column("Profile", label="profile", width=120),
+        Column("Profile by", label="profile_evidence", width=190),
+        Column("AutoCertificateRollover", label="auto_certificate_rollover", width=190),
+        Column("Dates count", label="expiry", width=110),
+        Column("Module", label="module", width=110),
+    ],
+    rows="max by (url, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
+    f" ({ONE_TARGET('fedmeta_target_info')})",
+    sort="Address",
+)
+
+BOARD = Board(
+    uid="fedmeta-target",
+    title="Federation metadata: target",
+    description="One federation service: its certificates, how its rollover goes, its endpoint and its document.",
+    since="now-24h",
+    variables=[JOB, TARGET, ENTITY],
+    annotations=[KEY_SETS, PROMOTIONS],
+    sections=[
+        Section(
+            "",
+            [
+                Line(Height.STAT, VERDICT, shares=[4, 5, 3, 3, 3, 3, 3]),
+                Line(Height.GRAPH, [CERTIFICATES]),
+                Line(Height.GRAPH, LIVES),
+            ],
+        ),
+        Section("Rollover", [Line(Height.GRAPH, HISTORY), Line(Height.LOW, [EVIDENCE, CHANGES])]),
+        Section(
+            "Endpoint",
+            [Line(Height.LOW, [CONFIGURATION]), Line(Height.GRAPH, [LOOKS, PHASES]), Line(Height.STAT, ENDPOINT)],
+        ),
+        Section(
+            "Document and policy",
+            [
+                Line(Height.STAT, DOCUMENT, shares=[3, 3, 4, 4, 3, 3, 4]),
+                Line(Height.GRAPH, [FAULTS, ENTITIES, THRESHOLDS]),
+            ],
+        ),
+    ],
+)

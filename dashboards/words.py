@@ -1,0 +1,114 @@
+"""What values are called on the boards, and their colours: the same on every board.
+
+Where a board needs a number for a word (Prometheus has no others), the larger one is the worse.
+"""
+
+from collections.abc import Mapping
+
+from dashboards.grafana import Colour, Word, Words
+from exporter.history import Change
+from exporter.model import FaultKind, SignatureState
+from exporter.primary import Evidence
+from exporter.rollover import Position, State
+
+NOT_JUDGED = 0
+NO_DOCUMENT = 8
+
+STATES: Mapping[State, tuple[Word, str]] = {
+    State.NONE: (Word(11, "No signing key", Colour.DARK_RED), "Ask the publisher where the keys are"),
+    State.EXPIRED: (Word(10, "Expired", Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
+    State.MISSING: (Word(9, "Successor missing", Colour.RED), "Make a successor now"),
+    State.STALLED: (Word(7, "Promotion stalled", Colour.DARK_ORANGE), "Promote the successor"),
+    State.OVERDUE: (Word(6, "Successor overdue", Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
+    State.DUE: (Word(5, "Renewal due", Colour.ORANGE), "Renew by hand"),
+    State.PUBLISHED: (Word(3, "Successor published", Colour.BLUE), "Bring the successor to the partners"),
+    State.PROMOTED: (Word(2, "Promoted", Colour.SEMI_DARK_GREEN), "Help partners that did not follow"),
+    State.STEADY: (Word(1, "Steady", Colour.GREEN), "Nothing"),
+}
+"""For each state its word, the larger number the worse, and what to do."""
+
+_OTHERS = (
+    (Word(NO_DOCUMENT, "No document", Colour.PURPLE), "Repair the endpoint"),
+    (Word(NOT_JUDGED, "Not judged", Colour.GREY), "Watch the entities that matter"),
+)
+
+STATE: Words = tuple(word for word, _ in (*STATES.values(), *_OTHERS))
+"""States as numbers; with them what a target shows that has none."""
+
+BY_BADNESS: Mapping[State | None, Word] = dict(
+    sorted(
+        [*((state, word) for state, (word, _) in STATES.items()), (None, _OTHERS[0][0])],
+        key=lambda entry: entry[1].value,
+        reverse=True,
+    )
+)
+"""The words of the states, the worst first; None is a target without document."""
+
+STATE_NAMES: Words = tuple(Word(state, word.text, word.colour) for state, (word, _) in STATES.items())
+"""States as label values."""
+
+WHAT_TO_DO: Words = tuple(Word(word.value, advice, Colour.TEXT) for word, advice in (*STATES.values(), *_OTHERS))
+
+REACHABLE: Words = (Word(0, "Unreachable", Colour.RED), Word(1, "Reachable", Colour.GREEN))
+FAILING = 2
+LOOK: Words = (*REACHABLE, Word(FAILING, "Fails", Colour.RED))
+
+POSITIONS: Mapping[Position, Word] = {
+    Position.PRIMARY: Word(3, "Primary", Colour.GREEN),
+    Position.SUCCESSOR: Word(2, "Successor", Colour.BLUE),
+    Position.SECONDARY: Word(1, "Secondary", Colour.GREY),
+}
+ENDED = 4
+POSITION: Words = (*POSITIONS.values(), Word(ENDED, "Expired", Colour.RED))
+POSITION_NAMES: Words = tuple(Word(position, word.text, word.colour) for position, word in POSITIONS.items())
+
+SIGNATURES: Mapping[SignatureState, Word] = {
+    SignatureState.INVALID: Word(5, "Does not verify", Colour.RED),
+    SignatureState.UNCHECKED: Word(4, "Not checked", Colour.GREY),
+    SignatureState.UNSIGNED: Word(3, "Unsigned", Colour.GREY),
+    SignatureState.VALID: Word(2, "Valid", Colour.GREEN),
+    SignatureState.TRUSTED: Word(1, "Trusted signer", Colour.GREEN),
+}
+SIGNATURE: Words = tuple(SIGNATURES.values())
+
+PROMOTED = "promoted"
+NOTHING = "nothing"
+CHANGE_NAMES: Words = (
+    Word(Change.REPLACED, "All keys replaced at once", Colour.RED),
+    Word(Change.UNEXPECTED, "Unexpected key", Colour.ORANGE),
+    Word(Change.UNSEEN, "Changed unseen", Colour.ORANGE),
+    Word(Change.ADDED, "Key added", Colour.BLUE),
+    Word(Change.REMOVED, "Key removed", Colour.GREY),
+    Word(PROMOTED, "Promoted", Colour.SEMI_DARK_GREEN),
+    Word(NOTHING, "Nothing in 30 days", Colour.TEXT),
+)
+
+FAULT_NAMES: Words = (
+    Word(FaultKind.CERTIFICATE_BASE64, "Certificate is not base64"),
+    Word(FaultKind.CERTIFICATE_DER, "Certificate cannot be read"),
+    Word(FaultKind.CERTIFICATE_ATTRIBUTE, "Certificate read in part"),
+    Word(FaultKind.KEY_WITHOUT_CERTIFICATE, "Key without certificate"),
+    Word(FaultKind.USE_UNKNOWN, "Unknown use of a key"),
+    Word(FaultKind.VALID_UNTIL, "validUntil is no date"),
+    Word(FaultKind.CACHE_DURATION, "cacheDuration is no duration"),
+    Word(FaultKind.ENTITY_ID_MISSING, "Entity without entityID"),
+    Word(FaultKind.ENTITY_DUPLICATE, "Entity occurs twice"),
+    Word(FaultKind.SIGNING_SETS_DIFFER, "Roles sign with different keys"),
+    Word(FaultKind.PRIMARY_IGNORED, "Configured primary ignored"),
+    Word(FaultKind.PRIMARY_DISPUTED, "Evidence disagrees"),
+    Word(NOTHING, "No faults"),
+)
+
+EVIDENCE_NAMES: Words = (
+    Word(Evidence.CONFIGURED, "The policy names it"),
+    Word(Evidence.SIGNATURE, "It signed the document"),
+    Word(Evidence.ENCRYPTION_PAIR, "Made with the encryption certificate"),
+    Word(Evidence.UNVERIFIED_SIGNATURE, "Named in a signature that does not verify"),
+    Word(Evidence.SINGLE, "It is the only one"),
+    Word(Evidence.DATES, "Its dates fit best"),
+)
+
+NEVER: Words = (Word(0, "–"),)  # noqa: RUF001 -- a dash, not a minus
+YES_NO: Words = (Word(0, "no", Colour.ORANGE), Word(1, "yes", Colour.GREEN))
+UP: Words = (Word(0, "Down", Colour.RED), Word(1, "Up", Colour.GREEN))
+RELOAD: Words = (Word(0, "Failed", Colour.RED), Word(1, "In force", Colour.GREEN))

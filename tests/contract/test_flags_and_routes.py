@@ -1,0 +1,81 @@
+"""Flags and routes: what the documents say and what the program has are the same, both ways."""
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from exporter import state
+from exporter.cli import _parser
+from exporter.config.settings import Config
+from exporter.server import Options, application
+
+CHECKOUT = Path(__file__).parents[2]
+CODE = re.compile(r"^`([^`]*)`$")
+
+COMPUTED = {("--storage.path", "serve"): "$XDG_STATE_HOME/fedmeta-exporter/state.sqlite"}
+"""Defaults that depend on the environment: the parser does not know them."""
+
+
+def table(document: str, heading: str) -> Iterator[Mapping[str, str]]:
+    """The rows of the first table under a heading, by column; a cell that is all code without its backquotes."""
+    text = (CHECKOUT / document).read_text("utf-8")
+    (section,) = re.findall(rf"^## {heading}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    columns, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    for row in rows:
+        yield dict(zip(columns, (CODE.sub(r"\1", cell) for cell in row), strict=True))
+
+
+def options(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[tuple[str, str], str]]:
+    """Every flag with the command it belongs to, and its default as a person writes it."""
+    for action in parser._actions:  # noqa: SLF001 -- argparse has no other way to list them
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 -- likewise
+            for name, each in action.choices.items():
+                yield from options(each, name)
+        elif action.option_strings and not isinstance(action, argparse._HelpAction):  # noqa: SLF001 -- likewise
+            (flag,) = action.option_strings
+            default = action.default if action.default not in {None, False, argparse.SUPPRESS} else ""
+            yield (flag, command), COMPUTED.get((flag, command), str(default))
+
+
+def documented_flags() -> Iterator[tuple[tuple[str, str], str]]:
+    for row in table("docs/configuration.md", "Flags"):
+        for command in row["Command"].split(", "):
+            yield (row["Flag"], command), row["Default"]
+
+
+def test_every_flag_is_documented_with_its_commands_and_default_and_no_other() -> None:
+    assert len(dict(documented_flags())) == len(list(documented_flags())), "each once"
+    assert dict(documented_flags()) == dict(options(_parser()))
+
+
+def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
+    meanings = {row["Flag"]: row["Meaning"] for row in table("docs/configuration.md", "Flags")}
+    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
+    for action in commands.choices["serve"]._actions:  # noqa: SLF001 -- see above
+        if action.choices:
+            assert set(re.findall("`(.*?)`", meanings[action.option_strings[0]])) == set(action.choices)
+
+
+@pytest.fixture
+def routes() -> Mapping[str, set[str]]:
+    """The methods of every route."""
+    store = state.memory()
+    app = application(Options(Config()), store=store, clock=lambda: datetime.now(UTC))
+    store.close()
+    return {resource.canonical: {route.method for route in resource} for resource in app.router.resources()}
+
+
+def test_every_route_is_documented_and_no_other(routes: Mapping[str, set[str]]) -> None:
+    documented = [row["Route"] for row in table("README.md", "Routes")]
+    assert sorted(documented) == sorted(routes)
+
+
+def test_a_route_that_is_not_there_to_get_says_which_methods_it_takes(routes: Mapping[str, set[str]]) -> None:
+    for row in table("README.md", "Routes"):
+        named = set(re.findall(r"\b(?:GET|POST|PUT|DELETE|PATCH)\b", row["Answers"])) or {"GET", "HEAD"}
+        assert routes[row["Route"]] == named, row["Route"]

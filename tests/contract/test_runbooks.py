@@ -1,0 +1,566 @@
+"""docs/runbooks.md: every alert has its section, what it says holds, and what is for a shell was run."""
+
+import base64
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import builders
+import pytest
+import trustme
+import yaml
+from builders import DAY, NOW
+
+from exporter import advice
+from exporter.config import reader
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.own import OWN_FAMILIES
+from exporter.history import Change
+from exporter.model import Certificate, FaultKind, Reason, Role, Use
+from exporter.policy import DEFAULTS, THRESHOLD_NAMES, Profile
+from exporter.rollover import PROMOTION_GRACE, Position, State
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+RULES = [
+    rule
+    for group in yaml.safe_load((ROOT / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+ALERTS: Mapping[str, Mapping[str, str]] = {
+    rule["alert"]: {"severity": rule["labels"]["severity"], "expr": rule["expr"], **rule["annotations"]}
+    for rule in RULES
+    if "alert" in rule
+}
+SECTIONS: Mapping[str, str] = dict(re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE))
+PARTS = ("Meaning", "Impact", "Check", "Fix", "False alarms")
+
+LABELS = {family.name: {"target", *family.labels} for family in FAMILIES} | {
+    name: set(labels) for name, (_, labels) in OWN_FAMILIES.items()
+}
+SERIES = LABELS | {
+    f"{name}{part}": labels
+    for name, labels in LABELS.items()
+    if name in OWN_FAMILIES and OWN_FAMILIES[name][0] == "summary"
+    for part in ("_sum", "_count")
+}
+"""What has samples, and the labels these may have."""
+
+VALUES: Mapping[str, set[str]] = {
+    "state": set(State),
+    "position": set(Position),
+    "change": set(Change),
+    "kind": set(FaultKind),
+    "use": set(Use),
+    "threshold": set(THRESHOLD_NAMES),
+}
+
+NEEDED_BY_STATE = {
+    State.MISSING: {"missing", "successor_margin"},
+    State.STALLED: {"missing", "promotion"},
+    State.OVERDUE: {"generation"},
+    State.DUE: {"due"},
+}
+"""The thresholds that decide a state, for the alerts that the state decides."""
+
+FEDERATION_SERVICE = "sts.contoso.com"
+
+SYNOPSES = """
+Add-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
+Enable-AdfsEndpoint -TargetAddressPath
+Get-AdfsCertificate [-CertificateType]
+Get-AdfsClaimsProviderTrust
+Get-AdfsEndpoint [-AddressPath]
+Get-AdfsProperties
+Get-AdfsRelyingPartyTrust
+Get-AdfsSslCertificate
+Get-AdfsSyncProperties
+Remove-AdfsCertificate -CertificateType -Thumbprint
+Set-AdfsAlternateTlsClientBinding -Thumbprint
+Set-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
+Set-AdfsEndpoint -TargetAddressPath -Proxy
+Set-AdfsProperties [-AutoCertificateRollover]
+Set-AdfsSslCertificate -Thumbprint
+Update-AdfsCertificate [-CertificateType] [-Urgent]
+Get-WebApplicationProxyHealth
+Get-WebApplicationProxySslCertificate
+Install-WebApplicationProxy -FederationServiceTrustCredential -CertificateThumbprint -FederationServiceName
+Set-WebApplicationProxySslCertificate -Thumbprint
+Connect-MgGraph [-Scopes] [-Environment]
+Get-MgDomain [-All]
+Get-MgDomainFederationConfiguration -DomainId
+Update-MgDomainFederationConfiguration -DomainId -InternalDomainFederationId [-SigningCertificate]
+  [-NextSigningCertificate]
+ConvertTo-Json [-Depth]
+Format-List
+Format-Table
+Get-ChildItem
+Get-CimInstance [-Filter]
+Get-Credential
+Get-Date
+Get-Service
+Get-WinEvent [-LogName] [-MaxEvents]
+Install-Module [-Scope]
+Restart-Service
+Select-Object [-Last]
+Set-Content
+Sort-Object
+Start-Service
+Where-Object
+"""
+"""The cmdlets that may be named and what they may be given, by Microsoft's references. Brackets: may be left out."""
+
+CMDLET = re.compile(
+    r"\b(?:Add|Connect|ConvertTo|Enable|Format|Get|Install|Remove|Restart|Select|Set|Sort|Start|Update|Where)-[A-Z]\w+"
+)
+
+
+@dataclass(frozen=True)
+class Synopsis:
+    """What a cmdlet must and may be given."""
+
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+def synopses() -> Iterator[tuple[str, Synopsis]]:
+    for text in re.split(r"\n(?! )", SYNOPSES.strip()):
+        name, *parameters = text.split()
+        required = frozenset(each for each in parameters if not each.startswith("["))
+        yield name, Synopsis(required, frozenset(each.strip("[]") for each in parameters) - required)
+
+
+CMDLETS = dict(synopses())
+
+
+def parts(alert: str) -> Mapping[str, str]:
+    """The text of each part of an alert's section."""
+    return dict(re.findall(r"^\*\*([\w ]+)\.\*\*((?:(?!^\*\*).*\n)*)", SECTIONS[alert], re.MULTILINE))
+
+
+def blocks(language: str, text: str = PAGE) -> list[str]:
+    """The code blocks of a language, without the indentation they have in a list."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def spans(text: str = PAGE) -> list[str]:
+    """What stands in code type within the prose."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"`([^`]+)`", prose)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+def calls(command_lines: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Every cmdlet that is called, and the parameters it is given."""
+    text = re.sub(r"'[^']*'|\"[^\"]*\"", "''", command_lines)
+    while nested := re.search(r"\(([^(){}]*)\)|\{([^(){}]*)\}", text):
+        yield from calls(nested[1] or nested[2] or "")
+        text = text.replace(nested[0], "''")
+    for call in re.split(r"[|;=\n]| in ", re.sub(r"([,|])\n", r"\1 ", text)):
+        words = call.split()
+        if words and CMDLET.fullmatch(words[0]):
+            yield words[0], frozenset(re.findall(r"(?<= )-[A-Za-z]\w*", call))
+
+
+def test_every_alert_has_a_section_in_the_order_of_the_rules_and_every_section_an_alert() -> None:
+    headings = re.findall(r"^## (.+)$", PAGE, re.MULTILINE)
+
+    assert headings[headings.index("The alerts") + 1 : headings.index("Sources")] == list(ALERTS)
+
+
+def test_the_list_of_alerts_has_each_with_its_severity() -> None:
+    rows = re.findall(r"^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \| \S.* \|$", SECTIONS["The alerts"], re.MULTILINE)
+
+    assert rows == [(name, name.lower(), each["severity"]) for name, each in ALERTS.items()]
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_the_rules_link_leads_to_the_section(alert: str) -> None:
+    _, _, anchor = ALERTS[alert]["runbook_url"].partition("/docs/runbooks.md#")
+
+    assert anchor == alert.lower()
+    assert anchor in anchors(PAGE)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_a_section_has_exactly_its_five_parts_and_says_something_in_each(alert: str) -> None:
+    found = parts(alert)
+
+    assert tuple(found) == PARTS
+    assert SECTIONS[alert].lstrip().startswith("**Meaning.** "), "and nothing before them"
+    for name, text in found.items():
+        assert len(text.split()) >= 5, name
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_a_check_shows_the_evidence_and_how_to_look_by_oneself(alert: str) -> None:
+    check = parts(alert)["Check"]
+
+    assert blocks("promql", check)
+    assert blocks("bash", check) or "(#see-what-is-published-from-outside)" in check or "From outside" in check
+    if "fedmeta_exporter" not in ALERTS[alert]["expr"] and "interval" not in ALERTS[alert]["expr"]:
+        assert blocks("powershell", check) or "AD FS" in check
+
+
+def test_it_names_no_metric_that_does_not_exist() -> None:
+    recorded = {rule["record"] for rule in RULES if "record" in rule}
+
+    assert set(re.findall(r"\bfedmeta_\w+", PAGE)) <= SERIES.keys()
+    assert set(re.findall(r"\bfedmeta:[\w:]+", PAGE)) <= recorded
+
+
+@pytest.mark.parametrize("query", blocks("promql"))
+def test_a_query_asks_for_labels_and_values_that_exist(query: str) -> None:
+    matchers = re.findall(r"(fedmeta_\w+)\{(.*?)\}", query)
+
+    for name, within in matchers:
+        for label, operator, value in re.findall(r'(\w+)(=~|!=|=)"([^"]*)"', within):
+            assert label in SERIES[name]
+            if label in VALUES:
+                assert set(value.split("|") if operator == "=~" else [value]) <= VALUES[label]
+            else:
+                assert (label, value) == ("target", FEDERATION_SERVICE)
+
+
+def test_every_query_is_one_that_prometheus_reads(promtool: str, tmp_path: Path) -> None:
+    rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(blocks("promql"))]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}), encoding="utf-8")
+
+    said = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False)  # noqa: S603 -- all of it is ours
+
+    assert said.returncode == 0, said.stderr
+    assert f"{len(rules)} rules found" in said.stdout
+
+
+def quoted_thresholds(text: str) -> Iterator[tuple[str, Profile, float]]:
+    """Each default that is quoted: "threshold `due` (35 days, `saml` 30)"."""
+    for name, days, others in re.findall(r"threshold `(\w+)` \((\d+) days(?:, ([^)]*))?\)", flat(text)):
+        exceptions = {
+            Profile(profile): float(number)
+            for named, number in re.findall(r"((?:`[\w-]+`(?: and )?)+) (\d+)", others)
+            for profile in re.findall(r"`([\w-]+)`", named)
+        }
+        for profile in Profile:
+            yield name, profile, exceptions.get(profile, float(days))
+
+
+def test_every_default_of_a_threshold_that_is_quoted_is_the_policys() -> None:
+    quoted = list(quoted_thresholds(PAGE))
+
+    assert len(quoted) == len(Profile) * flat(PAGE).count("threshold `"), "each threshold is named with its default"
+    for name, profile, days in quoted:
+        assert days == getattr(DEFAULTS[profile], name), f"{name} of {profile}"
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_a_section_quotes_the_thresholds_that_decide_its_alert(alert: str) -> None:
+    expression = ALERTS[alert]["expr"]
+    needed = set(re.findall(r'threshold="(\w+)"', expression))
+    for state in re.findall(r'fedmeta:rollover_state:last1h\{state="(\w+)"\}', expression):
+        needed |= NEEDED_BY_STATE.get(State(state), set())
+
+    assert needed <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert])}
+
+
+def test_how_long_a_promotion_may_be_late_is_what_the_exporter_waits() -> None:
+    hours = re.findall(r"(\d+) hours ago or more", flat(SECTIONS["FedmetaPromotionStalled"]))
+
+    assert [float(each) * builders.HOUR for each in hours] == [PROMOTION_GRACE]
+
+
+def test_the_retired_cmdlets_stand_in_one_line_with_what_replaces_them() -> None:
+    lines = [line for line in PAGE.splitlines() if re.search(r"-MSOL|MSOnline|AzureAD", line, re.IGNORECASE)]
+
+    (mapping,) = lines
+    for old, new in re.findall(r"`(\w+-Msol\w+)` → `([\w-]+)`", mapping):
+        assert old not in CMDLETS
+        assert new in CMDLETS
+    assert mapping.count("Msol") == 3
+
+
+def test_every_cmdlet_called_exists_and_has_what_it_needs() -> None:
+    called = [call for block in blocks("powershell") for call in calls(block)]
+
+    assert len(called) > 100, "the blocks were understood"
+    for name, given in called:
+        assert name in CMDLETS
+        assert CMDLETS[name].required <= given <= CMDLETS[name].required | CMDLETS[name].optional, f"{name} {given}"
+
+
+def prose() -> Iterator[str]:
+    """What names commands in passing."""
+    yield from (each for each in spans() if "Msol" not in each)
+    yield from (each["description"] for each in ALERTS.values())
+    yield advice.GENERATE
+
+
+def test_a_cmdlet_named_in_prose_exists_in_the_runbook_and_in_the_alerts_alike() -> None:
+    for text in prose():
+        for named in CMDLET.findall(text):
+            assert named in CMDLETS, text
+        for named, given in calls(text):
+            assert given <= CMDLETS[named].required | CMDLETS[named].optional, text
+
+
+def test_every_certificate_type_is_one_that_ad_fs_knows() -> None:
+    types = set(re.findall(r"-CertificateType ([\w-]+)", PAGE))
+
+    assert types == {"Token-Signing", "Token-Decrypting", "Service-Communications"}
+
+
+def test_every_link_leads_to_a_heading() -> None:
+    links = re.findall(r"\]\(([\w./]*)#([^)]+)\)", PAGE)
+
+    assert len(links) == PAGE.count("]("), "there are no others"
+    for page, anchor in links:
+        assert anchor in anchors((ROOT / "docs" / page).read_text(encoding="utf-8") if page else PAGE)
+
+
+def test_what_is_to_be_set_in_a_policy_can_be_set() -> None:
+    settings = [
+        each for each in spans() if re.fullmatch(r"(profile|expiry|auto_certificate_rollover|primary): \S+", each)
+    ]
+    thresholds = set(re.findall(r"set `(\w+)` in the policy", flat(PAGE)))
+
+    assert settings
+    for setting in settings:
+        text = f"targets: [{{host: {FEDERATION_SERVICE}, policy: {{{setting}}}}}]"
+        reader.load("fedmeta.yml", read_file=lambda _, text=text: text.encode())
+    assert thresholds
+    assert thresholds <= set(THRESHOLD_NAMES)
+
+
+def test_every_reason_that_has_a_fix_is_one_there_is() -> None:
+    fix = parts("FedmetaMetadataUnreachable")["Fix"]
+    named = {each for line in re.findall(r"^- (`.+?):", fix, re.MULTILINE) for each in re.findall(r"`(\w+)`", line)}
+
+    assert named
+    assert named <= set(Reason)
+
+
+@pytest.mark.parametrize("block", blocks("bash"))
+def test_what_is_for_a_shell_is_syntax_that_it_reads(block: str) -> None:
+    said = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)  # noqa: S607 -- any bash will do
+
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+@dataclass
+class Desk:
+    """A shell on the internet: for it, ``https://sts.contoso.com`` is a server of ours that serves one document."""
+
+    folder: Path
+    port: int
+    published: dict[str, bytes] = field(default_factory=dict)
+
+    def publish(self, document: bytes) -> None:
+        self.published["document"] = document
+
+    def run(self, block: str) -> str:
+        """What the commands print, run as they stand in the page. openssl alone is told where the server is."""
+        here = block.replace(f"-connect {FEDERATION_SERVICE}:443", f"-connect 127.0.0.1:{self.port}")
+        bash = shutil.which("bash") or "bash"
+        said = subprocess.run(  # noqa: S603 -- the page is ours
+            [bash, "-euo", "pipefail", "-c", here],
+            cwd=self.folder,
+            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C", "TZ": "UTC"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert said.returncode == 0, said.stderr
+        return said.stdout
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers AD FS's address with what is published, whatever its case."""
+
+    def __init__(self, published: Mapping[str, bytes], *arguments: object) -> None:
+        self.published = published
+        super().__init__(*arguments)  # type: ignore[arg-type] # what socketserver gives, passed on
+
+    def do_GET(self) -> None:
+        document = self.published["document"]
+        self.send_response(200 if self.path.endswith("/federationmetadata/2007-06/federationmetadata.xml") else 404)
+        self.send_header("Content-Type", "application/samlmetadata+xml")
+        self.send_header("Content-Length", str(len(document)))
+        self.end_headers()
+        self.wfile.write(document)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(published: Mapping[str, bytes], certificate: trustme.LeafCert) -> Iterator[int]:
+    """The port of an https server on loopback."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, published)) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+HOSTS = (FEDERATION_SERVICE, "login.microsoftonline.com")
+TLS_END = datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+def desk(authority: trustme.CA, tmp_path: Path) -> Iterator[Desk]:
+    published: dict[str, bytes] = {}
+    with serving(published, authority.issue_cert(*HOSTS, not_after=TLS_END)) as port:
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        (tmp_path / ".curlrc").write_text(
+            f'cacert = "{tmp_path}/ca.pem"\n'
+            + "".join(f'connect-to = "{host}:443:127.0.0.1:{port}"\n' for host in HOSTS),
+            encoding="utf-8",
+        )
+        yield Desk(tmp_path, port, published)
+
+
+FETCH, SHOW, BASE64, NODES, TLS = blocks("bash", SECTIONS["See what is published from outside"])
+
+PRIMARY = builders.pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+SUCCESSOR = builders.pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+ENCRYPTION = builders.encryption_pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+FARM = builders.adfs(PRIMARY, SUCCESSOR, encryption=[ENCRYPTION], signer=PRIMARY)
+
+Shown = Sequence[tuple[str, datetime, datetime, str]]
+
+
+def shown(output: str) -> Shown:
+    """The certificates that are listed: use, the two dates, thumbprint; in their order."""
+    listed = re.findall(
+        r"^--- (\d+): (\S+)\nsubject=.+\nnotBefore=(.+) GMT\nnotAfter=(.+) GMT\nsha1 Fingerprint=([0-9A-F]{40})$",
+        output,
+        re.MULTILINE | re.IGNORECASE,
+    )
+    assert [number for number, *_ in listed] == [str(number + 1) for number in range(len(listed))]
+    return [(use, moment(begins), moment(ends), thumbprint) for _, use, begins, ends, thumbprint in listed]
+
+
+def moment(text: str) -> datetime:
+    return datetime.strptime(text, "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+
+
+def row(use: str, certificate: Certificate) -> tuple[str, datetime, datetime, str]:
+    return use, certificate.not_before, certificate.not_after, certificate.thumbprint
+
+
+def test_the_commands_show_the_certificates_of_a_farm_with_their_dates(desk: Desk) -> None:
+    desk.publish(FARM)
+
+    fetched = desk.run(FETCH)
+    listed = shown(desk.run(SHOW))
+
+    assert fetched == f"200 application/samlmetadata+xml {len(FARM)} bytes\n"
+    assert [use for use, *_ in listed] == ["document-signature", "encryption", "signing", "signing"]
+    assert set(listed) == {
+        row("document-signature", PRIMARY.certificate),
+        row("encryption", ENCRYPTION.certificate),
+        row("signing", PRIMARY.certificate),
+        row("signing", SUCCESSOR.certificate),
+    }
+
+
+def test_the_base64_is_the_certificate_of_that_number(desk: Desk) -> None:
+    desk.publish(FARM)
+    desk.run(FETCH)
+    listed = shown(desk.run(SHOW))
+
+    printed = desk.run(BASE64)
+
+    (fourth,) = (pair for pair in (PRIMARY, SUCCESSOR) if pair.certificate.thumbprint == listed[3][3])
+    assert printed == base64.b64encode(fourth.der).decode() + "\n"
+
+
+def test_prefixes_line_breaks_and_keys_without_a_use_are_read_too(desk: Desk) -> None:
+    folded = base64.encodebytes(PRIMARY.der)
+    document = builders.saml_metadata(keys=[(Use.UNSPECIFIED, folded), (Use.SIGNING, SUCCESSOR)])
+    desk.publish(re.sub(rb"<(/?)(?:\w+:)?(KeyDescriptor|X509Certificate)\b", rb"<\1any:\2", document))
+    desk.run(FETCH)
+
+    assert set(shown(desk.run(SHOW))) == {row("both", PRIMARY.certificate), row("signing", SUCCESSOR.certificate)}
+
+
+def test_the_example_is_what_the_commands_print(desk: Desk) -> None:
+    (example,) = blocks("text", SECTIONS["See what is published from outside"])
+    desk.publish(FARM)
+    desk.run(FETCH)
+
+    assert [use for use, *_ in shown(example)] == [use for use, *_ in shown(desk.run(SHOW))]
+
+
+def test_nodes_with_equal_certificates_have_equal_lines(desk: Desk) -> None:
+    def digests() -> list[str]:
+        return [line.split()[-1] for line in desk.run(NODES).splitlines()]
+
+    desk.publish(FARM)
+    first, second = digests()
+    desk.publish(builders.adfs(SUCCESSOR, PRIMARY, encryption=[ENCRYPTION], signer=PRIMARY))
+    in_another_order = digests()
+    desk.publish(builders.adfs(PRIMARY, encryption=[ENCRYPTION], signer=PRIMARY))
+    without_the_successor = digests()
+
+    assert first == second
+    assert in_another_order == [first, first]
+    assert first not in without_the_successor
+
+
+def test_the_tls_certificate_is_shown_with_its_dates(desk: Desk) -> None:
+    assert f"notAfter={TLS_END:%b %d %H:%M:%S %Y} GMT" in desk.run(TLS).splitlines()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        block
+        for alert in ALERTS
+        for block in blocks("bash", SECTIONS[alert])
+        if "curl" in block and "exporter:" not in block
+    ],
+)
+def test_every_other_look_from_outside_succeeds(desk: Desk, block: str) -> None:
+    entity = builders.descriptor_of(Role.IDP, builders.key(PRIMARY))
+    desk.publish(builders.entity(entity, entity_id="https://idp.example.edu/idp", valid_until=NOW))
+
+    desk.run(block)
+
+
+def test_the_strength_of_a_certificate_is_shown(desk: Desk) -> None:
+    (block,) = blocks("bash", SECTIONS["FedmetaCertificateWeak"])
+    desk.publish(FARM)
+    desk.run(FETCH)
+    desk.run(SHOW)
+
+    strength = desk.run(block)
+
+    assert "Public-Key: (256 bit)" in strength
+    assert "ecdsa-with-SHA256" in strength

@@ -1,0 +1,285 @@
+"""No secret leaves the exporter but to whom it is for: not in logs, scrapes, pages, answers or the state file."""
+
+import asyncio
+import base64
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, redirect_stderr
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import builders
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestClient, TestServer
+from federation import Answers, Federation
+
+from exporter import log, state
+from exporter.config.reader import load
+from exporter.model import Reason
+from exporter.server import Options, application
+
+pytestmark = pytest.mark.usefixtures("root_logger")
+
+Client = TestClient[web.Request, web.Application]
+
+STEM = "correct.horse.battery"
+"""Every secret of these tests holds it."""
+TOKEN = f"{STEM}-token-that-was-issued"
+
+
+def in_base64(text: str) -> list[str]:
+    """What of a text stands in the base64 of all that holds it, however its bytes fall into groups of three."""
+    content = text.encode()
+    whole = (content[first : first + (len(content) - first) // 3 * 3] for first in range(3))
+    return [base64.b64encode(groups).decode() for groups in whole]
+
+
+HIDDEN = re.compile("|".join([STEM, *in_base64(STEM)]), re.IGNORECASE)
+
+
+def test_the_pattern_finds_a_secret_in_all_its_forms() -> None:
+    for text in (f"a{STEM}b", quote_plus(f"&{STEM}/"), STEM.upper()):
+        assert HIDDEN.search(text)
+    for user in ("", "k", "ki", "kim"):
+        assert HIDDEN.search(base64.b64encode(f"{user}:{STEM}-of-kim".encode()).decode())
+    assert not HIDDEN.search("a horse of another colour")
+
+
+class Failing(AbstractResolver):
+    """The federation's names, and one at which the resolver itself breaks."""
+
+    def __init__(self, federation: Federation) -> None:
+        self._federation = federation
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        del family
+        if host == "mistake.example.org":
+            raise LookupError("a mistake of ours")
+        return await self._federation.names.resolve(host, port)
+
+    async def close(self) -> None:
+        pass
+
+
+def modules(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A module for every place where a secret can be, in the file and, where that can be, beside it."""
+
+    def kept(name: str, content: bytes | None = None) -> str:
+        (folder / name).write_bytes(f"{STEM}-{name}\n".encode() if content is None else content)
+        return str(folder / name)
+
+    def oauth2(**secret: str) -> dict[str, Any]:
+        return {"oauth2": {"client_id": "kim", "token_url": "https://login.example.org/token", **secret}}
+
+    yield "basic", {"basic_auth": {"username": "kim", "password": f"{STEM}&basic"}}
+    yield "basic-file", {"basic_auth": {"username": "kim", "password_file": kept("basic.secret")}}
+    yield "bearer", {"authorization": {"credentials": f"{STEM}-bearer"}}
+    yield "bearer-file", {"authorization": {"type": "Custom", "credentials_file": kept("bearer.secret")}}
+    yield "oauth2", oauth2(client_secret=f"{STEM}/oauth2?")
+    yield "oauth2-file", oauth2(client_secret_file=kept("oauth2.secret"))
+    for kind in ("refused", "echoed", "no-json", "no-bearer", "not-a-token"):
+        asked = oauth2(client_secret=f"{STEM}-{kind}")
+        asked["oauth2"]["token_url"] = f"https://login.example.org/{kind}"
+        yield f"oauth2-{kind}", asked
+    yield "headers", {"http_headers": {"X-Api-Key": f"{STEM}-header", "X-Other": {"file": kept("header.secret")}}}
+    for name, content in (
+        ("broken", f"{STEM}\r\nX-More: {STEM}"),
+        ("not-latin", f"{STEM}-ключ"),
+        ("null", f"{STEM}\0"),
+    ):
+        yield f"headers-{name}", {"http_headers": {"X-Api-Key": {"file": kept(f"{name}.secret", content.encode())}}}
+    yield "not-utf-8", {"authorization": {"credentials_file": kept("bytes.secret", STEM.encode() + b"\xff")}}
+    yield "proxy", {"proxy_url": f"http://kim:{STEM}-proxy@proxy.example.org:80"}
+    yield "proxy-dead", {"proxy_url": f"http://kim:{STEM}-proxy@dead.example:3128"}
+    yield "proxy-user", {"proxy_url": f"http://{STEM}-user@proxy.example.org:80"}
+    yield "proxy-odd", {"proxy_url": f"http://kim:{STEM}%FF%00@proxy.example.org:80"}
+
+
+ENDPOINTS = ("ok", "unauthorized", "echo", "redirect", "downgrade", "round", "reset", "not-gzip", "mistake")
+"""How the endpoint behind a target answers; the names of hosts."""
+
+
+def echo(status: int, **headers: str) -> Answers:
+    """An endpoint that shows whoever asks what it was sent, as the debug page of a framework does."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        sent = "".join(f"<p>{name}: {value}</p>" for name, value in request.headers.items())
+        return web.Response(status=status, text=f"<html>{sent}</html>", content_type="text/html", headers=headers)
+
+    return answer
+
+
+async def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+def tell(status: int, **fields: Any) -> Answers:  # noqa: ANN401 -- whatever JSON holds
+    """A token endpoint that answers with JSON."""
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response(fields, status=status)
+
+    return answer
+
+
+@pytest.fixture
+def endpoints(federation: Federation) -> Federation:
+    """The federation, with an endpoint for every way to fail and some token endpoints."""
+    at = {name: f"https://{name}.example.org/" for name in ENDPOINTS}
+    federation.serve(at["ok"], builders.saml_metadata())
+    federation.at(at["unauthorized"], echo(401, **{"WWW-Authenticate": f'Basic realm="{STEM}-realm"'}))
+    federation.at(at["echo"], echo(200))
+    federation.at(at["redirect"], echo(302, Location=f"https://kim:{STEM}-location@unauthorized.example.org/"))
+    federation.at(at["downgrade"], echo(302, Location=f"http://kim:{STEM}-location@ok.example.org/?{STEM}-query"))
+    federation.at(at["round"], echo(302, Location=f"/?{STEM}-query"))
+    federation.at(at["reset"], hang_up)
+    federation.at(at["not-gzip"], echo(200, **{"Content-Encoding": "gzip"}))
+    login = "https://login.example.org"
+    federation.at(f"{login}/token", tell(200, access_token=TOKEN, expires_in=3600))
+    federation.at(f"{login}/refused", tell(401, error="invalid_client", error_description=f"{STEM} is wrong"))
+    federation.at(f"{login}/echoed", tell(400, error=f"{STEM}-echoed is wrong"))
+    federation.at(f"{login}/no-json", echo(200))
+    federation.at(f"{login}/no-bearer", tell(200, access_token=TOKEN, token_type=f"mac {STEM}"))
+    federation.at(f"{login}/not-a-token", tell(200, access_token=f"{STEM} with spaces"))
+    federation.at("http://proxy.example.org/", echo(407))
+    return federation
+
+
+@pytest.fixture
+def file(endpoints: Federation, tmp_path: Path) -> Path:
+    """A configuration with secrets everywhere: every module looks at every endpoint."""
+    blocks = {
+        name: {**block, "timeout": "20s", "tls_config": {"ca_file": endpoints.ca_file}}
+        for name, block in modules(tmp_path)
+    }
+    config = {
+        "modules": blocks,
+        "targets": [
+            {"name": f"{name}/{endpoint}", "url": f"https://{endpoint}.example.org/", "module": name}
+            for name in blocks
+            for endpoint in ENDPOINTS
+        ],
+        "probe": {"allow": ["*.example.org"]},
+    }
+    path = tmp_path / "fedmeta.yml"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@asynccontextmanager
+async def running(file: Path, federation: Federation, logged: io.StringIO) -> AsyncIterator[Client]:
+    """The exporter with this configuration, logging all it can."""
+    with redirect_stderr(logged):
+        log.set_up("debug", log.Form.LOGFMT)
+        store = state.open_file(file.parent / "state.sqlite", datetime.now(UTC))
+        options = Options(load(str(file)), str(file), lifecycle=True)
+        app = application(options, store=store, clock=lambda: datetime.now(UTC), resolver=Failing(federation))
+        async with TestClient(TestServer(app)) as client:
+            yield client
+        store.close()
+
+
+async def text(client: Client, route: str, **params: str) -> str:
+    answer = await client.get(route, params=params)
+    return f"{answer.headers}\n{await answer.text()}"
+
+
+async def ready(client: Client) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if (await client.get("/-/ready")).status == 200:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federation) -> None:
+    shown: dict[str, str] = {}
+    logged = io.StringIO()
+    async with running(file, endpoints, logged) as client:
+        await ready(client)
+        shown["/metrics"] = await text(client, "/metrics")
+        shown["/"] = await text(client, "/")
+        for name, _ in modules(file.parent):
+            for endpoint in ENDPOINTS:
+                probed = await text(client, "/probe", target=f"https://{endpoint}.example.org/", module=name)
+                shown[f"/probe of {endpoint} with {name}"] = probed
+    shown["the log"] = logged.getvalue()
+    for place, content in shown.items():
+        assert not (found := HIDDEN.search(content)), f"{place}: …{content[max(0, found.start() - 200) : found.end()]}"
+    for kept in file.parent.glob("state.sqlite*"):
+        assert STEM.encode() not in kept.read_bytes()
+    # That nothing was found means something only because all this did happen.
+    assert set(re.findall(r'fedmeta_probe_last_failure_info{.*?reason="(\w+)"', shown["/metrics"])) == {
+        Reason.CREDENTIALS,
+        Reason.ENCODING,
+        Reason.HTML,
+        Reason.HTTP_STATUS,
+        Reason.INTERNAL,
+        Reason.PROXY,
+        Reason.REDIRECT,
+        Reason.RESET,
+    }
+    assert "a mistake of ours" in shown["the log"]
+    sent = "\n".join(f"{request.url} {dict(request.headers)}" for request in endpoints.requests)
+    for secret in (
+        base64.b64encode(f"kim:{STEM}&basic".encode()).decode(),
+        base64.b64encode(f"kim:{STEM}-basic.secret".encode()).decode(),
+        f"Bearer {STEM}-bearer",
+        f"Custom {STEM}-bearer.secret",
+        f"Bearer {TOKEN}",
+        base64.b64encode(f"kim:{quote_plus(f'{STEM}/oauth2?')}".encode()).decode(),
+        f"{STEM}-header",
+        f"{STEM}-header.secret",
+        base64.b64encode(f"kim:{STEM}-proxy".encode()).decode(),
+    ):
+        assert secret in sent, f"{secret} never went out"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "modules: {m: {basic_auth: {username: kim, passwrd: SECRET}}}",
+        "modules: {m: {basic_auth: {username: kim, password: [SECRET]}}}",
+        "modules: {m: {basic_auth: {username: kim, password: SECRET, password_file: SECRET}}}",
+        "modules: {m: {basic_auth: SECRET}}",
+        "modules: {m: {basic_auth: {username: kim, password: *SECRET}}}",
+        "modules: {m: {basic_auth: {username: kim, password: !SECRET x}}}",
+        'modules: {m: {basic_auth: {username: kim, password: "SECRET}}}',
+        "modules: {m: {authorization: {type: Basic, credentials: SECRET}}}",
+        "modules: {m: {authorization: {type: Bearer SECRET, credentials: x}}}",
+        "modules: {m: {oauth2: {client_id: kim, client_secret: SECRET}}}",
+        "modules: {m: {oauth2: {client_id: kim, client_secret: x, token_url: 'https://kim:SECRET@login.example/'}}}",
+        "modules: {m: {http_headers: {Authorization: SECRET}}}",
+        "modules: {m: {http_headers: {X-Api-Key: {fiel: SECRET}}}}",
+        'modules: {m: {http_headers: {X-Api-Key: "a\\nSECRET"}}}',
+        "modules: {m: {proxy_url: 'ftp://kim:SECRET@proxy.example'}}",
+        "modules: {m: {proxy_url: 'http://kim:SECRET@proxy.example:port'}}",
+        "targets: [{url: 'https://kim:SECRET@idp.example/'}]",
+        "targets: [{host: 'kim:SECRET@idp.example'}]",
+    ],
+)
+async def test_a_configuration_that_does_not_hold_is_refused_without_its_secrets(
+    content: str, endpoints: Federation, tmp_path: Path
+) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: []\n")
+    logged = io.StringIO()
+    async with running(file, endpoints, logged) as client:
+        file.write_text(content.replace("SECRET", f"{STEM}-config"))
+        answer = await client.post("/-/reload")
+        said = await answer.text()
+        scrape = await text(client, "/metrics")
+    assert answer.status == 500
+    assert str(file) in said
+    assert "fedmeta_exporter_config_last_reload_successful 0.0" in scrape
+    assert "configuration not reloaded" in logged.getvalue()
+    for shown in (said, scrape, logged.getvalue()):
+        assert not HIDDEN.search(shown), shown

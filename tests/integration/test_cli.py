@@ -1,0 +1,504 @@
+"""The command line as its user meets it: what it prints, how it ends, what it leaves behind."""
+
+import http.client
+import io
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import builders
+import pytest
+from builders import DAY
+from federation import listening
+from scrape import Scrape
+
+from exporter import __version__, state
+from exporter.cli import main
+from exporter.config.settings import Target
+from exporter.demo.scenarios import SCENARIOS
+from exporter.model import Observation, Use
+from exporter.probe import read_document
+from exporter.record import Record, advance
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up; on a busy machine a start may take a few."""
+SOON = 2.0
+"""Seconds to stop in: the one that is promised, and one for a busy machine."""
+CHECKOUT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("root_logger")
+
+DOCUMENT = builders.saml_metadata(keys=[(Use.SIGNING, builders.pair(not_after=datetime(2090, 1, 1, tzinfo=UTC)))])
+
+
+@pytest.fixture(autouse=True)
+def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where state is kept unless a test says otherwise."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> str:
+    """The URL of a document."""
+    file = tmp_path / "idp.xml"
+    file.write_bytes(DOCUMENT)
+    return file.as_uri()
+
+
+def until(holds: Callable[[], T | None]) -> T:
+    """What a function gives once it gives something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := holds():
+            return found
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def get(url: str, route: str) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)) as connection:
+        connection.request("GET", route)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def scraped(url: str) -> Scrape:
+    status, text = get(url, "/metrics")
+    assert status == 200
+    return Scrape(text)
+
+
+def when_ready(url: str) -> Scrape:
+    until(lambda: get(url, "/-/ready")[0] == 200)
+    return scraped(url)
+
+
+def url_in(text: str) -> str | None:
+    """The address that the program says it serves at."""
+    said = re.search(r"""(?:msg=listening url=|"msg": "listening", "url": |\nOpen )"?(http://[^\s"/]+)""", text)
+    return said[1] if said else None
+
+
+# --- in this process
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of the program went."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, do: Callable[[str], object] | None = None, stop: int = signal.SIGTERM) -> Run:
+    """Runs the program. Once it serves, does something with its address, and sends it a signal."""
+    out, err, ended = io.StringIO(), io.StringIO(), Event()
+
+    def act() -> None:
+        url = until(lambda: url_in(out.getvalue() + err.getvalue()) or ("nowhere" if ended.is_set() else None))
+        if url == "nowhere":
+            return
+        try:
+            if do is not None:
+                do(url)
+        finally:
+            os.kill(os.getpid(), stop)
+
+    with ThreadPoolExecutor(1) as pool, redirect_stdout(out), redirect_stderr(err):
+        acting = pool.submit(act)
+        code = main(arguments)
+        ended.set()
+        acting.result()
+    return Run(code, out.getvalue(), err.getvalue())
+
+
+LOOPBACK = "--web.listen-address=127.0.0.1:0"
+
+
+def test_an_address_is_all_it_takes(metadata: str, state_home: Path) -> None:
+    scrapes = []
+    ran = run(metadata, LOOPBACK, do=lambda url: scrapes.append(when_ready(url)))
+    assert ran.code == 0
+    assert scrapes[0].state("idp.xml") == "steady"
+    assert "msg=stopping" in ran.err
+    assert (state_home / "fedmeta-exporter" / "state.sqlite").is_file()
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"), [(":0", r"http://localhost:\d+"), ("[::1]:0", r"http://\[::1\]:\d+")], ids=["every", "ipv6"]
+)
+def test_it_says_where_it_serves_in_a_form_that_opens(listen: str, url: str, metadata: str) -> None:
+    if "[" in listen and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+
+    def check(said: str) -> None:
+        assert re.fullmatch(url, said)
+        assert get(said, "/-/healthy") == (200, "fedmeta-exporter is healthy.\n")
+
+    assert run(metadata, f"--web.listen-address={listen}", do=check).code == 0
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_code_0(stop: signal.Signals, metadata: str) -> None:
+    ran = run(metadata, LOOPBACK, "--log.format=json", stop=stop)
+    assert ran.code == 0
+    logged = [json.loads(line) for line in ran.err.splitlines()]
+    assert [line["msg"] for line in logged if line["source"] == "exporter.cli"] == ["listening", "stopping"]
+
+
+def test_the_level_of_the_log_is_that_of_the_flag(metadata: str) -> None:
+    ran = run(metadata, LOOPBACK, "--log.level=debug", do=when_ready)
+    assert "level=debug source=asyncio" in ran.err
+    assert "msg=up target=idp.xml" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["serve"], ["--config.check"], ["--config.file=fedmeta.yml", "sts.contoso.com"]]
+)
+def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str]) -> None:
+    assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
+
+
+@pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
+def test_every_bad_address_is_named(check: list[str]) -> None:
+    ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
+    assert ran.code == 1
+    assert ran.err.splitlines() == [
+        "address 1: must be http, https or file",
+        "address 3: must name a host",
+    ]
+
+
+@pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
+def test_every_problem_of_a_configuration_is_named_with_its_line_and_path(check: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text(
+        "targets:\n  - url: gopher://idp.example/\n  - host: sts.contoso.com\n    intervall: 5m\nmodule: {}\n"
+    )
+    ran = run(*check, f"--config.file={file}")
+    assert (ran.code, ran.out) == (1, "")
+    places = [line.removeprefix(f"{file}:").partition(": ")[::2] for line in ran.err.splitlines()]
+    assert [(place.split(":")[0], place) for place, _ in places] == [
+        ("2", "2"),
+        ("4", "4"),
+        ("5", "5"),
+    ]
+    assert [sentence.partition(": ")[0] for _, sentence in places] == [
+        "targets[0].url",
+        "targets[1].intervall",
+        "module",
+    ]
+
+
+def test_a_configuration_that_holds_is_checked_without_a_trace(tmp_path: Path, state_home: Path) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: [{host: sts.contoso.com}, {host: sts.fabrikam.com}]\n")
+    assert run(f"--config.file={file}", "--config.check") == Run(0, "2 targets, no problems\n", "")
+    assert not state_home.exists()
+
+
+def test_a_configuration_that_is_not_there_is_a_problem_of_it(tmp_path: Path) -> None:
+    ran = run(f"--config.file={tmp_path / 'fedmeta.yml'}")
+    assert ran.code == 1
+    assert "No such file" in ran.err
+
+
+def test_a_port_in_use_is_said_to_be(metadata: str) -> None:
+    with closing(listening()) as taken:
+        port = taken.getsockname()[1]
+        ran = run(metadata, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
+    assert ran.code == 1
+    assert ran.err.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+    assert "address already in use" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["no..host", "x" * 64])
+def test_a_host_that_is_none_cannot_be_listened_on(host: str, metadata: str) -> None:
+    ran = run(metadata, f"--web.listen-address={host}:80", "--log.level=error")
+    assert ran.code == 1
+    assert ran.err.startswith(f"cannot listen on {host}:80: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_state_folder_that_cannot_be_written_is_named_with_the_flag_that_helps(metadata: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "state.sqlite", tmp_path):
+        ran = run(metadata, f"--storage.path={path}")
+        assert ran.code == 1
+        assert ran.err.startswith(f"cannot keep state in {path}: ")
+        assert "--storage.path=" in ran.err
+        assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [b"no database at all", b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_state_file_that_cannot_be_read_is_set_aside(content: bytes, metadata: str, tmp_path: Path) -> None:
+    file = tmp_path / "kept" / "state.sqlite"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    ran = run(metadata, LOOPBACK, f"--storage.path={file}", do=when_ready)
+    assert ran.code == 0
+    assert "state file set aside" in ran.err
+    (aside,) = file.parent.glob("*.aside")
+    assert aside.read_bytes() == content
+    assert file.read_bytes().startswith(b"SQLite format 3\0")
+
+
+def test_an_empty_storage_path_keeps_nothing(metadata: str, state_home: Path) -> None:
+    assert run(metadata, LOOPBACK, "--storage.path=", do=when_ready).code == 0
+    assert not state_home.exists()
+
+
+@pytest.fixture
+def forgotten(tmp_path: Path) -> Path:
+    """A state file with a target that nobody has looked at for years."""
+    file = tmp_path / "state.sqlite"
+    long_ago = datetime.now(UTC) - 3 * 365 * DAY
+    before = Record(Target("forgotten", "https://forgotten.example/"))
+    seen = Observation(long_ago, None, "", {}, 200, None, read_document(DOCUMENT, ()))
+    with closing(state.open_file(file, long_ago)) as store:
+        store.save(before, advance(before, seen))
+    return file
+
+
+def names(file: Path) -> list[str]:
+    """The targets in a state file."""
+    with closing(sqlite3.connect(file)) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM target ORDER BY name")]
+
+
+def test_what_nobody_has_watched_for_years_is_forgotten(forgotten: Path, metadata: str) -> None:
+    assert run(metadata, LOOPBACK, f"--storage.path={forgotten}", do=when_ready).code == 0
+    assert names(forgotten) == ["idp.xml"]
+
+
+def test_a_state_file_that_does_not_let_go_of_it_is_used_all_the_same(forgotten: Path, metadata: str) -> None:
+    with closing(sqlite3.connect(forgotten)) as connection:
+        connection.execute("CREATE TRIGGER keep BEFORE DELETE ON target BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    ran = run(metadata, LOOPBACK, f"--storage.path={forgotten}", do=when_ready)
+    assert ran.code == 0
+    assert 'msg="state not pruned" error="disk full"' in ran.err
+    assert "forgotten" in names(forgotten)
+
+
+def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> None:
+    scrapes = []
+    ran = run("demo", LOOPBACK, do=lambda url: scrapes.append((url, when_ready(url), get(url, "/")[1])))
+    assert ran.code == 0
+    ((url, scrape, page),) = scrapes
+    assert f"Open {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees." in ran.out
+    for scenario in SCENARIOS:
+        assert re.search(rf"^  {scenario.name} +{re.escape(scenario.sentence)}$", ran.out, re.MULTILINE)
+        assert scrape.state(scenario.name) == scenario.state, scenario.name
+        assert scrape.value("fedmeta_metadata_reachable", target=scenario.name) == scenario.reachable
+        assert f"<strong>{scenario.name}</strong>" in page
+
+
+def test_the_demo_too_names_a_port_in_use() -> None:
+    with closing(listening()) as taken:
+        port = taken.getsockname()[1]
+        ran = run("demo", f"--web.listen-address=127.0.0.1:{port}")
+    assert (ran.code, ran.out) == (1, "")
+    assert "address already in use" in ran.err
+
+
+# --- in a process of its own
+
+
+@dataclass(frozen=True)
+class Process:
+    """The program, started as a user starts it."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    url: str = field(default="")
+
+    @property
+    def err(self) -> str:
+        return self.log.read_text()
+
+    def stopped(self, by: signal.Signals) -> tuple[int, float]:
+        """Its exit code after a signal, and the seconds that it took."""
+        began = time.monotonic()
+        self.popen.send_signal(by)
+        return self.popen.wait(PATIENCE), time.monotonic() - began
+
+
+@contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[Process]:
+    """The program while it serves."""
+    log = folder / "stderr.log"
+    command = [sys.executable, "-m", "exporter", *arguments, LOOPBACK, f"--storage.path={folder / 'state.sqlite'}"]
+    with (
+        log.open("wb") as err,
+        subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=err) as popen,  # noqa: S603 -- ours
+    ):
+        try:
+            yield Process(popen, log, until(lambda: url_in(log.read_text())))
+        finally:
+            popen.kill()
+
+
+def written_to(pipe: Path) -> int:
+    """A pipe opened for writing, once somebody reads from it: who reads hangs until it is closed."""
+
+    def opened() -> int | None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None
+
+    return until(opened)
+
+
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "exporter", "--version"]
+    ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=PATIENCE)  # noqa: S603 -- ours
+    assert ran.stdout == f"fedmeta-exporter {__version__}\n"
+
+
+def test_it_stops_within_a_second_though_looks_probes_and_threads_hang(tmp_path: Path) -> None:
+    with closing(listening()) as silent:
+        silent.settimeout(PATIENCE)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        os.mkfifo(pipe := tmp_path / "password")
+        config = {
+            "modules": {
+                "default": {"timeout": "4m"},
+                "pipe": {"timeout": "4m", "basic_auth": {"username": "kim", "password_file": str(pipe)}},
+            },
+            "targets": [
+                {"name": "silent", "url": address},
+                {"name": "pipe", "url": address, "module": "pipe"},
+            ],
+            "probe": {"allow": ["127.0.0.1"]},
+        }
+        (file := tmp_path / "fedmeta.yml").write_text(json.dumps(config))
+        with started(tmp_path, f"--config.file={file}") as process:
+            # A name server that does not answer holds a thread in the same way.
+            writer = written_to(pipe)
+            look, _ = silent.accept()
+            with socket.create_connection((urlsplit(process.url).hostname, urlsplit(process.url).port)) as scraper:
+                scraper.sendall(f"GET /probe?target={address} HTTP/1.1\r\nHost: exporter\r\n\r\n".encode())
+                probe, _ = silent.accept()
+                code, seconds = process.stopped(signal.SIGTERM)
+            os.close(writer)
+            look.close()
+            probe.close()
+    assert code == 0
+    assert seconds < SOON
+    assert "msg=stopping" in process.err
+    assert "Traceback" not in process.err
+
+
+def test_a_hangup_reads_the_configuration_again_and_one_that_hangs_keeps_nobody(tmp_path: Path, metadata: str) -> None:
+    file = tmp_path / "fedmeta.yml"
+
+    def configure(name: str) -> None:
+        file.write_text(json.dumps({"targets": [{"name": name, "url": metadata}]}))
+
+    def watched() -> Sequence[str]:
+        return [labels["target"] for labels, _ in scraped(process.url).samples("fedmeta_metadata_reachable")]
+
+    configure("before")
+    with started(tmp_path, f"--config.file={file}") as process:
+        until(lambda: watched() == ["before"])
+        configure("after")
+        process.popen.send_signal(signal.SIGHUP)
+        until(lambda: watched() == ["after"])
+        file.unlink()
+        os.mkfifo(file)
+        process.popen.send_signal(signal.SIGHUP)
+        writer = written_to(file)
+        assert watched() == ["after"]
+        code, seconds = process.stopped(signal.SIGINT)
+        os.close(writer)
+    assert code == 0
+    assert seconds < SOON
+    assert process.err.count('msg="configuration reloaded"') == 1
+
+
+class Publisher(ThreadingHTTPServer):
+    """Publishes the document, until it falls silent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.silent = Event()
+        self.asked = Event()
+        """Somebody asks, and gets no answer."""
+        self.over = Event()
+        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def close(self) -> None:
+        self.over.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    server: Publisher
+
+    def do_GET(self) -> None:
+        if self.server.silent.is_set():
+            self.server.asked.set()
+            self.server.over.wait()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(DOCUMENT)))
+        self.end_headers()
+        self.wfile.write(DOCUMENT)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- its name in the standard library
+        pass
+
+
+def test_after_a_kill_the_last_good_document_is_there_before_the_first_look_ends(tmp_path: Path) -> None:
+    with closing(Publisher()) as publisher:
+        with started(tmp_path, publisher.url) as process:
+            until(lambda: names(tmp_path / "state.sqlite") == ["127.0.0.1"])
+            before = scraped(process.url)
+            assert process.stopped(signal.SIGKILL)[0] == -signal.SIGKILL
+        publisher.silent.set()
+        with started(tmp_path, publisher.url) as process:
+            assert publisher.asked.wait(PATIENCE)
+            after = scraped(process.url)
+            assert get(process.url, "/-/ready")[0] == 503
+    assert list(after.samples("fedmeta_metadata_reachable")) == [], "no look has ended"
+    assert after.state("127.0.0.1") == "steady"
+    for family in ("not_after", "first_seen"):
+        metric = f"fedmeta_certificate_{family}_timestamp_seconds"
+        assert list(after.samples(metric)) == list(before.samples(metric)) != []
+    assert "set aside" not in process.err

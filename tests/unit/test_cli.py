@@ -1,0 +1,185 @@
+"""Flags and paths: what a command line means, before anything runs."""
+
+import argparse
+import asyncio
+import logging
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
+from exporter.config.reader import load
+from exporter.server import Options
+from exporter.state import Saved, Store, memory
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    return _parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        (":10059", (None, 10059)),
+        (":0", (None, 0)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("localhost:65535", ("localhost", 65535)),
+        ("[::1]:0", ("::1", 0)),
+        ("[::]:10059", ("::", 10059)),
+        ("fs.example:80", ("fs.example", 80)),
+    ],
+)
+def test_an_address_to_listen_on_is_a_host_or_none_and_a_port(text: str, listen: Listen) -> None:
+    assert parsed("serve", f"--web.listen-address={text}").listen == listen
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":", "10059", "localhost", "localhost:", ":http", ":-1", ":65536", ":1.5", ": 80"]
+)
+def test_what_is_no_address_to_listen_on_is_said_to_be_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"--web.listen-address={text}", "fs.example"]) == 2
+    assert f"{text!r} is not [HOST]:PORT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        (("127.0.0.1", 10059), "http://127.0.0.1:10059"),
+        (("0.0.0.0", 10059), "http://localhost:10059"),  # noqa: S104 -- no socket is bound
+        (("::", 10059), "http://localhost:10059"),
+        (("::1", 10059), "http://[::1]:10059"),
+    ],
+)
+def test_the_address_that_is_shown_is_one_that_a_person_can_open(address: tuple[str, int], url: str) -> None:
+    assert _url_of(address) == url
+
+
+HOME = Path("/home/kim")
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({}, "/home/kim/.local/state"),
+        ({"XDG_STATE_HOME": ""}, "/home/kim/.local/state"),
+        ({"XDG_STATE_HOME": "relative/paths/are/invalid"}, "/home/kim/.local/state"),
+        ({"XDG_STATE_HOME": "/var/lib/kim"}, "/var/lib/kim"),
+    ],
+)
+def test_state_is_kept_where_xdg_says(environment: dict[str, str], folder: str) -> None:
+    assert default_storage(environment, lambda: HOME) == Path(folder, "fedmeta-exporter", "state.sqlite")
+
+
+def test_a_user_without_a_home_is_told_which_flag_helps() -> None:
+    def homeless() -> Path:
+        raise RuntimeError("could not determine home directory")
+
+    with pytest.raises(RefusedError, match=re.escape("--storage.path")):
+        default_storage({}, homeless)
+    given = default_storage({"XDG_STATE_HOME": "/var/lib"}, homeless)
+    assert given == Path("/var/lib/fedmeta-exporter/state.sqlite"), "nobody asks for a home that is not needed"
+
+
+def test_serve_has_defaults_for_everything() -> None:
+    flags = parsed("serve", "fs.example", "https://idp.example/metadata")
+    assert vars(flags) == {
+        "command": "serve",
+        "addresses": ["fs.example", "https://idp.example/metadata"],
+        "config_file": None,
+        "config_check": False,
+        "listen": (None, 10059),
+        "lifecycle": False,
+        "storage": None,
+        "limit": 200,
+        "log_level": "info",
+        "log_format": "logfmt",
+    }
+
+
+def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
+    assert parsed("demo").listen == ("127.0.0.1", 10059)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--web.listen-adress=:1", "fs.example"], "unrecognized arguments: --web.listen-adress=:1"),
+        (["--config=fedmeta.yml"], "unrecognized arguments: --config=fedmeta.yml"),
+        (["--limit.entities=many", "fs.example"], "'many' is not a number of entities"),
+        (["--limit.entities=-1", "fs.example"], "'-1' is not a number of entities"),
+        (["--log.level=loud", "fs.example"], "--log.level"),
+        (["--log.format=xml", "fs.example"], "--log.format"),
+        (["--config.file"], "expected one argument"),
+        (["demo", "fs.example"], "unrecognized arguments: fs.example"),
+        (["demo", "--storage.path="], "unrecognized arguments: --storage.path="),
+    ],
+)
+def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fedmeta-exporter {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["demo"]])
+def test_help_is_printed_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("usage: fedmeta-exporter")
+    assert ("--web.listen-address" in printed) is bool(command)
+
+
+def test_the_first_signal_ends_the_work_and_the_second_does_not_end_its_clean_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    cleaned = []
+
+    async def work() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.01)
+            cleaned.append(True)
+
+    _until_done(work())
+    assert cleaned == [True]
+    assert caplog.messages == ["stopping"]
+
+
+async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: [{url: 'file:///nowhere/metadata.xml'}]\n")
+
+    class Restoring(Store):
+        def load(self, name: str, url: str) -> Saved | None:
+            os.kill(os.getpid(), signal.SIGHUP)
+            return super().load(name, url)
+
+    store = Restoring(memory()._connection)  # noqa: SLF001 -- a store like any other, but for one method
+    options = Options(load(str(file)), str(file))
+    serving = asyncio.create_task(_run(options, store, ("127.0.0.1", 0), lambda _: None))
+    async with asyncio.timeout(10):
+        while True:
+            if "configuration reloaded" in caplog.messages:
+                break
+            await asyncio.sleep(0.01)
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+    store.close()
