@@ -24,7 +24,7 @@ def differences(folder: Path) -> Iterator[str]:
         file = folder / name
         if not file.exists():
             yield f"{file} is missing: run 'make dashboards'"
-        elif file.read_text(encoding="utf-8") != text:
+        elif file.read_bytes() != text.encode():
             yield f"{file} is not what dashboards/build.py writes: change that, then run 'make dashboards'"
     for file in sorted(folder.glob("*.json")):
         if file.name not in expected:

@@ -14,28 +14,9 @@ from dashboards.grafana import (
     series,
     stat,
     timeline,
-    variable,
 )
 from dashboards.queries import EXPORTERS, milliseconds, otherwise
-
-JOB = variable(
-    "job",
-    "Job",
-    "fedmeta_exporter_build_info",
-    of="job",
-    several=True,
-    everything=".+",
-    description="The scrape jobs of the exporters",
-)
-INSTANCE = variable(
-    "instance",
-    "Instance",
-    'fedmeta_exporter_build_info{job=~"$job"}',
-    of="instance",
-    several=True,
-    everything=".+",
-    description="The exporters",
-)
+from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
 
 
 def _rate(counter: str) -> str:
@@ -223,7 +204,7 @@ BOARD = Board(
     title="Federation metadata: exporter",
     description="The exporters themselves: whether they look, answer and remember.",
     since="now-6h",
-    variables=[JOB, INSTANCE],
+    variables=[JOB_OF_EXPORTERS, INSTANCE],
     sections=[
         Section("", [Line(Height.STAT, HEALTH, shares=[3, 3, 3, 3, 4, 4, 4]), Line(Height.GRAPH, LOOKS)]),
         Section("Looks", [Line(Height.GRAPH, TIMES)]),

@@ -16,7 +16,6 @@ from dashboards.grafana import (
     table,
     tiles,
     timeline,
-    variable,
 )
 from dashboards.queries import (
     ANY_TARGET,
@@ -31,16 +30,7 @@ from dashboards.queries import (
     thresholds,
     without_document,
 )
-
-JOB = variable(
-    "job",
-    "Job",
-    "fedmeta_target_info",
-    of="job",
-    several=True,
-    everything=".+",
-    description="The scrape jobs of the exporters",
-)
+from dashboards.variables import JOB_OF_TARGETS
 
 TO_TARGET = (
     "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}&var-target=${__data.fields.target:percentencode}"
@@ -116,19 +106,17 @@ TARGETS = table(
     " Primary: the certificate that signs today. Successor: the one that will take over. The promotion is"
     " predicted, where AD FS does it by itself.",
     [
-        Column("Target", label="target", link=TO_TARGET, width=190),
+        Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),
         Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=170),
         Column("What to do", expr=state(ANY_TARGET), words=words.WHAT_TO_DO),
-        Column("Primary ends in", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=130),
-        Column(
-            "Successor ends in", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=140
-        ),
+        Column("Primary left", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=110),
+        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=130),
         Column(
             "Predicted promotion",
             expr=milliseconds(f"min by (job, target) ({ANY_TARGET('fedmeta_rollover_promotion_timestamp_seconds')})"),
             unit=Unit.DATE,
-            width=170,
+            width=165,
         ),
         Column("Reachable", expr=reachable(ANY_TARGET), words=words.REACHABLE, coloured=True, width=110),
         Column(
@@ -136,7 +124,7 @@ TARGETS = table(
             expr=milliseconds(f"max by (job, target) ({ANY_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
             unit=Unit.AGO,
             absent="never",
-            width=140,
+            width=130,
         ),
     ],
     rows=f"max by (job, target) ({ANY_TARGET('fedmeta_target_info')})",
@@ -164,9 +152,8 @@ CHANGES = table(
         Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
         Column("Target", label="target", link=TO_TARGET),
         Column("Job", label="job", hidden=True),
-        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=180),
+        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=195),
         Column("Use", label="use", width=90),
-        Column("Role", label="role", width=60),
     ],
     rows=changes(ANY_TARGET),
     sort="When",
@@ -178,10 +165,10 @@ BOARD = Board(
     title="Federation metadata: fleet",
     description="Every watched federation service at a glance, those that need somebody first.",
     since="now-24h",
-    variables=[JOB],
+    variables=[JOB_OF_TARGETS],
     sections=[
         Section("", [Line(Height.STAT, COUNTS), Line(Height.STAT, [STATES]), Line(Height.LIST, [TARGETS])]),
-        Section("How long, and what changed", [Line(Height.GRAPH, [DAYS_LEFT, CHANGES], shares=[3, 2])]),
+        Section("How long, and what changed", [Line(Height.GRAPH, [DAYS_LEFT, CHANGES])]),
         Section(
             "History",
             [

@@ -38,11 +38,11 @@ class Colour(StrEnum):
 
 
 class Unit(StrEnum):
-    """Units as Grafana spells them. The last four are of moments, in milliseconds."""
+    """Units as Grafana spells them; its own unit of days turns into weeks and years. Dates are in milliseconds."""
 
     NONE = "none"
     WORDS = "string"
-    DAYS = "d"
+    DAYS = "suffix:days"
     SECONDS = "s"
     BYTES = "bytes"
     SHARE = "percentunit"
@@ -85,13 +85,14 @@ class Height(StrEnum):
 
     STAT = "stat"
     LOW = "low"
+    ROW = "row"
     GRAPH = "graph"
     LIST = "list"
 
     @property
     def rows(self) -> int:
         """In rows of the grid."""
-        return {Height.STAT: 3, Height.LOW: 6, Height.GRAPH: 9, Height.LIST: 14}[self]
+        return {Height.STAT: 3, Height.ROW: 4, Height.LOW: 6, Height.GRAPH: 9, Height.LIST: 14}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +188,22 @@ class Board:
 
 
 def variable(
-    name: str, label: str, metric: str, *, of: str, several: bool, description: str, everything: str = ""
+    name: str, title: str, description: str, metric: str, label: str, *, everything: str = "", several: bool = False
 ) -> Json:
-    """A variable with the values of a label, sorted. ``everything`` is the pattern of "All", the default then."""
-    query = f"label_values({metric}, {of})"
-    current: Json = {"selected": True, "text": "All", "value": "$__all"} if everything else {}
-    if several and everything:
+    """A variable with the values of a label, sorted.
+
+    ``everything`` is the pattern that "All" stands for, which then is the default; ``several`` can be chosen at once.
+    """
+    query = f"label_values({metric}, {label})"
+    current: Json = {}
+    if everything:
         current = {"selected": True, "text": ["All"], "value": ["$__all"]}
+    if everything and not several:
+        current = {"selected": True, "text": "All", "value": "$__all"}
     return {
         "type": "query",
         "name": name,
-        "label": label,
+        "label": title,
         "description": description,
         "datasource": DATASOURCE,
         "definition": query,
@@ -318,6 +324,7 @@ def timeline(title: str, description: str, words: Words, *queries: Query, absent
             "alignValue": "left",
             "mergeValues": True,
             "rowHeight": 0.9,
+            "perPage": 20,
             "showValue": "auto",
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
             "tooltip": {"mode": "single", "sort": "none"},

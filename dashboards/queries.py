@@ -39,9 +39,10 @@ _STATES = [(state, word) for state, (word, _) in STATES.items()]
 
 def state(scope: Scope) -> str:
     """The worst state of each target, as the number of its word."""
+    numbered = _numbered("fedmeta_rollover_state", "state", _STATES, scope)
     return (
         "max by (job, target) (\n"
-        f"  {_that_count(_numbered('fedmeta_rollover_state', 'state', _STATES, scope), scope)}\n"
+        f"  {_that_count(numbered if scope.every_entity else f'({numbered})', scope)}\n"
         f"  or {NO_DOCUMENT} * {without_document(scope)}\n"
         f"  or {NOT_JUDGED} * max by (job, target) ({scope('fedmeta_metadata_size_bytes')})\n"
         ")"
@@ -186,7 +187,7 @@ def _that_count(selected: str, scope: Scope) -> str:
     if scope.every_entity:
         return selected
     watched = f"max by (job, target, entity_id) ({scope('fedmeta_entity_watched')})"
-    return f"(({selected}) unless on (job, target, entity_id) ({watched} == 0))"
+    return f"({selected} unless on (job, target, entity_id) ({watched} == 0))"
 
 
 def _numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:

@@ -1,7 +1,6 @@
 """The board of one target: its certificates, its rollover, its endpoint, its document."""
 
 from dashboards import words
-from dashboards.fleet import JOB
 from dashboards.grafana import (
     WORK_IF_ANY,
     Board,
@@ -19,7 +18,6 @@ from dashboards.grafana import (
     stat,
     table,
     timeline,
-    variable,
 )
 from dashboards.queries import (
     ONE_ENTITY,
@@ -37,28 +35,11 @@ from dashboards.queries import (
     state_of_entities,
     thresholds,
 )
+from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
 
 DRAWN_DAYS = (-400, 400)
 """What is drawn of a certificate's life: AD FS makes them for a year."""
-
-TARGET = variable(
-    "target",
-    "Target",
-    'fedmeta_target_info{job=~"$job"}',
-    of="target",
-    several=False,
-    description="The federation service or metadata document",
-)
-ENTITY = variable(
-    "entity",
-    "Entity",
-    'fedmeta_rollover_state{job=~"$job", target="$target"}',
-    of="entity_id",
-    several=False,
-    everything=".*",
-    description="The entityID: a farm has one, an aggregate has many",
-)
 
 KEY_SETS = annotation(
     "Key set changes",
@@ -133,7 +114,7 @@ VERDICT = [
 ]
 
 _INFO = ONE_ENTITY("fedmeta_certificate_info")
-_SHOWN = "position, subject, thumbprint, key_algorithm, key_size"
+_SHOWN = "position, subject, thumbprint"
 _BEGINS = (
     f"max by (entity_id, role, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
 )
@@ -144,14 +125,11 @@ CERTIFICATES = table(
     "Every published certificate, in each role and use. The thumbprint is what AD FS prints. Life used goes from green"
     " to red.",
     [
-        Column("Position", label="position", words=words.POSITION_NAMES, coloured=True, width=110),
-        Column("Use", label="use", width=100),
-        Column("Role", label="role", width=60),
+        Column("Position", label="position", words=words.POSITION_NAMES, coloured=True, width=100),
+        Column("Use", label="use", width=95),
+        Column("Role", label="role", width=55),
         Column("Subject", label="subject"),
-        Column("Thumbprint", label="thumbprint", width=340),
-        Column("Key", label="key_algorithm", width=70),
-        Column("Size", label="key_size", width=60),
-        Column("Begins", expr=milliseconds(_BEGINS), unit=Unit.DATE, width=160),
+        Column("Thumbprint", label="thumbprint", width=330),
         Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=160),
         Column("Days left", expr=f"({_ENDS} - time()) / 86400", unit=Unit.DAYS, width=100),
         Column(
@@ -159,7 +137,7 @@ CERTIFICATES = table(
             expr=f"clamp((time() - {_BEGINS}) / ({_ENDS} - {_BEGINS}), 0, 1)",
             unit=Unit.SHARE,
             gauge=True,
-            width=150,
+            width=120,
         ),
     ],
     rows=f"max by (entity_id, role, use, fingerprint, {_SHOWN}) ({_INFO})",
@@ -190,7 +168,6 @@ LIVES = [
         Query(days_of_certificates(ONE_ENTITY), "{{role}} {{use}} {{position}} {{short}}"),
         *thresholds(ONE_TARGET),
         dashed="Threshold",
-        ranked=True,
         absent="No document was read yet",
     ),
 ]
@@ -200,7 +177,7 @@ HISTORY = [
         "State over time",
         "The state of the rollover of each entity.",
         words.STATE,
-        Query(state_of_entities(ONE_ENTITY), "{{role}} of {{entity_id}}"),
+        Query(state_of_entities(ONE_ENTITY), "{{entity_id}}"),
         absent="No document was read yet",
     ),
     timeline(
@@ -214,14 +191,13 @@ HISTORY = [
 
 EVIDENCE = table(
     "Which certificate is primary, and what says so",
-    "Metadata does not mark the primary. All evidence there is, and whether it names the one that was decided on. The"
-    " strongest decides: the policy, the document's signature, the encryption certificate.",
+    "Metadata does not mark the primary. All evidence there is, and whether it names the one that was decided on (of"
+    " several entities: in each). The strongest decides: the policy, the document's signature, the encryption certificate.",
     [
-        Column("Entity", label="entity_id"),
         Column("Evidence", label="evidence", words=words.EVIDENCE_NAMES),
         Column("Agrees", words=words.YES_NO, coloured=True, width=90),
     ],
-    rows=f"max by (entity_id, evidence) ({ONE_ENTITY('fedmeta_rollover_evidence_agrees')})",
+    rows=f"min by (evidence) ({ONE_ENTITY('fedmeta_rollover_evidence_agrees')})",
     sort="Agrees",
     absent="No document was read yet",
 )
@@ -402,11 +378,11 @@ CONFIGURATION = table(
     "Its address, and how its publisher is expected to roll over. The address leads to the document itself.",
     [
         Column("Address", label="url", link="${__value.raw}", away=True),
-        Column("Profile", label="profile", width=120),
-        Column("Profile by", label="profile_evidence", width=190),
-        Column("AutoCertificateRollover", label="auto_certificate_rollover", width=190),
-        Column("Dates count", label="expiry", width=110),
-        Column("Module", label="module", width=110),
+        Column("Profile", label="profile", width=110),
+        Column("Profile by", label="profile_evidence", width=170),
+        Column("AutoCertificateRollover", label="auto_certificate_rollover", width=185),
+        Column("Dates count", label="expiry", width=95),
+        Column("Module", label="module", width=90),
     ],
     rows="max by (url, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
     f" ({ONE_TARGET('fedmeta_target_info')})",
@@ -418,7 +394,7 @@ BOARD = Board(
     title="Federation metadata: target",
     description="One federation service: its certificates, how its rollover goes, its endpoint and its document.",
     since="now-24h",
-    variables=[JOB, TARGET, ENTITY],
+    variables=[JOB_OF_TARGETS, TARGET, ENTITY],
     annotations=[KEY_SETS, PROMOTIONS],
     sections=[
         Section(
@@ -429,10 +405,10 @@ BOARD = Board(
                 Line(Height.GRAPH, LIVES),
             ],
         ),
-        Section("Rollover", [Line(Height.GRAPH, HISTORY), Line(Height.LOW, [EVIDENCE, CHANGES])]),
+        Section("Rollover", [*(Line(Height.LOW, [each]) for each in HISTORY), Line(Height.LOW, [EVIDENCE, CHANGES])]),
         Section(
             "Endpoint",
-            [Line(Height.LOW, [CONFIGURATION]), Line(Height.GRAPH, [LOOKS, PHASES]), Line(Height.STAT, ENDPOINT)],
+            [Line(Height.ROW, [CONFIGURATION]), Line(Height.GRAPH, [LOOKS, PHASES]), Line(Height.STAT, ENDPOINT)],
         ),
         Section(
             "Document and policy",

@@ -4,7 +4,7 @@ Commands are Windows PowerShell on the primary federation server (Microsoft, "Up
 "Set-AdfsCertificate", "Renew federation certificates for Microsoft 365 and Microsoft Entra ID").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from exporter.policy import Policy, Profile
@@ -12,6 +12,22 @@ from exporter.rollover import Rollover, State
 
 GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 """Makes AD FS generate a successor, as the secondary, at once."""
+
+PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
+"""Makes the certificate of the thumbprint that follows primary; works only while AutoCertificateRollover is off."""
+
+WORDS: Mapping[State, str] = {
+    State.NONE: "No signing key",
+    State.EXPIRED: "Expired",
+    State.MISSING: "Successor missing",
+    State.STALLED: "Promotion stalled",
+    State.OVERDUE: "Successor overdue",
+    State.DUE: "Renewal due",
+    State.PUBLISHED: "Successor published",
+    State.PROMOTED: "Promoted",
+    State.STEADY: "Steady",
+}
+"""Each state as people read it, on the page and on the dashboards alike."""
 
 _PARTNERS = "make sure that Entra ID and every other partner know it"
 
@@ -49,8 +65,14 @@ def _expired(rollover: Rollover, policy: Policy, now: datetime) -> str:
 def _missing(rollover: Rollover, policy: Policy, _now: datetime) -> str:
     return (
         f"The primary ends on {_end(rollover)} and no successor is published: act now. {_renew(policy)};"
-        f" then {_PARTNERS} before that date."
+        f" then {_PARTNERS}, and {_in_use(policy)} before that date."
     )
+
+
+def _in_use(policy: Policy) -> str:
+    if policy.profile is Profile.ADFS:
+        return f"promote it by hand (AD FS itself would wait {policy.thresholds.promotion:g} days)"
+    return "promote it" if policy.profile.is_adfs else "see that it signs"
 
 
 def _stalled(rollover: Rollover, policy: Policy, now: datetime) -> str:
@@ -64,8 +86,8 @@ def _stalled(rollover: Rollover, policy: Policy, now: datetime) -> str:
         late = f"The successor came late: AD FS would promote it about {_date(rollover.promotion)}"
     return (
         f"{late}; the primary ends on {_end(rollover)}."
-        " Look at Get-AdfsCertificate and the AD FS admin log on the primary federation server;"
-        f" {_PARTNERS}, then promote it with Set-AdfsCertificate -IsPrimary."
+        " Look at Get-AdfsCertificate on the primary federation server;"
+        f" {_PARTNERS}, then switch AutoCertificateRollover off and run {PROMOTE} with its thumbprint."
     )
 
 
@@ -78,9 +100,7 @@ def _overdue(rollover: Rollover, policy: Policy, _now: datetime) -> str:
 
 
 def _due(rollover: Rollover, policy: Policy, _now: datetime) -> str:
-    return (
-        f"Renew by hand before {_end(rollover)}: {_renew(policy, lower=True)}; then {_PARTNERS} before you promote it."
-    )
+    return f"Renew by hand before {_end(rollover)}: {_renew(policy, lower=True)}; then {_PARTNERS} before it signs."
 
 
 def _published(rollover: Rollover, policy: Policy, now: datetime) -> str:
@@ -103,7 +123,8 @@ def _steady(rollover: Rollover, policy: Policy, _now: datetime) -> str:
         return "Nothing to do: Entra ID changes its own keys without notice; follow its metadata, not its dates."
     if rollover.primary is None:
         return (
-            "No signing certificate could be read, so there is no date to watch: look at the document and its faults."
+            "No signing certificate could be read, so there is no date to watch; where there should be one, look at the"
+            " document and its faults."
         )
     if not policy.expiry:
         return "Nothing to do: by policy the dates of these certificates do not count."
@@ -116,7 +137,9 @@ def _steady(rollover: Rollover, policy: Policy, _now: datetime) -> str:
 
 def _renew(policy: Policy, *, lower: bool = False) -> str:
     sentence = {
-        Profile.ADFS: f"Run {GENERATE} on the primary federation server and see that two certificates are listed",
+        Profile.ADFS: (
+            f"Run {GENERATE} on the primary federation server and see that Get-AdfsCertificate lists a new secondary"
+        ),
         Profile.ADFS_MANUAL: (
             "Enrol a certificate, install it on every federation server and add it as secondary with"
             " Add-AdfsCertificate -CertificateType Token-Signing"

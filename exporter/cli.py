@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -169,12 +169,8 @@ def _serve(flags: argparse.Namespace) -> int:
         print(f"{len(config.targets)} targets, no problems")
         return 0
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
-    store = _store(flags.storage, config)
-    try:
-        _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
-    finally:
-        store.close()
-    return 0
+    with closing(_store(flags.storage, config)) as store:
+        return _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
 
 def _config(flags: argparse.Namespace) -> Config:
@@ -202,12 +198,8 @@ def _store(given: str | None, config: Config) -> state.Store:
 
 
 def _demo(flags: argparse.Namespace) -> int:
-    store = state.memory()
-    try:
-        _until_done(_run_demo(flags.listen, store))
-    finally:
-        store.close()
-    return 0
+    with closing(state.memory()) as store:
+        return _until_done(_run_demo(flags.listen, store))
 
 
 async def _run(options: Options, store: state.Store, listen: Listen, announce: Callable[[str], None]) -> None:
@@ -225,7 +217,8 @@ async def _run(options: Options, store: state.Store, listen: Listen, announce: C
         except (OSError, UnicodeError) as error:
             words = getattr(error, "strerror", None) or error
             raise RefusedError(f"cannot listen on {listen[0] or ''}:{listen[1]}: {words}") from error
-        announce(_url_of(runner.addresses[0]))
+        # With port 0 and no host every family has a port of its own: the IPv4 address is the shorter one.
+        announce(_url_of(min(runner.addresses, key=len)))
         while True:
             await hangup.wait()
             hangup.clear()
@@ -256,8 +249,11 @@ def _url_of(address: tuple[str, int]) -> str:
     return f"http://[{host}]:{address[1]}" if ":" in host else f"http://{host}:{address[1]}"
 
 
-def _until_done(work: Coroutine[None, None, None]) -> None:
-    """Runs a coroutine until SIGTERM or SIGINT; unlike :func:`asyncio.run` it does not wait for threads that hang."""
+def _until_done(work: Coroutine[None, None, None]) -> int:
+    """The exit code of a coroutine that runs until SIGTERM or SIGINT.
+
+    Unlike :func:`asyncio.run` it does not wait for threads that hang.
+    """
     loop = asyncio.new_event_loop()
     # Each look may hold a thread while a name server is silent, and a scrape must not queue behind them.
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
@@ -276,3 +272,4 @@ def _until_done(work: Coroutine[None, None, None]) -> None:
             loop.run_until_complete(task)
     finally:
         loop.close()
+    return 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
 
-from exporter.advice import advice
+from exporter.advice import WORDS, advice
 from exporter.record import Record
 from exporter.rollover import Rollover, Severity
 
@@ -22,18 +22,6 @@ th { font-weight: 600; } td.days { text-align: right; font-variant-numeric: tabu
 .critical { border-color: #d13438; font-weight: 600; } .unknown { border-color: #8888; }
 .small { font-size: .85em; opacity: .8; overflow-wrap: anywhere; }
 """
-
-_WORDS = {
-    "none": "no signing key",
-    "expired": "expired",
-    "missing": "successor missing",
-    "stalled": "promotion stalled",
-    "overdue": "successor overdue",
-    "due": "renewal due",
-    "published": "successor published",
-    "promoted": "promoted",
-    "steady": "steady",
-}
 
 
 def page(records: Sequence[Record], now: datetime, *, version: str) -> str:
@@ -104,7 +92,7 @@ def _trouble(record: Record) -> str:
 
 def _state(rollover: Rollover) -> str:
     css = rollover.severity.name.lower()
-    return f'<span class="state {css}">{escape(_WORDS[rollover.state])}</span>'
+    return f'<span class="state {css}">{escape(WORDS[rollover.state])}</span>'
 
 
 def _days(rollover: Rollover, now: datetime) -> str:

@@ -219,7 +219,10 @@ async def _ready(request: web.Request) -> web.Response:
 async def _reload(request: web.Request) -> web.Response:
     if not request.app[_OPTIONS].lifecycle:
         return web.Response(text="The lifecycle API is off; --web.enable-lifecycle opens it.\n", status=403)
-    problems = await request.app[CONFIGURATION].reload()
+    return _reloaded(await request.app[CONFIGURATION].reload())
+
+
+def _reloaded(problems: str | None) -> web.Response:
     if problems is None:
         return web.Response(text="")
     return web.Response(text=f"The configuration was not reloaded:\n{problems}\n", status=500)

@@ -30,7 +30,15 @@ _DURATION = re.compile(
     r"(?P<before>\[|\boffset |\b(?:for|keep_firing_for|group_wait|group_interval|repeat_interval): )"
     r"(?P<duration>(?:\d+(?:ms|[smhdwy]))+)\b"
 )
-_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
+_MILLISECONDS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "y": 31_536_000_000,
+}
 
 Configuration = Mapping[str, Any]
 
@@ -63,6 +71,12 @@ def shortened(text: str, times: int) -> str:
         return f"{match['before']}{max(1, whole // times)}ms"
 
     return _DURATION.sub(shorter, text)
+
+
+def write(file: Path, configuration: Configuration) -> None:
+    """Writes a configuration, and the folders above it; JSON is YAML."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
 
 
 def free_port(preferred: int = 0) -> int:
@@ -120,7 +134,12 @@ async def alertmanager(
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], *, log: Path, ready: str, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    log: Path,
+    ready: str,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> AsyncIterator[None]:
     """A program that answers 200 at the address ``ready``; it is stopped in the end, whatever happens.
 
@@ -133,8 +152,7 @@ async def running(
             stdout=output,
             stderr=output,
             env=environment,
-            # The Alertmanager that is unpacked there looks for its templates below the folder that it is started in.
-            cwd=TOOLS.parents[1] if TOOLS.exists() else None,
+            cwd=cwd,
         )
     try:
         await _until_ready(process, command[0], log, ready)
@@ -147,12 +165,12 @@ async def running(
 async def _daemon(
     program: str, arguments: Sequence[str], configuration: Configuration, folder: Path, port: int
 ) -> AsyncIterator[str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    # JSON is YAML.
-    (folder / "configuration.json").write_text(json.dumps(configuration, indent=2))
+    write(folder / "configuration.json", configuration)
     url = f"http://127.0.0.1:{port}"
     command = [program, *arguments, f"--web.listen-address=127.0.0.1:{port}"]
-    async with running(command, log=folder / "log.txt", ready=f"{url}/-/ready"):
+    # What is unpacked there looks for its pages and templates below the folder that it is started in.
+    cwd = TOOLS.parents[1] if TOOLS.is_dir() else None
+    async with running(command, log=folder / "log.txt", ready=f"{url}/-/ready", cwd=cwd):
         yield url
 
 
@@ -166,7 +184,11 @@ async def _until_ready(process: asyncio.subprocess.Process, name: str, log: Path
                         return
             await asyncio.sleep(0.05)
     why = f"did not answer at {address}" if process.returncode is None else f"ended with {process.returncode}"
-    raise NotStartedError(f"{name} {why}:\n{log.read_text(errors='replace')[-2000:]}")
+    raise NotStartedError(f"{name} {why}:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:

@@ -311,7 +311,7 @@ def prose() -> Iterator[str]:
     """What names commands in passing."""
     yield from (each for each in spans() if "Msol" not in each)
     yield from (each["description"] for each in ALERTS.values())
-    yield advice.GENERATE
+    yield from (advice.GENERATE, advice.PROMOTE)
 
 
 def test_a_cmdlet_named_in_prose_exists_in_the_runbook_and_in_the_alerts_alike() -> None:
@@ -336,7 +336,7 @@ def test_every_link_leads_to_a_heading() -> None:
         assert anchor in anchors((ROOT / "docs" / page).read_text(encoding="utf-8") if page else PAGE)
 
 
-def test_what_is_to_be_set_in_a_policy_can_be_set() -> None:
+def test_what_is_to_be_set_in_a_policy_can_be_set(tmp_path: Path) -> None:
     settings = [
         each for each in spans() if re.fullmatch(r"(profile|expiry|auto_certificate_rollover|primary): \S+", each)
     ]
@@ -344,8 +344,9 @@ def test_what_is_to_be_set_in_a_policy_can_be_set() -> None:
 
     assert settings
     for setting in settings:
-        text = f"targets: [{{host: {FEDERATION_SERVICE}, policy: {{{setting}}}}}]"
-        reader.load("fedmeta.yml", read_file=lambda _, text=text: text.encode())
+        file = tmp_path / "fedmeta.yml"
+        file.write_text(f"targets: [{{host: {FEDERATION_SERVICE}, policy: {{{setting}}}}}]", encoding="utf-8")
+        assert reader.load(str(file)).targets
     assert thresholds
     assert thresholds <= set(THRESHOLD_NAMES)
 

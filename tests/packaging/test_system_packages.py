@@ -22,16 +22,13 @@ esac
 
 DPKG_DEB = """\
 case $2 in
-    *alertmanager*)
-        tools='amtool prometheus-alertmanager'
-        mkdir -p "$3/usr/share/prometheus/alertmanager"
-        : > "$3/usr/share/prometheus/alertmanager/default.tmpl"
-        ;;
-    *) tools='promtool prometheus' ;;
+    *alertmanager*) tools='amtool prometheus-alertmanager' page=alertmanager/default.tmpl ;;
+    *) tools='promtool prometheus' page=web/templates/alerts.html ;;
 esac
-mkdir -p "$3/usr/bin"
+mkdir -p "$3/usr/bin" "$3/usr/share/prometheus/${page%/*}"
+: > "$3/usr/share/prometheus/$page"
 for tool in $tools; do
-    printf '#!/bin/sh\n# reads /usr/share/prometheus/alertmanager/default.tmpl\n' > "$3/usr/bin/$tool"
+    printf '#!/bin/sh\n# reads /usr/share/prometheus/%s\n' "$page" > "$3/usr/bin/$tool"
     chmod 755 "$3/usr/bin/$tool"
 done
 """
@@ -108,29 +105,27 @@ def test_on_debian_they_are_unpacked_and_nothing_is_installed(machine: Machine) 
     machine.is_debian(user=1000)
     assert machine.see_to("prometheus").returncode == 0
     assert machine.asked_of_apt == ["download prometheus prometheus-alertmanager"]
-    templates = "usr/share/prometheus/alertmanager/default.tmpl"
-    assert machine.unpacked == {templates, *(f"usr/bin/{name}" for name in TOOLS)}
+    pages = {f"usr/share/prometheus/{page}" for page in ("alertmanager/default.tmpl", "web/templates/alerts.html")}
+    assert machine.unpacked == pages | {f"usr/bin/{name}" for name in TOOLS}
     assert machine.see_to("prometheus").stdout == ""
 
 
 def test_only_what_does_not_run_is_fetched(machine: Machine) -> None:
     machine.is_debian()
     for name in TOOLS:
-        machine.has(name, "exit 0")
-    machine.has("amtool", "exit 127")
+        machine.has(name, "exit 127" if name == "amtool" else "exit 0")
     assert machine.see_to("prometheus").returncode == 0
     assert machine.asked_of_apt == ["download prometheus-alertmanager"]
 
 
-def test_the_unpacked_alertmanager_finds_its_templates_from_the_folder_it_is_unpacked_into(machine: Machine) -> None:
+@pytest.mark.parametrize("program", ["prometheus", "prometheus-alertmanager"])
+def test_what_is_unpacked_finds_its_pages_from_the_folder_it_is_unpacked_into(program: str, machine: Machine) -> None:
     machine.is_debian()
     assert machine.see_to("prometheus").returncode == 0
     tools = machine.home / "clone" / ".tools"
-    before = "#!/bin/sh\n# reads /usr/share/prometheus/alertmanager/default.tmpl\n"
-    after = (tools / "usr/bin/prometheus-alertmanager").read_text()
-    path = after.split()[-1]
-    assert len(after) == len(before)
-    assert not path.startswith("/")
+    path = (tools / "usr/bin" / program).read_text().split()[-1]
+    # In a binary a path can only be replaced by one of the same length.
+    assert len(path) == len("/" + str(Path(path)))
     assert (tools / path).is_file()
 
 

@@ -23,6 +23,7 @@ SAML = policy(Profile.SAML, primary=PRIMARY)
 
 END = "2026-06-21 12:00 UTC"
 PARTNERS = "Entra ID and every other partner"
+PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
 GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 ENROL = "Add-AdfsCertificate -CertificateType Token-Signing"
 
@@ -82,14 +83,14 @@ CASES = {
         State.STALLED,
         ADFS,
         10 * DAY,
-        ["should have become primary", f"ends on {END}", PARTNERS, "Set-AdfsCertificate -IsPrimary"],
+        ["should have become primary", f"ends on {END}", PARTNERS, "AutoCertificateRollover off", PROMOTE],
         signing=BOTH,
     ),
     "stalled because the successor came late, adfs": Case(
         State.STALLED,
         ADFS,
         3 * DAY,
-        ["about 2026-06-22 12:00 UTC", f"ends on {END}", PARTNERS, "Set-AdfsCertificate -IsPrimary"],
+        ["about 2026-06-22 12:00 UTC", f"ends on {END}", PARTNERS, "AutoCertificateRollover off", PROMOTE],
         signing=(PRIMARY, LATE_SUCCESSOR),
         not_named=["should have become primary"],
     ),

@@ -101,6 +101,10 @@ def test_serve_has_defaults_for_everything() -> None:
     }
 
 
+def test_a_limit_of_entities_is_a_number() -> None:
+    assert parsed("serve", "--limit.entities=0").limit == 0
+
+
 def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
     assert parsed("demo").listen == ("127.0.0.1", 10059)
 
@@ -154,7 +158,7 @@ def test_the_first_signal_ends_the_work_and_the_second_does_not_end_its_clean_up
             await asyncio.sleep(0.01)
             cleaned.append(True)
 
-    _until_done(work())
+    assert _until_done(work()) == 0
     assert cleaned == [True]
     assert caplog.messages == ["stopping"]
 

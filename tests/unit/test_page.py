@@ -9,6 +9,7 @@ import pytest
 from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, farm, pair
 from lxml import etree
 
+from exporter.advice import WORDS
 from exporter.config.settings import Target
 from exporter.model import Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.page import page
@@ -69,7 +70,7 @@ def test_a_target_has_its_name_address_entity_state_days_and_advice() -> None:
     record = ending(3.25)
     ((target, state, days, todo),) = rows(record)
     assert target == f"fs{TARGET.url}http://{HOST}/adfs/services/trust"
-    assert (state, days) == ("successor missing", "3.2")
+    assert (state, days) == ("Successor missing", "3.2")
     assert "Update-AdfsCertificate -CertificateType Token-Signing" in todo
     link = shown(record).find(".//tbody//a")
     assert link is not None
@@ -98,7 +99,7 @@ def test_a_state_has_its_words_and_its_colour(metadata: Metadata, state: State, 
     (badge,) = shown(of(metadata)).findall(".//tbody//span")
     assert badge.get("class") == f"state {css}"
     assert badge.text is not None
-    assert state.value in badge.text or state is State.NONE
+    assert badge.text == WORDS[state]
 
 
 def test_a_target_that_nobody_looked_at_yet_says_so() -> None:
@@ -114,7 +115,7 @@ def test_a_target_that_was_never_read_says_so_and_why() -> None:
 def test_what_is_stale_stays_with_its_date_and_counts_on() -> None:
     record = failed(looked(builders.adfs(pair(not_after=NOW + 3 * DAY))), at=NOW + DAY)
     ((_, state, days, todo),) = rows(record, now=NOW + DAY)
-    assert (state, days) == ("successor missing", "2.0")
+    assert (state, days) == ("Successor missing", "2.0")
     assert todo.startswith("Not readable: HTTP 503 Service Unavailable. What follows is as of 2026-06-01 12:00 UTC.")
     assert "Update-AdfsCertificate" in todo
 
@@ -122,7 +123,7 @@ def test_what_is_stale_stays_with_its_date_and_counts_on() -> None:
 def test_a_key_without_a_certificate_has_no_days() -> None:
     record = looked(builders.entity(builders.descriptor_of(Role.IDP, builders.key_name())))
     ((_, state, days, todo),) = rows(record)
-    assert (state, days) == ("steady", "")
+    assert (state, days) == ("Steady", "")
     assert "No signing certificate could be read" in todo
 
 
@@ -233,7 +234,7 @@ def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> No
 def test_a_policy_under_which_dates_do_not_count_is_heeded() -> None:
     record = looked(builders.adfs(pair(not_after=NOW - DAY)), policy=PolicySettings(profile=Profile.SAML, expiry=False))
     ((_, state, days, todo),) = rows(record)
-    assert (state, days) == ("steady", "-1.0")
+    assert (state, days) == ("Steady", "-1.0")
     assert "by policy the dates of these certificates do not count" in todo
 
 

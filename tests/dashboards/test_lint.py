@@ -1,0 +1,308 @@
+"""The rules of Grafana's dashboard-linter, and our own: what a board must have before anybody looks at it.
+
+An exception has a reason, and is an error when nothing needs it any more.
+"""
+
+import itertools
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from boards import BOARDS, PANELS, QUERIES, Board, Panel, filled_in, label_values, selectors
+
+TYPES = {"stat", "table", "timeseries", "state-timeline", "barchart"}
+"""All of Grafana's own, none deprecated."""
+
+UNITS = {"none", "string", "s", "bytes", "percentunit", "opm", "dateTimeAsIso", "dateTimeFromNow"}
+"""Of Grafana's units, those that are in use."""
+
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+EXCEPTIONS = {
+    ("template-instance-rule", "fleet"): "it is about targets, and two exporters of a pair see the same ones",
+    ("template-instance-rule", "target"): "it is about a target, and two exporters of a pair see the same one",
+    ("target-instance-rule", "fleet"): "it is about targets, and two exporters of a pair see the same ones",
+    ("target-instance-rule", "target"): "it is about a target, and two exporters of a pair see the same one",
+    ("panel-units-rule", "suffix:days"): "Grafana's unit of days turns into weeks and years; people count in days",
+    ("template-job-rule", "target"): "a target has one name; to have several at once would mix their certificates",
+}
+"""By rule and what it is not kept by."""
+
+LAPTOP = 1280
+"""Pixels that the 24 columns of the grid have on a small laptop."""
+LETTER = 7.2
+"""Pixels of a letter of a title or a cell, on average."""
+
+each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.name)
+each_panel = pytest.mark.parametrize("panel", PANELS, ids=str)
+
+
+def width(panel: Panel) -> float:
+    """In pixels, on a laptop."""
+    columns: int = panel.json["gridPos"]["w"]
+    return columns * LAPTOP / 24
+
+
+def unit(panel: Panel) -> Iterator[str]:
+    if panel.defaults.get("unit"):
+        yield panel.defaults["unit"]
+    yield from (properties["unit"] for properties in panel.overrides.values() if "unit" in properties)
+
+
+def complaints() -> Iterator[tuple[str, str]]:
+    """What the rules find, by rule and culprit; everything must be an exception, and every exception must be found."""
+    for board in BOARDS:
+        for name, rule in (("job", "template-job-rule"), ("instance", "template-instance-rule")):
+            variable = board.variables.get(name, {})
+            if not is_good_template(variable, name):
+                yield rule, board.name
+        for query in board.queries:
+            for _, matchers in selectors(query.expr):
+                if matchers.get("job") != ("=~", "$job"):
+                    yield "target-job-rule", board.name
+                if matchers.get("instance") != ("=~", "$instance"):
+                    yield "target-instance-rule", board.name
+    for panel in PANELS:
+        units = list(unit(panel))
+        yield from (("panel-units-rule", each) for each in units if each not in UNITS)
+        if not units:
+            yield "panel-units-rule", str(panel)
+
+
+def is_good_template(variable: Mapping[str, Any], name: str) -> bool:
+    return (
+        variable.get("type") == "query"
+        and variable["datasource"] == DATASOURCE
+        and variable["label"] == name.title()
+        and variable["multi"]
+        and variable["allValue"] == ".+"
+    )
+
+
+def test_no_rule_is_broken_but_with_a_reason() -> None:
+    assert set(complaints()) == {exception for exception in EXCEPTIONS if exception != ("template-job-rule", "target")}
+
+
+@each_board
+def test_template_datasource_rule(board: Board) -> None:
+    (variable,) = (each for each in board.variables.values() if each["type"] == "datasource")
+
+    assert (variable["name"], variable["label"], variable["query"]) == ("datasource", "Data source", "prometheus")
+    assert variable["current"]["value"] == "default"
+
+
+@each_board
+def test_template_label_promql_rule(board: Board) -> None:
+    for variable in board.variables.values():
+        if variable["type"] == "query":
+            metric, label = label_values(variable)
+            assert re.fullmatch(r"fedmeta_\w+(\{.+\})?", metric)
+            assert variable["definition"] == variable["query"]["query"]
+            assert label in {"job", "instance", "target", "entity_id"}
+
+
+@each_board
+def test_template_on_time_change_reload_rule_and_values_are_sorted(board: Board) -> None:
+    for variable in board.variables.values():
+        if variable["type"] == "query":
+            assert (variable["refresh"], variable["sort"]) == (2, 1)
+
+
+def test_one_target_is_chosen_at_a_time() -> None:
+    (board,) = (board for board in BOARDS if board.name == "target")
+    target = board.variables["target"]
+
+    assert not target["multi"]
+    assert not target["includeAll"]
+
+
+@each_panel
+def test_panel_datasource_rule(panel: Panel) -> None:
+    assert panel.json["datasource"] == DATASOURCE
+    assert all(query.json["datasource"] == DATASOURCE for query in panel.queries)
+
+
+@each_panel
+def test_panel_title_description_rule(panel: Panel) -> None:
+    assert panel.title
+    assert panel.json["description"].endswith(".")
+
+
+@each_panel
+def test_panel_no_targets_rule_and_nothing_is_hidden(panel: Panel) -> None:
+    assert panel.queries
+    assert not any(query.json.get("hide") for query in panel.queries)
+
+
+@each_panel
+def test_a_panel_is_of_a_current_type(panel: Panel) -> None:
+    assert panel.type in TYPES
+
+
+@each_panel
+def test_a_panel_without_data_says_so_in_words(panel: Panel) -> None:
+    assert panel.defaults["noValue"]
+
+
+@each_panel
+def test_a_query_asks_for_now_or_for_the_time_shown_as_its_panel_needs(panel: Panel) -> None:
+    over_time = panel.type in {"timeseries", "state-timeline"}
+    table = panel.type in {"table", "barchart"}
+    for query in panel.queries:
+        assert (query.json["instant"], query.json["range"]) == (not over_time, over_time)
+        assert query.json["format"] == ("table" if table else "time_series")
+
+
+def test_target_promql_rule(promtool: str, tmp_path: Path) -> None:
+    expressions = [expr for board in BOARDS for expr in board.expressions]
+    rules = [
+        {"record": f"panel:query:{number}", "expr": filled_in(expr, target="t")}
+        for number, expr in enumerate(expressions)
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+
+    checked = subprocess.run([promtool, "check", "rules", file], capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert checked.returncode == 0, checked.stderr
+    assert f"{len(expressions)} rules found" in checked.stdout
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_target_rate_interval_and_counter_agg_rules(query: Any) -> None:
+    for name, _ in selectors(query.expr):
+        if name.endswith(("_total", "_sum", "_count")):
+            of_counter = rf"\b(rate|increase)\({name}\{{[^}}]*\}}\[(\$\w+)\]\)"
+            found = re.findall(of_counter, query.expr)
+            assert len(found) == len(re.findall(rf"\b{name}\b", query.expr))
+            assert set(found) <= {("rate", "$__rate_interval"), ("increase", "$__range")}
+    assert not re.search(r"\[\d", query.expr)
+
+
+def test_a_total_over_the_time_shown_is_not_on_a_graph() -> None:
+    for panel in PANELS:
+        if any("$__range" in query.expr for query in panel.queries):
+            assert panel.type == "stat"
+
+
+@each_board
+def test_template_uneditable_rule(board: Board) -> None:
+    assert board.json["editable"] is False
+
+
+@each_board
+def test_a_board_is_as_the_others(board: Board) -> None:
+    assert board.json["uid"] == f"fedmeta-{board.name}"
+    assert board.json["schemaVersion"] == 39
+    assert board.json["timezone"] == "utc"
+    assert board.json["refresh"] == "1m"
+    assert board.json["tags"] == ["fedmeta"]
+    assert board.json["title"]
+    assert board.json["description"].endswith(".")
+
+
+@each_board
+def test_a_board_links_to_the_others_and_to_the_runbooks(board: Board) -> None:
+    others, runbooks = board.json["links"]
+
+    assert (others["type"], others["tags"]) == ("dashboards", ["fedmeta"])
+    assert runbooks["url"].endswith("/docs/runbooks.md")
+
+
+def test_a_target_in_a_table_leads_to_its_board() -> None:
+    led = [
+        properties["links"][0]["url"]
+        for panel in PANELS
+        for name, properties in panel.overrides.items()
+        if panel.board == "fleet" and name == "Target"
+    ]
+
+    assert len(led) == 2
+    for url in led:
+        assert url.startswith("/d/fedmeta-target?")
+        assert "var-target=${__data.fields.target:percentencode}" in url
+
+
+def test_a_targets_address_leads_to_its_document() -> None:
+    links = [
+        properties["links"] for panel in PANELS for properties in panel.overrides.values() if "links" in properties
+    ]
+
+    assert "${__value.raw}" in {link["url"] for (link,) in links}
+
+
+@each_board
+def test_panels_fill_the_grid_and_do_not_overlap(board: Board) -> None:
+    taken = set()
+    for panel in board.json["panels"]:
+        place = panel["gridPos"]
+        cells = set(
+            itertools.product(range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"]))
+        )
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+    lowest = max(y for _, y in taken)
+    assert taken == set(itertools.product(range(24), range(lowest + 1)))
+
+
+@each_board
+def test_panels_have_numbers_of_their_own(board: Board) -> None:
+    numbers = [panel["id"] for panel in board.json["panels"]]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@each_panel
+def test_a_title_is_not_cut_off_on_a_laptop(panel: Panel) -> None:
+    info_icon_and_padding = 40
+
+    assert len(panel.title) * LETTER + info_icon_and_padding <= width(panel)
+
+
+@pytest.mark.parametrize("panel", [each for each in PANELS if each.type == "table"], ids=str)
+def test_the_columns_of_a_table_fit_on_a_laptop(panel: Panel) -> None:
+    padding = 16
+    shown = {name: each for name, each in panel.overrides.items() if not each.get("custom.hidden")}
+    fixed = {name: each["custom.width"] for name, each in shown.items() if "custom.width" in each}
+    flexible = shown.keys() - fixed.keys()
+    room = (width(panel) - sum(fixed.values())) / max(len(flexible), 1)
+
+    for name, properties in shown.items():
+        words = [text for mapping in properties["mappings"] for text in texts(mapping)]
+        longest = max(map(len, [name, *words]))
+        assert longest * LETTER + padding <= fixed.get(name, room), name
+
+
+def texts(mapping: Mapping[str, Any]) -> list[str]:
+    if mapping["type"] == "special":
+        return [mapping["options"]["result"]["text"]]
+    return [each["text"] for each in mapping["options"].values()]
+
+
+@pytest.mark.parametrize("panel", [each for each in PANELS if each.type in {"table", "barchart"}], ids=str)
+def test_a_table_names_every_field_that_it_keeps(panel: Panel) -> None:
+    steps = {each["id"]: each["options"] for each in panel.json["transformations"]}
+    kept = steps["filterFieldsByName"]["include"]["names"]
+    values = {name for name in kept if name.startswith("Value")}
+    letters = {f"Value #{query.json['refId']}" for query in panel.queries}
+
+    assert ("merge" in steps) == (len(panel.queries) > 1)
+    assert values <= (letters if len(panel.queries) > 1 else {"Value"})
+    assert steps["organize"]["renameByName"].keys() == set(kept)
+    assert list(steps["organize"]["indexByName"]) == kept
+    assert panel.overrides.keys() <= set(steps["organize"]["renameByName"].values())
+
+
+@pytest.mark.parametrize("panel", [each for each in PANELS if each.type in {"table", "barchart"}], ids=str)
+def test_a_tables_labels_are_those_of_its_queries(panel: Panel) -> None:
+    kept = next(each for each in panel.json["transformations"] if each["id"] == "filterFieldsByName")
+    labels = {name for name in kept["options"]["include"]["names"] if not name.startswith("Value")}
+    grouped = [re.findall(r"\bby \(([^)]*)\)", query.expr)[0].split(", ") for query in panel.queries]
+
+    assert labels <= set().union(*map(set, grouped))
+    assert set(grouped[0]).issuperset(*map(set, grouped))
