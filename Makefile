@@ -15,15 +15,18 @@ UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
 
-.PHONY: help run test check lint prometheus golden bench lock clean
+.PHONY: help run demo-stack test check lint prometheus golden bench lock clean
 .NOTPARALLEL:
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf 'make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf 'make %-10s %s\n' "$$name" "$$text"; done
 
 run: .venv/runtime ## watch the demo: a simulated federation service in every state of its rollover
 	@.venv/bin/fedmeta-exporter demo $(ARGS)
+
+demo-stack: .venv/runtime prometheus ## the demo with Prometheus and Alertmanager, and Grafana where it is installed
+	@PYTHONPATH=tests $(IN) demo_stack
 
 test: .venv/development prometheus ## run all tests
 	$(IN) pytest $(COVERAGE) $(ARGS)

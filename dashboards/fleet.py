@@ -152,7 +152,7 @@ CHANGES = table(
         Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
         Column("Target", label="target", link=TO_TARGET),
         Column("Job", label="job", hidden=True),
-        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=195),
+        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=200),
         Column("Use", label="use", width=90),
     ],
     rows=changes(ANY_TARGET),

@@ -153,7 +153,7 @@ LIVES = [
         "The life of each certificate: role, use, position, and how its fingerprint begins. 0 is now; what lies more"
         " than 400 days away is not drawn.",
         Unit.DAYS,
-        Query(_LIVES.ended, "Ended since", Colour.RED),
+        Query(_LIVES.ended, "Ended since", Colour.SEMI_DARK_RED),
         Query(_LIVES.lived, "Lived", Colour.GREY),
         Query(_LIVES.waiting, "Begins in", Colour.PURPLE),
         Query(_LIVES.left, "Left", Colour.GREEN),
@@ -192,7 +192,7 @@ HISTORY = [
 EVIDENCE = table(
     "Which certificate is primary, and what says so",
     "Metadata does not mark the primary. All evidence there is, and whether it names the one that was decided on (of"
-    " several entities: in each). The strongest decides: the policy, the document's signature, the encryption certificate.",
+    " several entities: in each). The policy is the strongest, then the document's signature.",
     [
         Column("Evidence", label="evidence", words=words.EVIDENCE_NAMES),
         Column("Agrees", words=words.YES_NO, coloured=True, width=90),
@@ -381,7 +381,7 @@ CONFIGURATION = table(
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),
         Column("AutoCertificateRollover", label="auto_certificate_rollover", width=185),
-        Column("Dates count", label="expiry", width=95),
+        Column("Dates count", label="expiry", width=100),
         Column("Module", label="module", width=90),
     ],
     rows="max by (url, profile, profile_evidence, auto_certificate_rollover, expiry, module)"

@@ -59,7 +59,7 @@ POSITIONS: Mapping[Position, Word] = {
     Position.SECONDARY: Word(1, "Secondary", Colour.GREY),
 }
 ENDED = 4
-POSITION: Words = (*POSITIONS.values(), Word(ENDED, "Expired", Colour.RED))
+POSITION: Words = (*POSITIONS.values(), Word(ENDED, "Expired", Colour.SEMI_DARK_RED))
 POSITION_NAMES: Words = tuple(Word(position, word.text, word.colour) for position, word in POSITIONS.items())
 
 SIGNATURES: Mapping[SignatureState, Word] = {

@@ -100,10 +100,12 @@ class Watch:
     async def _begin(self, target: Target) -> Record:
         """The record that a new or changed target starts with: what is known of its address."""
         known = self._records.get(target.name)
-        if known is not None and known.target.url == target.url and known.target.policy == target.policy:
-            record = replace(known, target=target, observation=None, probes=0, failures=0)
-        else:
+        if known is None or known.target.url != target.url:
             record = await asyncio.to_thread(_restored, target, self._store)
+        else:
+            record = replace(known, target=target, observation=None, probes=0, failures=0)
+            if known.target.policy.signers != target.policy.signers:
+                record = await asyncio.to_thread(_verified_anew, record)
         return record if record.is_about_its_entity else Record(target)
 
     async def _keep_looking(self, name: str) -> None:
@@ -145,6 +147,20 @@ def _restored(target: Target, store: Store) -> Record:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return Record(target)
     return Record(target, document=document, last_success=saved.last_success, history=saved.history)
+
+
+def _verified_anew(record: Record) -> Record:
+    """The record, its document's signature checked against the signers that are configured now."""
+    document = record.document
+    if document is None:
+        return record
+    again = read_document(
+        zlib.decompress(document.packed),
+        record.target.policy.signers,
+        etag=document.etag,
+        last_modified=document.last_modified,
+    )
+    return replace(record, document=again)
 
 
 def _log_changes(before: Record, after: Record) -> None:

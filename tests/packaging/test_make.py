@@ -25,7 +25,7 @@ def make(checkout: Path, environ: Mapping[str, str]) -> Make:
 
 
 def targets(checkout: Path) -> set[str]:
-    return set(re.findall(r"^([a-z]+):(?!=)", (checkout / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):(?!=)", (checkout / "Makefile").read_text(), re.MULTILINE))
 
 
 def test_make_alone_lists_the_targets_with_a_line_each(make: Make, checkout: Path) -> None:
@@ -36,9 +36,9 @@ def test_make_alone_lists_the_targets_with_a_line_each(make: Make, checkout: Pat
 
 def test_every_target_that_the_documentation_names_exists(checkout: Path) -> None:
     documents = [checkout / "README.md", *checkout.glob("docs/*.md"), checkout / "CHANGELOG.md"]
-    command = re.compile(r"(?:`|^ *(?:\$ )?)make ([a-z]+)(?=`| *$| +#| +[A-Z]+=)", re.MULTILINE)
+    command = re.compile(r"(?:`|^ *(?:\$ )?)make ([a-z-]+)(?=`| *$| +#| +[A-Z]+=)", re.MULTILINE)
     named = {target for document in documents for target in command.findall(document.read_text())}
-    assert {"run", "test"} <= named
+    assert {"run", "demo-stack", "test"} <= named
     assert named <= targets(checkout)
 
 

@@ -246,7 +246,13 @@ async def test_a_target_with_another_address_starts_anew(tmp_path: Path, client:
 
 @pytest.mark.parametrize(
     "change",
-    [{"interval": 60}, {"labels": {"team": "identity"}}, {"vantage": "intranet"}, {"module": Module(timeout=5)}],
+    [
+        {"interval": 60},
+        {"policy": PolicySettings(expiry=False)},
+        {"labels": {"team": "identity"}},
+        {"vantage": "intranet"},
+        {"module": Module(timeout=5)},
+    ],
     ids=lambda change: next(iter(change)),
 )
 async def test_a_target_that_is_looked_at_in_another_way_keeps_its_document(
@@ -265,17 +271,30 @@ async def test_a_target_that_is_looked_at_in_another_way_keeps_its_document(
         assert watch.records[0].history.first_seen == known.history.first_seen
 
 
-async def test_under_another_policy_the_last_good_document_is_judged_anew(tmp_path: Path, client: fetch.Client) -> None:
-    file = published(tmp_path, builders.adfs(OLD, signer=OLD))
-    before = target(file, interval=3600)
+async def test_with_other_signers_the_last_good_document_is_verified_anew(tmp_path: Path, client: fetch.Client) -> None:
+    before = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), interval=3600)
+    # What is known must not depend on what could be saved.
+    (store := state.memory()).close()
+    async with watching(before, client=client, store=store) as watch:
+        await looked(watch)
+        (known,) = watch.records
+        for signer, verdict in ((OLD, SignatureState.TRUSTED), (NEW, SignatureState.VALID)):
+            await watch.follow([replace(before, policy=PolicySettings(signers=(signer.der,)))])
+            (record,) = watch.records
+            assert record.document is not None
+            assert record.document.signature.state is verdict
+            assert (record.last_success, record.history) == (known.last_success, known.history)
+
+
+async def test_with_other_signers_nothing_is_verified_where_there_is_no_document(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    before = target(tmp_path / "gone.xml", interval=3600)
+    after = replace(before, policy=PolicySettings(signers=(OLD.der,)))
     async with watching(before, client=client) as watch:
         await looked(watch)
-        file.unlink()
-        await watch.follow([replace(before, policy=PolicySettings(signers=(OLD.der,)))])
-        (record,) = watch.records
-        assert record.document is not None
-        assert record.document.signature.state is SignatureState.TRUSTED
-        assert record.last_success == NOW
+        await watch.follow([after])
+        assert watch.records == (Record(after),)
 
 
 async def test_a_target_of_another_entity_forgets_the_document_it_had(tmp_path: Path, client: fetch.Client) -> None:

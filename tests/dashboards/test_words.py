@@ -1,0 +1,115 @@
+"""What values are called: every value has a word, and a word has one colour on every board."""
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from boards import BOARDS, PANELS, Panel
+
+from dashboards import words
+from dashboards.grafana import Colour, Words
+from exporter.history import Change
+from exporter.model import FaultKind, Reason, SignatureState
+from exporter.primary import Evidence
+from exporter.rollover import Position, State
+
+EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
+    "state": (State, words.STATE_NAMES),
+    "position": (Position, words.POSITION_NAMES),
+    "change": (Change, words.CHANGE_NAMES),
+    "fault": (FaultKind, words.FAULT_NAMES),
+    "evidence": (Evidence, words.EVIDENCE_NAMES),
+}
+
+SEVERE = {State.NONE, State.EXPIRED, State.MISSING}
+WORK = {State.STALLED, State.OVERDUE, State.DUE}
+
+
+def mapped() -> Iterator[tuple[Panel, str, Mapping[str, Any]]]:
+    """Every value that a panel has a word for."""
+    for panel in PANELS:
+        for mapping in panel.mappings:
+            if mapping["type"] == "value":
+                for value, result in mapping["options"].items():
+                    yield panel, value, result
+
+
+@pytest.mark.parametrize(("listed", "named"), EVERY_VALUE.values(), ids=EVERY_VALUE)
+def test_every_value_of_a_label_has_a_word(listed: type[StrEnum], named: Words) -> None:
+    assert {each.value for each in named} >= set(listed)
+
+
+def test_every_state_has_a_number_of_its_own_a_word_and_what_to_do() -> None:
+    assert list(words.STATES) == list(State)
+    assert set(words.SIGNATURES) == set(SignatureState)
+    assert set(words.POSITIONS) == set(Position)
+    for listed in (words.STATE, words.SIGNATURE, words.POSITION, words.LOOK):
+        assert len({each.value for each in listed}) == len({each.text for each in listed}) == len(listed)
+    assert [each.value for each in words.WHAT_TO_DO] == [each.value for each in words.STATE]
+
+
+def test_the_worse_a_state_the_larger_its_number() -> None:
+    numbers = [word.value for word, _ in words.STATES.values()]
+
+    assert numbers == sorted(numbers, reverse=True)
+    assert [state for state in words.BY_BADNESS if state] == list(State)
+    # Blindness comes after what has stopped, and before what can wait.
+    assert list(words.BY_BADNESS).index(None) == len(SEVERE)
+
+
+def test_a_states_colour_says_how_bad_it_is() -> None:
+    for state, (word, _) in words.STATES.items():
+        tone = "red" if state in SEVERE else "orange" if state in WORK else "green"
+        assert word.colour.endswith("blue" if state is State.PUBLISHED else tone)
+
+
+def test_a_word_has_one_colour_on_every_board() -> None:
+    colours: dict[str, set[str]] = {}
+    for _, _, result in mapped():
+        colours.setdefault(result["text"], set()).add(result["color"])
+
+    assert {text: found for text, found in colours.items() if len(found) > 1} == {}
+
+
+def test_the_tiles_have_the_colours_of_the_states() -> None:
+    (tiles,) = (panel for panel in PANELS if panel.title == "Targets by state, worst first")
+    shown = {name: each["thresholds"]["steps"][1]["color"] for name, each in tiles.overrides.items()}
+
+    assert shown == {word.text: word.colour for word in words.BY_BADNESS.values()}
+
+
+def test_colours_are_names_that_follow_the_theme() -> None:
+    known = {str(each) for each in Colour} | {"rgba(0, 211, 255, 1)"}
+    for board in BOARDS:
+        assert set(colours(board.json)) <= known
+
+    assert [each for each in Colour if each.startswith("#")] == [Colour.GREY]
+
+
+def colours(json_value: object) -> Iterator[str]:
+    """Everything that is called a colour."""
+    if isinstance(json_value, dict):
+        for key, value in json_value.items():
+            if key in {"color", "fixedColor", "iconColor"} and isinstance(value, str):
+                yield value
+            yield from colours(value)
+    elif isinstance(json_value, list):
+        for value in json_value:
+            yield from colours(value)
+
+
+def test_a_state_is_never_shown_as_a_number() -> None:
+    metrics = ("fedmeta_rollover_state", "fedmeta_metadata_signature_state", "fedmeta_metadata_reachable")
+    for panel in PANELS:
+        counts = any(query.expr.startswith(("count(", "(max by (state)")) for query in panel.queries)
+        if not counts and any(name in query.expr for query in panel.queries for name in metrics):
+            assert [each for each in panel.mappings if each["type"] == "value"], str(panel)
+
+
+def test_no_reason_is_taken_for_another_word() -> None:
+    # "none failed" and "no failure" stand where a reason would.
+    assert not {reason.value for reason in Reason} & {"none failed", "no failure"}
+    assert "no failure" in json.dumps(BOARDS[1].json)
+    assert "none failed" in json.dumps(BOARDS[2].json)

@@ -1,0 +1,144 @@
+"""A real Prometheus scrapes the demo, and every query of every dashboard gets an answer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import stack
+from aiohttp.test_utils import TestServer
+from boards import BOARDS, filled_in, label_values
+
+from exporter import state
+from exporter.config.settings import Config
+from exporter.demo.scenarios import SCENARIOS, Answer, Scenario, document
+from exporter.demo.simulator import serving
+from exporter.policy import PolicySettings
+from exporter.server import Options, application
+
+PATIENCE = 60
+"""Seconds; it takes a fraction of that unless the machine is very busy."""
+
+NOT_ON_THE_DEMO = {
+    ("target", "Valid until", "A"): "AD FS never says validUntil; the panel says 'does not say'",
+    ("target", "To be kept for", "A"): "AD FS never says cacheDuration; the panel says 'does not say'",
+    ("target", "Validity, in days from today", "C"): "every certificate of the demo has begun; others fill the bars",
+}
+"""Queries that no target of the demo answers, and why the panel is not empty all the same."""
+
+REPLACING = "promoted"
+"""The farm that replaces its keys while we look."""
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Result = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """The HTTP API of one that runs."""
+
+    url: str
+    client: aiohttp.ClientSession
+
+    async def now(self, expr: str) -> Result:
+        """The answer of an instant query."""
+        return await self._get("query", query=expr)
+
+    async def lately(self, expr: str) -> Result:
+        """The answer of a range query over the last minute."""
+        to = time.time()
+        return await self._get("query_range", query=expr, start=str(to - 60), end=str(to), step="1")
+
+    async def _get(self, path: str, **parameters: str) -> Result:
+        # POST, as Grafana does: some queries are long.
+        async with self.client.post(f"{self.url}/api/v1/{path}", data=parameters) as answer:
+            body = await answer.json()
+        assert body["status"] == "success", f"{parameters['query']}: {body}"
+        found: Result = body["data"]["result"]
+        return found
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def until_scraped(prometheus: Prometheus, expr: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not await prometheus.now(expr):
+        assert time.monotonic() < deadline, f"never came: {expr}"
+        await asyncio.sleep(0.2)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prometheus]:
+    """A Prometheus that has scraped the demo some times, before and after a farm replaced its keys."""
+    folder = tmp_path_factory.mktemp("demo")
+    async with AsyncExitStack() as running:
+        simulation = await running.enter_async_context(serving(SCENARIOS, now=now(), folder=folder, key="ec"))
+        targets = tuple(replace(target, interval=1) for target in simulation.targets)
+        config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
+        exporter = TestServer(application(Options(config), store=state.memory(), clock=now))
+        await running.enter_async_context(exporter)
+        scrape = {"job_name": "fedmeta", "honor_labels": True}
+        configuration = {
+            "global": {"scrape_interval": "1s"},
+            "scrape_configs": [scrape | {"static_configs": [{"targets": [f"{exporter.host}:{exporter.port}"]}]}],
+        }
+        url = await running.enter_async_context(stack.prometheus(prometheus, configuration, folder / "prometheus"))
+        client = await running.enter_async_context(aiohttp.ClientSession())
+        asked = Prometheus(url, client)
+        await until_scraped(asked, f"count(fedmeta_probe_last_attempt_timestamp_seconds) == {len(SCENARIOS)}")
+        (farm,) = (each for each in SCENARIOS if each.name == REPLACING)
+        simulation.publish(REPLACING, document(farm, now(), key="ec"))
+        await until_scraped(asked, "fedmeta_rollover_last_promotion_timestamp_seconds")
+        await until_scraped(asked, "rate(fedmeta_exporter_scrape_duration_seconds_count[1m]) > 0")
+        yield asked
+
+
+async def test_every_query_of_every_board_has_an_answer(watching: Prometheus) -> None:
+    unanswered = set()
+    for board in BOARDS:
+        targets = [scenario.name for scenario in SCENARIOS] if board.name == "target" else ["none"]
+        for query in board.queries:
+            ask = watching.now if query.json["instant"] else watching.lately
+            answers = [await ask(filled_in(query.expr, target=target)) for target in targets]
+            if not any(answers):
+                unanswered.add((board.name, query.panel.title, query.json["refId"]))
+    assert unanswered == NOT_ON_THE_DEMO.keys()
+
+
+async def test_every_target_with_a_document_fills_its_board(watching: Prometheus) -> None:
+    (board,) = (board for board in BOARDS if board.name == "target")
+    for scenario in (each for each in SCENARIOS if each.answer is Answer.METADATA):
+        for panel in board.panels:
+            answers = [await watching.now(filled_in(query.expr, target=scenario.name)) for query in panel.queries]
+            if not any(answers):
+                assert panel.title in may_be_empty(scenario)
+                assert panel.defaults["noValue"]
+
+
+def may_be_empty(scenario: Scenario) -> set[str]:
+    """Panels that say in words that a farm has none of it."""
+    absent = {"Valid until", "To be kept for"}
+    return absent if scenario.successor_present else absent | {"Successor left", "Promotion"}
+
+
+async def test_every_variable_offers_values_and_every_annotation_has_marks(watching: Prometheus) -> None:
+    for board in BOARDS:
+        for name, variable in board.variables.items():
+            if variable["type"] == "query":
+                metric, label = label_values(variable)
+                found = {each["metric"].get(label) for each in await watching.now(filled_in(metric, target="steady"))}
+                assert found - {None}, f"{board.name}: {name}"
+        for name, annotation in board.annotations.items():
+            marks = await watching.lately(filled_in(annotation["expr"], target=REPLACING))
+            assert marks, f"{board.name}: {name}"
+            # Milliseconds since 1970, within the last minutes.
+            assert all(0 < time.time() - float(each["values"][-1][1]) / 1000 < 600 for each in marks)
