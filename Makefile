@@ -15,7 +15,7 @@ UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
 
-.PHONY: help run demo-stack test check lint prometheus golden bench lock clean
+.PHONY: help run demo-stack test check lint prometheus golden dashboards bench lock clean
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -45,6 +45,9 @@ prometheus:
 
 golden: .venv/development prometheus ## rewrite the expected outputs; review the diff
 	$(IN) pytest --update-golden $(ARGS)
+
+dashboards: .venv/runtime ## write the dashboards anew from dashboards/*.py; ARGS=--check only compares
+	$(IN) dashboards.build $(ARGS)
 
 bench: .venv/development ## print how fast it is on this machine
 	PYTHONPATH=tests $(IN) bench $(ARGS)

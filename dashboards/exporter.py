@@ -1,21 +1,10 @@
 """The board of the exporters themselves: whether they look, answer and remember."""
 
 from dashboards import words
-from dashboards.grafana import (
-    BAD_IF_ANY,
-    Board,
-    Colour,
-    Height,
-    Line,
-    Query,
-    Section,
-    Show,
-    Unit,
-    series,
-    stat,
-    timeline,
-)
+from dashboards.layout import Board, Height, Line, Section
+from dashboards.panels import Show, series, stat, timeline
 from dashboards.queries import EXPORTERS, milliseconds, otherwise
+from dashboards.style import BAD_IF_ANY, Colour, Query, Unit
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
 
 

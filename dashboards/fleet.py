@@ -1,22 +1,8 @@
 """The board of all targets: which need somebody, how long they have, what changed."""
 
 from dashboards import words
-from dashboards.grafana import (
-    BAD_IF_ANY,
-    WORK_IF_ANY,
-    Board,
-    Column,
-    Height,
-    Line,
-    Query,
-    Section,
-    Unit,
-    series,
-    stat,
-    table,
-    tiles,
-    timeline,
-)
+from dashboards.layout import Board, Height, Line, Section
+from dashboards.panels import Column, series, stat, table, tiles, timeline
 from dashboards.queries import (
     ANY_TARGET,
     changes,
@@ -30,6 +16,7 @@ from dashboards.queries import (
     thresholds,
     without_document,
 )
+from dashboards.style import BAD_IF_ANY, WORK_IF_ANY, Query, Unit
 from dashboards.variables import JOB_OF_TARGETS
 
 TO_TARGET = (

@@ -7,7 +7,7 @@ As in the alert rules: what tells two exporters of a pair apart (``instance``, `
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dashboards.grafana import Colour, Query, Word
+from dashboards.style import Colour, Query, Word
 from dashboards.words import ENDED, NO_DOCUMENT, NOT_JUDGED, NOTHING, POSITIONS, PROMOTED, SIGNATURES, STATES
 
 LATELY = 30 * 86400
@@ -87,7 +87,7 @@ def thresholds(scope: Scope) -> Sequence[Query]:
     colours = {"missing": Colour.RED, "generation": Colour.SEMI_DARK_ORANGE, "due": Colour.ORANGE}
     matchers = {name: f'threshold="{name}"' for name in colours}
     return [
-        Query(f"max({scope('fedmeta_threshold_days', matchers[name])})", f"Threshold {name}", colour)
+        Query(f"max({scope('fedmeta_threshold_days', matchers[name])})", f"Threshold: {name}", colour)
         for name, colour in colours.items()
     ]
 
@@ -107,9 +107,9 @@ def how_many(vector: str) -> str:
     return f"count({vector}) or vector(0)"
 
 
-def otherwise(vector: str, label: str, value: str = NOTHING) -> str:
+def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = "vector(0)") -> str:
     """The vector, or where it is empty one series at 0 with this label."""
-    return f'{vector} or on () label_replace(vector(0), "{label}", "{value}", "", "")'
+    return f'{vector} or on () label_replace({zero}, "{label}", "{value}", "", "")'
 
 
 def changes(scope: Scope) -> str:
@@ -118,7 +118,7 @@ def changes(scope: Scope) -> str:
     lately = f"> time() - {LATELY}"
     return otherwise(
         milliseconds(
-            "max by (job, target, entity_id, role, use, change) (\n"
+            "max by (job, target, use, change) (\n"
             f"  {scope('fedmeta_key_set_last_change_timestamp_seconds')} {lately}\n"
             f'  or label_replace(label_replace({promotions} {lately}, "change", "{PROMOTED}", "", ""),'
             ' "use", "signing", "", "")\n'
@@ -126,6 +126,11 @@ def changes(scope: Scope) -> str:
         ),
         "change",
     )
+
+
+def if_read(scope: Scope) -> str:
+    """0 where a usable document was ever seen."""
+    return f"0 * max({scope('fedmeta_metadata_size_bytes')})"
 
 
 def signature(scope: Scope) -> str:

@@ -1,24 +1,8 @@
 """The board of one target: its certificates, its rollover, its endpoint, its document."""
 
 from dashboards import words
-from dashboards.grafana import (
-    WORK_IF_ANY,
-    Board,
-    Colour,
-    Column,
-    Height,
-    Line,
-    Query,
-    Section,
-    Show,
-    Unit,
-    annotation,
-    series,
-    spans,
-    stat,
-    table,
-    timeline,
-)
+from dashboards.layout import Board, Height, Line, Section, annotation
+from dashboards.panels import Column, Show, series, spans, stat, table, timeline
 from dashboards.queries import (
     ONE_ENTITY,
     ONE_TARGET,
@@ -26,6 +10,7 @@ from dashboards.queries import (
     changes,
     days,
     days_of_certificates,
+    if_read,
     milliseconds,
     otherwise,
     positions,
@@ -35,6 +20,7 @@ from dashboards.queries import (
     state_of_entities,
     thresholds,
 )
+from dashboards.style import WORK_IF_ANY, Colour, Query, Unit
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
 
@@ -209,7 +195,6 @@ CHANGES = table(
         Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
         Column("What", label="change", words=words.CHANGE_NAMES, coloured=True),
         Column("Use", label="use", width=100),
-        Column("Role", label="role", width=60),
     ],
     rows=changes(ONE_ENTITY),
     sort="When",
@@ -328,8 +313,9 @@ DOCUMENT = [
         "Weak certificates",
         "Published certificates with a short key, or signed by an issuer with MD5 or SHA-1.",
         Unit.NONE,
-        f"count(max by (fingerprint) ({ONE_ENTITY('fedmeta_certificate_weak')})) or vector(0)",
+        f"count(max by (fingerprint) ({ONE_ENTITY('fedmeta_certificate_weak')})) or {if_read(ONE_TARGET)}",
         steps=WORK_IF_ANY,
+        absent="no document",
     ),
 ]
 
@@ -340,9 +326,10 @@ FAULTS = table(
         Column("Fault", label="kind", words=words.FAULT_NAMES),
         Column("How many", unit=Unit.NONE, width=100),
     ],
-    rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}) > 0", "kind"),
+    rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}) > 0", "kind", zero=if_read(ONE_TARGET)),
     sort="How many",
     largest_first=True,
+    absent="No document was read yet",
 )
 
 ENTITIES = table(

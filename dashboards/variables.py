@@ -1,6 +1,7 @@
 """What a reader chooses at the top of the boards."""
 
-from dashboards.grafana import Json, variable
+from dashboards.layout import variable
+from dashboards.style import Json
 
 
 def _jobs(metric: str) -> Json:

@@ -5,7 +5,8 @@ Where a board needs a number for a word (Prometheus has no others), the larger o
 
 from collections.abc import Mapping
 
-from dashboards.grafana import Colour, Word, Words
+from dashboards.style import Colour, Word, Words
+from exporter.advice import WORDS
 from exporter.history import Change
 from exporter.model import FaultKind, SignatureState
 from exporter.primary import Evidence
@@ -14,16 +15,21 @@ from exporter.rollover import Position, State
 NOT_JUDGED = 0
 NO_DOCUMENT = 8
 
+
+def _state(state: State, number: int, colour: Colour) -> Word:
+    return Word(number, WORDS[state], colour)
+
+
 STATES: Mapping[State, tuple[Word, str]] = {
-    State.NONE: (Word(11, "No signing key", Colour.DARK_RED), "Ask the publisher where the keys are"),
-    State.EXPIRED: (Word(10, "Expired", Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
-    State.MISSING: (Word(9, "Successor missing", Colour.RED), "Make a successor now"),
-    State.STALLED: (Word(7, "Promotion stalled", Colour.DARK_ORANGE), "Promote the successor"),
-    State.OVERDUE: (Word(6, "Successor overdue", Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
-    State.DUE: (Word(5, "Renewal due", Colour.ORANGE), "Renew by hand"),
-    State.PUBLISHED: (Word(3, "Successor published", Colour.BLUE), "Bring the successor to the partners"),
-    State.PROMOTED: (Word(2, "Promoted", Colour.SEMI_DARK_GREEN), "Help partners that did not follow"),
-    State.STEADY: (Word(1, "Steady", Colour.GREEN), "Nothing"),
+    State.NONE: (_state(State.NONE, 11, Colour.DARK_RED), "Ask the publisher where the keys are"),
+    State.EXPIRED: (_state(State.EXPIRED, 10, Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
+    State.MISSING: (_state(State.MISSING, 9, Colour.RED), "Make a successor now"),
+    State.STALLED: (_state(State.STALLED, 7, Colour.DARK_ORANGE), "Promote the successor"),
+    State.OVERDUE: (_state(State.OVERDUE, 6, Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
+    State.DUE: (_state(State.DUE, 5, Colour.ORANGE), "Renew by hand"),
+    State.PUBLISHED: (_state(State.PUBLISHED, 3, Colour.BLUE), "Bring the successor to the partners"),
+    State.PROMOTED: (_state(State.PROMOTED, 2, Colour.SEMI_DARK_GREEN), "Help partners that did not follow"),
+    State.STEADY: (_state(State.STEADY, 1, Colour.GREEN), "Nothing to do"),
 }
 """For each state its word, the larger number the worse, and what to do."""
 

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 import stack
+import yaml
 from aiohttp import web
 
 CHECKOUT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ async def show(folder: Path) -> None:
             )
         )
         print(f"exporter      {exporter}/")
-        print(f"prometheus    {prometheus}/alerts")
+        print(f"prometheus    {prometheus}/")
         print(f"alertmanager  {alertmanager}/")
         if program := grafana_program():
             print(f"grafana       {await start(grafana(program, folder / 'grafana', prometheus))}/dashboards")
@@ -110,11 +111,6 @@ def grafana_program() -> list[str] | None:
 @asynccontextmanager
 async def grafana(command: list[str], folder: Path, prometheus: str) -> AsyncIterator[str]:
     """The URL of a Grafana with the dashboards, for anybody on this machine, that asks nothing of the internet."""
-    source = {"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": prometheus, "isDefault": True}
-    boards = {"name": "fedmeta", "type": "file", "options": {"path": str(CHECKOUT / "dashboards")}}
-    provisioning = folder / "provisioning"
-    stack.write(provisioning / "datasources" / "fedmeta.yaml", {"apiVersion": 1, "datasources": [source]})
-    stack.write(provisioning / "dashboards" / "fedmeta.yaml", {"apiVersion": 1, "providers": [boards]})
     port = stack.free_port(3000)
     settings = {
         "GF_SERVER_HTTP_ADDR": "127.0.0.1",
@@ -122,7 +118,7 @@ async def grafana(command: list[str], folder: Path, prometheus: str) -> AsyncIte
         "GF_PATHS_DATA": str(folder / "data"),
         "GF_PATHS_LOGS": str(folder / "logs"),
         "GF_PATHS_PLUGINS": str(folder / "plugins"),
-        "GF_PATHS_PROVISIONING": str(provisioning),
+        "GF_PATHS_PROVISIONING": str(provisioning(folder / "provisioning", prometheus)),
         "GF_AUTH_ANONYMOUS_ENABLED": "true",
         "GF_AUTH_ANONYMOUS_ORG_ROLE": "Editor",
         "GF_ANALYTICS_REPORTING_ENABLED": "false",
@@ -136,6 +132,21 @@ async def grafana(command: list[str], folder: Path, prometheus: str) -> AsyncIte
         command, log=folder / "log.txt", ready=f"{url}/api/health", environment={**os.environ, **settings}, cwd=folder
     ):
         yield url
+
+
+def provisioning(folder: Path, prometheus: str) -> Path:
+    """The folder, with the shipped samples in it, their addresses those of here."""
+    dashboards = CHECKOUT / "dashboards"
+    sources, boards = (
+        yaml.safe_load((dashboards / "provisioning" / name).read_text(encoding="utf-8"))
+        for name in ("datasources.yml", "dashboards.yml")
+    )
+    (source,), (provider,) = sources["datasources"], boards["providers"]
+    source["url"], source["jsonData"]["timeInterval"] = prometheus, EVERY
+    provider["options"]["path"] = str(dashboards)
+    stack.write(folder / "datasources" / "fedmeta.yaml", sources)
+    stack.write(folder / "dashboards" / "fedmeta.yaml", boards)
+    return folder
 
 
 async def main() -> int:

@@ -7,10 +7,12 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from operator import add
 
+from exporter.config.settings import Target
 from exporter.exposition import families
 from exporter.exposition.families import Family
 from exporter.history import EntityHistory
 from exporter.model import Certificate, Document, Entity, FaultKind, Observation, Role, SignatureState, Use
+from exporter.policy import Policy
 from exporter.record import SERVICE, Record
 from exporter.rollover import FOREVER, Position, Rollover, State
 
@@ -47,23 +49,8 @@ class Sheet:
 
 
 def look_sheet(record: Record, now: datetime) -> Sheet:
-    """The series about the target itself and its latest look."""
+    """The series about a target's latest look, which are others after each."""
     pen = _Pen(record.target.name)
-    policy = record.policy
-    pen.write(
-        families.TARGET,
-        1,
-        url=record.target.url,
-        profile=policy.profile,
-        profile_evidence=policy.evidence,
-        auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
-        expiry="on" if policy.expiry else "off",
-        module=record.target.module.name,
-        **record.target.labels,
-    )
-    for threshold in fields(policy.thresholds):
-        pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
-    pen.write(families.INTERVAL, record.target.interval)
     look = {"node": SERVICE, "vantage": record.target.vantage}
     if record.observation is not None:
         _write_look(pen, record.observation, look)
@@ -75,8 +62,12 @@ def look_sheet(record: Record, now: datetime) -> Sheet:
 
 
 def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
-    """The series about the last good document; of an aggregate the watched entities and the ``limit`` worst."""
+    """The series about the target and its last good document, which outlive many a look.
+
+    Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
+    """
     pen = _Pen(record.target.name)
+    _write_target(pen, record.target, record.policy)
     document = record.document
     if document is None:
         return pen.sheet(now, FOREVER)
@@ -124,6 +115,23 @@ class _Pen:
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
         return f"{family.name}{self._first}{text}}}"
+
+
+def _write_target(pen: _Pen, target: Target, policy: Policy) -> None:
+    pen.write(
+        families.TARGET,
+        1,
+        url=target.url,
+        profile=policy.profile,
+        profile_evidence=policy.evidence,
+        auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
+        expiry="on" if policy.expiry else "off",
+        module=target.module.name,
+        **target.labels,
+    )
+    for threshold in fields(policy.thresholds):
+        pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
+    pen.write(families.INTERVAL, target.interval)
 
 
 def _write_look(pen: _Pen, observation: Observation, look: Mapping[str, str]) -> None:

@@ -27,7 +27,7 @@ EXCEPTIONS = {
     ("template-instance-rule", "target"): "it is about a target, and two exporters of a pair see the same one",
     ("target-instance-rule", "fleet"): "it is about targets, and two exporters of a pair see the same ones",
     ("target-instance-rule", "target"): "it is about a target, and two exporters of a pair see the same one",
-    ("panel-units-rule", "suffix:days"): "Grafana's unit of days turns into weeks and years; people count in days",
+    ("panel-units-rule", "suffix: days"): "Grafana's unit of days turns into weeks and years; people count in days",
 }
 """By rule and what it is not kept by."""
 
@@ -236,7 +236,7 @@ def test_a_targets_address_leads_to_its_document() -> None:
 
 @each_board
 def test_panels_fill_the_grid_and_do_not_overlap(board: Board) -> None:
-    taken = set()
+    taken: set[tuple[int, int]] = set()
     for panel in board.json["panels"]:
         place = panel["gridPos"]
         cells = set(

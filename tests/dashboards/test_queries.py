@@ -213,7 +213,7 @@ def test_changes_and_promotions_are_news_for_thirty_days_and_then_there_is_none(
         f'fedmeta_key_set_last_change_timestamp_seconds{{{entity}, use="signing", change="removed"}}': -30 * DAY,
         f"fedmeta_rollover_last_promotion_timestamp_seconds{{{entity}}}": DAY - 5,
     }
-    row = 'entity_id="e", job="j", role="idp", target="a", use="signing"'
+    row = 'job="j", target="a", use="signing"'
 
     ask(
         panel("What changed lately"),
@@ -285,6 +285,7 @@ def test_a_certificate_that_has_ended_is_no_primary_any_more(ask: Ask) -> None:
 
 def test_no_failure_no_fault_and_no_failed_look_are_said_in_words(ask: Ask) -> None:
     quiet = {
+        f"fedmeta_metadata_size_bytes{{{target('a')}}}": 40_000,
         f'fedmeta_metadata_faults{{{target("a")}, kind="use_unknown"}}': 0,
         'fedmeta_exporter_probe_failures_total{job="j", instance="x:1", reason="dns"}': 0,
     }
@@ -292,6 +293,12 @@ def test_no_failure_no_fault_and_no_failed_look_are_said_in_words(ask: Ask) -> N
     ask(panel("Why it failed"), quiet, {'{reason="no failure"}': 0})
     ask(panel("Faults of the document"), quiet, {'{kind="nothing"}': 0})
     ask(panel("Failed looks by reason"), quiet, {'{reason="none failed"}': 0})
+    ask(panel("Weak certificates"), quiet, {"{}": 0})
+
+
+def test_where_no_document_was_read_no_fault_is_denied(ask: Ask) -> None:
+    ask(panel("Faults of the document"), never_read("a"), {})
+    ask(panel("Weak certificates"), never_read("a"), {})
 
 
 def test_a_fault_and_a_failure_are_named(ask: Ask) -> None:

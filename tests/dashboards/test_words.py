@@ -9,7 +9,7 @@ import pytest
 from boards import BOARDS, PANELS, Panel
 
 from dashboards import words
-from dashboards.grafana import Colour, Words
+from dashboards.style import Colour, Words
 from exporter.history import Change
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession
@@ -64,19 +65,28 @@ async def shown(tmp_path: Path, prometheus: str, alertmanager: str) -> AsyncIter
                 await client.get(address)
 
 
+async def data(client: ClientSession, address: str, key: str) -> list[dict[str, Any]]:
+    """What Prometheus answers, once there is something: it finds its targets some seconds after it is ready."""
+    async with asyncio.timeout(60):
+        while True:
+            async with client.get(address) as answer:
+                found: list[dict[str, Any]] = (await answer.json())["data"][key]
+            if found:
+                return found
+            await asyncio.sleep(0.1)
+
+
 async def test_everything_is_up_and_knows_of_each_other(shown: dict[str, str]) -> None:
     assert list(shown) == ["exporter", "prometheus", "alertmanager", "grafana"]
     base = {name: address.rpartition("/")[0] for name, address in shown.items()}
+    api = f"{base['prometheus']}/api/v1"
     async with ClientSession() as client:
         for address in shown.values():
             async with client.get(address) as page:
                 assert page.status == 200, address
-        async with client.get(f"{base['prometheus']}/api/v1/targets") as answer:
-            (target,) = (await answer.json())["data"]["activeTargets"]
-        async with client.get(f"{base['prometheus']}/api/v1/alertmanagers") as answer:
-            (notified,) = (await answer.json())["data"]["activeAlertmanagers"]
-        async with client.get(f"{base['prometheus']}/api/v1/rules") as answer:
-            groups = (await answer.json())["data"]["groups"]
+        (target,) = await data(client, f"{api}/targets", "activeTargets")
+        (notified,) = await data(client, f"{api}/alertmanagers", "activeAlertmanagers")
+        groups = await data(client, f"{api}/rules", "groups")
         async with client.get(base["grafana"]) as answer:
             grafana = json.loads(await answer.text())
     assert target["scrapeUrl"] == f"{base['exporter']}/metrics"

@@ -6,7 +6,7 @@ compare (days, ages) stays as it is.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import stack
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import BaseTestServer, TestServer
 
 from exporter import state
 from exporter.config.settings import Config
 from exporter.demo.scenarios import SCENARIOS, Lifetime, Scenario
-from exporter.demo.simulator import serving
+from exporter.demo.simulator import Simulation, serving
 from exporter.model import FaultKind
 from exporter.policy import DEFAULTS, PolicySettings
 from exporter.rollover import State
@@ -29,8 +29,8 @@ from exporter.server import Options, application
 ALERTS = Path(__file__).parents[2] / "alerts"
 RUNBOOKS = "https://github.com/fedmeta-exporter/fedmeta-exporter/blob/main/docs/runbooks.md"
 
-TIMES = 240
-"""An hour is fifteen seconds: several scrapes on a busy machine, and not longer than a test may take."""
+TIMES = 300
+"""An hour is twelve seconds: several scrapes on a busy machine, and not longer than a test may take."""
 PATIENCE = 120
 """Seconds for anything to happen; it takes a fraction of that unless the machine is very busy."""
 
@@ -45,6 +45,9 @@ STALLED_LATE = Scenario(
 
 Arrival = tuple[str, str, str]
 """Alert, severity and target; an alert that is about no target has an empty one."""
+
+SILENCED = ("FedmetaPromotionStalled", "warning", STALLED_LATE.name)
+"""Fires, and must not arrive."""
 
 BY_STATE = {
     State.EXPIRED: ("FedmetaSigningCertificateExpired", "critical"),
@@ -84,11 +87,10 @@ class Inbox:
 
     async def post(self, request: web.Request) -> web.Response:
         for alert in (await request.json())["alerts"]:
-            labels = alert["labels"]
-            arrival = (labels["alertname"], labels["severity"], labels.get("target", ""))
+            name, severity, _ = arrival = arrival_of(alert["labels"])
             (self.firing if alert["status"] == "firing" else self.resolved).add(arrival)
-            self.receivers.setdefault(labels["severity"], set()).add(request.match_info["receiver"])
-            self.runbooks[labels["alertname"]] = alert["annotations"]["runbook_url"]
+            self.receivers.setdefault(severity, set()).add(request.match_info["receiver"])
+            self.runbooks[name] = alert["annotations"]["runbook_url"]
         return web.Response()
 
 
@@ -111,48 +113,64 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-async def test_the_expected_alerts_arrive_and_no_other(
-    inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Path
-) -> None:
-    rules, clock, must_arrive = tmp_path / "fedmeta.rules.yml", Clock(), expected()
+@dataclass(frozen=True)
+class Running:
+    """All of it, and where it can be touched."""
+
+    simulation: Simulation
+    exporter: BaseTestServer
+    clock: Clock
+    """The exporter's."""
+    prometheus: str
+
+    async def firing(self) -> set[Arrival]:
+        """What Prometheus itself says is firing."""
+        async with ClientSession() as client, client.get(f"{self.prometheus}/api/v1/alerts") as answer:
+            alerts = (await answer.json())["data"]["alerts"]
+        return {arrival_of(each["labels"]) for each in alerts if each["state"] == "firing"}
+
+
+@pytest.fixture
+async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Path) -> AsyncIterator[Running]:
+    clock, rules = Clock(), tmp_path / "fedmeta.rules.yml"
     rules.write_text(shipped("fedmeta.rules.yml"))
-    async with AsyncExitStack() as running:
-        simulation = await running.enter_async_context(
-            serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec")
-        )
+    receivers = stack.telling(shipped("alertmanager.example.yml"), inbox.url)
+    async with AsyncExitStack() as opened:
+        start = opened.enter_async_context
+        simulation = await start(serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec"))
         targets = tuple(replace(target, interval=1) for target in simulation.targets)
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
-        exporter = TestServer(application(Options(config), store=state.memory(), clock=clock))
-        await running.enter_async_context(exporter)
-        notifier = await running.enter_async_context(
-            stack.alertmanager(
-                alertmanager,
-                stack.telling(shipped("alertmanager.example.yml"), inbox.url),
-                tmp_path / "alertmanager",
-            )
+        exporter = await start(TestServer(application(Options(config), store=state.memory(), clock=clock)))
+        notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
+        watching = stack.watching(
+            f"{exporter.host}:{exporter.port}", notifier.removeprefix("http://"), rules, every="1s"
         )
-        scraped, told = f"{exporter.host}:{exporter.port}", notifier.removeprefix("http://")
-        await running.enter_async_context(
-            stack.prometheus(prometheus, stack.watching(scraped, told, rules, every="1s"), tmp_path / "prometheus")
-        )
-        await until(lambda: inbox.firing >= must_arrive, inbox, must_arrive)
-        assert inbox.firing == must_arrive
+        watcher = await start(stack.prometheus(prometheus, watching, tmp_path / "prometheus"))
+        yield Running(simulation, exporter, clock, watcher)
 
-        # The endpoint fails: that is an alert more, and silences nothing.
-        simulation.take_down("missing")
-        must_arrive |= {("FedmetaMetadataUnreachable", "warning", "missing")}
-        await until(lambda: inbox.firing >= must_arrive, inbox, must_arrive)
-        assert inbox.resolved == set()
 
-        # Its certificate ends while nobody can read its metadata. No other farm gets into another state by then.
-        clock.ahead = timedelta(days=3.25)
-        must_arrive |= {("FedmetaSigningCertificateExpired", "critical", "missing")}
-        await until(lambda: inbox.firing >= must_arrive, inbox, must_arrive)
-        assert inbox.resolved <= {("FedmetaRolloverMissing", "critical", "missing")}
+async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: Inbox) -> None:
+    must_arrive = expected()
+    await until_it_has(inbox, must_arrive)
+    assert inbox.firing == must_arrive
+    assert inbox.receivers == {"critical": {"pager"}, "warning": {"queue"}, "info": {"chat"}}
+    assert await running.firing() - must_arrive == {SILENCED}
 
-        await exporter.close()
-        must_arrive |= {("FedmetaExportersGone", "critical", "")}
-        await until(lambda: inbox.firing >= must_arrive, inbox, must_arrive)
+    # The endpoint fails: that is one alert more, and silences nothing.
+    running.simulation.take_down("missing")
+    must_arrive |= {("FedmetaMetadataUnreachable", "warning", "missing")}
+    await until_it_has(inbox, must_arrive)
+    assert inbox.resolved == set()
+
+    # The certificate ends while nobody can read the metadata. No other farm gets into another state by then.
+    running.clock.ahead = timedelta(days=3.25)
+    must_arrive |= {("FedmetaSigningCertificateExpired", "critical", "missing")}
+    await until_it_has(inbox, must_arrive)
+    assert inbox.resolved <= {("FedmetaRolloverMissing", "critical", "missing")}
+
+    await running.exporter.close()
+    must_arrive |= {("FedmetaExportersGone", "critical", "")}
+    await until_it_has(inbox, must_arrive)
     assert inbox.firing == must_arrive
     assert inbox.runbooks == {alert: f"{RUNBOOKS}#{alert.lower()}" for alert, _, _ in must_arrive}
 
@@ -161,8 +179,12 @@ def shipped(name: str) -> str:
     return stack.shortened((ALERTS / name).read_text(encoding="utf-8"), TIMES)
 
 
-async def until(condition: Callable[[], bool], inbox: Inbox, wanted: set[Arrival]) -> None:
+def arrival_of(labels: Mapping[str, str]) -> Arrival:
+    return labels["alertname"], labels["severity"], labels.get("target", "")
+
+
+async def until_it_has(inbox: Inbox, wanted: set[Arrival]) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not condition():
+    while not inbox.firing >= wanted:
         assert time.monotonic() < deadline, f"did not arrive: {sorted(wanted - inbox.firing)}"
         await asyncio.sleep(0.05)

@@ -63,13 +63,12 @@ def test_nobody_but_this_machine_can_connect_to_what_compose_starts(compose: Map
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_what_compose_provisions_leads_where_it_puts_things(compose: Mapping[str, Any]) -> None:
-    provisioned = {name: yaml.safe_load(config["content"]) for name, config in compose["configs"].items()}
-    (source,) = provisioned["datasources"]["datasources"]
-    (provider,) = provisioned["dashboards"]["providers"]
-    (volume,) = compose["services"]["grafana"]["volumes"]
-    assert source["url"] == "http://prometheus:9090"
-    assert volume == f"./dashboards:{provider['options']['path']}:ro"
-    for service in compose["services"].values():
-        for config in service.get("configs", []):
-            assert config["source"] in compose["configs"]
+def test_grafana_in_compose_is_provisioned_as_the_samples_say(compose: Mapping[str, Any], checkout: Path) -> None:
+    samples = checkout / "dashboards" / "provisioning"
+    (source,) = yaml.safe_load((samples / "datasources.yml").read_text(encoding="utf-8"))["datasources"]
+    (provider,) = yaml.safe_load((samples / "dashboards.yml").read_text(encoding="utf-8"))["providers"]
+    here = {"url": "http://prometheus:9090", "jsonData": {**source["jsonData"], "timeInterval": "15s"}}
+    assert yaml.safe_load(compose["configs"]["datasources"]["content"])["datasources"] == [{**source, **here}]
+    assert f"./dashboards:{provider['options']['path']}:ro" in compose["services"]["grafana"]["volumes"]
+    configured = [config["source"] for each in compose["services"].values() for config in each.get("configs", [])]
+    assert sorted(configured) == sorted(compose["configs"])

@@ -1,75 +1,11 @@
-"""Grafana's dashboard JSON (schema 39, Grafana 10 and newer): a panel is one call, and its place is computed.
+"""Panels of Grafana 10 and newer: each is one call with title, description, unit and query."""
 
-What looks the same everywhere is decided here and nowhere else: colours, options, layout.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import accumulate, count, pairwise
 from string import ascii_uppercase
 
-Json = dict[str, object]
-
-GRID = 24
-"""Columns of Grafana's grid; one row of it is 38 pixels high."""
-HEADING_HEIGHT = 1
-
-DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
-RUNBOOKS = "https://github.com/fedmeta-exporter/fedmeta-exporter/blob/main/docs/runbooks.md"
-TAG = "fedmeta"
-
-
-class Colour(StrEnum):
-    """Names that Grafana shades for the dark and the light theme; grey has none and reads well on both."""
-
-    DARK_RED = "dark-red"
-    SEMI_DARK_RED = "semi-dark-red"
-    RED = "red"
-    PURPLE = "purple"
-    DARK_ORANGE = "dark-orange"
-    SEMI_DARK_ORANGE = "semi-dark-orange"
-    ORANGE = "orange"
-    BLUE = "blue"
-    SEMI_DARK_GREEN = "semi-dark-green"
-    GREEN = "green"
-    GREY = "#8e8e8e"
-    TEXT = "text"
-
-
-class Unit(StrEnum):
-    """Units as Grafana spells them; its own unit of days turns into weeks and years. Dates are in milliseconds."""
-
-    NONE = "none"
-    WORDS = "string"
-    DAYS = "suffix:days"
-    SECONDS = "s"
-    BYTES = "bytes"
-    SHARE = "percentunit"
-    PER_MINUTE = "opm"
-    DATE = "dateTimeAsIso"
-    AGO = "dateTimeFromNow"
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What a value is called, and its colour."""
-
-    value: int | str
-    """A number, or the value of a label."""
-    text: str
-    colour: Colour = Colour.TEXT
-
-
-Words = Sequence[Word]
-
-Steps = Sequence[tuple[Colour, float | None]]
-"""Colours, each from a value on; the first from nothing on."""
-
-PLAIN: Steps = ((Colour.TEXT, None),)
-UNKNOWN: Steps = ((Colour.GREY, None),)
-BAD_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.RED, 1))
-WORK_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.ORANGE, 1))
+from dashboards.style import DATASOURCE, PLAIN, UNKNOWN, Colour, Json, Query, Steps, Unit, Words
 
 
 class Show(StrEnum):
@@ -78,31 +14,6 @@ class Show(StrEnum):
     VALUE = "value"
     NAME = "name"
     BOTH = "value_and_name"
-
-
-class Height(StrEnum):
-    """Heights of a line by what stands in it."""
-
-    STAT = "stat"
-    LOW = "low"
-    ROW = "row"
-    GRAPH = "graph"
-    LIST = "list"
-
-    @property
-    def rows(self) -> int:
-        """In rows of the grid."""
-        return {Height.STAT: 3, Height.ROW: 4, Height.LOW: 6, Height.GRAPH: 9, Height.LIST: 14}[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A PromQL expression, and what its series are called."""
-
-    expr: str
-    legend: str = ""
-    colour: Colour | None = None
-    """Of a series whose legend is a plain name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,116 +39,6 @@ class Column:
     width: int | None = None
     """Pixels; None shares what is left."""
     absent: str = "–"  # noqa: RUF001 -- a dash, not a minus
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Panels beside each other."""
-
-    height: Height
-    panels: Sequence[Json]
-    shares: Sequence[int] = ()
-    """Of the width; empty: equal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Lines below a heading; without one where they begin the board."""
-
-    title: str
-    lines: Sequence[Line]
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """A dashboard; its file is called like the end of its uid."""
-
-    uid: str
-    title: str
-    description: str
-    since: str
-    """How far back it looks, in Grafana's words."""
-    variables: Sequence[Json]
-    sections: Sequence[Section]
-    annotations: Sequence[Json] = ()
-
-    @property
-    def filename(self) -> str:
-        """Of its JSON."""
-        return f"{self.uid.removeprefix(f'{TAG}-')}.json"
-
-    def json(self) -> Json:
-        """The whole dashboard, as Grafana imports it."""
-        return {
-            "uid": self.uid,
-            "title": self.title,
-            "description": self.description,
-            "tags": [TAG],
-            "schemaVersion": 39,
-            "editable": False,
-            "graphTooltip": 1,
-            "timezone": "utc",
-            "refresh": "1m",
-            "time": {"from": self.since, "to": "now"},
-            "timepicker": {},
-            "links": list(_links()),
-            "annotations": {"list": [_BUILT_IN, *self.annotations]},
-            "templating": {"list": [_DATASOURCE_VARIABLE, *self.variables]},
-            "panels": list(_placed(self.sections)),
-        }
-
-
-def variable(
-    name: str, title: str, description: str, metric: str, label: str, *, everything: str = "", several: bool = False
-) -> Json:
-    """A variable with the values of a label, sorted.
-
-    ``everything`` is the pattern that "All" stands for, which then is the default; ``several`` can be chosen at once.
-    """
-    query = f"label_values({metric}, {label})"
-    current: Json = {}
-    if everything:
-        current = {"selected": True, "text": ["All"], "value": ["$__all"]}
-    if everything and not several:
-        current = {"selected": True, "text": "All", "value": "$__all"}
-    return {
-        "type": "query",
-        "name": name,
-        "label": title,
-        "description": description,
-        "datasource": DATASOURCE,
-        "definition": query,
-        "query": {"query": query, "refId": f"variable-{name}"},
-        "refresh": 2,
-        "sort": 1,
-        "multi": several,
-        "includeAll": bool(everything),
-        "allValue": everything or None,
-        "current": current,
-        "options": [],
-        "regex": "",
-        "hide": 0,
-        "skipUrlSync": False,
-    }
-
-
-def annotation(name: str, expr: str, *, colour: Colour, title: str, text: str) -> Json:
-    """Marks at the moments that the expression has as values, in milliseconds."""
-    return {
-        "name": name,
-        "datasource": DATASOURCE,
-        "enable": True,
-        "hide": False,
-        "iconColor": colour,
-        # Grafana 10 reads the expression here, later ones in the target.
-        "expr": expr,
-        "step": "60s",
-        "target": {"expr": expr, "refId": "A", "range": True, "instant": False, "interval": "60s"},
-        "titleFormat": title,
-        "textFormat": text,
-        "tagKeys": "",
-        "useValueForTime": True,
-    }
 
 
 def stat(
@@ -415,32 +216,6 @@ def table(
     }
 
 
-_BUILT_IN: Json = {
-    "builtIn": 1,
-    "datasource": {"type": "grafana", "uid": "-- Grafana --"},
-    "enable": True,
-    "hide": True,
-    "iconColor": "rgba(0, 211, 255, 1)",
-    "name": "Annotations & Alerts",
-    "type": "dashboard",
-}
-
-_DATASOURCE_VARIABLE: Json = {
-    "type": "datasource",
-    "name": "datasource",
-    "label": "Data source",
-    "description": "The Prometheus that scrapes the exporter",
-    "query": "prometheus",
-    "current": {"selected": True, "text": "default", "value": "default"},
-    "multi": False,
-    "includeAll": False,
-    "options": [],
-    "refresh": 1,
-    "regex": "",
-    "hide": 0,
-    "skipUrlSync": False,
-}
-
 _STAT: Json = {
     "graphMode": "none",
     "justifyMode": "center",
@@ -460,6 +235,7 @@ _LINES: Json = {
     "axisPlacement": "auto",
     "axisLabel": "",
 }
+
 _DASHES: Json = {"custom.lineStyle": {"fill": "dash", "dash": [10, 10]}, "custom.fillOpacity": 0}
 
 _GAUGE: Json = {
@@ -593,54 +369,3 @@ def _transformations(columns: Sequence[Column], *, first: str) -> Sequence[Json]
         "options": {"excludeByName": {}, "indexByName": order, "renameByName": names},
     }
     return [*([merge] if several else []), keep, organize]
-
-
-def _links() -> Iterator[Json]:
-    common: Json = {"asDropdown": False, "icon": "external link", "tooltip": "", "url": "", "tags": []}
-    yield {
-        **common,
-        "type": "dashboards",
-        "title": "Dashboards",
-        "tags": [TAG],
-        "includeVars": True,
-        "keepTime": True,
-        "targetBlank": False,
-    }
-    yield {
-        **common,
-        "type": "link",
-        "title": "Runbooks",
-        "icon": "doc",
-        "url": RUNBOOKS,
-        "includeVars": False,
-        "keepTime": False,
-        "targetBlank": True,
-    }
-
-
-def _placed(sections: Sequence[Section]) -> Iterator[Json]:
-    """Every panel with its number and its place, line by line."""
-    numbers = count(1)
-    y = 0
-    for section in sections:
-        if section.title:
-            place = {"x": 0, "y": y, "w": GRID, "h": HEADING_HEIGHT}
-            yield {
-                "type": "row",
-                "title": section.title,
-                "collapsed": False,
-                "panels": [],
-                "id": next(numbers),
-                "gridPos": place,
-            }
-            y += HEADING_HEIGHT
-        for line in section.lines:
-            for panel, (x, width) in zip(line.panels, _widths(line), strict=True):
-                yield {**panel, "id": next(numbers), "gridPos": {"x": x, "y": y, "w": width, "h": line.height.rows}}
-            y += line.height.rows
-
-
-def _widths(line: Line) -> Iterator[tuple[int, int]]:
-    shares = line.shares or [1] * len(line.panels)
-    edges = [round(GRID * edge / sum(shares)) for edge in accumulate(shares, initial=0)]
-    return zip(edges, (right - left for left, right in pairwise(edges)), strict=False)

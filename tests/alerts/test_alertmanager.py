@@ -1,0 +1,137 @@
+"""The Alertmanager sample sends every alert to where its severity belongs, and silences what it says and no more."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "alerts" / "alertmanager.example.yml"
+INHIBITIONS: list[Mapping[str, list[str]]] = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))["inhibit_rules"]
+
+Labels = Mapping[str, str]
+
+
+def firing() -> Iterator[tuple[str, Labels]]:
+    """Every alert, with the labels that the promtool tests compare."""
+    for file in sorted(Path(__file__).parent.glob("*.test.yml")):
+        for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]:
+            for each in test.get("alert_rule_test", ()):
+                for expected in each["exp_alerts"]:
+                    name = each["alertname"]
+                    yield name, {"alertname": name, **expected["exp_labels"]}
+
+
+ALERTS: Mapping[str, Labels] = dict(firing())
+
+
+def matches(matchers: list[str], labels: Labels) -> bool:
+    """Whether all matchers hold (Alertmanager, "Matcher"); a label that is absent is an empty one."""
+    for matcher in matchers:
+        parts = re.fullmatch(r'(\w+) (=~?) "?([^"]*)"?', matcher)
+        assert parts, f"this test does not read {matcher}"
+        label, operator, wanted = parts.groups()
+        value = labels.get(label, "")
+        if value != wanted if operator == "=" else not re.fullmatch(wanted, value):
+            return False
+    return True
+
+
+def silenced_by(source: Labels) -> set[str]:
+    """The alerts that are silent while this one fires."""
+    return {
+        name
+        for rule in INHIBITIONS
+        for name, labels in ALERTS.items()
+        if matches(rule["source_matchers"], source)
+        and matches(rule["target_matchers"], labels)
+        and all(source.get(label, "") == labels.get(label, "") for label in rule["equal"])
+    }
+
+
+def amtool_says(amtool: str, *arguments: str | Path) -> str:
+    command = [amtool, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- amtool, by its fixture
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def receiver_of(amtool: str, labels: Labels) -> str:
+    pairs = [f"{label}={value}" for label, value in labels.items()]
+    return amtool_says(amtool, "config", "routes", "test", f"--config.file={SAMPLE}", *pairs).strip()
+
+
+def test_amtool_finds_nothing_wrong_with_the_sample(amtool: str) -> None:
+    amtool_says(amtool, "check-config", SAMPLE)
+
+
+@pytest.mark.parametrize("severity", ["critical", "warning", "info"])
+def test_every_alert_goes_to_the_receiver_of_its_severity(severity: str, amtool: str) -> None:
+    receiver = {"critical": "pager", "warning": "queue", "info": "chat"}[severity]
+    for name, labels in ALERTS.items():
+        if labels["severity"] == severity:
+            assert receiver_of(amtool, labels) == receiver, name
+
+
+def test_what_has_another_severity_or_none_is_not_lost(amtool: str) -> None:
+    assert receiver_of(amtool, {"alertname": "Other"}) == "queue"
+
+
+@pytest.mark.parametrize(
+    ("alert", "silent"),
+    {
+        "FedmetaPromotionStalledLate": {"FedmetaPromotionStalled"},
+        "FedmetaMetadataUnreachableInPollWindow": {"FedmetaMetadataUnreachable"},
+        "FedmetaMetadataOutdated": {"FedmetaMetadataOutdatedSoon"},
+        "FedmetaKeySetReplaced": {
+            "FedmetaUnexpectedSigningCertificate",
+            "FedmetaSigningKeysChanged",
+            "FedmetaPrimaryChanged",
+        },
+        "FedmetaExportersGone": {name for name, labels in ALERTS.items() if labels["severity"] != "critical"},
+    }.items(),
+)
+def test_an_alert_silences_what_says_the_same_of_the_same(alert: str, silent: set[str]) -> None:
+    assert silenced_by(ALERTS[alert]) == silent
+
+
+def test_no_other_alert_silences_anything() -> None:
+    silencing = {name for name, labels in ALERTS.items() if silenced_by(labels)}
+
+    assert silencing == {
+        "FedmetaPromotionStalledLate",
+        "FedmetaMetadataUnreachableInPollWindow",
+        "FedmetaMetadataOutdated",
+        "FedmetaKeySetReplaced",
+        "FedmetaExportersGone",
+    }
+
+
+@pytest.mark.parametrize("label", ["job", "target", "entity_id", "node"])
+def test_an_alert_silences_nothing_of_another_job_target_entity_or_node(label: str) -> None:
+    for labels in ALERTS.values():
+        if label in labels and not (label != "job" and labels["alertname"] == "FedmetaExportersGone"):
+            assert silenced_by({**labels, label: "another"}) == set()
+
+
+def test_no_critical_alert_is_ever_silenced() -> None:
+    silent = set().union(*(silenced_by(labels) for labels in ALERTS.values()))
+
+    assert {ALERTS[name]["severity"] for name in silent} == {"warning", "info"}
+
+
+def test_no_alert_that_is_not_ours_is_silenced() -> None:
+    foreign = {"alertname": "Watchdog", "severity": "warning", "job": "fedmeta"}
+
+    assert not any(matches(rule["target_matchers"], foreign) for rule in INHIBITIONS)
+
+
+def test_both_alerts_have_every_label_that_must_be_equal() -> None:
+    # Alertmanager takes two absent labels for equal.
+    for rule in INHIBITIONS:
+        for labels in ALERTS.values():
+            if matches(rule["source_matchers"], labels) or matches(rule["target_matchers"], labels):
+                assert labels.keys() >= set(rule["equal"])

@@ -1,0 +1,149 @@
+"""What the alert rules promise: names, severities, links; and that they ask for nothing that is not exposed.
+
+Runbook sections are compared with the rules in test_runbooks.py.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.exposition.families import FAMILIES
+from exporter.exposition.own import OWN_FAMILIES
+from exporter.history import Change
+from exporter.model import FaultKind, SignatureState, Use
+from exporter.policy import THRESHOLD_NAMES, Profile
+from exporter.rollover import Position, State
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
+RULES: list[Mapping[str, Any]] = [rule for group in yaml.safe_load(TEXT)["groups"] for rule in group["rules"]]
+ALERTS: Mapping[str, Mapping[str, Any]] = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+PROMISED = (ROOT / "tests" / "contract" / "promised_alerts.txt").read_text(encoding="utf-8")
+BOARDS = {
+    json.loads(file.read_text(encoding="utf-8"))["uid"]: file for file in sorted((ROOT / "dashboards").glob("*.json"))
+}
+
+OF_THE_SCRAPE = {"job", "instance", "pod"}
+LABELS = {family.name: {"target", *family.labels} | OF_THE_SCRAPE for family in FAMILIES} | {
+    name: {*labels} | OF_THE_SCRAPE for name, (_, labels) in OWN_FAMILIES.items()
+}
+EVERY_LABEL = set().union(*LABELS.values())
+
+
+def values(*enums: type[StrEnum]) -> set[str]:
+    return {member.value for enum in enums for member in enum}
+
+
+VALUES: Mapping[str, set[str]] = {
+    "state": values(State, SignatureState),
+    "position": values(Position),
+    "change": values(Change),
+    "kind": values(FaultKind),
+    "use": values(Use),
+    "profile": values(Profile),
+    "threshold": set(THRESHOLD_NAMES),
+    "expiry": {"on", "off"},
+    "node": {"service"},
+}
+"""What a label that is selected by can be."""
+
+each_alert = pytest.mark.parametrize("alert", ALERTS)
+
+
+def asked(expr: str) -> str:
+    """An expression without its comments."""
+    return re.sub(r"#.*", "", expr)
+
+
+def selectors() -> Iterator[tuple[str, str, str]]:
+    """Metric, label and value of every matcher in every expression."""
+    for rule in RULES:
+        for metric, matchers in re.findall(r"([\w:]+)\{([^}]*)\}", asked(rule["expr"])):
+            for label, value in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
+                yield metric, label, value
+
+
+def test_every_promised_alert_is_still_there_with_its_severity() -> None:
+    for line in PROMISED.splitlines():
+        name, severity = line.split(" ")
+        assert name in ALERTS, (
+            f"{name} was promised, and people route and silence by it. If it must go, take it out of"
+            " tests/contract/promised_alerts.txt and put it under Removed or Changed in CHANGELOG.md."
+        )
+        assert ALERTS[name]["labels"] == {"severity": severity}, (
+            f"{name} was promised to be {severity}. If that must change, change tests/contract/promised_alerts.txt and"
+            " put it under Changed in CHANGELOG.md."
+        )
+
+
+def test_every_alert_is_promised() -> None:
+    missing = ALERTS.keys() - {line.split(" ")[0] for line in PROMISED.splitlines()}
+
+    assert not missing, "a new alert is a promise: add it to tests/contract/promised_alerts.txt and CHANGELOG.md"
+
+
+def test_the_least_prometheus_is_named_where_one_looks_first() -> None:
+    assert "for Prometheus 2.42 and newer" in TEXT.splitlines()[0]
+
+
+@each_alert
+def test_the_severity_is_one_of_three(alert: str) -> None:
+    assert ALERTS[alert]["labels"]["severity"] in {"critical", "warning", "info"}
+
+
+@each_alert
+def test_the_summary_is_fixed_and_the_description_asks_prometheus_nothing(alert: str) -> None:
+    texts = ALERTS[alert]["annotations"]
+
+    assert "{{" not in texts["summary"]
+    # A query has no result when the series are gone, which is when people read most closely.
+    assert not re.search(r"\bquery\b", texts["description"])
+    assert texts["description"].endswith(".")
+
+
+@each_alert
+def test_the_description_says_whom_it_hits(alert: str) -> None:
+    assert re.search(r"\b(every|no|any)body|\bpeople", ALERTS[alert]["annotations"]["description"], re.IGNORECASE)
+
+
+@each_alert
+def test_the_dashboard_exists(alert: str) -> None:
+    link = ALERTS[alert]["annotations"]["dashboard_url"]
+    uid, _, variable = link.removeprefix("/d/").partition("?")
+
+    assert uid in BOARDS
+    assert variable == ("var-target={{ $labels.target | urlquery }}" if uid == "fedmeta-target" else "")
+
+
+def test_every_metric_exists() -> None:
+    for rule in RULES:
+        for metric in re.findall(r"\bfedmeta[_:][\w:]+", asked(rule["expr"])):
+            assert metric in LABELS.keys() | RECORDED
+
+
+def test_every_label_exists_where_it_is_asked_for() -> None:
+    for metric, label, _ in selectors():
+        assert label in LABELS.get(metric, EVERY_LABEL), f"{metric} has no label {label}"
+    for rule in RULES:
+        for labels in re.findall(r"\b(?:by|without|on|group_left|group_right) \(([\w, ]*)\)", asked(rule["expr"])):
+            assert set(filter(None, labels.split(", "))) <= EVERY_LABEL
+
+
+def test_every_value_that_is_asked_for_exists() -> None:
+    for metric, label, value in selectors():
+        assert set(value.split("|")) <= VALUES[label], f"{metric} never has {label}={value}"
+
+
+def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:
+    for rule in RULES:
+        for labels in re.findall(r"\bon \(([\w, ]*)\)", asked(rule["expr"])):
+            joined = set(labels.split(", "))
+            assert "job" in joined
+            assert "position" not in joined
