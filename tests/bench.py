@@ -68,7 +68,8 @@ def _renamed(document: Document, number: int) -> Document:
     def other(certificate: Certificate) -> Certificate:
         fingerprint = sha256(f"{certificate.fingerprint} {number}".encode()).hexdigest()
         subject = certificate.subject.replace("bench", f"bench{number}")
-        return replace(certificate, fingerprint=fingerprint, subject=subject, issuer=subject)
+        ends = certificate.not_after + timedelta(seconds=number)
+        return replace(certificate, fingerprint=fingerprint, subject=subject, issuer=subject, not_after=ends)
 
     def other_role(role: RoleDescriptor) -> RoleDescriptor:
         keys = (replace(key, certificates=tuple(map(other, key.certificates))) for key in role.keys)

@@ -1,11 +1,12 @@
 """Sheets to the bytes of a scrape."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import is_
 
 from exporter.exposition.families import FAMILIES, MEMORY, Family
-from exporter.exposition.sheet import MOVING, Sheet, document_sheet, look_sheet
+from exporter.exposition.sheet import MOVING, Sheet, document_sheet, look_sheet, together
 from exporter.record import Record
 
 SECONDS_PER_DAY = 86400
@@ -13,16 +14,15 @@ SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The sheet of one target, and the record it was made of."""
+    """The sheets of one target, and the record they were made of."""
 
     record: Record
+    look: Sheet
     document: Sheet
-    """The part about the document, which outlives many a look."""
-    whole: Sheet
 
 
 class Press:
-    """Renders records, and keeps each sheet for as long as it holds.
+    """Renders records, and keeps what it made for as long as that holds.
 
     What it keeps changes nothing but the time it takes: a sheet names the moment until which it would come out
     the same. May be called from several threads at once.
@@ -31,49 +31,61 @@ class Press:
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._kept: dict[str, _Kept] = {}
+        self._documents: tuple[Sequence[Sheet], Sheet] | None = None
+        """Sheets about documents, nine tenths of the text, and all of them as one: they outlive many a look."""
 
     def render(self, records: Sequence[Record], now: datetime, *, openmetrics: bool) -> bytes:
         """The scrape of all targets, without the last line that OpenMetrics asks for."""
+        if not records:
+            return b""
         kept = {record.target.name: self._keep(record, now) for record in records}
         self._kept = kept
-        return render([each.whole for each in kept.values()], now, openmetrics=openmetrics)
+        looks = together(each.look for each in kept.values())
+        documents = self._together([each.document for each in kept.values()])
+        return render([documents, looks], now, openmetrics=openmetrics)
 
     def _keep(self, record: Record, now: datetime) -> _Kept:
         kept = self._kept.get(record.target.name)
-        if kept is not None and kept.record is record and kept.whole.holds(now):
+        if kept is None or not kept.document.holds(now) or not _same_document(kept.record, record):
+            return _Kept(record, look_sheet(record, now), document_sheet(record, now, limit=self._limit))
+        if kept.record is record and kept.look.holds(now):
             return kept
-        if kept is not None and kept.document.holds(now) and _same_document(kept.record, record):
-            document = kept.document
-        else:
-            document = document_sheet(record, now, limit=self._limit)
-        return _Kept(record, document, look_sheet(record, now).beside(document))
+        return _Kept(record, look_sheet(record, now), kept.document)
+
+    def _together(self, documents: Sequence[Sheet]) -> Sheet:
+        known = self._documents
+        if known is not None and len(known[0]) == len(documents) and all(map(is_, known[0], documents)):
+            return known[1]
+        self._documents = documents, together(documents)
+        return self._documents[1]
 
 
 def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool) -> bytes:
     """The scrape of one look by itself: no counter, no first-seen time, no change, no promotion."""
-    sheet = look_sheet(record, now).beside(document_sheet(record, now, limit=limit))
-    return render([sheet], now, openmetrics=openmetrics, without=MEMORY)
+    sheets = [document_sheet(record, now, limit=limit), look_sheet(record, now)]
+    return render(sheets, now, openmetrics=openmetrics, without=MEMORY)
 
 
 def render(
     sheets: Sequence[Sheet], now: datetime, *, openmetrics: bool, without: frozenset[Family] = frozenset()
 ) -> bytes:
     """The text of the sheets, each family under one heading, in the order of :data:`FAMILIES`."""
-    # One pass in C over everything that holds; a join of this size lets go of the interpreter lock.
-    fixed = dict(zip(FAMILIES, zip(*(sheet.fixed for sheet in sheets), strict=True), strict=False))
-    moving = dict(zip(MOVING, zip(*(sheet.moving for sheet in sheets), strict=True), strict=False))
-    moment = now.timestamp()
+    left = _days_left({to for sheet in sheets for rows in sheet.moving for _, to in rows}, now)
     parts: list[bytes] = []
-    for family in FAMILIES:
-        lines = [
-            f"{series}{(to - moment) / SECONDS_PER_DAY:.6f}\n" for rows in moving.get(family, ()) for series, to in rows
-        ]
-        text = fixed.get(family, ())
-        if family not in without and (lines or any(text)):
-            parts.append(family.header(openmetrics=openmetrics).encode())
-            parts.extend(text)
-            parts.append("".join(lines).encode())
+    for place, family in enumerate(FAMILIES):
+        texts = [sheet.fixed[place] for sheet in sheets]
+        if family in MOVING:
+            rows = (row for sheet in sheets for row in sheet.moving[MOVING.index(family)])
+            texts = ["".join([series + left[to] for series, to in rows]).encode()]
+        if any(texts) and family not in without:
+            parts += (family.header(openmetrics=openmetrics).encode(), *texts)
     return b"".join(parts)
+
+
+def _days_left(moments: Iterable[float], now: datetime) -> Mapping[float, str]:
+    """The end of a line for each moment; many certificates share one, and formatting is what takes time."""
+    here = now.timestamp()
+    return {to: f"{(to - here) / SECONDS_PER_DAY:.6f}\n" for to in moments}
 
 
 def _same_document(kept: Record, record: Record) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from fnmatch import fnmatchcase
-from operator import add
+from itertools import chain
 
 from exporter.config.settings import Target
 from exporter.exposition import families
@@ -38,14 +38,19 @@ class Sheet:
         """Whether a sheet made at ``now`` would be the same."""
         return self.since <= now < self.until
 
-    def beside(self, other: "Sheet") -> "Sheet":
-        """Both as one; it holds as long as both do."""
-        return Sheet(
-            max(self.since, other.since),
-            min(self.until, other.until),
-            tuple(map(add, self.fixed, other.fixed)),
-            tuple(map(add, self.moving, other.moving)),
-        )
+
+def together(sheets: Iterable[Sheet]) -> Sheet:
+    """Some sheets, at least one, as one that holds as long as all of them do."""
+    since, until, fixed, moving = zip(
+        *((each.since, each.until, each.fixed, each.moving) for each in sheets), strict=True
+    )
+    # One pass in C over each family; a join of some size lets go of the interpreter lock.
+    return Sheet(
+        max(since),
+        min(until),
+        tuple(map(b"".join, zip(*fixed, strict=True))),
+        tuple(tuple(chain.from_iterable(rows)) for rows in zip(*moving, strict=True)),
+    )
 
 
 def look_sheet(record: Record, now: datetime) -> Sheet:
