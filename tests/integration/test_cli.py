@@ -26,7 +26,7 @@ import builders
 import pytest
 from builders import DAY
 from federation import listening
-from scrape import Scrape
+from live import Scrape
 
 from exporter import __version__, state
 from exporter.cli import main

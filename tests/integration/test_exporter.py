@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from live import Scrape
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from scrape import Scrape
 
 from exporter import state
 from exporter.config.reader import load

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from federation import Federation
-from scrape import Scrape
+from live import Scrape
 
 from exporter import state
 from exporter.config.settings import Config, Module, Target, Tls

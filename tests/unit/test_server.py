@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
-from scrape import Scrape
+from live import Scrape
 
 from exporter import state
 from exporter.config.settings import Config, Module, Tls

@@ -1,4 +1,4 @@
-"""A scrape as a test reads it: samples by name and labels, and what a state is."""
+"""What a running exporter answers, as a test reads it: samples by name and labels, and what a state is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
