@@ -147,3 +147,10 @@ def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:
             joined = set(labels.split(", "))
             assert "job" in joined
             assert "position" not in joined
+
+
+def test_what_tells_one_exporter_from_another_is_dropped_whole() -> None:
+    for rule in RULES:
+        for labels in re.findall(r"\bwithout \(([\w, ]*)\)", asked(rule["expr"])):
+            dropped = set(labels.split(", "))
+            assert ("instance" in dropped) == ("pod" in dropped)
