@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import is_
+from operator import add, is_
 
 from exporter.exposition.families import FAMILIES, MEMORY, Family
 from exporter.exposition.sheet import MOVING, Sheet, document_sheet, look_sheet, together
@@ -70,13 +70,12 @@ def render(
     sheets: Sequence[Sheet], now: datetime, *, openmetrics: bool, without: frozenset[Family] = frozenset()
 ) -> bytes:
     """The text of the sheets, each family under one heading, in the order of :data:`FAMILIES`."""
-    left = _days_left({to for sheet in sheets for rows in sheet.moving for _, to in rows}, now)
+    left = _days_left(set().union(*(ends for sheet in sheets for ends in sheet.ends)), now)
     parts: list[bytes] = []
     for place, family in enumerate(FAMILIES):
         texts = [sheet.fixed[place] for sheet in sheets]
         if family in MOVING:
-            rows = (row for sheet in sheets for row in sheet.moving[MOVING.index(family)])
-            texts = ["".join([series + left[to] for series, to in rows]).encode()]
+            texts = [_counted_down(sheet, MOVING.index(family), left) for sheet in sheets]
         if any(texts) and family not in without:
             parts += (family.header(openmetrics=openmetrics).encode(), *texts)
     return b"".join(parts)
@@ -88,8 +87,12 @@ def _days_left(moments: Iterable[float], now: datetime) -> Mapping[float, str]:
     return {to: f"{(to - here) / SECONDS_PER_DAY:.6f}\n" for to in moments}
 
 
+def _counted_down(sheet: Sheet, place: int, left: Mapping[float, str]) -> bytes:
+    return "".join(map(add, sheet.moving[place], map(left.__getitem__, sheet.ends[place]))).encode()
+
+
 def _same_document(kept: Record, record: Record) -> bool:
-    return (
+    return kept is record or (
         kept.document is record.document
         and kept.history.entities is record.history.entities
         and kept.target == record.target

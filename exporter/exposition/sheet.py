@@ -16,9 +16,6 @@ from exporter.policy import Policy
 from exporter.record import SERVICE, Record
 from exporter.rollover import FOREVER, Position, Rollover, State
 
-Row = tuple[str, float]
-"""A sample without its value, and the moment (seconds since 1970) that it counts down to."""
-
 MOVING = (families.EXPIRY_DAYS, families.ROLLOVER_DAYS)
 """The families whose numbers move with time; all others hold as long as the sheet does."""
 
@@ -31,8 +28,10 @@ class Sheet:
     until: datetime
     fixed: tuple[bytes, ...]
     """Whole lines, for each of :data:`families.FAMILIES`."""
-    moving: tuple[tuple[Row, ...], ...]
-    """Days until a moment, for each of :data:`MOVING`."""
+    moving: tuple[tuple[str, ...], ...]
+    """Samples without their value, for each of :data:`MOVING`."""
+    ends: tuple[tuple[float, ...], ...]
+    """The moments (seconds since 1970) that these samples count down to."""
 
     def holds(self, now: datetime) -> bool:
         """Whether a sheet made at ``now`` would be the same."""
@@ -41,15 +40,14 @@ class Sheet:
 
 def together(sheets: Iterable[Sheet]) -> Sheet:
     """Some sheets, at least one, as one that holds as long as all of them do."""
-    since, until, fixed, moving = zip(
-        *((each.since, each.until, each.fixed, each.moving) for each in sheets), strict=True
-    )
+    every = tuple(sheets)
     # One pass in C over each family; a join of some size lets go of the interpreter lock.
     return Sheet(
-        max(since),
-        min(until),
-        tuple(map(b"".join, zip(*fixed, strict=True))),
-        tuple(tuple(chain.from_iterable(rows)) for rows in zip(*moving, strict=True)),
+        max(each.since for each in every),
+        min(each.until for each in every),
+        tuple(map(b"".join, zip(*(each.fixed for each in every), strict=True))),
+        tuple(tuple(chain.from_iterable(series)) for series in zip(*(each.moving for each in every), strict=True)),
+        tuple(tuple(chain.from_iterable(ends)) for ends in zip(*(each.ends for each in every), strict=True)),
     )
 
 
@@ -104,18 +102,21 @@ class _Pen:
     def __init__(self, target: str) -> None:
         self._first = f'{{target="{_escaped(target)}"'
         self._fixed: dict[Family, list[str]] = {}
-        self._moving: dict[Family, list[Row]] = {}
+        self._moving: dict[Family, list[str]] = {}
+        self._ends: dict[Family, list[float]] = {}
 
     def write(self, family: Family, value: float, /, **labels: str) -> None:
         # Positional only, because the operator may call a label ``value`` or ``family``.
         self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
 
     def count_down(self, family: Family, to: datetime, /, **labels: str) -> None:
-        self._moving.setdefault(family, []).append((f"{self._series(family, labels)} ", to.timestamp()))
+        self._moving.setdefault(family, []).append(f"{self._series(family, labels)} ")
+        self._ends.setdefault(family, []).append(to.timestamp())
 
     def sheet(self, since: datetime, until: datetime) -> Sheet:
         fixed = tuple("".join(self._fixed.get(family, ())).encode() for family in families.FAMILIES)
-        return Sheet(since, until, fixed, tuple(tuple(self._moving.get(family, ())) for family in MOVING))
+        moving = tuple(tuple(self._moving.get(family, ())) for family in MOVING)
+        return Sheet(since, until, fixed, moving, tuple(tuple(self._ends.get(family, ())) for family in MOVING))
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
