@@ -73,11 +73,12 @@ class Watch:
     async def follow(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: unchanged ones keep their state, those not named vanish."""
         wanted = {target.name: target for target in targets}
-        kept = {name: record for name, record in self._records.items() if wanted.get(name) == record.target}
+        kept = {name for name, record in self._records.items() if wanted.get(name) == record.target}
         await self._stop([name for name in self._tasks if name not in kept])
         started = {name: target for name, target in wanted.items() if name not in kept}
         restored = {name: await self._begin(target) for name, target in started.items()}
-        self._records = {name: kept.get(name) or restored[name] for name in wanted}
+        # Those that were kept have been looked at meanwhile: their records are taken only now.
+        self._records = {name: self._records[name] if name in kept else restored[name] for name in wanted}
         if not self._ready:
             self._ready_by = self._clock() + timedelta(
                 seconds=max((target.module.timeout for target in wanted.values()), default=0)

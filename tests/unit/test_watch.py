@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -73,6 +74,21 @@ async def watching(
     await watch.stop()
     if store is None:
         kept.close()
+
+
+class SlowStore(Store):
+    """A store that finds nothing, and takes its time over it."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate = gate
+
+    def load(self, name: str, url: str) -> None:
+        del url
+        if name == "new":
+            self.gate.wait(10)
+
+    def save(self, before: Record, after: Record) -> None:
+        pass
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -461,3 +477,19 @@ async def test_an_entity_that_joins_an_aggregate_is_no_line(
         await looked_again(watch)
         assert len(watch.records[0].history.entities) == 2
     assert [line[1] for line in lines(caplog)] == ["up"]
+
+
+async def test_a_target_that_stays_keeps_the_looks_that_end_while_others_begin(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    file, gate = published(tmp_path), threading.Event()
+    stays, new = target(file, name="stays"), target(file, name="new", interval=3600)
+    async with watching(stays, client=client, store=SlowStore(gate)) as watch:
+        await looked(watch)
+        following = asyncio.create_task(watch.follow([stays, new]))
+        await looked(watch, watch.records[0].probes + 3)
+        seen = watch.records[0].probes
+        gate.set()
+        await following
+        assert watch.records[0].probes >= seen
+        assert [record.target.name for record in watch.records] == ["stays", "new"]
