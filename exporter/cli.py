@@ -176,6 +176,8 @@ def _serve(flags: argparse.Namespace) -> int:
 def _config(flags: argparse.Namespace) -> Config:
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
+    if misplaced := set(COMMANDS).intersection(flags.addresses):
+        raise RefusedError(f"{misplaced.pop()} is a command: it comes first, before the flags")
     try:
         return load(flags.config_file) if flags.config_file else from_addresses(flags.addresses)
     except ConfigError as error:

@@ -186,6 +186,11 @@ def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str])
     assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
 
 
+def test_a_command_after_the_flags_is_not_taken_for_a_host() -> None:
+    ran = run("--log.level=debug", "serve", "sts.contoso.com")
+    assert ran == Run(1, "", "serve is a command: it comes first, before the flags\n")
+
+
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
 def test_every_bad_address_is_named(check: list[str]) -> None:
     ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
