@@ -170,6 +170,10 @@ class Metadata:
     """The strictest ``cacheDuration`` in the same sense."""
     faults: tuple[Fault, ...]
 
+    def holds(self, entity_id: str) -> bool:
+        """Whether it speaks of this entity."""
+        return any(entity.entity_id == entity_id for entity in self.entities)
+
 
 class SignatureState(StrEnum):
     """What the document's own XML signature is worth."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from operator import attrgetter
 
 from exporter.advice import WORDS, advice
 from exporter.record import Record
@@ -26,9 +27,9 @@ th { font-weight: 600; } td.days { text-align: right; font-variant-numeric: tabu
 
 def page(records: Sequence[Record], now: datetime, *, version: str) -> str:
     """The HTML of the page as of ``now``; the worst targets first."""
-    rows = "".join(
-        text for record in sorted(records, key=lambda record: _badness(record, now)) for text in _rows(record, now)
-    )
+    judged = [(record, sorted(record.judge(now), key=attrgetter("urgency"))) for record in records]
+    judged.sort(key=lambda each: _badness(*each))
+    rows = "".join(text for record, rollovers in judged for text in _rows(record, rollovers, now))
     nothing = "" if records else "<p>No target is configured: only /probe answers.</p>"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -43,14 +44,13 @@ def page(records: Sequence[Record], now: datetime, *, version: str) -> str:
     )
 
 
-def _badness(record: Record, now: datetime) -> tuple[int, float]:
+def _badness(record: Record, rollovers: Sequence[Rollover]) -> tuple[int, float]:
     """The worst first: what cannot be read is as bad as a warning."""
     unread = record.observation is None or record.observation.reason is not None
-    return min([(-Severity.WARNING, 0.0)] * unread + [_urgency(each) for each in record.judge(now)], default=(0, 0.0))
+    return min([(-Severity.WARNING, 0.0)] * unread + [each.urgency for each in rollovers[:1]], default=(0, 0.0))
 
 
-def _rows(record: Record, now: datetime) -> Iterator[str]:
-    rollovers = sorted(record.judge(now), key=_urgency)
+def _rows(record: Record, rollovers: Sequence[Rollover], now: datetime) -> Iterator[str]:
     shown = rollovers[:_SHOWN]
     heading = _target(record)
     trouble = _trouble(record)
@@ -64,11 +64,6 @@ def _rows(record: Record, now: datetime) -> Iterator[str]:
         heading, trouble = "", ""
     if len(rollovers) > len(shown):
         yield _row("", "", "", f"… and {len(rollovers) - len(shown)} entities that are no worse.")
-
-
-def _urgency(rollover: Rollover) -> tuple[int, float]:
-    ends = rollover.primary.not_after.timestamp() if rollover.primary else 0
-    return -rollover.severity, ends
 
 
 def _row(*cells: str) -> str:

@@ -152,7 +152,7 @@ def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:
 def _mismatch(document: Document, entity_id: str | None, signers: Sequence[bytes]) -> tuple[Reason, str] | None:
     """Why a document, good in itself, is not this target's."""
     entities = document.metadata.entities
-    if entity_id is not None and all(entity.entity_id != entity_id for entity in entities):
+    if entity_id is not None and not document.metadata.holds(entity_id):
         found = f"{len(entities)} others" if document.metadata.aggregate else entities[0].entity_id
         return Reason.ENTITY_MISMATCH, f"the document of {found}, not of {entity_id}"
     if signers and document.signature.state is not SignatureState.TRUSTED:

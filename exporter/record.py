@@ -50,7 +50,7 @@ class Record:
         """Whether the last good document, if any, holds the entity that the configuration names, if any."""
         if self.document is None or self.target.entity_id is None:
             return True
-        return any(entity.entity_id == self.target.entity_id for entity in self.document.metadata.entities)
+        return self.document.metadata.holds(self.target.entity_id)
 
     def judge(self, now: datetime) -> tuple[Rollover, ...]:
         """How the rollover of each entity of the last good document stands."""

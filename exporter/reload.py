@@ -5,14 +5,13 @@ and in the metrics.
 """
 
 import asyncio
-import glob
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from exporter.config.reader import ConfigError, load
+from exporter.config.reader import ConfigError, load, matching_files
 from exporter.config.settings import Config
 from exporter.watch import Watch
 
@@ -68,7 +67,7 @@ def _digests(config: Config) -> Mapping[str, bytes]:
     """What the target files hold, each as a digest; one that cannot be read holds nothing."""
     digests = {}
     for pattern in config.target_files:
-        for name in glob.glob(pattern, recursive=True):  # noqa: PTH207 -- the patterns may be absolute
+        for name in matching_files(pattern):
             try:
                 digests[name] = hashlib.sha256(Path(name).read_bytes()).digest()
             except OSError:

@@ -94,6 +94,11 @@ class Rollover:
         """What the primary was decided by."""
         return self.claims[0].evidence if self.claims else None
 
+    @property
+    def urgency(self) -> tuple[int, float]:
+        """What sorts the worst first: by severity, then by the end of the primary."""
+        return -self.severity, self.primary.not_after.timestamp() if self.primary else 0.0
+
 
 def judge(
     metadata: Metadata,

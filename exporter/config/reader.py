@@ -33,7 +33,7 @@ from exporter.config.modules import MODULE_BLOCKS, read_module
 from exporter.config.settings import Config, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
-__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load"]
+__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ def _read_file(name: str) -> bytes:
     return Path(name).read_bytes()
 
 
-def _list_files(pattern: str) -> Sequence[str]:
+def matching_files(pattern: str) -> Sequence[str]:
+    """The files of a pattern of ``target_files``, in order."""
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute, which Path.glob refuses
 
 
@@ -54,7 +55,7 @@ def load(
     file: str,
     *,
     read_file: Callable[[str], bytes] = _read_file,
-    list_files: Callable[[str], Sequence[str]] = _list_files,
+    list_files: Callable[[str], Sequence[str]] = matching_files,
 ) -> Config:
     """The configuration in a YAML file and the target files that it names.
 

@@ -174,14 +174,11 @@ def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[En
 
 
 def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Sequence[Entity]) -> Sequence[Entity]:
-    """The entities, the worst first: by severity, then by the end of the primary."""
+    """The entities, the worst first; last those that have no verdict."""
 
     def badness(entity: Entity) -> tuple[int, float]:
         verdict = verdicts.get(entity.entity_id)
-        if verdict is None:
-            return 1, 0
-        ends = verdict.primary.not_after.timestamp() if verdict.primary else 0
-        return -verdict.severity, ends
+        return verdict.urgency if verdict is not None else (1, 0.0)
 
     names = {each.entity_id for each in but}
     return sorted((each for each in entities if each.entity_id not in names), key=badness)
