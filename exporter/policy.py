@@ -65,6 +65,8 @@ class Thresholds:
     """Entra ID begins to poll the metadata this long before the end."""
     trust: float = 15
     """A relying party that does not know the successor by now is at risk."""
+    notice: float = 2
+    """The same, this long before the predicted promotion: people need time to act."""
     successor_margin: float = 30
     """A successor outlives the primary by at least this much."""
     successor_validity: float = 365

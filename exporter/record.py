@@ -1,21 +1,46 @@
-"""All that is known of one target, and how one more look changes it. Pure.
+"""All that is known of one target, and how one more look or answer changes it. Pure.
 
 Last good wins: a look that fails replaces nothing but the look itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from exporter import history as past
-from exporter.config.settings import Target
+from exporter import trust
+from exporter.action import Answer, Situation, Step
+from exporter.config.settings import INTERNET, SERVICE, Target
 from exporter.history import History
-from exporter.model import Document, Observation
+from exporter.model import Document, Entity, Observation, SignatureState
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, judge
+from exporter.trust import DomainRecord, TrustState, Verdict
 
-SERVICE = "service"
-"""The ``node`` of a look at the service name itself."""
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a look gets of the signing keys: by it looks are compared."""
+
+    keys: frozenset[str]
+    """Fingerprints of all signing certificates of the document."""
+    signer: str | None
+    """The one of them that signed the document; None where none is known to have."""
+
+    @classmethod
+    def by(cls, document: Document) -> "Served":
+        """What a document serves."""
+        keys = frozenset(
+            certificate.fingerprint
+            for entity in document.metadata.entities
+            for role in entity.roles
+            for key in role.keys
+            if key.use.signs
+            for certificate in key.certificates
+        )
+        signed = document.signature.state in {SignatureState.VALID, SignatureState.TRUSTED}
+        signer = document.signature.fingerprint if signed else None
+        return cls(keys, signer if signer in keys else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +57,12 @@ class Record:
     history: History = field(default_factory=History)
     probes: int = 0
     failures: int = 0
+    others: tuple["Record", ...] = ()
+    """The same service from other vantages and node by node, in the order of the target's others."""
+    differing_since: datetime | None = None
+    """Since when these looks and this one do not get the same keys; None while they do."""
+    domains: tuple[DomainRecord, ...] = ()
+    """What Entra ID says of each domain, in the order of the configuration."""
 
     @property
     def policy(self) -> Policy:
@@ -56,6 +87,56 @@ class Record:
         """How the rollover of each entity of the last good document stands."""
         return _judge(self.document, self.policy, self.history.first_seen, now) if self.document else ()
 
+    def judge_domains(self, now: datetime) -> tuple[Verdict, ...]:
+        """How the trust of each domain stands."""
+        if not self.domains:
+            return ()
+        entity, rollover = self._entity, self._rollover(now)
+        return tuple(
+            trust.judge(
+                each.domain,
+                each.trust,
+                entity=entity,
+                rollover=rollover,
+                policy=self.policy,
+                url=self.target.url,
+                now=now,
+            )
+            for each in self.domains
+        )
+
+    def situation(self, now: datetime) -> Situation:
+        """Where the entity stands in the table of :mod:`exporter.action`."""
+        policy, rollover = self.policy, self._rollover(now)
+        primary = rollover.primary if rollover and policy.expiry else None
+        return Situation(
+            rollover=Answer.to(known=policy.auto_certificate_rollover),
+            in_step=_in_step({verdict.state for verdict in self.judge_domains(now)}),
+            readable=Answer.to(known=self._readable_from_internet),
+            successor=rollover is not None and rollover.successor is not None,
+            left=primary.not_after - now if primary else timedelta.max,
+        )
+
+    @property
+    def _readable_from_internet(self) -> bool | None:
+        """By a look from there, else by Entra ID's own account."""
+        for each in (self, *self.others):
+            if (each.target.node, each.target.vantage) == (SERVICE, INTERNET) and each.observation is not None:
+                return each.observation.reason is None
+        accounts = {each.trust.update.readable for each in self.domains if each.trust and each.trust.update}
+        return False if False in accounts else True if True in accounts else None
+
+    @property
+    def _entity(self) -> Entity | None:
+        """The entity that the last good document is about; None of an aggregate without a configured one."""
+        entities = self.document.metadata.entities if self.document else ()
+        return next((each for each in entities if each.entity_id == self.entity_id), None)
+
+    def _rollover(self, now: datetime) -> Rollover | None:
+        """How the rollover of that entity stands."""
+        entity = self._entity
+        return next((each for each in self.judge(now) if entity and each.entity_id == entity.entity_id), None)
+
 
 def advance(record: Record, observation: Observation) -> Record:
     """The record after one more look."""
@@ -75,6 +156,47 @@ def advance(record: Record, observation: Observation) -> Record:
     # The policy before: a new key must not widen by its own shape the window in which it is expected.
     history = past.advance(record.history, document.metadata, record.policy, before=before, after=after, at=at)
     return replace(found, history=history)
+
+
+def joined(record: Record, look: Record) -> Record:
+    """The record of a target after one of its looks, which may be its own or one of the others'."""
+    if look.target.place == record.target.place:
+        found = replace(look, others=record.others, domains=record.domains, differing_since=record.differing_since)
+    else:
+        others = tuple(look if each.target.place == look.target.place else each for each in record.others)
+        found = replace(record, others=others)
+    return replace(found, differing_since=_differing_since(found, look)) if found.others else found
+
+
+def answered(record: Record, domain: DomainRecord) -> Record:
+    """The record of a target after an inquiry about one of its domains."""
+    domains = tuple(domain if each.domain == domain.domain else each for each in record.domains)
+    return replace(record, domains=domains)
+
+
+def _in_step(states: Collection[TrustState]) -> Step:
+    if TrustState.BROKEN in states:
+        return Step.BROKEN
+    if not {TrustState.AT_RISK, TrustState.PENDING}.isdisjoint(states):
+        return Step.NO
+    return Step.YES if set(states) - {TrustState.NOT_FEDERATED} == {TrustState.IN_SYNC} else Step.UNKNOWN
+
+
+def _differing_since(record: Record, latest: Record) -> datetime | None:
+    looks = (record, *record.others)
+    fresh = [each.document for each in looks if each.observation and each.observation.document]
+    if _differ(fresh):
+        return record.differing_since or (latest.observation.at if latest.observation else None)
+    # Who was not looked at yet, or cannot be reached and got other keys before, may well still differ.
+    known = [each.document for each in looks]
+    undecided = any(each.observation is None for each in looks) or _differ(known)
+    return record.differing_since if undecided else None
+
+
+def _differ(documents: Iterable[Document | None]) -> bool:
+    served = {Served.by(each) for each in documents if each is not None}
+    signers = {each.signer for each in served} - {None}
+    return len({each.keys for each in served}) > 1 or len(signers) > 1
 
 
 def _judge(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from exporter.model import Certificate, Entity, FaultKind, Metadata, Role, Signature, Use
-from exporter.policy import Policy, Profile, is_auto_managed
+from exporter.policy import Policy, Profile, Thresholds, is_auto_managed
 from exporter.primary import Claim, Evidence, by_dates, claims_of
 
 PROMOTION_GRACE = timedelta(hours=36)
@@ -204,7 +204,7 @@ def _promotion(successor: Certificate, policy: Policy, first_seen: Mapping[str, 
         return None
     # Not before is the moment of generation on a farm that manages itself, whenever we came to look.
     generated = successor.not_before if is_auto_managed(successor) else first_seen.get(successor.fingerprint)
-    return _shifted(generated, timedelta(days=policy.thresholds.promotion)) if generated else None
+    return shifted(generated, timedelta(days=policy.thresholds.promotion)) if generated else None
 
 
 def _state(
@@ -222,7 +222,7 @@ def _state(
     left = primary.not_after - now if policy.expiry else timedelta.max
     alone = successor is None
     urgent = left <= timedelta(days=days.missing)
-    late = promotion is not None and now >= _shifted(promotion, PROMOTION_GRACE)
+    late = promotion is not None and now >= shifted(promotion, PROMOTION_GRACE)
     started = primary.not_before <= now or not policy.expiry
     older = any(other.not_before < primary.not_before and now < other.not_after for other in signing)
     rows = (
@@ -230,7 +230,11 @@ def _state(
         (State.EXPIRED, Severity.CRITICAL, left <= timedelta() or not started),
         (State.MISSING, Severity.CRITICAL, alone and urgent),
         (State.STALLED, Severity.CRITICAL if urgent else Severity.WARNING, not alone and strong and (urgent or late)),
-        (State.OVERDUE, Severity.WARNING, alone and profile is Profile.ADFS and left <= _overdue_before(policy)),
+        (
+            State.OVERDUE,
+            Severity.WARNING,
+            alone and profile is Profile.ADFS and left <= overdue_before(policy.thresholds),
+        ),
         (State.DUE, Severity.WARNING, alone and profile is not Profile.ADFS and left <= timedelta(days=days.due)),
         (State.PUBLISHED, Severity.INFO, not alone),
         (State.PROMOTED, Severity.OK, older),
@@ -239,11 +243,12 @@ def _state(
     return next((state, severity) for state, severity, holds in rows if holds)
 
 
-def _overdue_before(policy: Policy) -> timedelta:
-    return timedelta(days=policy.thresholds.generation) - GENERATION_GRACE
+def overdue_before(days: Thresholds) -> timedelta:
+    """How long the primary has left when a successor is overdue."""
+    return timedelta(days=days.generation) - GENERATION_GRACE
 
 
-def _shifted(moment: datetime, by: timedelta) -> datetime:
+def shifted(moment: datetime, by: timedelta) -> datetime:
     """The moment moved, at most to the first or last that a datetime can hold: real certificates end in 9999."""
     try:
         return moment + by
@@ -300,8 +305,8 @@ def _turning_points(
                 yield certificate.not_after
     if primary is not None:
         days = policy.thresholds
-        for before in (timedelta(days=days.missing), _overdue_before(policy), timedelta(days=days.due)):
-            yield _shifted(primary.not_after, -before)
+        for before in (timedelta(days=days.missing), overdue_before(policy.thresholds), timedelta(days=days.due)):
+            yield shifted(primary.not_after, -before)
     if promotion is not None:
         yield promotion
-        yield _shifted(promotion, PROMOTION_GRACE)
+        yield shifted(promotion, PROMOTION_GRACE)

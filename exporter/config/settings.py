@@ -9,10 +9,11 @@ from exporter.policy import PolicySettings
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret, in place or in a file that is read anew at every use; its ``repr`` shows neither."""
+    """A secret: in place, in a file or in an environment variable, read anew at every use; ``repr`` shows none."""
 
     text: str | None = field(default=None, repr=False)
     file: str | None = field(default=None, repr=False)
+    variable: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,57 @@ class Module:
     """Bytes of the decompressed body."""
 
 
+class Cloud(StrEnum):
+    """A cloud of Microsoft's, each with its own Entra ID (Microsoft, "National clouds")."""
+
+    GLOBAL = "global"
+    USGOV = "usgov"
+    DOD = "dod"
+    CHINA = "china"
+
+
+class TrustSource(StrEnum):
+    """Where we learn what Entra ID trusts."""
+
+    GRAPH = "graph"
+    """Microsoft Graph, which knows all of it and asks for credentials."""
+    USER_REALM = "user_realm"
+    """User realm discovery: undocumented, without credentials, and knows little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entra:
+    """How to learn what Entra ID trusts for the domains that sign in through a target."""
+
+    domains: tuple[str, ...]
+    """In lower case. Each has a trust of its own."""
+    source: TrustSource = TrustSource.GRAPH
+    cloud: Cloud = Cloud.GLOBAL
+    tenant: str = ""
+    """Its name or id; empty with user realm discovery."""
+    client_id: str = ""
+    client_secret: Secret | None = None
+    client_certificate: Secret | None = None
+    """PEM of a certificate and its private key."""
+    federated_token: Secret | None = None
+    """A token of another issuer that stands for the client (workload identity)."""
+    interval: float = 3600.0
+    """Seconds between two inquiries."""
+    module: Module = field(default_factory=Module)
+    """How to get there: only its timeout, proxy, authorities and choice of addresses count."""
+    login_url: str | None = None
+    """Another place than the cloud's own to ask for tokens, and for the user realm."""
+    graph_url: str | None = None
+    """Another place than the cloud's own to ask Graph."""
+
+
+SERVICE = "service"
+"""The ``node`` of a look at the service name itself."""
+
+INTERNET = "internet"
+"""The ``vantage`` that sees what Entra ID and partners see."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What we watch."""
@@ -101,6 +153,18 @@ class Target:
     """The operator's own labels, on ``fedmeta_target_info``."""
     watch: tuple[str, ...] = ()
     """Patterns (``*``, ``?``, ``[]``) of the entityIDs of an aggregate that get series of their own."""
+    node: str = SERVICE
+    """Which host behind the service name is looked at."""
+    address: str | None = None
+    """Where that host is, as ``host`` or ``host:port``; None: wherever the name of the service leads."""
+    others: tuple["Target", ...] = ()
+    """The same service from other vantages, then node by node; such a target has no others and no Entra."""
+    entra: Entra | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What tells this look from all others: name, node, vantage."""
+        return self.name, self.node, self.vantage
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Family:
 
 
 _LOOK = ("node", "vantage")
+_DOMAIN = ("domain",)
+_SLOT = ("domain", "slot", "fingerprint")
 _ENTITY = ("entity_id", "role")
 _CERTIFICATE = ("entity_id", "role", "use", "fingerprint")
 _PLACED = ("entity_id", "role", "use", "position", "fingerprint")
@@ -84,6 +86,22 @@ TLS_NOT_AFTER = Family(
     Kind.GAUGE,
     "When the endpoint's own TLS certificate ends, also when it does not verify.",
     _LOOK,
+)
+KEY_SET = Family(
+    "fedmeta_node_key_set_info",
+    Kind.INFO,
+    "The signing keys that the last good look got, by the beginnings of their fingerprints, and which of them signed.",
+    (*_LOOK, "key_set", "signer"),
+)
+NODES_AGREE = Family(
+    "fedmeta_nodes_agree",
+    Kind.GAUGE,
+    "1 if all nodes, from all vantages, serve the same signing keys, 0 if not; absent with a single look.",
+)
+NODES_DIFFER_SINCE = Family(
+    "fedmeta_nodes_differ_since_timestamp_seconds",
+    Kind.GAUGE,
+    "Since when they do not; absent while they do.",
 )
 SIZE = Family("fedmeta_metadata_size_bytes", Kind.GAUGE, "Size of the last good document, decompressed.")
 ENTITIES_TOTAL = Family("fedmeta_metadata_entities", Kind.GAUGE, "Entities in the last good document.")
@@ -229,6 +247,96 @@ ENTITY_WATCHED = Family(
     Kind.GAUGE,
     "1 if the configuration watches the entity of an aggregate, 0 if it is shown for being among the worst.",
     ("entity_id",),
+)
+TRUST = Family(
+    "fedmeta_trust_info",
+    Kind.INFO,
+    "A domain whose trust is watched, and the host that its people are sent to for signing in.",
+    (*_DOMAIN, "source", "cloud", "service"),
+)
+TRUST_INTERVAL = Family(
+    "fedmeta_trust_interval_seconds", Kind.GAUGE, "Time between two inquiries about a domain, as configured."
+)
+TRUST_STATE = Family(
+    "fedmeta_trust_state",
+    Kind.GAUGE,
+    "1 for the state of the trust of a domain as of this scrape, 0 for the others.",
+    (*_DOMAIN, "state"),
+)
+TRUST_PRIMARY = Family(
+    "fedmeta_trust_primary_trusted",
+    Kind.GAUGE,
+    "1 if the primary is trusted for the domain, 0 if not; absent where that is not known.",
+    _DOMAIN,
+)
+TRUST_SUCCESSOR = Family(
+    "fedmeta_trust_successor_trusted",
+    Kind.GAUGE,
+    "1 if the successor is trusted for the domain, 0 if not; absent without a successor, or where it is not known.",
+    _DOMAIN,
+)
+TRUST_FOREIGN = Family(
+    "fedmeta_trust_foreign_certificates",
+    Kind.GAUGE,
+    "Certificates that are trusted for the domain, not expired and not published; absent where that is not known.",
+    _DOMAIN,
+)
+TRUST_EXPIRY_DAYS = Family(
+    "fedmeta_trust_certificate_expiry_days",
+    Kind.GAUGE,
+    "Days until a trusted certificate ends, as of this scrape; negative after it.",
+    _SLOT,
+)
+TRUST_NOT_AFTER = Family(
+    "fedmeta_trust_certificate_not_after_timestamp_seconds", Kind.GAUGE, "When a trusted certificate ends.", _SLOT
+)
+TRUST_CERTIFICATE = Family(
+    "fedmeta_trust_certificate_info",
+    Kind.INFO,
+    "A certificate that is trusted for the domain.",
+    (*_SLOT, "thumbprint", "subject", "published"),
+)
+TRUST_UPDATE = Family(
+    "fedmeta_trust_update_result",
+    Kind.GAUGE,
+    "1 for how Entra ID says that its last reading of the metadata went, 0 for the others; absent until it says.",
+    (*_DOMAIN, "result"),
+)
+TRUST_UPDATED = Family(
+    "fedmeta_trust_update_timestamp_seconds",
+    Kind.GAUGE,
+    "When Entra ID says that it last read the metadata.",
+    _DOMAIN,
+)
+TRUST_READABLE = Family(
+    "fedmeta_trust_metadata_readable",
+    Kind.GAUGE,
+    "1 if Entra ID could read the metadata, by its own account, 0 if not; absent where it does not say.",
+    _DOMAIN,
+)
+INQUIRIES = Family(
+    "fedmeta_trust_inquiries_total", Kind.COUNTER, "Inquiries about the domain since the exporter started.", _DOMAIN
+)
+INQUIRY_FAILURES = Family(
+    "fedmeta_trust_inquiry_failures_total",
+    Kind.COUNTER,
+    "Inquiries about the domain since the exporter started that got no answer.",
+    _DOMAIN,
+)
+INQUIRY_LAST_FAILURE = Family(
+    "fedmeta_trust_inquiry_last_failure_info",
+    Kind.INFO,
+    "Why the last inquiry about the domain failed; absent when it did not.",
+    (*_DOMAIN, "reason"),
+)
+INQUIRY_LAST_ATTEMPT = Family(
+    "fedmeta_trust_last_attempt_timestamp_seconds", Kind.GAUGE, "When the last inquiry about the domain began.", _DOMAIN
+)
+INQUIRY_LAST_SUCCESS = Family(
+    "fedmeta_trust_last_success_timestamp_seconds",
+    Kind.GAUGE,
+    "When the last inquiry that got an answer began: the age of everything else about the domain's trust.",
+    _DOMAIN,
 )
 
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))

@@ -13,7 +13,7 @@ from exporter.exposition.families import Family
 from exporter.history import EntityHistory
 from exporter.model import Certificate, Document, Entity, FaultKind, Observation, Role, SignatureState, Use
 from exporter.policy import Policy
-from exporter.record import SERVICE, Record
+from exporter.record import Record
 from exporter.rollover import FOREVER, Position, Rollover, State
 
 MOVING = (families.EXPIRY_DAYS, families.ROLLOVER_DAYS)
@@ -54,7 +54,7 @@ def together(sheets: Iterable[Sheet]) -> Sheet:
 def look_sheet(record: Record, now: datetime) -> Sheet:
     """The series about a target's latest look, which are others after each."""
     pen = _Pen(record.target.name)
-    look = {"node": SERVICE, "vantage": record.target.vantage}
+    look = {"node": record.target.node, "vantage": record.target.vantage}
     if record.observation is not None:
         _write_look(pen, record.observation, look)
         pen.write(families.PROBES, record.probes, **look)
