@@ -5,6 +5,7 @@ from dashboards.layout import Board, Height, Line, Section
 from dashboards.panels import Show, series, stat, timeline
 from dashboards.queries import EXPORTERS, milliseconds, otherwise
 from dashboards.style import BAD_IF_ANY, Colour, Query, Unit
+from dashboards.trust import NO_DOMAIN
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
 
 
@@ -94,10 +95,48 @@ LOOKS = [
     ),
 ]
 
+_INQUIRIES = f"sum({_rate('fedmeta_trust_inquiries_total')})"
+_UNANSWERED = f"sum({_rate('fedmeta_trust_inquiry_failures_total')})"
+
+INQUIRIES = [
+    series(
+        "Inquiries by result",
+        "Inquiries about the trust of domains that Entra ID answered, and that it did not.",
+        Unit.PER_MINUTE,
+        Query(f"60 * ({_INQUIRIES} - {_UNANSWERED})", "Answer", Colour.GREEN),
+        Query(f"60 * {_UNANSWERED}", "Failed", Colour.RED),
+        stacked=True,
+        absent=NO_DOMAIN,
+    ),
+    series(
+        "Failed inquiries by reason",
+        "Why inquiries got no answer.",
+        Unit.PER_MINUTE,
+        Query(
+            otherwise(
+                f"60 * sum by (reason) ({_rate('fedmeta_exporter_trust_failures_total')}) > 0", "reason", "none failed"
+            ),
+            "{{reason}}",
+        ),
+        stacked=True,
+    ),
+    series(
+        "Oldest answer",
+        "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its interval is"
+        " late.",
+        Unit.SECONDS,
+        Query(
+            f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_last_success_timestamp_seconds')})", "{{instance}}"
+        ),
+        absent=NO_DOMAIN,
+    ),
+]
+
 TIMES = [
     series(
         "Slowest targets",
-        "How long the latest look took, all phases together: the ten targets where it took longest.",
+        "How long the latest look took, all phases together, of several looks at a target the longest: the ten targets"
+        " where it took longest.",
         Unit.SECONDS,
         Query(
             f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
@@ -197,6 +236,7 @@ BOARD = Board(
     sections=[
         Section("", [Line(Height.STAT, HEALTH, shares=[3, 3, 3, 3, 4, 4, 4]), Line(Height.GRAPH, LOOKS)]),
         Section("Looks", [Line(Height.GRAPH, TIMES)]),
+        Section("Inquiries", [Line(Height.GRAPH, INQUIRIES)]),
         Section("Answers", [Line(Height.GRAPH, ANSWERS)]),
         Section("Process", [Line(Height.GRAPH, PROCESS), Line(Height.LOW, MEMORY)]),
     ],

@@ -5,25 +5,34 @@ from dashboards.layout import Board, Height, Line, Section
 from dashboards.panels import Column, series, stat, table, tiles, timeline
 from dashboards.queries import (
     ANY_TARGET,
+    agreement,
     changes,
     critical,
     days,
+    differing_since,
     how_many,
     in_state,
+    last_success,
+    looks,
     milliseconds,
     reachable,
+    several_looks,
     state,
     thresholds,
     without_document,
 )
 from dashboards.style import BAD_IF_ANY, WORK_IF_ANY, Query, Unit
+from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_state, unanswered
 from dashboards.variables import JOB_OF_TARGETS
+from exporter.trust import TrustState
 
 TO_TARGET = (
     "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}&var-target=${__data.fields.target:percentencode}"
     "&${__url_time_range}"
 )
 """The board of the target in a table's row; it has the labels of the same names."""
+
+NO_OTHER_LOOK = "Every target is looked at in one place only"
 
 URGENT_DAYS = (-15, 90)
 """What is drawn of the days left."""
@@ -37,13 +46,15 @@ COUNTS = [
     ),
     stat(
         "Reachable",
-        "Targets whose latest look got a usable document. Of the others the last good document is shown.",
+        "Targets whose service gave a usable document to the latest look, from every vantage. Of the others the last"
+        " good document is shown. Nodes have a table of their own.",
         Unit.NONE,
         how_many(f"{reachable(ANY_TARGET)} == 1"),
     ),
     stat(
         "Unreachable",
-        "Targets whose latest look got no usable document: nobody would learn a new key from them.",
+        "Targets whose service gave no usable document to the latest look, from one vantage at least: nobody there"
+        " would learn a new key from them.",
         Unit.NONE,
         how_many(f"{reachable(ANY_TARGET)} == 0"),
         steps=WORK_IF_ANY,
@@ -62,6 +73,21 @@ COUNTS = [
         " overdue, a renewal that is due.",
         Unit.NONE,
         how_many(f"{in_state(ANY_TARGET, 'stalled|overdue|due')} unless on (job, target) {critical(ANY_TARGET)}"),
+        steps=WORK_IF_ANY,
+    ),
+    stat(
+        "Trust to repair",
+        "Domains that Entra ID must be updated for now: it does not trust the certificate in use, or it does not trust"
+        " the successor and the promotion is near.",
+        Unit.NONE,
+        how_many(in_trust_state(ANY_TARGET, TrustState.BROKEN, TrustState.AT_RISK)),
+        steps=BAD_IF_ANY,
+    ),
+    stat(
+        "Nodes differ",
+        "Targets whose nodes, or vantages, do not all get the same signing keys. Minutes are normal, hours are not.",
+        Unit.NONE,
+        how_many(f"{agreement(ANY_TARGET)} == 0"),
         steps=WORK_IF_ANY,
     ),
     stat(
@@ -91,7 +117,7 @@ TARGETS = table(
     "Targets, worst first",
     "One row for each target, with the worst of its watched entities; the name leads to the target's own board."
     " Primary: the certificate that signs today. Successor: the one that will take over. The promotion is"
-    " predicted, where AD FS does it by itself.",
+    " predicted, where AD FS does it by itself. Reachable, last success: of the service, from all vantages the worst.",
     [
         Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),
@@ -108,7 +134,7 @@ TARGETS = table(
         Column("Reachable", expr=reachable(ANY_TARGET), words=words.REACHABLE, coloured=True, width=110),
         Column(
             "Last success",
-            expr=milliseconds(f"max by (job, target) ({ANY_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+            expr=last_success(ANY_TARGET),
             unit=Unit.AGO,
             absent="never",
             width=130,
@@ -119,6 +145,85 @@ TARGETS = table(
     largest_first=True,
     absent="No target is watched",
 )
+
+DOMAINS = [
+    stat(
+        "Domains",
+        "Domains of Entra ID whose trust is watched.",
+        Unit.NONE,
+        how_many(domains(ANY_TARGET)),
+    ),
+    tiles(
+        "Domains by state, worst first",
+        "How many domains are in each state of their trust.",
+        [
+            Query(how_many(in_trust_state(ANY_TARGET, state)), word.text, word.colour)
+            for state, word in words.TRUSTS.items()
+        ],
+    ),
+    stat(
+        "Foreign certificates",
+        "Domains for which a certificate is trusted that the farm does not publish: left over, or planted.",
+        Unit.NONE,
+        how_many(f"{foreign(ANY_TARGET)} > 0"),
+        steps=WORK_IF_ANY,
+    ),
+    stat(
+        "Without fresh answer",
+        "Domains about which Entra ID never answered, or not for three intervals: what is shown of them is old.",
+        Unit.NONE,
+        how_many(unanswered(ANY_TARGET)),
+        steps=WORK_IF_ANY,
+    ),
+]
+
+TRUST = table(
+    "Domains, worst first",
+    "One row for each domain that signs in through a target; the target's name leads to its own board. Foreign:"
+    " certificates that are trusted and not published. Last reading: Entra ID's own account of how it read the"
+    " metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
+    [
+        Column("Target", label="target", link=TO_TARGET, width=180),
+        Column("Job", label="job", hidden=True),
+        Column("Domain", label="domain"),
+        *columns(ANY_TARGET),
+    ],
+    rows=domains(ANY_TARGET),
+    sort="State",
+    largest_first=True,
+    absent=NO_DOMAIN,
+)
+
+NODES = [
+    table(
+        "Nodes and vantages, those that differ first",
+        "One row for each target that is looked at in several places. Unreachable: how many of these looks got no"
+        " usable document. Which node serves what is on the target's own board.",
+        [
+            Column("Target", label="target", link=TO_TARGET),
+            Column("Job", label="job", hidden=True),
+            Column("Keys", expr=agreement(ANY_TARGET), words=words.AGREE, coloured=True, width=75),
+            Column("Since", expr=differing_since(ANY_TARGET), unit=Unit.AGO, width=130),
+            Column("Looks", unit=Unit.NONE, width=75),
+            Column(
+                "Unreachable",
+                expr=f"sum by (job, target) ({looks(ANY_TARGET)} == bool 0)",
+                unit=Unit.NONE,
+                width=105,
+            ),
+        ],
+        rows=several_looks(ANY_TARGET),
+        sort="Keys",
+        absent=NO_OTHER_LOOK,
+    ),
+    timeline(
+        "Agreement of nodes and vantages",
+        "Whether all looks at each target get the same signing keys, over time.",
+        words.AGREE,
+        Query(agreement(ANY_TARGET), "{{target}}"),
+        absent=NO_OTHER_LOOK,
+    ),
+]
 
 DAYS_LEFT = series(
     "Days left of the certificates in use",
@@ -155,6 +260,11 @@ BOARD = Board(
     variables=[JOB_OF_TARGETS],
     sections=[
         Section("", [Line(Height.STAT, COUNTS), Line(Height.STAT, [STATES]), Line(Height.LIST, [TARGETS])]),
+        Section(
+            "Trust of Entra ID",
+            [Line(Height.STAT, DOMAINS, shares=[3, 13, 4, 4]), Line(Height.GRAPH, [TRUST])],
+        ),
+        Section("Nodes and vantages", [Line(Height.LOW, NODES)]),
         Section("How long, and what changed", [Line(Height.GRAPH, [DAYS_LEFT, CHANGES])]),
         Section(
             "History",
@@ -169,8 +279,16 @@ BOARD = Board(
                             Query(state(ANY_TARGET), "{{target}}"),
                         ),
                         timeline(
+                            "Trust of each domain",
+                            "The state of each domain's trust over time.",
+                            words.TRUST,
+                            Query(trust_state(ANY_TARGET), "{{domain}}"),
+                            absent=NO_DOMAIN,
+                        ),
+                        timeline(
                             "Reachability of each target",
-                            "Whether the latest look at each target got a usable document, over time.",
+                            "Whether the latest look at each target's service got a usable document, from every"
+                            " vantage, over time.",
                             words.REACHABLE,
                             Query(reachable(ANY_TARGET), "{{target}}"),
                         ),

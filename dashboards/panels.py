@@ -18,7 +18,10 @@ class Show(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: a label of its rows, a value with an expression of its own, or else the rows' value."""
+    """A column of a table: a label, a value with an expression of its own, or else the rows' value.
+
+    A label that the rows do not have comes with an expression whose series have it.
+    """
 
     name: str
     label: str = ""
@@ -359,7 +362,8 @@ def _transformations(columns: Sequence[Column], *, first: str) -> Sequence[Json]
     letters = iter(ascii_uppercase.removeprefix(first))
     several = any(each.expr for each in columns)
     rows = f"Value #{first}" if several else "Value"
-    sources = [each.label or (f"Value #{next(letters)}" if each.expr else rows) for each in columns]
+    values = [f"Value #{next(letters)}" if each.expr else rows for each in columns]
+    sources = [each.label or value for each, value in zip(columns, values, strict=True)]
     names = dict(zip(sources, (each.name for each in columns), strict=True))
     order = {source: index for index, source in enumerate(sources)}
     merge: Json = {"id": "merge", "options": {}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dashboards.style import Colour, Query, Word
 from dashboards.words import ENDED, NO_DOCUMENT, NOT_JUDGED, NOTHING, POSITIONS, PROMOTED, SIGNATURES, STATES
+from exporter.config.settings import SERVICE
 
 LATELY = 30 * 86400
 """Seconds for which a change counts as late news."""
@@ -34,15 +35,18 @@ ONE_TARGET = Scope((_JOB, _TARGET))
 ONE_ENTITY = Scope((_JOB, _TARGET, 'entity_id=~"$entity"'))
 EXPORTERS = Scope((_JOB, 'instance=~"$instance"'))
 
+OF_SERVICE = f'node="{SERVICE}"'
+"""The matcher of looks at the service itself, from whatever vantage; its nodes are shown by themselves."""
+
 _STATES = [(state, word) for state, (word, _) in STATES.items()]
 
 
 def state(scope: Scope) -> str:
     """The worst state of each target, as the number of its word."""
-    numbered = _numbered("fedmeta_rollover_state", "state", _STATES, scope)
+    states = numbered("fedmeta_rollover_state", "state", _STATES, scope)
     return (
         "max by (job, target) (\n"
-        f"  {_that_count(numbered if scope.every_entity else f'({numbered})', scope)}\n"
+        f"  {_that_count(states if scope.every_entity else f'({states})', scope)}\n"
         f"  or {NO_DOCUMENT} * {without_document(scope)}\n"
         f"  or {NOT_JUDGED} * max by (job, target) ({scope('fedmeta_metadata_size_bytes')})\n"
         ")"
@@ -51,7 +55,7 @@ def state(scope: Scope) -> str:
 
 def state_of_entities(scope: Scope) -> str:
     """The state of each entity that has series of its own, as the number of its word."""
-    return f"max by (entity_id, role) ({_numbered('fedmeta_rollover_state', 'state', _STATES, scope)})"
+    return f"max by (entity_id, role) ({numbered('fedmeta_rollover_state', 'state', _STATES, scope)})"
 
 
 def without_document(scope: Scope) -> str:
@@ -92,9 +96,44 @@ def thresholds(scope: Scope) -> Sequence[Query]:
     ]
 
 
+def from_every_vantage(scope: Scope, metric: str) -> str:
+    """The least that holds for looks at each target's service from all vantages; of two exporters the more."""
+    return f"min by (job, target) (max without (instance, pod) ({scope(metric, OF_SERVICE)}))"
+
+
 def reachable(scope: Scope) -> str:
-    """For each target: 1 if every node was reached from every vantage."""
-    return f"min by (job, target) (max without (instance, pod) ({scope('fedmeta_metadata_reachable')}))"
+    """For each target: 1 if its service was reached from every vantage."""
+    return from_every_vantage(scope, "fedmeta_metadata_reachable")
+
+
+def last_success(scope: Scope) -> str:
+    """When each target's service was last read, in milliseconds; of several vantages the longest ago."""
+    return milliseconds(from_every_vantage(scope, "fedmeta_probe_last_success_timestamp_seconds"))
+
+
+def agreement(scope: Scope) -> str:
+    """For each target with several looks: 1 if all get the same signing keys, 0 if not."""
+    return f"min by (job, target) ({scope('fedmeta_nodes_agree')})"
+
+
+def differing_since(scope: Scope) -> str:
+    """Since when they do not, in milliseconds."""
+    return milliseconds(f"min by (job, target) ({scope('fedmeta_nodes_differ_since_timestamp_seconds')})")
+
+
+def looks(scope: Scope) -> str:
+    """For each look at a target with several: 1 if it got a usable document, 0 if not."""
+    return f"({_looks(scope)} and on (job, target) {several_looks(scope)})"
+
+
+def several_looks(scope: Scope) -> str:
+    """The number of looks at each target that is looked at in several places."""
+    return f"count by (job, target) ({_looks(scope)}) > 1"
+
+
+def one_of(labels: str, others: str, vector: str) -> str:
+    """One series for each set of the labels, with the other labels too: of two exporters that differ, one's."""
+    return f"topk by ({labels}) (1, max by ({labels}, {others}) ({vector}))"
 
 
 def milliseconds(moment: str) -> str:
@@ -135,19 +174,25 @@ def if_read(scope: Scope) -> str:
 
 def signature(scope: Scope) -> str:
     """What the document's signature is worth, as the number of its word."""
-    return f"max({_numbered('fedmeta_metadata_signature_state', 'state', SIGNATURES.items(), scope)})"
+    return f"max({numbered('fedmeta_metadata_signature_state', 'state', SIGNATURES.items(), scope)})"
 
 
 def positions(scope: Scope) -> str:
     """What each certificate is in the rollover, as a word's number; ``short`` is how its fingerprint begins."""
-    numbered = _numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
+    placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
     ended = f"{ENDED} * ({scope('fedmeta_certificate_not_after_timestamp_seconds')} <= bool time())"
-    return _short(f"max by (role, use, fingerprint) ({numbered} or {ended})")
+    return _short(f"max by (role, use, fingerprint) ({placed} or {ended})")
 
 
 def days_of_certificates(scope: Scope) -> str:
     """Days left of each certificate; ``short`` is how its fingerprint begins."""
     return _short(f"max by (role, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})")
+
+
+def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
+    """The number of the word where its series is 1, and 0 where it is 0."""
+    terms = [(word.value, f'{label}="{value}"') for value, word in words]
+    return "\n  or ".join(f"{number} * {scope(metric, matcher)}" for number, matcher in terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +224,10 @@ class Stretches:
         )
 
 
+def _looks(scope: Scope) -> str:
+    return f"max by (job, target, node, vantage) ({scope('fedmeta_metadata_reachable')})"
+
+
 def _by_certificate(vector: str) -> str:
     named = f'label_join({_short(vector)}, "certificate", " ", "role", "use", "position", "short")'
     return f"max by (certificate) ({named})"
@@ -193,9 +242,3 @@ def _that_count(selected: str, scope: Scope) -> str:
         return selected
     watched = f"max by (job, target, entity_id) ({scope('fedmeta_entity_watched')})"
     return f"({selected} unless on (job, target, entity_id) ({watched} == 0))"
-
-
-def _numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
-    """The number of the word where its series is 1, and 0 where it is 0."""
-    terms = [(word.value, f'{label}="{value}"') for value, word in words]
-    return "\n  or ".join(f"{number} * {scope(metric, matcher)}" for number, matcher in terms)

@@ -4,14 +4,20 @@ from dashboards import words
 from dashboards.layout import Board, Height, Line, Section, annotation
 from dashboards.panels import Column, Show, series, spans, stat, table, timeline
 from dashboards.queries import (
+    OF_SERVICE,
     ONE_ENTITY,
     ONE_TARGET,
     Stretches,
+    agreement,
     changes,
     days,
     days_of_certificates,
+    differing_since,
     if_read,
+    last_success,
+    looks,
     milliseconds,
+    one_of,
     otherwise,
     positions,
     reachable,
@@ -21,6 +27,7 @@ from dashboards.queries import (
     thresholds,
 )
 from dashboards.style import WORK_IF_ANY, Colour, Query, Unit
+from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
 
@@ -85,16 +92,17 @@ VERDICT = [
     ),
     stat(
         "Endpoint",
-        "Whether the latest look got a usable document. If not, all that is shown is the last good one.",
+        "Whether the latest look at the service got a usable document, from every vantage. If not, what is shown may be"
+        " the last good one.",
         Unit.WORDS,
         reachable(ONE_TARGET),
         words=words.REACHABLE,
     ),
     stat(
         "Last success",
-        "When a look last got a usable document: the age of what is shown.",
+        "When the service last gave a usable document, of several vantages the longest ago: what is shown is no older.",
         Unit.AGO,
-        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+        last_success(ONE_TARGET),
         absent="never",
     ),
 ]
@@ -201,23 +209,165 @@ CHANGES = table(
     largest_first=True,
 )
 
+DOMAINS = table(
+    "Trust of each domain now",
+    "What Entra ID trusts for each domain. Foreign: certificates that are trusted and not published. Last reading: its"
+    " own account of how it read the metadata, and when. Last answer: when it was last asked with success, the age of"
+    " all that is shown; and why the latest inquiry got none.",
+    [
+        Column("Domain", label="domain"),
+        *columns(ONE_TARGET),
+        Column(
+            "Why no answer",
+            label="reason",
+            expr=one_of("job, target, domain", "reason", ONE_TARGET("fedmeta_trust_inquiry_last_failure_info")),
+            width=120,
+        ),
+    ],
+    rows=domains(ONE_TARGET),
+    sort="State",
+    largest_first=True,
+    absent=NO_DOMAIN,
+)
+
+_TRUSTED = "domain, slot, fingerprint"
+
+TRUSTED = table(
+    "Certificates that Entra ID trusts",
+    "What each domain's slots hold; tokens signed by either count. One that is not published is left over, or planted.",
+    [
+        Column("Domain", label="domain"),
+        Column("Slot", label="slot", words=words.SLOT_NAMES, width=85),
+        Column("Published", label="published", words=words.PUBLISHED_NAMES, coloured=True, width=90),
+        Column("Subject", label="subject"),
+        Column("Thumbprint", label="thumbprint", width=330),
+        Column(
+            "Ends",
+            expr=milliseconds(
+                f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_not_after_timestamp_seconds')})"
+            ),
+            unit=Unit.DATE,
+            width=160,
+        ),
+        Column(
+            "Days left",
+            expr=f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_expiry_days')})",
+            unit=Unit.DAYS,
+            width=100,
+        ),
+    ],
+    rows=f"max by ({_TRUSTED}, published, subject, thumbprint) ({ONE_TARGET('fedmeta_trust_certificate_info')})",
+    sort="Domain",
+    absent="No trusted certificate is known",
+)
+
+TRUST = [
+    timeline(
+        "Trust over time",
+        "The state of each domain's trust.",
+        words.TRUST,
+        Query(trust_state(ONE_TARGET), "{{domain}}"),
+        absent=NO_DOMAIN,
+    ),
+    timeline(
+        "Entra ID's readings over time",
+        "How Entra ID says that its last reading of the metadata went, for each domain.",
+        words.UPDATE,
+        Query(update(ONE_TARGET), "{{domain}}"),
+        absent="Entra ID does not say",
+    ),
+]
+
+ONE_LOOK = "The target is looked at in one place only"
+
+AGREEMENT = [
+    stat(
+        "Nodes and vantages",
+        "Whether all nodes and vantages get the same signing keys, signed by the same one.",
+        Unit.WORDS,
+        agreement(ONE_TARGET),
+        words=words.AGREE,
+        absent="nothing to compare",
+    ),
+    stat(
+        "Differ since",
+        "Since when they do not. Minutes are normal, hours are not.",
+        Unit.AGO,
+        differing_since(ONE_TARGET),
+        absent="no difference",
+    ),
+    stat(
+        "Looks that fail",
+        "At the service and each node, from each vantage: latest looks that got no usable document.",
+        Unit.NONE,
+        f"sum({looks(ONE_TARGET)} == bool 0)",
+        steps=WORK_IF_ANY,
+        absent="one place only",
+    ),
+]
+
+_LOOK = "node, vantage"
+
+NODES = table(
+    "Which node serves what",
+    "The service and each node, from each vantage: the signing keys of the last good document, and the one that signed"
+    " it, by how their fingerprints begin. Who lags serves other keys than the rest.",
+    [
+        Column("Node", label="node"),
+        Column("Vantage", label="vantage", width=110),
+        Column("Reachable", expr=looks(ONE_TARGET), words=words.REACHABLE, coloured=True, width=110),
+        Column(
+            "Keys",
+            label="key_set",
+            expr=one_of(_LOOK, "key_set, signer", ONE_TARGET("fedmeta_node_key_set_info")),
+            width=280,
+        ),
+        Column("Signed by", label="signer", width=100),
+        Column(
+            "Last success",
+            expr=milliseconds(f"max by ({_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+            unit=Unit.AGO,
+            absent="never",
+            width=130,
+        ),
+        Column(
+            "Why it failed",
+            label="reason",
+            expr=one_of(_LOOK, "reason", ONE_TARGET("fedmeta_probe_last_failure_info")),
+            width=130,
+        ),
+    ],
+    rows=looks(ONE_TARGET),
+    sort="Node",
+    absent=ONE_LOOK,
+)
+
+REACHED = timeline(
+    "Nodes and vantages over time",
+    "Whether the latest look got a usable document: at the service and each node, from each vantage.",
+    words.REACHABLE,
+    Query(looks(ONE_TARGET), "{{node}} from {{vantage}}"),
+    absent=ONE_LOOK,
+)
+
 LOOKS = timeline(
     "Looks and their failures",
-    "Whether the latest look got a usable document, from each vantage, and if not, why.",
+    "Whether the latest look at the service got a usable document, from each vantage, and if not, why.",
     words.LOOK,
-    Query(f"max by (node, vantage) ({ONE_TARGET('fedmeta_metadata_reachable')})", "{{node}} from {{vantage}}"),
+    Query(f"max by (vantage) ({ONE_TARGET('fedmeta_metadata_reachable', OF_SERVICE)})", "from {{vantage}}"),
     Query(
-        f"{words.FAILING} * max by (node, vantage, reason) ({ONE_TARGET('fedmeta_probe_last_failure_info')})",
-        "{{reason}}",
+        f"{words.FAILING} * max by (vantage, reason) ({ONE_TARGET('fedmeta_probe_last_failure_info', OF_SERVICE)})",
+        "{{reason}} from {{vantage}}",
     ),
 )
 
 PHASES = series(
     "Time of a look, by phase",
-    "How long the latest look took, in the order of its phases. Where the document had not changed there is no parse.",
+    "How long the latest look at the service took, in the order of its phases; of several vantages the longest. Where"
+    " the document had not changed there is no parse.",
     Unit.SECONDS,
     *(
-        Query(f"max({ONE_TARGET('fedmeta_probe_duration_seconds', matcher)})", phase)
+        Query(f"max({ONE_TARGET('fedmeta_probe_duration_seconds', OF_SERVICE, matcher)})", phase)
         for phase in Phase
         for matcher in [f'phase="{phase}"']
     ),
@@ -228,22 +378,25 @@ PHASES = series(
 ENDPOINT = [
     stat(
         "Why it failed",
-        "Why the latest look failed.",
+        "Why the latest look at the service failed.",
         Unit.NONE,
-        otherwise(f"max by (reason) ({ONE_TARGET('fedmeta_probe_last_failure_info')})", "reason", "no failure"),
+        otherwise(
+            f"max by (reason) ({ONE_TARGET('fedmeta_probe_last_failure_info', OF_SERVICE)})", "reason", "no failure"
+        ),
         legend="{{reason}}",
         show=Show.NAME,
     ),
     stat(
         "HTTP status",
-        "Of the latest look's last answer.",
+        "Of the service's last answer to the latest look; of several vantages the highest.",
         Unit.NONE,
-        f"max({ONE_TARGET('fedmeta_probe_http_status_code')})",
+        f"max({ONE_TARGET('fedmeta_probe_http_status_code', OF_SERVICE)})",
         absent="no answer",
     ),
     stat(
         "TLS certificate ends in",
-        "Days left of the endpoint's own TLS certificate. AD FS never renews it by itself.",
+        "Days left of the endpoint's own TLS certificate, of several nodes the first to end. AD FS never renews it by"
+        " itself.",
         Unit.DAYS,
         f"(min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')}) - time()) / 86400",
         decimals=0,
@@ -251,9 +404,9 @@ ENDPOINT = [
     ),
     stat(
         "Last look",
-        "When the target was last looked at, with or without success.",
+        "When the service was last looked at, with or without success.",
         Unit.AGO,
-        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds')})"),
+        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds', OF_SERVICE)})"),
         absent="never",
     ),
     stat(
@@ -393,6 +546,14 @@ BOARD = Board(
             ],
         ),
         Section("Rollover", [*(Line(Height.LOW, [each]) for each in HISTORY), Line(Height.LOW, [EVIDENCE, CHANGES])]),
+        Section(
+            "Trust of Entra ID",
+            [Line(Height.LOW, [DOMAINS]), Line(Height.LOW, [TRUSTED]), Line(Height.LOW, TRUST)],
+        ),
+        Section(
+            "Nodes and vantages",
+            [Line(Height.STAT, AGREEMENT), Line(Height.LOW, [NODES]), Line(Height.LOW, [REACHED])],
+        ),
         Section(
             "Endpoint",
             [Line(Height.ROW, [CONFIGURATION]), Line(Height.GRAPH, [LOOKS, PHASES]), Line(Height.STAT, ENDPOINT)],

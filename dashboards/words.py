@@ -6,11 +6,13 @@ Where a board needs a number for a word (Prometheus has no others), the larger o
 from collections.abc import Mapping
 
 from dashboards.style import Colour, Word, Words
-from exporter.advice import WORDS
+from exporter.action import Answer
+from exporter.advice import TRUST_WORDS, WORDS
 from exporter.history import Change
 from exporter.model import FaultKind, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import Position, State
+from exporter.trust import Slot, TrustState, UpdateResult
 
 NOT_JUDGED = 0
 NO_DOCUMENT = 8
@@ -76,6 +78,56 @@ SIGNATURES: Mapping[SignatureState, Word] = {
     SignatureState.TRUSTED: Word(1, "Trusted signer", Colour.GREEN),
 }
 SIGNATURE: Words = tuple(SIGNATURES.values())
+
+TRUSTS: Mapping[TrustState, Word] = {
+    state: Word(number, TRUST_WORDS[state], colour)
+    for state, number, colour in (
+        (TrustState.BROKEN, 6, Colour.SEMI_DARK_RED),
+        (TrustState.AT_RISK, 5, Colour.RED),
+        (TrustState.NOT_FEDERATED, 4, Colour.ORANGE),
+        (TrustState.UNKNOWN, 3, Colour.GREY),
+        (TrustState.PENDING, 2, Colour.BLUE),
+        (TrustState.IN_SYNC, 1, Colour.GREEN),
+    )
+}
+"""For each state of a trust its word, the larger number the worse."""
+TRUST: Words = tuple(TRUSTS.values())
+
+_UPDATES: Mapping[UpdateResult, str] = {
+    UpdateResult.SUCCESS: "Success",
+    UpdateResult.NO_NEW_CERTIFICATE_FOUND: "No new certificate",
+    UpdateResult.OTHER: "Unknown result",
+    UpdateResult.UNKNOWN_ERROR: "Unknown error",
+    UpdateResult.INTERNAL_SERVER_ERROR: "Internal server error",
+    UpdateResult.NO_VALID_EXISTING_CERT_FOUND: "No valid certificate",
+    UpdateResult.NO_STS_AUTH_URL_FOUND: "No sign-in address",
+    UpdateResult.NO_FEDERATION_PROTOCOL_FOUND: "No protocol",
+    UpdateResult.PROVIDER_ERROR: "Provider failed",
+    UpdateResult.XML_PARSING_ERROR: "XML cannot be read",
+    UpdateResult.BAD_REQUEST: "Bad request",
+    UpdateResult.UNAUTHORIZED: "Unauthorized",
+    UpdateResult.FORBIDDEN: "Forbidden",
+    UpdateResult.NOT_FOUND: "Not found",
+    UpdateResult.CONNECTION_ERROR: "Connection failed",
+    UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST: "Host not accessible",
+}
+UPDATES: Mapping[UpdateResult, Word] = {
+    result: Word(number, text, {True: Colour.GREEN, False: Colour.ORANGE, None: Colour.GREY}[result.readable])
+    for number, (result, text) in enumerate(_UPDATES.items(), start=1)
+}
+"""For each result of Entra ID's reading of the metadata its word; the colour says whether it could read it."""
+UPDATE: Words = tuple(UPDATES.values())
+
+SLOT_NAMES: Words = (Word(Slot.SIGNING, "Signing"), Word(Slot.NEXT, "Next"), Word(Slot.UNNAMED, "Not said"))
+PUBLISHED_NAMES: Words = (
+    Word(Answer.YES, "yes", Colour.GREEN),
+    Word(Answer.NO, "no", Colour.ORANGE),
+    Word(Answer.UNKNOWN, "not known", Colour.GREY),
+)
+FOREIGN: Words = (Word(0, "none"), Word(1, "one", Colour.ORANGE), Word(2, "two", Colour.ORANGE))
+"""Entra ID keeps no more than two certificates."""
+
+AGREE: Words = (Word(0, "Differ", Colour.ORANGE), Word(1, "Agree", Colour.GREEN))
 
 PROMOTED = "promoted"
 NOTHING = "nothing"

@@ -46,17 +46,18 @@ class Left(StrEnum):
     TRUST = "trust"
     GENERATION = "generation"
     DUE = "due"
+    POLL = "poll"
 
-    def covers(self, left: timedelta, days: Thresholds) -> bool:
-        """Whether no more than this is left."""
-        bound = {
+    def at_most(self, days: Thresholds) -> timedelta:
+        """The most that may be left."""
+        return {
             Left.ENDED: timedelta(),
             Left.MISSING: timedelta(days=days.missing),
             Left.TRUST: timedelta(days=days.trust),
             Left.GENERATION: overdue_before(days),
             Left.DUE: timedelta(days=days.due),
+            Left.POLL: timedelta(days=days.poll),
         }[self]
-        return left <= bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Row:
             and (not self.in_step or situation.in_step in self.in_step)
             and (not self.readable or situation.readable in self.readable)
             and (self.successor is None or situation.successor is self.successor)
-            and (self.left is None or self.left.covers(situation.left, policy.thresholds))
+            and (self.left is None or situation.left <= self.left.at_most(policy.thresholds))
         )
 
 
@@ -100,65 +101,76 @@ _READABLE, _UNREADABLE = (Answer.YES,), (Answer.NO,)
 
 ROWS = (
     Row(
-        "Sign-in fails wherever dates are checked: renew, promote and update every partner by hand, now.",
+        "Emergency: sign-in fails wherever dates are checked. Renew, promote and update every partner by hand, now.",
         left=Left.ENDED,
     ),
-    Row("Entra ID does not trust the certificate in use: update Entra ID with it now.", in_step=(Step.BROKEN,)),
-    # The last days.
-    Row("Promote the successor today.", in_step=(Step.YES,), successor=True, left=Left.MISSING),
     Row(
-        "See what Entra ID knows of each domain, update Entra ID where it lacks the successor, and promote today.",
-        in_step=(Step.UNKNOWN,),
+        "Emergency: sign-in to Microsoft 365 fails, because Entra ID does not trust the certificate in use."
+        " Update Entra ID with that one, now.",
+        in_step=(Step.BROKEN,),
+    ),
+    # The last days.
+    Row(
+        "Today: tell the other partners, and promote the successor. Entra ID trusts it.",
+        in_step=(Step.YES,),
         successor=True,
         left=Left.MISSING,
     ),
-    Row("Update Entra ID with the successor, then promote, both today.", successor=True, left=Left.MISSING),
     Row(
-        "Generate a successor, update Entra ID with it, and promote: all of it today.",
+        "Today: update Entra ID with the successor, tell the other partners, and promote it.",
+        in_step=(Step.NO,),
+        successor=True,
+        left=Left.MISSING,
+    ),
+    Row(
+        "Today: see what Entra ID trusts for each domain, update Entra ID where the successor is missing, tell the"
+        " other partners, and promote it.",
+        successor=True,
+        left=Left.MISSING,
+    ),
+    Row(
+        "Today: generate a successor, update Entra ID with it, tell the other partners, and promote it. At 2 days left"
+        " AD FS generates and promotes at once.",
         rollover=_ON,
+        successor=False,
         left=Left.MISSING,
     ),
     Row(
-        "Renew by hand, update Entra ID with the new certificate, and promote: all of it today.",
+        "Today: renew by hand, update Entra ID with the new certificate, tell the other partners, and promote it.",
         rollover=_OFF,
+        successor=False,
         left=Left.MISSING,
     ),
     Row(
-        "Ask AD FS whether it renews by itself: generate a successor if so, renew by hand if not; then update Entra ID"
-        " and promote, all of it today.",
+        "Today: ask AD FS whether it renews by itself. If so, generate a successor, if not, renew by hand; then update"
+        " Entra ID with it, tell the other partners, and promote it.",
+        successor=False,
         left=Left.MISSING,
     ),
     # A successor is published.
     Row(
-        "Nothing: Entra ID knows the successor, and AD FS promotes it by itself.",
+        "Nothing for Entra ID, which trusts the successor. Tell the other partners; AD FS promotes by itself.",
         rollover=_ON,
         in_step=(Step.YES,),
         successor=True,
     ),
     Row(
-        "Entra ID knows the successor: tell the other partners, then promote before the primary ends.",
+        "Entra ID trusts the successor. Tell the other partners, then promote it before the primary ends.",
         rollover=_OFF,
         in_step=(Step.YES,),
         successor=True,
     ),
     Row(
-        "Entra ID knows the successor. Ask AD FS whether it promotes by itself; if not, promote before the primary"
-        " ends.",
+        "Entra ID trusts the successor. Tell the other partners, and ask AD FS whether it promotes by itself; if not,"
+        " promote it before the primary ends.",
         in_step=(Step.YES,),
         successor=True,
     ),
     Row(
-        "Update Entra ID with the successor now: a promotion before that locks people out.",
+        "Update Entra ID with the successor, now: a promotion before that locks everybody out of Microsoft 365.",
         in_step=(Step.NO,),
         successor=True,
         left=Left.TRUST,
-    ),
-    Row(
-        "Wait a day, and promote nothing before: Entra ID reads the metadata daily. Update Entra ID by hand if it does"
-        " not follow.",
-        in_step=(Step.NO,),
-        readable=_READABLE,
-        successor=True,
     ),
     Row(
         "Update Entra ID by hand before the promotion: it cannot read the metadata.",
@@ -167,59 +179,79 @@ ROWS = (
         successor=True,
     ),
     Row(
-        "See from the internet whether the metadata can be read; if not, update Entra ID by hand before the promotion.",
+        "Entra ID reads the metadata daily: where it has not taken the successor a day after that was published, update"
+        " Entra ID by hand before the promotion.",
+        in_step=(Step.NO,),
+        readable=_READABLE,
+        successor=True,
+        left=Left.POLL,
+    ),
+    Row(
+        "Update Entra ID by hand before the promotion: so early it does not read the metadata by itself.",
+        in_step=(Step.NO,),
+        readable=_READABLE,
+        successor=True,
+    ),
+    Row(
+        "See from the internet whether the metadata can be read; update Entra ID by hand before the promotion where it"
+        " has not followed by itself a day later.",
         in_step=(Step.NO,),
         successor=True,
     ),
     Row(
-        "See tomorrow that Entra ID took the successor from the metadata; update Entra ID by hand if it did not.",
-        in_step=(Step.UNKNOWN,),
-        readable=_READABLE,
-        successor=True,
-    ),
-    Row(
-        "See what Entra ID knows of each domain, and update Entra ID by hand where it lacks the successor, before the"
-        " promotion.",
+        "See what Entra ID trusts for each domain, and update Entra ID by hand where the successor is missing, before"
+        " the promotion.",
         successor=True,
     ),
     # No successor yet.
     Row(
-        "Generate a successor: AD FS should have. Entra ID then takes it from the metadata within a day.",
+        "Generate a successor: AD FS should have. See a day later that Entra ID took it from the metadata.",
         rollover=_ON,
         readable=_READABLE,
+        successor=False,
         left=Left.GENERATION,
     ),
     Row(
         "Generate a successor: AD FS should have. Then update Entra ID by hand.",
         rollover=_ON,
+        successor=False,
         left=Left.GENERATION,
     ),
-    Row("Nothing.", rollover=_ON, in_step=(Step.YES,), readable=_READABLE),
+    Row("Nothing.", rollover=_ON, in_step=(Step.YES,), readable=_READABLE, successor=False),
     Row(
-        "Nothing today. See once that Entra ID trusts the certificate in use.",
+        "Nothing today. See once what Entra ID trusts for each domain: it must be the certificate in use.",
         rollover=_ON,
         readable=_READABLE,
+        successor=False,
     ),
     Row(
         "Nothing today. Make the metadata readable from the internet, or plan to update Entra ID by hand in the days"
         " between generation and promotion.",
         rollover=_ON,
         readable=_UNREADABLE,
+        successor=False,
     ),
     Row(
-        "Nothing today. See from the internet whether the metadata can be read: Entra ID follows by itself only if so.",
+        "Nothing today. See from the internet whether the metadata can be read: only then Entra ID follows by itself.",
         rollover=_ON,
+        successor=False,
     ),
-    Row("Renew by hand, and update Entra ID before the new certificate signs.", rollover=_OFF, left=Left.DUE),
-    Row("Nothing today: renewal by hand is not due yet.", rollover=_OFF),
     Row(
-        "Ask AD FS whether it renews by itself: if so it is late, generate a successor; if not, renew by hand now.",
+        "Renew by hand. Update Entra ID and tell the other partners before the new certificate signs.",
+        rollover=_OFF,
+        successor=False,
+        left=Left.DUE,
+    ),
+    Row("Nothing today: renewal by hand is not due yet.", rollover=_OFF, successor=False),
+    Row(
+        "Ask AD FS whether it renews by itself. If so it is late: generate a successor. If not, renew by hand.",
+        successor=False,
         left=Left.GENERATION,
     ),
-    Row("Ask AD FS whether it renews by itself; if not, renew by hand now.", left=Left.DUE),
-    Row("Nothing today. Ask AD FS whether it renews by itself, and write the answer into the policy."),
+    Row("Ask AD FS whether it renews by itself. If not, renew by hand.", successor=False, left=Left.DUE),
+    Row("Nothing today. Ask AD FS whether it renews by itself, and write the answer into the policy.", successor=False),
 )
-"""The table: the first row that fits is the one, and the last one fits all."""
+"""The table: the first row that fits is the one, and every situation has one."""
 
 
 def action(situation: Situation, policy: Policy) -> Row:

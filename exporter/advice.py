@@ -1,20 +1,26 @@
-"""What to do about a rollover: one line for the person on call, who may never have seen AD FS.
+"""What to do about a rollover, or a trust: one line for the person on call, who may never have seen AD FS.
 
 Commands are Windows PowerShell on the primary federation server (Microsoft, "Update-AdfsCertificate",
-"Set-AdfsCertificate", "Renew federation certificates for Microsoft 365 and Microsoft Entra ID").
+"Set-AdfsCertificate", "Renew federation certificates for Microsoft 365 and Microsoft Entra ID"), and Microsoft Graph
+PowerShell for Entra ID ("Update-MgDomainFederationConfiguration").
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.rollover import Rollover, State
+from exporter.trust import DomainTrust, Slot, TrustState, Verdict
 
 GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 """Makes AD FS generate a successor, as the secondary, at once."""
 
 PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
 """Makes the certificate of the thumbprint that follows primary; works only while AutoCertificateRollover is off."""
+
+UPDATE = "Update-MgDomainFederationConfiguration"
+"""Writes a certificate, which it must be given, into a slot of a domain's trust."""
 
 WORDS: Mapping[State, str] = {
     State.NONE: "No signing key",
@@ -29,12 +35,38 @@ WORDS: Mapping[State, str] = {
 }
 """Each state as people read it, on the page and on the dashboards alike."""
 
+TRUST_WORDS: Mapping[TrustState, str] = {
+    TrustState.NOT_FEDERATED: "Not federated",
+    TrustState.BROKEN: "Broken",
+    TrustState.UNKNOWN: "Unknown",
+    TrustState.AT_RISK: "At risk",
+    TrustState.PENDING: "Pending",
+    TrustState.IN_SYNC: "In sync",
+}
+"""Each state of a trust as people read it, on the page and on the dashboards alike."""
+
+_PRINTS = "fedmeta-exporter check prints it with --print-certificate"
+_SLOT_FLAGS = {True: "-NextSigningCertificate", False: "-SigningCertificate"}
+"""By whether it is the next one."""
+
 _PARTNERS = "make sure that Entra ID and every other partner know it"
 
 
 def advice(rollover: Rollover, policy: Policy, now: datetime) -> str:
     """One line that says what to do, or that there is nothing to do, and by when."""
     return _BY_STATE[rollover.state](rollover, policy, now)
+
+
+def trust_advice(verdict: Verdict, trust: DomainTrust | None, rollover: Rollover | None, now: datetime) -> str:
+    """One line about the trust of one domain: what its state means, to whom, by when, and what to do.
+
+    ``trust`` and ``rollover`` are what the verdict was made from.
+    """
+    if trust is None:
+        return f"Entra ID never answered: whether it trusts what signs for {verdict.domain} is not known."
+    if rollover is None:
+        return f"No signing key was read: what Entra ID trusts for {verdict.domain} has nothing to be compared with."
+    return _BY_TRUST_STATE[verdict.state](verdict, trust, rollover, now) + _foreign(verdict)
 
 
 def _none(_rollover: Rollover, _policy: Policy, _now: datetime) -> str:
@@ -148,6 +180,76 @@ def _renew(policy: Policy, *, lower: bool = False) -> str:
     return sentence[0].lower() + sentence[1:] if lower else sentence
 
 
+def _broken(verdict: Verdict, trust: DomainTrust, rollover: Rollover, _now: datetime) -> str:
+    taken = verdict.successor_trusted and trust.certificates.get(Slot.SIGNING) == rollover.successor
+    return (
+        f"Entra ID does not trust the certificate in use{_thumbprint(rollover.primary)}: everybody of {verdict.domain}"
+        f" is locked out of Microsoft 365 now. Write it with {UPDATE} {_SLOT_FLAGS[bool(taken)]}."
+        f" {_PRINTS}=primary."
+    )
+
+
+def _at_risk(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: datetime) -> str:
+    return (
+        f"Entra ID does not know the successor{_thumbprint(rollover.successor)}: everybody of {verdict.domain}"
+        f" is locked out of Microsoft 365 once it signs, {_signing(rollover, now)}."
+        f" Write it now with {_writing(trust, rollover)}. {_PRINTS}."
+    )
+
+
+def _pending(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: datetime) -> str:
+    begin = f"Entra ID does not know the successor{_thumbprint(rollover.successor)} for {verdict.domain} yet"
+    when, write = f"The successor signs {_signing(rollover, now)}", f"write it with {_writing(trust, rollover)}"
+    if trust.update is not None and trust.update.readable is False:
+        return f"{begin}, and says that it cannot read the metadata. {when}: {write} before. {_PRINTS}."
+    return f"{begin}; it reads the metadata daily. {when}: look again tomorrow, and {write} if need be. {_PRINTS}."
+
+
+def _in_sync(verdict: Verdict, _trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:
+    known = "the primary and the successor" if verdict.successor_trusted else "the primary"
+    idle = "" if verdict.foreign else "Nothing to do: "
+    return f"{idle}Entra ID trusts {known} for {verdict.domain}."
+
+
+def _not_federated(verdict: Verdict, trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:
+    if not trust.federated:
+        where = f"Entra ID says that {verdict.domain} is not federated: its people do not sign in here."
+    else:
+        where = f"Entra ID sends the people of {verdict.domain} to {trust.service}, not to this federation service."
+    return f"{where} Correct the configuration if that is meant; if nobody changed it, call security."
+
+
+def _not_known(verdict: Verdict, _trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:
+    return (
+        f"Whether Entra ID trusts what signs for {verdict.domain} cannot be told from here: compare Get-AdfsCertificate"
+        f" with Get-MgDomainFederationConfiguration -DomainId {verdict.domain}."
+    )
+
+
+def _foreign(verdict: Verdict) -> str:
+    if not verdict.foreign:
+        return ""
+    thumbprints = " and ".join(each.thumbprint for each in verdict.foreign)
+    return f" Trusted and not published: {thumbprints}. Left over, or planted: find out who wrote that."
+
+
+def _writing(trust: DomainTrust, rollover: Rollover) -> str:
+    """The command that writes the successor, not over the primary."""
+    free = trust.certificates.get(Slot.NEXT) != rollover.primary
+    return f"{UPDATE} {_SLOT_FLAGS[free]}"
+
+
+def _signing(rollover: Rollover, now: datetime) -> str:
+    """When the successor will sign."""
+    if rollover.promotion is None:
+        return f"by {_end(rollover)} at the latest"
+    return f"about {_date(rollover.promotion)}" if now < rollover.promotion else "at any moment"
+
+
+def _thumbprint(certificate: Certificate | None) -> str:
+    return f" ({certificate.thumbprint})" if certificate else ""
+
+
 def _end(rollover: Rollover) -> str:
     return _date(rollover.primary.not_after if rollover.primary else None)
 
@@ -166,4 +268,13 @@ _BY_STATE: dict[State, Callable[[Rollover, Policy, datetime], str]] = {
     State.PUBLISHED: _published,
     State.PROMOTED: _promoted,
     State.STEADY: _steady,
+}
+
+_BY_TRUST_STATE: dict[TrustState, Callable[[Verdict, DomainTrust, Rollover, datetime], str]] = {
+    TrustState.NOT_FEDERATED: _not_federated,
+    TrustState.BROKEN: _broken,
+    TrustState.UNKNOWN: _not_known,
+    TrustState.AT_RISK: _at_risk,
+    TrustState.PENDING: _pending,
+    TrustState.IN_SYNC: _in_sync,
 }

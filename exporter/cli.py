@@ -1,4 +1,4 @@
-"""Flags, signals, exit codes. Commands: ``serve`` (the default) and ``demo``."""
+"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check`` and ``demo``."""
 
 import argparse
 import asyncio
@@ -6,34 +6,48 @@ import logging
 import os
 import signal
 import sqlite3
+import ssl
 import sys
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, log, state
+from exporter import __version__, fetch, log, probe, state, trust
+from exporter.config.document import did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
-from exporter.config.settings import Config
+from exporter.config.settings import Config, Entra, Target
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.history import MEMORY
+from exporter.model import Certificate
 from exporter.policy import PolicySettings
+from exporter.record import Record, answered, domains_of, joined
+from exporter.report import about, report
 from exporter.server import CONFIGURATION, Options, application
+from exporter.trust import TrustReason
 from exporter.watch import CONCURRENCY
 
-COMMANDS = ("serve", "demo")
+T = TypeVar("T")
+
+COMMANDS = ("serve", "check", "demo")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.5
 """Seconds that a running scrape has to end in when the program stops."""
 
 THREADS = 2 * CONCURRENCY
+
+Command = Callable[[argparse.Namespace], int | None]
+"""Gives an exit code; None is 0."""
 
 Listen = tuple[str | None, int]
 """Host (None: every address) and port."""
@@ -65,9 +79,9 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
-    command = {"serve": _serve, "demo": _demo}[flags.command]
+    commands: Mapping[str, Command] = {"serve": _serve, "check": _check, "demo": _demo}
     try:
-        return command(flags)
+        return commands[flags.command](flags) or 0
     except RefusedError as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -95,11 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fedmeta-exporter {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    common.add_argument("--log.level", dest="log_level", default="info", choices=["debug", "info", "warning", "error"])
-    common.add_argument("--log.format", dest="log_format", default="logfmt", choices=[each.value for each in log.Form])
 
-    serve = commands.add_parser("serve", parents=[common], allow_abbrev=False, help="watch targets and serve /metrics")
+    serve = commands.add_parser("serve", allow_abbrev=False, help="watch targets and serve /metrics")
+    _add_log(serve, "info")
     serve.add_argument(
         "addresses", nargs="*", metavar="HOST|URL", help="what to watch, instead of a configuration file"
     )
@@ -128,11 +140,35 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
     )
-    demo = commands.add_parser(
-        "demo", parents=[common], allow_abbrev=False, help="simulate farms on loopback and watch them"
+    check = commands.add_parser("check", allow_abbrev=False, help="look at one target once and say how it stands")
+    # On its standard output stands what was asked for; nothing else is worth a line but trouble.
+    _add_log(check, "warning")
+    check.add_argument("address", metavar="HOST|URL|TARGET", help="what to look at; with --config.file a target's name")
+    check.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the target")
+    check.add_argument(
+        "--print-certificate",
+        dest="certificate",
+        nargs="?",
+        const="successor",
+        choices=["primary", "successor"],
+        help="print this certificate and nothing else (default: successor)",
     )
+    check.add_argument(
+        "--certificate-format",
+        dest="certificate_format",
+        default="base64",
+        choices=["base64", "pem"],
+        help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
+    )
+    demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
+    _add_log(demo, "info")
     _add_listen(demo, DEMO_LISTEN)
     return parser
+
+
+def _add_log(parser: argparse.ArgumentParser, level: str) -> None:
+    parser.add_argument("--log.level", dest="log_level", default=level, choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--log.format", dest="log_format", default="logfmt", choices=[each.value for each in log.Form])
 
 
 def _add_listen(parser: argparse.ArgumentParser, default: str) -> None:
@@ -163,14 +199,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _serve(flags: argparse.Namespace) -> int:
+def _serve(flags: argparse.Namespace) -> None:
     config = _config(flags)
     if flags.config_check:
         print(f"{len(config.targets)} targets, no problems")
-        return 0
+        return
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
     with closing(_store(flags.storage, config)) as store:
-        return _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
+        _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
 
 def _config(flags: argparse.Namespace) -> Config:
@@ -178,8 +214,12 @@ def _config(flags: argparse.Namespace) -> Config:
         raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
     if misplaced := set(COMMANDS).intersection(flags.addresses):
         raise RefusedError(f"{misplaced.pop()} is a command: it comes first, before the flags")
+    return _read(flags.config_file, flags.addresses)
+
+
+def _read(file: str | None, addresses: Sequence[str]) -> Config:
     try:
-        return load(flags.config_file) if flags.config_file else from_addresses(flags.addresses)
+        return load(file) if file else from_addresses(addresses)
     except ConfigError as error:
         raise RefusedError(str(error)) from error
 
@@ -199,9 +239,80 @@ def _store(given: str | None, config: Config) -> state.Store:
     return store
 
 
-def _demo(flags: argparse.Namespace) -> int:
+def _check(flags: argparse.Namespace) -> int:
+    target = _target(flags.config_file, flags.address)
+    if flags.certificate is not None:
+        # One document is all that this takes.
+        target = replace(target, others=(), entra=None)
+    record = _until_done(_checked(target))
+    if record is None:
+        # A signal came first.
+        return 1
+    now, read = _now(), record.document is not None
+    if flags.certificate is None:
+        print(report(record, now))
+    elif not read:
+        raise RefusedError(report(record, now))
+    else:
+        print(_WRITTEN[flags.certificate_format](_certificate(record, now, flags.certificate).der))
+    return 0 if read else 1
+
+
+def _target(file: str | None, address: str) -> Target:
+    known = {target.name: target for target in _read(file, [address]).targets}
+    if file is None:
+        return next(iter(known.values()))
+    if address not in known:
+        raise RefusedError(f"{file} has no target {address}{did_you_mean(address, known)}")
+    return known[address]
+
+
+async def _checked(target: Target) -> Record:
+    """What one look from every place, and one inquiry about every domain, tell of a target."""
+    record = Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, {}))
+    async with fetch.client() as client:
+        look = partial(probe.look, client=client, now=_now())
+        record = joined(record, await look(record))
+        # The first look says of which entity the others must be.
+        for each in await asyncio.gather(*(look(each, entity_id=record.entity_id) for each in record.others)):
+            record = joined(record, each)
+        return await _asked(record, target.entra, client) if target.entra else record
+
+
+async def _asked(record: Record, entra: Entra, client: fetch.Client) -> Record:
+    for known in record.domains:
+        inquiry = await probe.ask(entra, known.domain, client=client, now=_now())
+        record = answered(record, trust.advance(known, inquiry))
+        # Who is throttled and asks on waits the longer.
+        if inquiry.reason is TrustReason.THROTTLED:
+            break
+    return record
+
+
+def _certificate(record: Record, now: datetime, position: str) -> Certificate:
+    """The certificate in this position. Raises :class:`RefusedError` when there is none."""
+    rollover = about(record, record.judge(now))
+    if rollover is None:
+        raise RefusedError(
+            f"{record.target.name}: no certificate: the entity has no role, or it is one of an aggregate and entity_id"
+            " in the configuration does not name it"
+        )
+    found = {"primary": rollover.primary, "successor": rollover.successor}[position]
+    if found is None:
+        hint = "; --print-certificate=primary prints the one in use" if rollover.primary else ""
+        raise RefusedError(f"{record.target.name}: no {position} is published{hint}")
+    return found
+
+
+_WRITTEN: Mapping[str, Callable[[bytes], str]] = {
+    "base64": lambda der: b64encode(der).decode(),
+    "pem": lambda der: ssl.DER_cert_to_PEM_cert(der).rstrip(),
+}
+
+
+def _demo(flags: argparse.Namespace) -> None:
     with closing(state.memory()) as store:
-        return _until_done(_run_demo(flags.listen, store))
+        _until_done(_run_demo(flags.listen, store))
 
 
 async def _run(options: Options, store: state.Store, listen: Listen, announce: Callable[[str], None]) -> None:
@@ -239,7 +350,8 @@ async def _run_demo(listen: Listen, store: state.Store) -> None:
 
 def _introduce(simulation: Simulation, url: str) -> None:
     width = max(len(scenario.name) for scenario in SCENARIOS)
-    print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, on loopback only:\n")
+    print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for")
+    print("Entra ID says there what it trusts, all on loopback only:\n")
     for scenario in SCENARIOS:
         print(f"  {scenario.name:<{width}}  {scenario.sentence}")
     print(f"\nOpen {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees.")
@@ -251,8 +363,8 @@ def _url_of(address: tuple[str, int]) -> str:
     return f"http://[{host}]:{address[1]}" if ":" in host else f"http://{host}:{address[1]}"
 
 
-def _until_done(work: Coroutine[None, None, None]) -> int:
-    """The exit code of a coroutine that runs until SIGTERM or SIGINT.
+def _until_done(work: Coroutine[None, None, T]) -> T | None:
+    """What a coroutine gives; None when SIGTERM or SIGINT ended it.
 
     Unlike :func:`asyncio.run` it does not wait for threads that hang.
     """
@@ -271,7 +383,7 @@ def _until_done(work: Coroutine[None, None, None]) -> int:
         loop.add_signal_handler(number, stop)
     try:
         with suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
+            return loop.run_until_complete(task)
     finally:
         loop.close()
-    return 0
+    return None

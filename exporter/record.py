@@ -6,16 +6,26 @@ Last good wins: a look that fails replaces nothing but the look itself.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from exporter import history as past
 from exporter import trust
 from exporter.action import Answer, Situation, Step
-from exporter.config.settings import INTERNET, SERVICE, Target
+from exporter.config.settings import INTERNET, SERVICE, Cloud, Target, TrustSource
 from exporter.history import History
 from exporter.model import Document, Entity, Observation, SignatureState
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, judge
 from exporter.trust import DomainRecord, TrustState, Verdict
+
+
+class Question(NamedTuple):
+    """What the answer about a domain depends on."""
+
+    source: TrustSource
+    cloud: Cloud
+    tenant: str
+    domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,11 @@ class Record:
         if self.document is None or self.target.entity_id is None:
             return True
         return self.document.metadata.holds(self.target.entity_id)
+
+    @property
+    def answers(self) -> Mapping[Question, DomainRecord]:
+        """What is known of each domain, by what it depends on."""
+        return dict(zip(_questions(self.target), self.domains, strict=False))
 
     def judge(self, now: datetime) -> tuple[Rollover, ...]:
         """How the rollover of each entity of the last good document stands."""
@@ -174,6 +189,16 @@ def answered(record: Record, domain: DomainRecord) -> Record:
     return replace(record, domains=domains)
 
 
+def domains_of(target: Target, answers: Mapping[Question, DomainRecord]) -> tuple[DomainRecord, ...]:
+    """The domains of a target, each with the answer that is known already."""
+    return tuple(answers.get(question, DomainRecord(question.domain)) for question in _questions(target))
+
+
+def _questions(target: Target) -> tuple[Question, ...]:
+    entra = target.entra
+    return tuple(Question(entra.source, entra.cloud, entra.tenant, each) for each in entra.domains) if entra else ()
+
+
 def _in_step(states: Collection[TrustState]) -> Step:
     if TrustState.BROKEN in states:
         return Step.BROKEN
@@ -183,14 +208,16 @@ def _in_step(states: Collection[TrustState]) -> Step:
 
 
 def _differing_since(record: Record, latest: Record) -> datetime | None:
-    looks = (record, *record.others)
+    looks, since = (record, *record.others), record.differing_since
     fresh = [each.document for each in looks if each.observation and each.observation.document]
     if _differ(fresh):
-        return record.differing_since or (latest.observation.at if latest.observation else None)
-    # Who was not looked at yet, or cannot be reached and got other keys before, may well still differ.
-    known = [each.document for each in looks]
-    undecided = any(each.observation is None for each in looks) or _differ(known)
-    return record.differing_since if undecided else None
+        return since or (latest.observation.at if latest.observation else None)
+    if since is None:
+        return None
+    # Who was not looked at yet, or cannot be reached and got other keys after that moment, may well still differ.
+    lately = [each.document for each in looks if each.last_success and each.last_success >= since]
+    undecided = any(each.observation is None for each in looks) or _differ((*fresh, *lately))
+    return since if undecided else None
 
 
 def _differ(documents: Iterable[Document | None]) -> bool:

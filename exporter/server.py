@@ -234,6 +234,7 @@ def _status(app: web.Application) -> Status:
         version=__version__,
         targets=len(watch.records),
         failures=dict(watch.failures),
+        inquiry_failures=dict(watch.inquiry_failures),
         reloaded=configuration.succeeded,
         reloaded_at=configuration.succeeded_at,
         storage_errors=watch.storage_errors,

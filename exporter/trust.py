@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from exporter.config.settings import TrustSource
 from exporter.model import Certificate, Entity
-from exporter.policy import Policy
+from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover, Severity, shifted
 
@@ -212,14 +212,16 @@ def judge(
         return _verdict(domain, TrustState.UNKNOWN)
     if not trust.federated:
         return _verdict(domain, TrustState.NOT_FEDERATED)
-    matches = None if trust.service is None else trust.service in _hosts(entity, url)
+    hosts = _hosts(entity, url)
+    matches = trust.service in hosts if trust.service is not None and hosts else None
     if matches is False:
         return _verdict(domain, TrustState.NOT_FEDERATED, service_matches=False)
     published = set(entity.published(rollover.role, signs=True))
-    foreign = set(trust.certificates.values()) - published
+    foreign = [each for each in dict.fromkeys(trust.certificates.values()) if each not in published]
     primary = _accepts(trust, rollover.primary)
     successor = _accepts(trust, rollover.successor)
     none_accepted = all(_accepts(trust, each) is False for each in _valid(published, now))
+    unexpected = _valid(foreign, now)
     near = tuple(_near(rollover, policy))
     rows = (
         # Where only dates name the primary, another one that is trusted may well be it.
@@ -229,13 +231,13 @@ def judge(
         (TrustState.PENDING, successor is False),
         (TrustState.IN_SYNC, True),
     )
-    moments = (*near, rollover.until, *(each.not_after for each in published | foreign))
+    moments = (*near, rollover.until, *(each.not_after for each in (*published, *foreign)))
     return _verdict(
         domain,
         next(state for state, holds in rows if holds),
         primary_trusted=primary,
         successor_trusted=successor,
-        foreign=_valid(foreign, now) if trust.source is TrustSource.GRAPH else None,
+        foreign=unexpected if trust.source is TrustSource.GRAPH and (unexpected or not trust.unreadable) else None,
         service_matches=matches,
         until=min((moment for moment in moments if moment > now), default=FOREVER),
     )
@@ -283,6 +285,9 @@ def _near(rollover: Rollover, policy: Policy) -> Iterator[datetime]:
     """The moments from which a successor that is not trusted is a risk."""
     if rollover.promotion is not None:
         yield shifted(rollover.promotion, -timedelta(days=policy.thresholds.notice))
+    elif rollover.successor is not None and policy.profile is Profile.ADFS:
+        # A promotion that was due, and dates alone cannot say that it did not take place.
+        yield rollover.successor.not_before
     if rollover.primary is not None and policy.expiry:
         yield shifted(rollover.primary.not_after, -timedelta(days=policy.thresholds.trust))
 

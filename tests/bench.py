@@ -24,15 +24,16 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from exporter import fetch, metadata, signature
-from exporter.config.settings import Target
+from exporter import fetch, metadata, signature, trust
+from exporter.config.settings import Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair, adfs_metadata, mint
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import serving
 from exporter.exposition.render import Press
-from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, RoleDescriptor
+from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, Role, RoleDescriptor
 from exporter.probe import look, read_document
 from exporter.record import Record, advance
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, UpdateResult
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -86,6 +87,18 @@ def _probed(name: str, document: Document) -> Record:
     return _looked(Record(Target(name, f"https://{name}.example/metadata.xml"), document=document), NOW)
 
 
+def _trusted(record: Record) -> Record:
+    """The record with a node that serves the same, and a domain for which both signing keys are trusted."""
+    node = replace(record.target, node="wap1", address="192.0.2.1")
+    target = replace(record.target, others=(node,), entra=Entra(("bench.example",)))
+    document = record.document
+    assert document is not None
+    slots = dict(zip(Slot, document.metadata.entities[0].published(Role.IDP, signs=True), strict=False))
+    says = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, update=UpdateResult.SUCCESS, updated=NOW)
+    domain = trust.advance(DomainRecord("bench.example"), Inquiry(NOW, None, "", says))
+    return replace(record, target=target, others=(replace(record, target=node),), domains=(domain,))
+
+
 def _looked(record: Record, at: datetime) -> Record:
     phases = dict.fromkeys(Phase, 0.01)
     return advance(record, Observation(at, None, "", phases, 200, NOW + 90 * DAY, record.document))
@@ -111,6 +124,10 @@ def bench_scrape() -> None:
     later = [_looked(record, NOW + timedelta(seconds=15)) for record in known[: len(known) // 20]]
     fresh = _timed(lambda: press.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
     print(f"  rendered in {fresh * 1e3:.1f} ms after a new look at {len(later)} of them (5 min interval, 15 s scrape)")
+    trusted = [_trusted(record) for record in known]
+    press.render(trusted, NOW, openmetrics=False)
+    domains = _timed(lambda: press.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
+    print(f"  rendered in {domains * 1e3:.1f} ms where each has a node and a domain of Entra ID's beside")
 
 
 class _Families(Collector):

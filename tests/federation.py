@@ -1,6 +1,7 @@
 """A federation on loopback: real names over real HTTPS, verified, answered by functions that a test writes."""
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -17,7 +18,10 @@ Speaks = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, 
 
 
 class Names(AbstractResolver):
-    """Sends every name it knows to a port on loopback: ``example.org`` to the federation, others where a test says."""
+    """Sends every name it knows to a port on loopback: ``example.org`` to the federation, others where a test says.
+
+    An address leads to itself, as with any resolver.
+    """
 
     def __init__(self) -> None:
         self.ports: dict[tuple[str, int] | str, int] = {}
@@ -29,22 +33,22 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         del family
         self.asked.append(host)
+        if literal(host):
+            return [self._found(host, host, port, socket.AF_INET6 if ":" in host else socket.AF_INET)]
         to = self.ports.get((host, port)) or self.ports.get(host)
         if to is None and host.endswith(".example.org"):
             to = self.ports.get(("*", port))
         if to is None:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [
-            ResolveResult(
-                hostname=host,
-                host="127.0.0.1" if each is socket.AF_INET else "::1",
-                port=to,
-                family=each,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
+            self._found(host, "127.0.0.1" if each is socket.AF_INET else "::1", to, each)
             for each in self.families.get(host, (socket.AF_INET,))
         ]
+
+    def _found(self, name: str, address: str, port: int, family: socket.AddressFamily) -> ResolveResult:
+        return ResolveResult(
+            hostname=name, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+        )
 
     async def close(self) -> None:
         pass
@@ -61,6 +65,7 @@ class Federation:
     """By ``https://host/path`` without the query."""
     requests: list[web.BaseRequest] = field(default_factory=list)
     _opened: list[asyncio.Server] = field(default_factory=list)
+    _runners: list[web.AppRunner] = field(default_factory=list)
     _talks: list[asyncio.Future[None]] = field(default_factory=list)
 
     def at(self, url: str, answers: Answers) -> str:
@@ -90,6 +95,15 @@ class Federation:
         self._opened.append(server)
         self.names.ports[host] = server.sockets[0].getsockname()[1]
 
+    async def host(self, app: web.Application, *names: str) -> None:
+        """Lets an application answer at ``https://name/``, for each of some names."""
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+        await runner.setup()
+        self._runners.append(runner)
+        context = self.context(self.authority.issue_cert(*names))
+        await web.SockSite(runner, listening(), ssl_context=context).start()
+        self.names.ports.update(dict.fromkeys(names, runner.addresses[-1][1]))
+
     def context(self, certificate: trustme.LeafCert) -> ssl.SSLContext:
         """A server's TLS context with a certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -105,6 +119,8 @@ class Federation:
 
     async def close(self) -> None:
         """Ends the servers that were opened for single hosts."""
+        for runner in self._runners:
+            await runner.cleanup()
         for server in self._opened:
             server.close()
         for talk in self._talks:
@@ -132,6 +148,15 @@ async def federation(authority: trustme.CA, folder: Path) -> AsyncIterator[Feder
     yield opened
     await opened.close()
     await runner.cleanup()
+
+
+def literal(host: str) -> bool:
+    """Whether a host is named by its address."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

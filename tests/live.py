@@ -27,6 +27,18 @@ class Scrape:
 
     def state(self, target: str) -> str | None:
         """The rollover state of a target's one entity; None when it has none."""
-        holding = [labels["state"] for labels, value in self.samples("fedmeta_rollover_state", target=target) if value]
+        return self._held("fedmeta_rollover_state", "state", target=target)
+
+    def trust(self, target: str, domain: str) -> str | None:
+        """The state of the trust of one of a target's domains; None when nothing is known of it."""
+        return self._held("fedmeta_trust_state", "state", target=target, domain=domain)
+
+    def update(self, target: str, domain: str) -> str | None:
+        """How Entra ID says that its last reading of the metadata went; None when it does not say."""
+        return self._held("fedmeta_trust_update_result", "result", target=target, domain=domain)
+
+    def _held(self, name: str, word: str, **labels: str) -> str | None:
+        """The one word of a state set that holds."""
+        holding = [found[word] for found, value in self.samples(name, **labels) if value]
         assert len(holding) <= 1, holding
         return holding[0] if holding else None

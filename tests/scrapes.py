@@ -13,7 +13,8 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from exporter.config.settings import Module, Target
+from exporter import trust as trusts
+from exporter.config.settings import INTERNET, Entra, Module, Target, TrustSource
 from exporter.model import (
     Certificate,
     Document,
@@ -33,7 +34,8 @@ from exporter.model import (
     Weakness,
 )
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
-from exporter.record import Record, advance
+from exporter.record import Record, advance, answered, joined
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 LIMIT = 2
 """Entities of an aggregate that get series without being watched, in every scrape here."""
@@ -158,12 +160,70 @@ def failed(
     return Observation(at, reason, "", phases, None, tls_not_after, None)
 
 
+def unseen(target: Target) -> Record:
+    """A target before any of its looks and answers."""
+    domains = target.entra.domains if target.entra is not None else ()
+    return Record(target, others=tuple(map(Record, target.others)), domains=tuple(map(DomainRecord, domains)))
+
+
 def after(target: Target, *looks: Observation) -> Record:
-    """What is known of the target after these looks."""
-    record = Record(target)
+    """What is known of the target after these looks of its own."""
+    record = unseen(target)
     for look in looks:
-        record = advance(record, look)
+        record = looked(record, look)
     return record
+
+
+def looked(record: Record, look: Observation) -> Record:
+    """What is known after one more look of the target's own."""
+    return joined(record, advance(record, look))
+
+
+def beside(record: Record, other: Target, *looks: Observation) -> Record:
+    """What is known after these looks from another vantage, or at a node."""
+    for look in looks:
+        (before,) = (each for each in record.others if each.target.place == other.place)
+        record = joined(record, advance(before, look))
+    return record
+
+
+def told(record: Record, domain: str, inquiry: Inquiry) -> Record:
+    """What is known after an inquiry about one of its domains."""
+    (before,) = (each for each in record.domains if each.domain == domain)
+    return answered(record, trusts.advance(before, inquiry))
+
+
+def answer(found: DomainTrust, at: datetime) -> Inquiry:
+    """An inquiry that got this answer."""
+    return Inquiry(at, None, "", found)
+
+
+def unanswered(reason: TrustReason, at: datetime) -> Inquiry:
+    """An inquiry that got none."""
+    return Inquiry(at, reason, "", None)
+
+
+def federated(
+    *,
+    signing: Certificate,
+    following: Certificate | None = None,
+    update: UpdateResult | None = UpdateResult.SUCCESS,
+) -> DomainTrust:
+    """What Graph says of a domain whose people sign in at the farm; it read the metadata six hours ago."""
+    slots = {Slot.SIGNING: signing, Slot.NEXT: following}
+    return DomainTrust(
+        TrustSource.GRAPH,
+        federated=True,
+        certificates={slot: each for slot, each in slots.items() if each is not None},
+        service=HOST,
+        update=update,
+        updated=NOW - 6 * HOUR if update else None,
+    )
+
+
+def realm(shown: Certificate) -> DomainTrust:
+    """What user realm discovery says of such a domain."""
+    return DomainTrust(TrustSource.USER_REALM, federated=True, certificates={Slot.UNNAMED: shown}, service=HOST)
 
 
 def published() -> Record:
@@ -281,6 +341,50 @@ def labelled() -> Record:
     return after(target, good(document(idp(lines, entity_id='urn:"x"\\n')), NOW))
 
 
+def trust() -> Record:
+    """The farm with a successor and three domains, one of which Entra ID told nothing about.
+
+    One domain is in sync. Another lacks the successor, trusts a certificate that is not published, and cannot read the
+    metadata.
+    """
+    farm = published()
+    target = replace(
+        farm.target,
+        entra=Entra(("contoso.com", "fabrikam.com", "northwindtraders.com"), tenant="contoso.onmicrosoft.com"),
+    )
+    record = replace(farm, target=target, domains=unseen(target).domains)
+    primary, _ = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+    successor = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+    leftover = certificate("4", not_before=NOW - 712 * DAY, not_after=NOW + 5 * DAY)
+    blind = federated(signing=primary, following=leftover, update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST)
+    record = told(record, "contoso.com", answer(federated(signing=primary, following=successor), NOW - 10 * SECOND))
+    record = told(record, "fabrikam.com", answer(blind, NOW - HOUR))
+    record = told(record, "fabrikam.com", unanswered(TrustReason.TIMEOUT, NOW - 9 * SECOND))
+    return told(record, "northwindtraders.com", unanswered(TrustReason.PERMISSION, NOW - 8 * SECOND))
+
+
+def nodes() -> Record:
+    """A farm that promoted an hour ago, seen from two places and node by node.
+
+    One proxy still serves the document of before; the other was well and refuses connections now.
+    """
+    primary, encryption = pair("1", "2", not_before=NOW - 350 * DAY, not_after=NOW + 15 * DAY)
+    successor = certificate("3", not_before=NOW - 5 * DAY, not_after=NOW + 360 * DAY)
+    farm = adfs_entity(successor, primary, encryption=encryption)
+    old, new = document(farm, signature=signed_by(primary)), document(farm, signature=signed_by(successor))
+    outside = replace(FARM, vantage=INTERNET)
+    inside = replace(FARM, vantage="intranet")
+    first, second = (
+        replace(outside, node=name, address=address) for name, address in (("10.0.0.11", "10.0.0.11"), ("wap2", "wap2"))
+    )
+    record = after(replace(outside, others=(inside, first, second)), good(old, NOW - 2 * HOUR))
+    for other in record.target.others:
+        record = beside(record, other, good(old, NOW - 2 * HOUR))
+    record = beside(looked(record, good(new, NOW - HOUR)), inside, good(new, NOW - HOUR))
+    record = beside(record, first, failed(Reason.REFUSED, NOW - 20 * SECOND, phases={Phase.RESOLVE: 0.000001}))
+    return beside(record, second, good(old, NOW - 10 * SECOND))
+
+
 RECORDS = {
     "published": published,
     "promoted": promoted,
@@ -291,6 +395,8 @@ RECORDS = {
     "never-looked": never_looked,
     "weak": weak,
     "labelled": labelled,
+    "trust": trust,
+    "nodes": nodes,
 }
 """What a scrape can show, each with a golden file of the same name."""
 

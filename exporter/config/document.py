@@ -82,13 +82,18 @@ class Place:
         """Collect a problem of this place."""
         self.source.wrong(message, line=self.line, path=self.path)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is written here."""
+        return bool(self.node.tag == _NULL)
+
     def text(self) -> str:
         """The scalar as it is written, so that ``12345`` may be a password and ``on`` a name."""
         return _text(self.node)
 
     def items(self) -> list["Place"]:
         """The items of a list; an empty value is an empty list."""
-        if self.node.tag == _NULL:
+        if self.is_empty:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
             raise Mistake("must be a list")
@@ -99,7 +104,7 @@ class Place:
 
     def entries(self) -> Iterator[tuple[str, "Place"]]:
         """The keys of a mapping and their values, also those written twice; an empty value is an empty mapping."""
-        if self.node.tag == _NULL:
+        if self.is_empty:
             return
         if not isinstance(self.node, yaml.MappingNode):
             raise Mistake("must be a mapping")

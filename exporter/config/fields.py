@@ -6,7 +6,7 @@ Every reader raises Mistake with a sentence that follows the place's path and do
 import glob
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -17,16 +17,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.config import units
-from exporter.config.document import Mistake, Place, attempt, items, reason
+from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, reason
 from exporter.config.settings import Secret
 from exporter.policy import ADFS_METADATA_PATH
 
 E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 
 _SECONDS_PER_DAY = 86400
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
+# As in DNS, and the last part is not all digits: no IP address is a domain name.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEX = re.compile(r"[0-9a-f]*")
@@ -52,6 +58,14 @@ def secret(place: Place) -> Secret:
 def secret_file(place: Place) -> Secret:
     """A secret in a file."""
     return Secret(file=path(place))
+
+
+def secret_variable(place: Place) -> Secret:
+    """A secret in an environment variable, which is read when it is used."""
+    name = place.text()
+    if not _VARIABLE.fullmatch(name):
+        raise Mistake("must be the name of an environment variable")
+    return Secret(variable=name)
 
 
 def path(place: Place) -> str:
@@ -90,6 +104,18 @@ def one_of(words: type[E]) -> Callable[[Place], E]:
         if word not in list(words):
             raise Mistake(f"must be one of {', '.join(words)}")
         return words(word)
+
+    return read
+
+
+def named(kind: str, known: Mapping[str, T]) -> Callable[[Place], T]:
+    """A reader of the name of something that stands elsewhere; gives the thing itself."""
+
+    def read(place: Place) -> T:
+        name = place.text()
+        if name not in known:
+            raise Mistake(f"no {kind} has this name{did_you_mean(name, known)}")
+        return known[name]
 
     return read
 
@@ -145,10 +171,49 @@ def checked_adfs_url(host: str) -> str:
     return f"https://{host}{ADFS_METADATA_PATH}"
 
 
-def token_url(place: Place) -> str:
-    """Where tokens are issued: http or https."""
+def address(place: Place) -> str:
+    """Where a host is, as in a URL: ``host`` or ``host:port``, an IPv6 address in brackets."""
+    written = place.text()
+    if not set(written).isdisjoint("/?#\\@"):
+        raise Mistake("must be an address or a host name, with or without a port")
+    where = f"[{written}]" if ":" in written and is_ip_address(written) else written
+    _check_web_address(_split(f"https://{where}"), "must be an address or a host name")
+    return where
+
+
+def domains(place: Place) -> tuple[str, ...]:
+    """A list of domain names, each once, in lower case."""
+    taken: set[str] = set()
+
+    def read(item: Place) -> str:
+        name = item.text().lower()
+        if not _DOMAIN.fullmatch(name):
+            raise Mistake("must be a domain name, such as contoso.com")
+        if name in taken:
+            raise Mistake("stands in the list already")
+        taken.add(name)
+        return name
+
+    if not place.items():
+        raise Mistake("must not be empty")
+    return items(place, read)
+
+
+def tenant(place: Place) -> str:
+    """The name or id of an Entra ID tenant."""
+    name = place.text()
+    if not _TENANT.fullmatch(name):
+        raise Mistake("must be the name or the id of a tenant, such as contoso.onmicrosoft.com")
+    return name
+
+
+def service_url(place: Place) -> str:
+    """Where somebody answers, such as an issuer of tokens: http or https."""
     url = place.text()
-    _check_web_address(_split(url), "must be http or https")
+    parts = _split(url)
+    if "@" in parts.netloc:
+        raise Mistake("must not hold a user name or a password")
+    _check_web_address(parts, "must be http or https")
     return url
 
 
@@ -168,6 +233,15 @@ def authorization_type(place: Place) -> str:
     if word.lower() == "basic":
         raise Mistake("must not be Basic: basic_auth is for that")
     return word
+
+
+def is_ip_address(name: str) -> bool:
+    """Whether a host is named by its address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_header_name(name: str) -> bool:
@@ -261,16 +335,8 @@ def _check_web_address(parts: SplitResult, wrong_scheme: str) -> None:
 
 def _is_host(name: str) -> bool:
     if ":" in name:
-        return _is_ip_address(name)
+        return is_ip_address(name)
     try:
         return _HOST.fullmatch(name.encode("idna").decode()) is not None
     except UnicodeError:
         return False
-
-
-def _is_ip_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

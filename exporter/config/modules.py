@@ -1,6 +1,7 @@
 """Modules of the configuration: how a document is fetched."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import yaml
 
@@ -19,6 +20,29 @@ _OWN_HEADERS = {
     "proxy-authorization",
     "transfer-encoding",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """All modules, for what refers to them."""
+
+    by_name: Mapping[str, Module]
+    """Always has ``default``."""
+    faulty: Collection[str] = ()
+    """The names of those with a mistake, from which no other one follows."""
+
+    def named(self, place: Place) -> Module:
+        """The module whose name is at a place."""
+        return fields.named("module", self.by_name)(place)
+
+    def check_interval(self, found: Block, interval: float, modules: Iterable[Module]) -> None:
+        """Collect a problem for every module that may take longer than the interval of a block."""
+        for module in {module.name: module for module in modules}.values():
+            if module.name not in self.faulty and module.timeout > interval:
+                found.at("interval").wrong(
+                    f"an interval of {interval:g} s is shorter than module {module.name}'s timeout"
+                    f" of {module.timeout:g} s"
+                )
 
 
 def read_module(place: Place) -> Module:
@@ -128,7 +152,7 @@ _OAUTH2_KEYS: Readers = {
     "client_id": fields.text,
     "client_secret": fields.secret,
     "client_secret_file": fields.secret_file,
-    "token_url": fields.token_url,
+    "token_url": fields.service_url,
     "scopes": fields.texts,
     "endpoint_params": _endpoint_params,
 }

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import yaml
@@ -26,16 +25,15 @@ from exporter.config.document import (
     attempt,
     block,
     compose,
-    did_you_mean,
     each,
 )
-from exporter.config.modules import MODULE_BLOCKS, read_module
+from exporter.config.entra import entra_keys, read_entra
+from exporter.config.looks import NODE_KEYS, check_nodes, looked_at, read_nodes, read_vantages
+from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
 from exporter.config.settings import Config, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
-
-T = TypeVar("T")
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = {"target", "url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"}
@@ -107,23 +105,37 @@ def _default_name(url: str) -> str:
 class _Known:
     """What a target may refer to by name."""
 
-    modules: Mapping[str, Module]
-    faulty_modules: set[str]
+    modules: Modules
     policies: Mapping[str, PolicySettings]
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What targets may have in common."""
+
+    target: Target
+    vantages: Mapping[str, Module | None]
+    """By name; None: the module of the target."""
 
 
 def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
     found = block(place, _TOP_KEYS)
     modules = found.values.get("modules", Block(place))
     policies = found.values.get("policies", Block(place))
+    # What has a mistake has its name all the same.
     known = _Known(
-        modules={"default": Module()} | {name: replace(module, name=name) for name, module in modules.values.items()},
-        faulty_modules=modules.faulty,
-        policies={"default": PolicySettings()} | policies.values,
+        Modules(
+            {"default": Module()}
+            | {name: replace(modules.values.get(name, Module()), name=name) for name in modules.places},
+            modules.faulty,
+        ),
+        {"default": PolicySettings()} | {name: policies.values.get(name, PolicySettings()) for name in policies.places},
     )
-    base = Target("", "", module=known.modules["default"], policy=known.policies["default"])
-    if "defaults" in found.values:
-        base = _common(found.values["defaults"], base, known)
+    target = Target("", "", module=known.modules.by_name["default"], policy=known.policies["default"])
+    base = _Common(target, {target.vantage: None})
+    for item in found.values.get("defaults", ()):
+        for defaults in attempt(item, lambda item: block(item, _common_keys(known))):
+            base = _common(defaults, base)
     patterns = [
         (pattern, item)
         for item in found.values.get("target_files", ())
@@ -136,7 +148,7 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
             for item in chain(found.values.get("targets", ()), _in_target_files(patterns, list_files))
             for target in attempt(item, lambda item: _target(item, base, known, taken))
         ),
-        modules=known.modules,
+        modules=known.modules.by_name,
         policies=known.policies,
         probe_allow=found.values.get("probe", ()),
         target_files=tuple(pattern for pattern, _ in patterns),
@@ -157,51 +169,47 @@ def _in_target_files(
             yield from targets
 
 
-def _target(place: Place, base: Target, known: _Known, taken: dict[str, Place]) -> Target:
-    found = block(place, _TARGET_KEYS)
-    target = _common(found, base, known)
-    module = target.module
-    judged = found.faulty.isdisjoint(("interval", "module")) and module.name not in known.faulty_modules
-    if judged and module.timeout > target.interval:
-        found.at("interval").wrong(
-            f"an interval of {target.interval:g} s is shorter than module {module.name}'s timeout"
-            f" of {module.timeout:g} s"
-        )
+def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place]) -> Target:
+    found = block(place, _target_keys(known))
+    common = _common(found, base)
     url = found.values.get("url") or found.values.get("host", "")
     name = found.values.get("name") or _default_name(url)
     first = taken.setdefault(name, place) if name and "name" not in found.faulty else place
     if first is not place:
         found.at("name").wrong(f"the name {name} is taken by the target in {first.source.file}:{first.line}")
-    found.require(("url", "host"))
-    return replace(
-        target,
+    target = replace(
+        common.target,
         name=name,
         url=url,
         entity_id=found.values.get("entity_id"),
         watch=found.values.get("entities", ()),
+        entra=found.values.get("entra"),
     )
+    modules = {vantage: module or target.module for vantage, module in common.vantages.items()}
+    if found.faulty.isdisjoint(("interval", "module", "vantages")):
+        known.modules.check_interval(found, target.interval, modules.values())
+    nodes = found.values.get("nodes", {})
+    if nodes:
+        check_nodes(found.at("nodes"), url, modules.values())
+    found.require(("url", "host"))
+    return looked_at(target, modules, nodes)
 
 
-def _common(found: Block, base: Target, known: _Known) -> Target:
-    policy = found.values.get("policy")
-    return replace(
-        base,
-        module=_named(found, "module", known.modules, base.module),
-        policy=policy if isinstance(policy, PolicySettings) else _named(found, "policy", known.policies, base.policy),
-        interval=found.values.get("interval", base.interval),
-        vantage=found.values.get("vantage", base.vantage),
-        labels={**base.labels, **found.values.get("labels", {})},
+def _common(found: Block, base: _Common) -> _Common:
+    found.at_most_one(("vantage", "vantages"))
+    vantages = found.values.get("vantages", base.vantages)
+    if "vantage" in found.values:
+        vantages = {found.values["vantage"]: None}
+    return _Common(
+        replace(
+            base.target,
+            module=found.values.get("module", base.target.module),
+            policy=found.values.get("policy", base.target.policy),
+            interval=found.values.get("interval", base.target.interval),
+            labels={**base.target.labels, **found.values.get("labels", {})},
+        ),
+        vantages,
     )
-
-
-def _named(found: Block, key: str, known: Mapping[str, T], otherwise: T) -> T:
-    if key not in found.values:
-        return otherwise
-    name = found.values[key]
-    if name not in known:
-        found.at(key).wrong(f"no {key} has this name{did_you_mean(name, known)}")
-        found.faulty.add(key)
-    return known.get(name, otherwise)
 
 
 def _labels(place: Place) -> Mapping[str, str]:
@@ -222,10 +230,6 @@ def _entities(place: Place) -> tuple[str, ...]:
 
 def _probe(place: Place) -> tuple[str, ...]:
     return tuple(block(place, _PROBE_KEYS).values.get("allow", ()))
-
-
-def _policy_or_its_name(place: Place) -> PolicySettings | str:
-    return _policy(place) if isinstance(place.node, yaml.MappingNode) else place.text()
 
 
 def _policy(place: Place) -> PolicySettings:
@@ -259,21 +263,31 @@ def _thresholds(place: Place) -> Mapping[str, float]:
     return block(place, _THRESHOLD_KEYS).values
 
 
-_COMMON_KEYS: Readers = {
-    "module": fields.text,
-    "interval": fields.positive_duration,
-    "vantage": fields.text,
-    "policy": _policy_or_its_name,
-    "labels": _labels,
-}
-_TARGET_KEYS: Readers = {
-    "name": fields.text,
-    "url": fields.target_url,
-    "host": fields.adfs_url,
-    **_COMMON_KEYS,
-    "entity_id": fields.text,
-    "entities": _entities,
-}
+def _common_keys(known: _Known) -> Readers:
+    policy_named = fields.named("policy", known.policies)
+    return {
+        "module": known.modules.named,
+        "interval": fields.positive_duration,
+        "vantage": fields.text,
+        "vantages": lambda place: read_vantages(place, known.modules),
+        "policy": lambda place: _policy(place) if isinstance(place.node, yaml.MappingNode) else policy_named(place),
+        "labels": _labels,
+    }
+
+
+def _target_keys(known: _Known) -> Readers:
+    return {
+        "name": fields.text,
+        "url": fields.target_url,
+        "host": fields.adfs_url,
+        **_common_keys(known),
+        "nodes": read_nodes,
+        "entity_id": fields.text,
+        "entities": _entities,
+        "entra": lambda place: read_entra(place, known.modules),
+    }
+
+
 _ENTITIES_KEYS: Readers = {"watch": fields.texts}
 _POLICY_KEYS: Readers = {
     "profile": fields.one_of(Profile),
@@ -286,7 +300,8 @@ _POLICY_KEYS: Readers = {
 _THRESHOLD_KEYS: Readers = dict.fromkeys(THRESHOLD_NAMES, fields.days)
 _PROBE_KEYS: Readers = {"allow": fields.host_patterns}
 _TOP_KEYS: Readers = {
-    "defaults": lambda place: block(place, _COMMON_KEYS),
+    # Whatever refers to modules and policies is read when those are known.
+    "defaults": lambda place: (place,),
     "targets": Place.items,
     "target_files": Place.items,
     "modules": lambda place: each(place, read_module),
@@ -294,11 +309,15 @@ _TOP_KEYS: Readers = {
     "probe": _probe,
 }
 
+_NOTHING_KNOWN = _Known(Modules({"default": Module()}), {})
+
 BLOCKS: Mapping[str, Readers] = {
     "top level": _TOP_KEYS,
-    "defaults": _COMMON_KEYS,
-    "targets[]": _TARGET_KEYS,
+    "defaults": _common_keys(_NOTHING_KNOWN),
+    "targets[]": _target_keys(_NOTHING_KNOWN),
+    "targets[].nodes[]": NODE_KEYS,
     "targets[].entities": _ENTITIES_KEYS,
+    "targets[].entra": entra_keys(_NOTHING_KNOWN.modules),
     **MODULE_BLOCKS,
     "policies.<name>": _POLICY_KEYS,
     "policies.<name>.thresholds": _THRESHOLD_KEYS,

@@ -5,14 +5,18 @@ cannot differ. Dates are days from the moment at which the documents are made.
 """
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 
+from exporter.config.settings import INTERNET, SERVICE
 from exporter.demo.documents import KeyKind, KeyPair, adfs_metadata, mint
 from exporter.model import FaultKind, Reason
 from exporter.policy import Profile
 from exporter.rollover import State
+from exporter.trust import TrustState, UpdateResult
 
 _PAIR_GAP = timedelta(seconds=4)
 """AD FS makes the encryption certificate of a pair seconds after the signing certificate."""
@@ -37,9 +41,44 @@ class Lifetime:
     not_after: float
 
 
+Trusted: TypeAlias = int | Lifetime
+"""A certificate that Entra ID trusts: the index of a signing certificate, or the life of one that is not published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain that signs in through a farm: what Entra ID trusts for it, and what the exporter must make of that."""
+
+    name: str
+    state: TrustState
+    signing: Trusted
+    next_signing: Trusted | None = None
+    update: UpdateResult = UpdateResult.SUCCESS
+    """What Entra ID says of its last reading of the metadata."""
+    updated: float = -1
+    """When that was, in days from now."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether a certificate is trusted that the farm does not publish."""
+        return any(isinstance(each, Lifetime) for each in (self.signing, self.next_signing))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One more look at a farm: from another vantage, or at one of its nodes."""
+
+    node: str = SERVICE
+    vantage: str = "default"
+    serves: tuple[int, ...] | None = None
+    """Indices of the signing certificates that the node serves; None: all of them, as the service does."""
+    reason: Reason | None = None
+    """None: it gets a usable document. REFUSED is the only other: nobody listens where this look leads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One farm: what it publishes and what the exporter must make of it."""
+    """One farm: what it publishes, what Entra ID knows of it, and what the exporter must make of both."""
 
     name: str
     """Of the target and in its address."""
@@ -61,6 +100,12 @@ class Scenario:
     answer: Answer = Answer.METADATA
     reason: Reason | None = None
     """None: the look gets a usable document."""
+    vantage: str = "default"
+    """From where the documents are got that are judged."""
+    others: tuple[Look, ...] = ()
+    nodes_agree: bool | None = None
+    """None: no two looks get a document."""
+    domains: tuple[Domain, ...] = ()
 
     @property
     def reachable(self) -> bool:
@@ -89,6 +134,7 @@ SCENARIOS = (
         sentence="One certificate with months to live: nothing to do.",
         state=State.STEADY,
         signing=(Lifetime(-165, 200),),
+        domains=(Domain("steady.example", TrustState.IN_SYNC, signing=0, updated=-164),),
     ),
     Scenario(
         name="due",
@@ -104,6 +150,9 @@ SCENARIOS = (
         signing=(Lifetime(-347, 18), Lifetime(-2, 363)),
         successor_present=True,
         secondary_present=True,
+        others=(Look(node="wap1"), Look(node="wap2")),
+        nodes_agree=True,
+        domains=(Domain("published.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
     ),
     Scenario(
         name="promoted",
@@ -112,6 +161,7 @@ SCENARIOS = (
         signing=(Lifetime(-353, 12), Lifetime(-8, 357)),
         primary=1,
         secondary_present=True,
+        domains=(Domain("promoted.example", TrustState.IN_SYNC, signing=0, next_signing=1, updated=-7),),
     ),
     Scenario(
         name="stalled",
@@ -169,11 +219,97 @@ SCENARIOS = (
         broken=True,
         faults=frozenset({FaultKind.CERTIFICATE_DER}),
     ),
+    Scenario(
+        name="half-updated",
+        sentence="Renewed by hand: Entra ID was told the successor for one of its two domains only.",
+        state=State.PUBLISHED,
+        signing=(Lifetime(-690, 40), Lifetime(-3, 727)),
+        profile=Profile.ADFS_MANUAL,
+        successor_present=True,
+        secondary_present=True,
+        domains=(
+            Domain("updated.example", TrustState.IN_SYNC, signing=0, next_signing=1, updated=-689),
+            Domain("forgotten.example", TrustState.PENDING, signing=0, updated=-689),
+        ),
+    ),
+    Scenario(
+        name="not-public",
+        sentence="Entra ID cannot read the metadata, and AD FS promotes the successor in two days.",
+        state=State.PUBLISHED,
+        signing=(Lifetime(-347, 18), Lifetime(-3, 362)),
+        successor_present=True,
+        secondary_present=True,
+        vantage="intranet",
+        others=(Look(vantage=INTERNET, reason=Reason.REFUSED),),
+        domains=(
+            Domain(
+                "not-public.example",
+                TrustState.AT_RISK,
+                signing=0,
+                update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST,
+            ),
+        ),
+    ),
+    Scenario(
+        name="foreign-certificate",
+        sentence="Entra ID trusts one more certificate, which this farm does not publish: left over, or planted.",
+        state=State.STEADY,
+        signing=(Lifetime(-165, 200),),
+        domains=(
+            Domain(
+                "foreign-certificate.example",
+                TrustState.IN_SYNC,
+                signing=0,
+                next_signing=Lifetime(-30, 335),
+                updated=-164,
+            ),
+        ),
+    ),
+    Scenario(
+        name="promoted-early",
+        sentence="Somebody promoted the successor before Entra ID knew it: sign-in to Microsoft 365 fails.",
+        state=State.PROMOTED,
+        signing=(Lifetime(-345, 20), Lifetime(-0.25, 364.75)),
+        primary=1,
+        secondary_present=True,
+        domains=(
+            Domain(
+                "promoted-early.example",
+                TrustState.BROKEN,
+                signing=0,
+                update=UpdateResult.NO_NEW_CERTIFICATE_FOUND,
+                updated=-0.5,
+            ),
+        ),
+    ),
+    Scenario(
+        name="stale-proxy",
+        sentence="One of two proxies still serves the metadata without the successor.",
+        state=State.PUBLISHED,
+        signing=(Lifetime(-347, 18), Lifetime(-2, 363)),
+        successor_present=True,
+        secondary_present=True,
+        others=(Look(node="wap1"), Look(node="wap2", serves=(0,))),
+        nodes_agree=False,
+        domains=(Domain("stale-proxy.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
+    ),
 )
 
 
-def document(scenario: Scenario, now: datetime, *, key: KeyKind = "rsa") -> bytes:
-    """The metadata document of a scenario that answers with one, with keys and certificates of its own."""
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """A scenario come true, with key pairs of its own."""
+
+    documents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The metadata by node."""
+    trusted: Mapping[str, tuple[bytes, bytes | None]] = field(default_factory=dict, repr=False)
+    """DER of what Entra ID trusts by domain: the signing certificate, and the next one where there is one."""
+
+
+def farm(scenario: Scenario, now: datetime, *, key: KeyKind = "rsa") -> Farm:
+    """What a scenario is like as of ``now``; one that does not answer with metadata has nothing."""
+    if scenario.answer is not Answer.METADATA:
+        return Farm()
     brand, authority = "ADFS", None
     if scenario.profile is Profile.ADFS_MANUAL:
         brand, authority = "Token", _enterprise_authority(now, key)
@@ -188,14 +324,36 @@ def document(scenario: Scenario, now: datetime, *, key: KeyKind = "rsa") -> byte
         )
 
     signing = [minted("Signing", lifetime) for lifetime in scenario.signing]
+    encryption = minted("Encryption", scenario.signing[scenario.primary], _PAIR_GAP)
     signer = signing[scenario.primary]
-    return adfs_metadata(
-        scenario.host,
-        signing=[*signing, _cut_off(signer)] if scenario.broken else signing,
-        encryption=[minted("Encryption", scenario.signing[scenario.primary], _PAIR_GAP)],
-        signer=signer,
-        entity_id=scenario.entity_id,
+
+    def published(serves: Sequence[int]) -> bytes:
+        served = [signing[index] for index in serves]
+        return adfs_metadata(
+            scenario.host,
+            signing=[*served, _cut_off(signer)] if scenario.broken else served,
+            encryption=[encryption],
+            signer=signer,
+            entity_id=scenario.entity_id,
+        )
+
+    def der(trusted: Trusted) -> bytes:
+        return (minted("Signing", trusted) if isinstance(trusted, Lifetime) else signing[trusted]).der
+
+    service = published(range(len(signing)))
+    nodes = {each.node: service if each.serves is None else published(each.serves) for each in scenario.others}
+    return Farm(
+        {SERVICE: service, **nodes},
+        {
+            each.name: (der(each.signing), None if each.next_signing is None else der(each.next_signing))
+            for each in scenario.domains
+        },
     )
+
+
+def document(scenario: Scenario, now: datetime, *, key: KeyKind = "rsa") -> bytes:
+    """The metadata document of a scenario that answers with one, with keys and certificates of its own."""
+    return farm(scenario, now, key=key).documents[SERVICE]
 
 
 def _enterprise_authority(now: datetime, key: KeyKind) -> KeyPair:

@@ -96,12 +96,12 @@ KEY_SET = Family(
 NODES_AGREE = Family(
     "fedmeta_nodes_agree",
     Kind.GAUGE,
-    "1 if all nodes, from all vantages, serve the same signing keys, 0 if not; absent with a single look.",
+    "1 if all looks got the same signing keys and the same of them signed, 0 if not; absent until two got any.",
 )
 NODES_DIFFER_SINCE = Family(
     "fedmeta_nodes_differ_since_timestamp_seconds",
     Kind.GAUGE,
-    "Since when they do not; absent while they do.",
+    "Since when looks do not get the same signing keys, or signer; absent while they do.",
 )
 SIZE = Family("fedmeta_metadata_size_bytes", Kind.GAUGE, "Size of the last good document, decompressed.")
 ENTITIES_TOTAL = Family("fedmeta_metadata_entities", Kind.GAUGE, "Entities in the last good document.")
@@ -342,5 +342,19 @@ INQUIRY_LAST_SUCCESS = Family(
 FAMILIES = tuple(value for value in list(globals().values()) if isinstance(value, Family))
 """All of them, in the order of a scrape."""
 
-MEMORY = frozenset({PROBES, PROBE_FAILURES, FIRST_SEEN, PROMOTION, LAST_PROMOTION, LAST_CHANGE, LAST_SUCCESS})
-"""What needs more than one look, and so is absent from ``/probe``."""
+MEMORY = frozenset(
+    {
+        PROBES,
+        PROBE_FAILURES,
+        LAST_SUCCESS,
+        KEY_SET,
+        NODES_AGREE,
+        NODES_DIFFER_SINCE,
+        FIRST_SEEN,
+        PROMOTION,
+        LAST_PROMOTION,
+        LAST_CHANGE,
+        *(family for family in FAMILIES if family.name.startswith("fedmeta_trust_")),
+    }
+)
+"""What needs more than one look, or an answer of Entra ID's, and so is absent from ``/probe``."""

@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.model import Reason, Tally
+from exporter.trust import TrustReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Status:
     """The last successful reading of the configuration."""
     storage_errors: int
     """Writes to the state file that failed since the start."""
+    inquiry_failures: Mapping[TrustReason, int] = field(default_factory=dict)
+    """Inquiries about all domains since the start that got no answer."""
     lag: Tally = field(default_factory=Tally)
     """How long probes that were due had to wait for their turn."""
     scrapes: Tally = field(default_factory=Tally)
@@ -39,6 +42,7 @@ OWN_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "fedmeta_exporter_build_info": ("info", ("version", "python")),
     "fedmeta_exporter_targets": ("gauge", ()),
     "fedmeta_exporter_probe_failures_total": ("counter", ("reason",)),
+    "fedmeta_exporter_trust_failures_total": ("counter", ("reason",)),
     "fedmeta_exporter_config_last_reload_successful": ("gauge", ()),
     "fedmeta_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ()),
     "fedmeta_exporter_storage_errors_total": ("counter", ()),
@@ -69,6 +73,14 @@ class _StatusCollector(Collector):
         for reason in Reason:
             failures.add_metric([reason], status.failures.get(reason, 0))
         yield failures
+        inquiry_failures = CounterMetricFamily(
+            "fedmeta_exporter_trust_failures",
+            "Inquiries about all domains since the exporter started that got no answer.",
+            labels=["reason"],
+        )
+        for trust_reason in TrustReason:
+            inquiry_failures.add_metric([trust_reason], status.inquiry_failures.get(trust_reason, 0))
+        yield inquiry_failures
         yield GaugeMetricFamily(
             "fedmeta_exporter_config_last_reload_successful",
             "1 if the last reading of the configuration succeeded; the one before stays in force when it did not.",

@@ -1,12 +1,14 @@
 """Sheets to the bytes of a scrape."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import add, is_
 
+from exporter.exposition.documents import document_sheet
 from exporter.exposition.families import FAMILIES, MEMORY, Family
-from exporter.exposition.sheet import MOVING, Sheet, document_sheet, look_sheet, together
+from exporter.exposition.looks import look_sheet
+from exporter.exposition.sheet import Sheet, together
 from exporter.record import Record
 
 SECONDS_PER_DAY = 86400
@@ -61,7 +63,7 @@ class Press:
 
 
 def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool) -> bytes:
-    """The scrape of one look by itself: no counter, no first-seen time, no change, no promotion."""
+    """The scrape of one look by itself: nothing that needs another, or an answer of Entra ID's."""
     sheets = [document_sheet(record, now, limit=limit), look_sheet(record, now)]
     return render(sheets, now, openmetrics=openmetrics, without=MEMORY)
 
@@ -70,13 +72,11 @@ def render(
     sheets: Sequence[Sheet], now: datetime, *, openmetrics: bool, without: frozenset[Family] = frozenset()
 ) -> bytes:
     """The text of the sheets, each family under one heading, in the order of :data:`FAMILIES`."""
-    left = _days_left(set().union(*(ends for sheet in sheets for ends in sheet.ends)), now)
+    left = _days_left(set().union(*(ends for sheet in sheets for ends in sheet.ends.values())), now)
     parts: list[bytes] = []
-    for place, family in enumerate(FAMILIES):
-        texts = [sheet.fixed[place] for sheet in sheets]
-        if family in MOVING:
-            texts = [_counted_down(sheet, MOVING.index(family), left) for sheet in sheets]
-        if any(texts) and family not in without:
+    for family in FAMILIES:
+        texts = [text for sheet in sheets for text in _texts(sheet, family, left)]
+        if texts and family not in without:
             parts += (family.header(openmetrics=openmetrics).encode(), *texts)
     return b"".join(parts)
 
@@ -87,8 +87,12 @@ def _days_left(moments: Iterable[float], now: datetime) -> Mapping[float, str]:
     return {to: f"{(to - here) / SECONDS_PER_DAY:.6f}\n" for to in moments}
 
 
-def _counted_down(sheet: Sheet, place: int, left: Mapping[float, str]) -> bytes:
-    return "".join(map(add, sheet.moving[place], map(left.__getitem__, sheet.ends[place]))).encode()
+def _texts(sheet: Sheet, family: Family, left: Mapping[float, str]) -> Iterator[bytes]:
+    """The lines of one family: those that hold as long as the sheet, or those whose days are counted now."""
+    if family in sheet.fixed:
+        yield sheet.fixed[family]
+    if family in sheet.moving:
+        yield "".join(map(add, sheet.moving[family], map(left.__getitem__, sheet.ends[family]))).encode()
 
 
 def _same_document(kept: Record, record: Record) -> bool:

@@ -1,23 +1,15 @@
-"""The series of one target, rendered but for the numbers that move with time."""
+"""A sheet holds the series of one target, rendered but for the numbers that move with time; a pen writes it."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from itertools import chain
+from typing import TypeVar
 
-from exporter.config.settings import Target
-from exporter.exposition import families
 from exporter.exposition.families import Family
-from exporter.history import EntityHistory
-from exporter.model import Certificate, Document, Entity, FaultKind, Observation, Role, SignatureState, Use
-from exporter.policy import Policy
-from exporter.record import Record
-from exporter.rollover import FOREVER, Position, Rollover, State
 
-MOVING = (families.EXPIRY_DAYS, families.ROLLOVER_DAYS)
-"""The families whose numbers move with time; all others hold as long as the sheet does."""
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +18,11 @@ class Sheet:
 
     since: datetime
     until: datetime
-    fixed: tuple[bytes, ...]
-    """Whole lines, for each of :data:`families.FAMILIES`."""
-    moving: tuple[tuple[str, ...], ...]
-    """Samples without their value, for each of :data:`MOVING`."""
-    ends: tuple[tuple[float, ...], ...]
+    fixed: Mapping[Family, bytes]
+    """Whole lines; a family without any is not here."""
+    moving: Mapping[Family, Sequence[str]]
+    """Samples without their value, which moves with time."""
+    ends: Mapping[Family, Sequence[float]]
     """The moments (seconds since 1970) that these samples count down to."""
 
     def holds(self, now: datetime) -> bool:
@@ -41,62 +33,17 @@ class Sheet:
 def together(sheets: Iterable[Sheet]) -> Sheet:
     """Some sheets, at least one, as one that holds as long as all of them do."""
     every = tuple(sheets)
-    # One pass in C over each family; a join of some size lets go of the interpreter lock.
+    # A join of some size lets go of the interpreter lock.
     return Sheet(
         max(each.since for each in every),
         min(each.until for each in every),
-        tuple(map(b"".join, zip(*(each.fixed for each in every), strict=True))),
-        tuple(tuple(chain.from_iterable(series)) for series in zip(*(each.moving for each in every), strict=True)),
-        tuple(tuple(chain.from_iterable(ends)) for ends in zip(*(each.ends for each in every), strict=True)),
+        {family: b"".join(texts) for family, texts in _by_family(each.fixed for each in every)},
+        {family: tuple(chain.from_iterable(series)) for family, series in _by_family(each.moving for each in every)},
+        {family: tuple(chain.from_iterable(ends)) for family, ends in _by_family(each.ends for each in every)},
     )
 
 
-def look_sheet(record: Record, now: datetime) -> Sheet:
-    """The series about a target's latest look, which are others after each."""
-    pen = _Pen(record.target.name)
-    look = {"node": record.target.node, "vantage": record.target.vantage}
-    if record.observation is not None:
-        _write_look(pen, record.observation, look)
-        pen.write(families.PROBES, record.probes, **look)
-        pen.write(families.PROBE_FAILURES, record.failures, **look)
-    if record.last_success is not None:
-        pen.write(families.LAST_SUCCESS, record.last_success.timestamp(), **look)
-    return pen.sheet(now, FOREVER)
-
-
-def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
-    """The series about the target and its last good document, which outlive many a look.
-
-    Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
-    """
-    pen = _Pen(record.target.name)
-    _write_target(pen, record.target, record.policy)
-    document = record.document
-    if document is None:
-        return pen.sheet(now, FOREVER)
-    rollovers = record.judge(now)
-    _write_document(pen, document, rollovers)
-    entities = document.metadata.entities
-    verdicts = {rollover.entity_id: rollover for rollover in rollovers}
-    if document.metadata.aggregate:
-        states = Counter(rollover.state for rollover in rollovers)
-        for state in State:
-            pen.write(families.ENTITIES, states[state], state=state)
-        watched = _watched(entities, record.target.watch)
-        entities = (*watched, *_worst(entities, verdicts, but=watched)[:limit])
-        pen.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
-        for number, entity in enumerate(entities):
-            pen.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
-    for entity in entities:
-        known = record.history.entities.get(entity.entity_id, EntityHistory())
-        _write_changes(pen, entity, known)
-        if (verdict := verdicts.get(entity.entity_id)) is not None:
-            _write_certificates(pen, entity, verdict, known)
-            _write_rollover(pen, verdict, known)
-    return pen.sheet(now, min((verdict.until for verdict in rollovers), default=FOREVER))
-
-
-class _Pen:
+class Pen:
     """Collects the lines of one target by family; label text is escaped here and nowhere else."""
 
     def __init__(self, target: str) -> None:
@@ -106,156 +53,31 @@ class _Pen:
         self._ends: dict[Family, list[float]] = {}
 
     def write(self, family: Family, value: float, /, **labels: str) -> None:
+        """Adds a series that holds as long as the sheet."""
         # Positional only, because the operator may call a label ``value`` or ``family``.
         self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
 
     def count_down(self, family: Family, to: datetime, /, **labels: str) -> None:
+        """Adds a series of the days until a moment."""
         self._moving.setdefault(family, []).append(f"{self._series(family, labels)} ")
         self._ends.setdefault(family, []).append(to.timestamp())
 
     def sheet(self, since: datetime, until: datetime) -> Sheet:
-        fixed = tuple("".join(self._fixed.get(family, ())).encode() for family in families.FAMILIES)
-        moving = tuple(tuple(self._moving.get(family, ())) for family in MOVING)
-        return Sheet(since, until, fixed, moving, tuple(tuple(self._ends.get(family, ())) for family in MOVING))
+        """What was written, as the sheet made at ``since`` that holds before ``until``."""
+        fixed = {family: "".join(lines).encode() for family, lines in self._fixed.items()}
+        return Sheet(since, until, fixed, self._moving, self._ends)
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
         return f"{family.name}{self._first}{text}}}"
 
 
-def _write_target(pen: _Pen, target: Target, policy: Policy) -> None:
-    pen.write(
-        families.TARGET,
-        1,
-        url=target.url,
-        profile=policy.profile,
-        profile_evidence=policy.evidence,
-        auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
-        expiry="on" if policy.expiry else "off",
-        module=target.module.name,
-        **target.labels,
-    )
-    for threshold in fields(policy.thresholds):
-        pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
-    pen.write(families.INTERVAL, target.interval)
-
-
-def _write_look(pen: _Pen, observation: Observation, look: Mapping[str, str]) -> None:
-    pen.write(families.REACHABLE, observation.reason is None, **look)
-    if observation.reason is not None:
-        pen.write(families.LAST_FAILURE, 1, **look, reason=observation.reason)
-    for phase, seconds in observation.phases.items():
-        pen.write(families.PROBE_DURATION, seconds, **look, phase=phase)
-    if observation.http_status is not None:
-        pen.write(families.HTTP_STATUS, observation.http_status, **look)
-    pen.write(families.LAST_ATTEMPT, observation.at.timestamp(), **look)
-    if observation.tls_not_after is not None:
-        pen.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **look)
-
-
-def _write_document(pen: _Pen, document: Document, rollovers: Iterable[Rollover]) -> None:
-    metadata = document.metadata
-    pen.write(families.SIZE, document.size)
-    pen.write(families.ENTITIES_TOTAL, len(metadata.entities))
-    if metadata.valid_until is not None:
-        pen.write(families.VALID_UNTIL, metadata.valid_until.timestamp())
-    if metadata.cache_duration is not None:
-        pen.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
-    faults = Counter(fault.kind for fault in metadata.faults)
-    faults.update(kind for rollover in rollovers for kind in rollover.faults)
-    for kind in FaultKind:
-        pen.write(families.FAULTS, faults[kind], kind=kind)
-    for state in SignatureState:
-        pen.write(families.SIGNATURE, document.signature.state is state, state=state)
-
-
-def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[Entity]:
-    return [each for each in entities if any(fnmatchcase(each.entity_id, pattern) for pattern in patterns)]
-
-
-def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Sequence[Entity]) -> Sequence[Entity]:
-    """The entities, the worst first; last those that have no verdict."""
-
-    def badness(entity: Entity) -> tuple[int, float]:
-        verdict = verdicts.get(entity.entity_id)
-        return verdict.urgency if verdict is not None else (1, 0.0)
-
-    names = {each.entity_id for each in but}
-    return sorted((each for each in entities if each.entity_id not in names), key=badness)
-
-
-def _write_certificates(pen: _Pen, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
-    for (role, use, fingerprint), certificate in _certificates(entity).items():
-        labels = {"entity_id": entity.entity_id, "role": role, "use": use, "fingerprint": fingerprint}
-        placed = {**labels, "position": verdict.positions[role, use, fingerprint]}
-        pen.count_down(families.EXPIRY_DAYS, certificate.not_after, **placed)
-        pen.write(families.NOT_AFTER, certificate.not_after.timestamp(), **labels)
-        pen.write(families.NOT_BEFORE, certificate.not_before.timestamp(), **labels)
-        if fingerprint in known.first_seen:
-            pen.write(families.FIRST_SEEN, known.first_seen[fingerprint].timestamp(), **labels)
-        pen.write(
-            families.CERTIFICATE,
-            1,
-            **placed,
-            subject=certificate.subject,
-            issuer=certificate.issuer,
-            serial_number=certificate.serial_number,
-            thumbprint=certificate.thumbprint,
-            key_algorithm=certificate.key_algorithm,
-            key_size=str(certificate.key_size),
-            signature_algorithm=certificate.signature_algorithm,
-        )
-        for weakness in certificate.weaknesses:
-            pen.write(families.WEAK, 1, **labels, reason=weakness)
-
-
-def _certificates(entity: Entity) -> Mapping[tuple[Role, Use, str], Certificate]:
-    """Each certificate once per role and use, however often the document repeats it."""
-    return {
-        (role.role, key.use, certificate.fingerprint): certificate
-        for role in entity.roles
-        for key in role.keys
-        for certificate in key.certificates
-    }
-
-
-def _write_changes(pen: _Pen, entity: Entity, known: EntityHistory) -> None:
-    for (role, use), key_set in known.key_sets.items():
-        for change, at in key_set.changes.items():
-            pen.write(
-                families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, role=role, use=use, change=change
-            )
-
-
-def _write_rollover(pen: _Pen, verdict: Rollover, known: EntityHistory) -> None:
-    labels = {"entity_id": verdict.entity_id, "role": verdict.role}
-    for state in State:
-        pen.write(families.ROLLOVER_STATE, verdict.state is state, **labels, state=state)
-    pen.write(families.SECONDARY_PRESENT, verdict.secondary_present, **labels)
-    pen.write(families.SUCCESSOR_PRESENT, verdict.successor is not None, **labels)
-    for position, certificate in ((Position.PRIMARY, verdict.primary), (Position.SUCCESSOR, verdict.successor)):
-        if certificate is not None:
-            pen.count_down(families.ROLLOVER_DAYS, certificate.not_after, **labels, position=position)
-            pen.write(families.ROLLOVER_NOT_AFTER, certificate.not_after.timestamp(), **labels, position=position)
-    if verdict.primary is not None and verdict.evidence is not None:
-        pen.write(
-            families.ROLLOVER,
-            1,
-            **labels,
-            evidence=verdict.evidence,
-            primary_fingerprint=verdict.primary.fingerprint,
-            successor_fingerprint=verdict.successor.fingerprint if verdict.successor else "none",
-        )
-    for claim in verdict.claims:
-        pen.write(families.EVIDENCE_AGREES, claim.primary == verdict.primary, **labels, evidence=claim.evidence)
-    if verdict.promotion is not None:
-        pen.write(families.PROMOTION, verdict.promotion.timestamp(), **labels)
-    if known.last_promotion is not None:
-        pen.write(families.LAST_PROMOTION, known.last_promotion.timestamp(), **labels)
-
-
-def _yes_no_unknown(*, known: bool | None) -> str:
-    return {True: "true", False: "false", None: "unknown"}[known]
+def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family, Sequence[_Part]]]:
+    found = defaultdict[Family, list[_Part]](list)
+    for part in parts:
+        for family, series in part.items():
+            found[family].append(series)
+    return found.items()
 
 
 def _number(value: float) -> str:

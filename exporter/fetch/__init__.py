@@ -1,4 +1,4 @@
-"""One document from where it is published, within a deadline, with timings and limits."""
+"""One document from where it is published, or one answer of a service, within a deadline and limits."""
 
 import asyncio
 import time
@@ -11,13 +11,13 @@ from aiohttp.abc import AbstractResolver
 
 from exporter.config.settings import Module
 from exporter.fetch import files, web
-from exporter.fetch.failure import FetchError
-from exporter.fetch.look import Look, current, peer_not_after
+from exporter.fetch.failure import FetchError, until
+from exporter.fetch.look import Look, looking, peer_not_after
 from exporter.fetch.tls import glance
-from exporter.fetch.web import Client
+from exporter.fetch.web import Client, Response
 from exporter.model import Phase, Reason
 
-__all__ = ["Answer", "Client", "FetchError", "client", "fetch"]
+__all__ = ["Answer", "Client", "FetchError", "Response", "client", "exchange", "fetch"]
 
 _HANDSHAKE_FAILED = {Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS}
 
@@ -56,35 +56,38 @@ async def fetch(
     etag: str | None = None,
     last_modified: str | None = None,
     allow_host: Callable[[str], bool] | None = None,
+    address: str | None = None,
 ) -> Answer:
     """The document at an http, https or file URL, within ``timeout`` seconds.
 
     ``etag`` and ``last_modified`` make the request conditional (RFC 9110 13.1); ``allow_host`` says to which hosts
-    redirects may lead, None to any. Raises :class:`FetchError`.
+    redirects may lead, None to any. ``address``, a ``host`` or ``host:port``, is connected to in place of the URL's own
+    host and port, which must be a name; nothing else changes, so TLS is verified against that name. Through a proxy it
+    does not count. Raises :class:`FetchError`.
     """
-    look = Look(
-        clock=client.clock,
-        prefer=module.preferred_ip_protocol,
-        fallback=module.ip_protocol_fallback,
-        proxied=module.proxy_url is not None,
-    )
+    look = Look.by(module, client.clock)
     deadline = asyncio.get_running_loop().time() + timeout
-    held = current.set(look)
-    try:
-        if url.lower().startswith("file:"):
-            look.enter(Phase.TRANSFER)
-            async with _until(deadline, Reason.TIMEOUT, "the file was not read in time"):
-                reply = web.Reply(await files.read(url, module.body_size_limit), None, None)
-        else:
-            async with _until(deadline, Reason.CREDENTIALS, "the module's credentials could not be had in time"):
-                question = await web.prepare(client, module, etag, last_modified, allow_host)
-            async with _until(deadline, Reason.TIMEOUT, f"no answer within {timeout:g} s"):
-                reply = await web.get(url, question, client)
-    except FetchError as error:
-        await _complete(error, look, deadline)
-        raise
-    finally:
-        current.reset(held)
+    with looking(look):
+        try:
+            if url.lower().startswith("file:"):
+                look.enter(Phase.TRANSFER)
+                async with until(deadline, Reason.TIMEOUT, "the file was not read in time"):
+                    reply = web.Reply(await files.read(url, module.body_size_limit), None, None)
+            else:
+                async with until(deadline, Reason.CREDENTIALS, "the module's credentials could not be had in time"):
+                    question = await web.prepare(
+                        client,
+                        module,
+                        etag=etag,
+                        last_modified=last_modified,
+                        allow_host=allow_host,
+                        address=address,
+                    )
+                async with until(deadline, Reason.TIMEOUT, f"no answer within {timeout:g} s"):
+                    reply = await web.get(url, question, client)
+        except FetchError as error:
+            await _complete(error, look, deadline)
+            raise
     look.leave()
     return Answer(
         body=reply.body,
@@ -96,14 +99,22 @@ async def fetch(
     )
 
 
-@asynccontextmanager
-async def _until(deadline: float, reason: Reason, sentence: str) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError:
-        phase = current.get().phase
-        raise FetchError(reason, sentence if phase is None else f"{sentence}; stuck in {phase}") from None
+async def exchange(
+    url: str,
+    module: Module,
+    *,
+    client: Client,
+    deadline: float,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """What a service answers to a GET, or to a ``form`` by POST: any status, no redirect followed, at most 1 MiB.
+
+    ``deadline`` is a moment of the running loop's clock. Of the module only proxy, authorities and choice of addresses
+    count. Raises :class:`FetchError`.
+    """
+    with looking(Look.by(module, client.clock)):
+        return await web.exchange(url, module, client, form=form, headers=headers or {}, deadline=deadline)
 
 
 async def _complete(error: FetchError, look: Look, deadline: float) -> None:

@@ -15,13 +15,15 @@ _PIECE = 2**20
 _SNIFFED = 2
 
 
-async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read(response: aiohttp.ClientResponse, limit: int, *, named: str = "") -> bytes:
     """The whole body. Neither what comes over the wire nor what is in it may exceed ``limit`` bytes.
 
-    Raises :class:`FetchError` for TOO_LARGE, ENCODING and TRUNCATED.
+    ``named`` is the setting that sets the limit, if any. Raises :class:`FetchError` for TOO_LARGE, ENCODING and
+    TRUNCATED.
     """
+    too_large = FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes" + (named and f" ({named})"))
     if response.content_length is not None and response.content_length > limit:
-        raise _too_large(limit)
+        raise too_large
     inflater = _inflater(response.headers.get("Content-Encoding", ""))
     pieces: list[bytes] = []
     received = size = 0
@@ -30,17 +32,13 @@ async def read(response: aiohttp.ClientResponse, limit: int) -> bytes:
         for piece in (chunk,) if inflater is None else inflater.feed(chunk):
             size += len(piece)
             if max(received, size) > limit:
-                raise _too_large(limit)
+                raise too_large
             pieces.append(piece)
             if inflater is not None:
                 await asyncio.sleep(0)
     if inflater is not None:
         inflater.finish()
     return b"".join(pieces)
-
-
-def _too_large(limit: int) -> FetchError:
-    return FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes (body_size_limit)")
 
 
 class _Inflater:

@@ -1,16 +1,17 @@
 """What went wrong with a fetch: the one place where an error of the network becomes a :class:`Reason`."""
 
+import asyncio
 import errno
 import http
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 import aiohttp
 
-from exporter.fetch.look import Look
+from exporter.fetch.look import Look, current
 from exporter.model import Phase, Reason
 
 _EXPIRED = 10
@@ -65,6 +66,21 @@ def translated(look: Look) -> Iterator[None]:
         raise failure from error
 
 
+@asynccontextmanager
+async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncIterator[None]:
+    """Ends what takes longer than to a moment of the running loop's clock, with this reason and sentence; None: never.
+
+    Raises :class:`FetchError`.
+    """
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError:
+        look = current.get(None)
+        stuck = "" if look is None or look.phase is None else f"; stuck in {look.phase}"
+        raise FetchError(reason, sentence + stuck) from None
+
+
 def _failure(error: Exception, look: Look) -> FetchError | None:
     root = _root(error)
     found: FetchError | None
@@ -74,17 +90,17 @@ def _failure(error: Exception, look: Look) -> FetchError | None:
         case aiohttp.InvalidURL(), _:
             found = FetchError(Reason.DNS, f"{look.host} is no host that can be looked up")
         case aiohttp.ClientConnectorDNSError(), _:
-            found = FetchError(Reason.DNS, f"{look.host} does not resolve: {_words(root)}")
+            found = FetchError(Reason.DNS, f"{look.who} does not resolve: {_words(root)}")
         case _, ssl.SSLError():
             found = _tls_failure(root, look)
         case _, OSError():
             found = _system_failure(root, look)
         case aiohttp.ServerDisconnectedError(), _:
-            found = FetchError(Reason.RESET, f"{look.host} closed the connection without an answer")
+            found = FetchError(Reason.RESET, f"{look.who} closed the connection without an answer")
         case aiohttp.ClientPayloadError(), _:
-            found = FetchError(Reason.TRUNCATED, f"{look.host} closed the connection before the end of the body")
+            found = FetchError(Reason.TRUNCATED, f"{look.who} closed the connection before the end of the body")
         case aiohttp.ClientResponseError(), _:
-            found = FetchError(Reason.PROTOCOL, f"the answer of {look.host} is not HTTP")
+            found = FetchError(Reason.PROTOCOL, f"the answer of {look.who} is not HTTP")
         case _:
             found = None
     return found
@@ -94,16 +110,16 @@ def _tls_failure(root: ssl.SSLError, look: Look) -> FetchError:
     if not isinstance(root, ssl.SSLCertVerificationError):
         # Only errors of OpenSSL itself have a reason.
         words: str = getattr(root, "reason", None) or _words(root)
-        return FetchError(Reason.TLS, f"no TLS with {look.host}: {words.replace('_', ' ').lower()}")
+        return FetchError(Reason.TLS, f"no TLS with {look.who}: {words.replace('_', ' ').lower()}")
     code = root.verify_code
     if code == _EXPIRED:
-        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {look.host} is expired")
+        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {look.who} is expired")
     if code in _WRONG_NAME:
         return FetchError(
-            Reason.TLS_NAME, f"the TLS certificate of {look.host} is for another name than {look.server_name}"
+            Reason.TLS_NAME, f"the TLS certificate of {look.who} is for another name than {look.server_name}"
         )
     reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
-    return FetchError(reason, f"the TLS certificate of {look.host} does not verify: {root.verify_message}")
+    return FetchError(reason, f"the TLS certificate of {look.who} does not verify: {root.verify_message}")
 
 
 def _system_failure(root: OSError, look: Look) -> FetchError | None:
@@ -112,7 +128,7 @@ def _system_failure(root: OSError, look: Look) -> FetchError | None:
     if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:
         return FetchError(Reason.REFUSED, f"{look.host} refuses connections at {look.place}")
     if isinstance(root, ConnectionError):
-        return FetchError(Reason.RESET, f"{look.host} closed or reset the connection")
+        return FetchError(Reason.RESET, f"{look.who} closed or reset the connection")
     if isinstance(root, TimeoutError):
         return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {look.place}; stuck in {look.phase}")
     if root.errno in _NO_WAY or (summary and look.phase is Phase.CONNECT):

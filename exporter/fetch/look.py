@@ -6,16 +6,17 @@ from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both r
 
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter import certificates
-from exporter.config.settings import IpProtocol
+from exporter.config.settings import IpProtocol, Module
 from exporter.model import Phase
 
 
@@ -29,6 +30,10 @@ class Look:
     prefer: IpProtocol = IpProtocol.ANY
     fallback: bool = True
     proxied: bool = False
+    detours: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """Hosts and ports to connect to in place of others."""
+    at: str = ""
+    """The detour that was taken, for a sentence."""
     phases: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
     http_status: int | None = None
@@ -40,6 +45,16 @@ class Look:
     """The name that was asked for in the TLS handshake."""
     tls: ssl.SSLObject | None = None
     _since: float = 0.0
+
+    @classmethod
+    def by(cls, module: Module, clock: Callable[[], float]) -> Self:
+        """A look as a module wants it."""
+        return cls(
+            clock=clock,
+            prefer=module.preferred_ip_protocol,
+            fallback=module.ip_protocol_fallback,
+            proxied=module.proxy_url is not None,
+        )
 
     def enter(self, phase: Phase) -> None:
         """Ends the phase that was running and begins the next; a phase may come again with every redirect."""
@@ -57,6 +72,7 @@ class Look:
         """Turns to the next host."""
         self.leave()
         self.host = host
+        self.at = ""
         self.http_status = None
         self.tls = None
         self.address = ()
@@ -65,6 +81,11 @@ class Look:
         """Keeps the earliest end of a TLS certificate."""
         if not_after is not None and (self.tls_not_after is None or not_after < self.tls_not_after):
             self.tls_not_after = not_after
+
+    @property
+    def who(self) -> str:
+        """The host, and where it was sought if elsewhere than under its name, for a sentence."""
+        return self.host + self.at
 
     @property
     def place(self) -> str:
@@ -81,8 +102,18 @@ current: ContextVar[Look] = ContextVar("look")
 """The look that the running code belongs to."""
 
 
+@contextmanager
+def looking(look: Look) -> Iterator[None]:
+    """Makes a look the current one."""
+    held = current.set(look)
+    try:
+        yield
+    finally:
+        current.reset(held)
+
+
 class Resolver(AbstractResolver):
-    """Another resolver's addresses in the order that the look's module prefers."""
+    """Another resolver's addresses, by the look's detours and in the order that its module prefers."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -93,6 +124,9 @@ class Resolver(AbstractResolver):
         """The addresses of a host. Raises OSError when there is none of the kind that is wanted."""
         look = current.get()
         look.enter(Phase.RESOLVE)
+        if (host, port) in look.detours:
+            host, port = look.detours[host, port]
+            look.at = f" at {host} port {port}"
         try:
             found = await self._inner.resolve(host, port, family)
         except UnicodeError as error:

@@ -1,10 +1,14 @@
-"""One document over HTTP: a connection of its own, redirects under our rules, conditional requests."""
+"""HTTP, each request over a connection of its own.
+
+Documents come with redirects under our rules and conditional requests, the answers of services without.
+"""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -13,15 +17,16 @@ from yarl import URL
 from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, credentials
-from exporter.fetch.failure import FetchError, status_line, translated
-from exporter.fetch.look import Look, Resolver, current, open_socket, peer_not_after
+from exporter.fetch.failure import FetchError, status_line, translated, until
+from exporter.fetch.look import Look, Resolver, current, looking, open_socket, peer_not_after
 from exporter.fetch.tls import Contexts
+from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
-_TOKEN_LIMIT = 2**20
+_SERVICE_LIMIT = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Client:
 
     session: aiohttp.ClientSession
     contexts: Contexts
-    tokens: credentials.Tokens
+    tokens: Tokens
     clock: Callable[[], float]
     """Seconds, for durations."""
 
@@ -48,15 +53,28 @@ class Question:
     last_modified: str | None
     allow_host: Callable[[str], bool] | None
     """Which hosts a redirect may lead to; None: any."""
+    address: str | None
+    """Where to connect to, as ``host`` or ``host:port``; None: wherever the name leads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """The document that came back."""
 
     body: bytes | None
     etag: str | None
     last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a service answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Found by their names in any case."""
+    body: bytes = field(repr=False)
+    """May hold a token."""
 
 
 @asynccontextmanager
@@ -82,16 +100,18 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
         trace_configs=[trace],
         middlewares=[_once],
     ) as session:
-        yield Client(session, Contexts(), credentials.Tokens(clock), clock)
+        yield Client(session, Contexts(), Tokens(clock), clock)
     await names.close()
 
 
 async def prepare(
     client: Client,
     module: Module,
+    *,
     etag: str | None,
     last_modified: str | None,
     allow_host: Callable[[str], bool] | None,
+    address: str | None,
 ) -> Question:
     """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
     own_headers = await credentials.headers(module)
@@ -99,12 +119,24 @@ async def prepare(
     token = None
     if module.oauth2 is not None:
 
-        async def post(form: credentials.Form) -> tuple[int, bytes]:
-            return await _post(client, module, proxy, form)
+        async def post(url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
+            # It is no phase of the fetch itself.
+            with looking(Look.by(module, client.clock)):
+                answer = await exchange(url, module, client, form=form, headers=headers)
+            return answer.status, answer.body
 
-        token = await client.tokens.get(module.oauth2, post)
+        token = await credentials.token(module.oauth2, client.tokens, post)
         own_headers["Authorization"] = f"Bearer {token}"
-    return Question(module, own_headers, token, proxy, etag, last_modified, allow_host)
+    return Question(
+        module=module,
+        own_headers=own_headers,
+        token=token,
+        proxy=proxy,
+        etag=etag,
+        last_modified=last_modified,
+        allow_host=allow_host,
+        address=address,
+    )
 
 
 async def get(address: str, question: Question, client: Client) -> Reply:
@@ -112,6 +144,8 @@ async def get(address: str, question: Question, client: Client) -> Reply:
     look = current.get()
     url = _url(address)
     tls, own = question.module.tls, question.own_headers
+    if question.address is not None and question.proxy is None:
+        look.detours = _detours(url, question.address)
     for _ in range(MAX_REDIRECTS + 1):
         look.go(url.host or "")
         context = await client.contexts.get(tls) if url.scheme == "https" else True
@@ -137,11 +171,52 @@ async def get(address: str, question: Question, client: Client) -> Reply:
     raise FetchError(Reason.REDIRECT, f"more than {MAX_REDIRECTS} redirects")
 
 
+async def exchange(
+    address: str,
+    module: Module,
+    client: Client,
+    *,
+    form: Mapping[str, str] | None,
+    headers: Mapping[str, str],
+    deadline: float | None = None,
+) -> Response:
+    """What a service answers to a GET, or to a form by POST, with any status. Raises :class:`FetchError`.
+
+    It is always verified: by the module's own authorities, or else by the system's.
+    """
+    look = current.get()
+    url = _url(address)
+    look.go(url.host or "")
+    async with until(deadline, Reason.TIMEOUT, f"{look.host} did not answer in time"):
+        proxy = await credentials.proxy(module)
+        context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
+        with translated(look):
+            async with client.session.request(
+                "GET" if form is None else "POST",
+                url,
+                data=form,
+                headers={"Accept": "application/json", **headers},
+                allow_redirects=False,
+                ssl=context,
+                proxy=proxy,
+            ) as response:
+                look.enter(Phase.TRANSFER)
+                _check_proxy(response.status, proxy)
+                return Response(response.status, response.headers, await body.read(response, _SERVICE_LIMIT))
+
+
 def _url(address: str) -> URL:
     try:
         return URL(address).with_user(None)
     except ValueError:
         raise FetchError(Reason.DNS, "the address names no host that can be looked up") from None
+
+
+def _detours(url: URL, address: str) -> dict[tuple[str, int], tuple[str, int]]:
+    """Leads from a URL's own host and port to an address, whose port is the URL's unless it has its own."""
+    place = urlsplit(f"//{address}")
+    port = url.port or 0
+    return {(url.raw_host or "", port): (place.hostname or "", place.port or port)}
 
 
 async def _reply(response: aiohttp.ClientResponse, question: Question, client: Client) -> Reply:
@@ -151,11 +226,17 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
         return Reply(None, etag or question.etag, last_modified or question.last_modified)
     if response.status == HTTPStatus.UNAUTHORIZED and question.token is not None:
         client.tokens.forget(question.token)
-    if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and question.proxy is not None:
-        raise FetchError(Reason.PROXY, f"the proxy refused: {status_line(response.status)}")
+    _check_proxy(response.status, question.proxy)
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
-    return Reply(await body.read(response, question.module.body_size_limit), etag, last_modified)
+    return Reply(
+        await body.read(response, question.module.body_size_limit, named="body_size_limit"), etag, last_modified
+    )
+
+
+def _check_proxy(status: int, proxy: URL | None) -> None:
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and proxy is not None:
+        raise FetchError(Reason.PROXY, f"the proxy refused: {status_line(status)}")
 
 
 def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -> URL:
@@ -178,27 +259,6 @@ def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -
     if question.allow_host is not None and not question.allow_host(host):
         raise FetchError(Reason.REDIRECT, f"{status} to a host that is not allowed: {host}")
     return following
-
-
-async def _post(client: Client, module: Module, proxy: URL | None, form: credentials.Form) -> tuple[int, bytes]:
-    """Asks a token endpoint, always verified: by the module's own authorities, or else by the system's."""
-    url = URL(form.url)
-    look = Look(clock=client.clock, host=url.host or "", proxied=proxy is not None)
-    held = current.set(look)
-    try:
-        context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
-        with translated(look):
-            async with client.session.post(
-                url,
-                data=form.fields,
-                headers={"Accept": "application/json", "Authorization": form.authorization},
-                allow_redirects=False,
-                ssl=context,
-                proxy=proxy,
-            ) as response:
-                return response.status, await body.read(response, _TOKEN_LIMIT)
-    finally:
-        current.reset(held)
 
 
 def _conditions(question: Question) -> dict[str, str]:

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.config.settings import INTERNET, SERVICE
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.history import Change
 from exporter.model import FaultKind, SignatureState, Use
 from exporter.policy import THRESHOLD_NAMES, Profile
 from exporter.rollover import Position, State
+from exporter.trust import TrustState
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
@@ -42,7 +44,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 
 VALUES: Mapping[str, set[str]] = {
-    "state": values(State, SignatureState),
+    "state": values(State, SignatureState, TrustState),
     "position": values(Position),
     "change": values(Change),
     "kind": values(FaultKind),
@@ -50,22 +52,32 @@ VALUES: Mapping[str, set[str]] = {
     "profile": values(Profile),
     "threshold": set(THRESHOLD_NAMES),
     "expiry": {"on", "off"},
-    "node": {"service"},
+    "node": {SERVICE},
+    "vantage": {INTERNET},
 }
 """What a label that is selected by can be."""
 
 each_alert = pytest.mark.parametrize("alert", ALERTS)
 
 
-def asked(expr: str) -> str:
-    """An expression without its comments."""
-    return re.sub(r"#.*", "", expr)
+def actions(alert: str) -> Iterator[str]:
+    """The actions of the template that makes an alert's description."""
+    return iter(re.findall(r"\{\{ (.*?) \}\}", ALERTS[alert]["annotations"]["description"]))
+
+
+def asked() -> Iterator[str]:
+    """Every expression, without its comments, and every query in a description."""
+    for rule in RULES:
+        yield re.sub(r"#.*", "", rule["expr"])
+    for alert in ALERTS:
+        for action in actions(alert):
+            yield from re.findall(r"`(.*?)`", action)
 
 
 def selectors() -> Iterator[tuple[str, str, str]]:
     """Metric, label and value of every matcher in every expression."""
-    for rule in RULES:
-        for metric, matchers in re.findall(r"([\w:]+)\{([^}]*)\}", asked(rule["expr"])):
+    for expression in asked():
+        for metric, matchers in re.findall(r"([\w:]+)\{([^}]*)\}", expression):
             for label, value in re.findall(r'(\w+)=~?"([^"]*)"', matchers):
                 yield metric, label, value
 
@@ -99,13 +111,21 @@ def test_the_severity_is_one_of_three(alert: str) -> None:
 
 
 @each_alert
-def test_the_summary_is_fixed_and_the_description_asks_prometheus_nothing(alert: str) -> None:
+def test_the_summary_is_fixed_and_the_description_is_whole_sentences(alert: str) -> None:
     texts = ALERTS[alert]["annotations"]
 
     assert "{{" not in texts["summary"]
-    # A query has no result when the series are gone, which is when people read most closely.
-    assert not re.search(r"\bquery\b", texts["description"])
-    assert texts["description"].endswith(".")
+    assert texts["description"].removesuffix("{{ end }}").endswith(".")
+
+
+@each_alert
+def test_what_the_description_asks_prometheus_is_about_its_target_and_may_be_missing(alert: str) -> None:
+    for action in actions(alert):
+        if re.search(r"\bquery\b", action):
+            # It has no result when the series are gone, which is when people read most closely.
+            assert action.startswith(("range printf `", "with printf `"))
+            assert "job=%q, target=%q" in action
+            assert "` $labels.job $labels.target" in action
 
 
 @each_alert
@@ -123,16 +143,16 @@ def test_the_dashboard_exists(alert: str) -> None:
 
 
 def test_every_metric_exists() -> None:
-    for rule in RULES:
-        for metric in re.findall(r"\bfedmeta[_:][\w:]+", asked(rule["expr"])):
+    for expression in asked():
+        for metric in re.findall(r"\bfedmeta[_:][\w:]+", expression):
             assert metric in LABELS.keys() | RECORDED
 
 
 def test_every_label_exists_where_it_is_asked_for() -> None:
     for metric, label, _ in selectors():
         assert label in LABELS.get(metric, EVERY_LABEL), f"{metric} has no label {label}"
-    for rule in RULES:
-        for labels in re.findall(r"\b(?:by|without|on|group_left|group_right) \(([\w, ]*)\)", asked(rule["expr"])):
+    for expression in asked():
+        for labels in re.findall(r"\b(?:by|without|on|group_left|group_right) \(([\w, ]*)\)", expression):
             assert set(filter(None, labels.split(", "))) <= EVERY_LABEL
 
 
@@ -142,15 +162,15 @@ def test_every_value_that_is_asked_for_exists() -> None:
 
 
 def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:
-    for rule in RULES:
-        for labels in re.findall(r"\bon \(([\w, ]*)\)", asked(rule["expr"])):
+    for expression in asked():
+        for labels in re.findall(r"\bon \(([\w, ]*)\)", expression):
             joined = set(labels.split(", "))
             assert "job" in joined
             assert "position" not in joined
 
 
 def test_what_tells_one_exporter_from_another_is_dropped_whole() -> None:
-    for rule in RULES:
-        for labels in re.findall(r"\bwithout \(([\w, ]*)\)", asked(rule["expr"])):
+    for expression in asked():
+        for labels in re.findall(r"\bwithout \(([\w, ]*)\)", expression):
             dropped = set(labels.split(", "))
             assert ("instance" in dropped) == ("pod" in dropped)

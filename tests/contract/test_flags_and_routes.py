@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter import state
-from exporter.cli import _parser
+from exporter.cli import COMMANDS, _parser
 from exporter.config.settings import Config
 from exporter.server import Options, application
 
@@ -54,11 +54,26 @@ def test_every_flag_is_documented_with_its_commands_and_default_and_no_other() -
 
 
 def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
-    meanings = {row["Flag"]: row["Meaning"] for row in table("docs/configuration.md", "Flags")}
-    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
-    for action in commands.choices["serve"]._actions:  # noqa: SLF001 -- see above
-        if action.choices:
-            assert set(re.findall("`(.*?)`", meanings[action.option_strings[0]])) == set(action.choices)
+    meanings = {
+        (row["Flag"], command): row["Meaning"]
+        for row in table("docs/configuration.md", "Flags")
+        for command in row["Command"].split(", ")
+    }
+    for command, parser in commands().items():
+        for action in parser._actions:  # noqa: SLF001 -- see above
+            if action.choices:
+                words = re.findall("`([a-z0-9]+)`", meanings[action.option_strings[0], command])
+                assert set(words) == set(action.choices)
+
+
+def commands() -> Mapping[str, argparse.ArgumentParser]:
+    (found,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
+    return dict(found.choices)
+
+
+def test_every_command_comes_first_and_is_in_readme() -> None:
+    assert list(commands()) == list(COMMANDS)
+    assert [row["Command"] for row in table("README.md", "Commands")] == list(COMMANDS)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 import scrapes
 from builders import DAY, NOW
 
+from exporter.config.settings import Cloud, Entra, TrustSource
 from exporter.demo import scenarios
 from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
 from exporter.exposition.families import FAMILIES, MEMORY
@@ -21,8 +22,9 @@ from exporter.model import Document, FaultKind, Phase, Reason, Role, SignatureSt
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.primary import Evidence
 from exporter.probe import read_document
-from exporter.record import Record
+from exporter.record import Record, joined
 from exporter.rollover import Position, Severity, State
+from exporter.trust import DomainTrust, Slot, TrustReason, TrustState, UpdateResult
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -44,6 +46,12 @@ VALUES: Mapping[str, type[StrEnum]] = {
     "Use": Use,
     "Profile": Profile,
     "Profile evidence": ProfileEvidence,
+    "Trust state": TrustState,
+    "Trust reason": TrustReason,
+    "Slot": Slot,
+    "Update result": UpdateResult,
+    "Source": TrustSource,
+    "Cloud": Cloud,
 }
 """What each table of label values lists, by the heading of its first column."""
 
@@ -94,8 +102,11 @@ def test_every_value_of_a_label_is_documented_in_its_order(heading: str, listed:
 
 def test_what_a_probe_does_not_give_is_listed() -> None:
     listed = re.findall(r"^- `(fedmeta_\w+)`$", PAGE, re.MULTILINE)
+    _, trust = PAGE.split("\n### Trust\n")
+    of_trust = re.findall(r"^\| `(fedmeta_\w+)` \|", trust.split("\n### ")[0], re.MULTILINE)
 
-    assert sorted(listed) == sorted(family.name for family in MEMORY)
+    assert "Nor does it give the families of [trust](#trust)" in PAGE
+    assert sorted(listed + of_trust) == sorted(family.name for family in MEMORY)
 
 
 def test_the_page_names_no_metric_that_does_not_exist() -> None:
@@ -139,6 +150,42 @@ def test_the_states_that_no_farm_shows_have_the_severity_that_is_documented() ->
     assert severities()["none"] == {"critical"}
 
 
+PRIMARY, ENCRYPTION = scrapes.pair("1", "2", not_before=NOW - 300 * DAY, not_after=NOW + 65 * DAY)
+SUCCESSOR = scrapes.certificate("3", not_before=NOW - DAY, not_after=NOW + 363 * DAY)
+
+TRUSTS = {
+    TrustState.NOT_FEDERATED: DomainTrust(TrustSource.GRAPH, federated=False),
+    TrustState.BROKEN: scrapes.federated(signing=SUCCESSOR),
+    TrustState.UNKNOWN: scrapes.realm(PRIMARY),
+    TrustState.AT_RISK: scrapes.federated(signing=PRIMARY),
+    TrustState.PENDING: scrapes.federated(signing=PRIMARY),
+    TrustState.IN_SYNC: scrapes.federated(signing=PRIMARY, following=SUCCESSOR),
+}
+
+
+@pytest.mark.parametrize(("state", "says"), TRUSTS.items(), ids=TRUSTS)
+def test_a_trust_state_has_the_severity_that_is_documented(state: TrustState, says: DomainTrust) -> None:
+    content = scrapes.document(
+        scrapes.adfs_entity(PRIMARY, SUCCESSOR, encryption=ENCRYPTION), signature=scrapes.signed_by(PRIMARY)
+    )
+    later = 3 * DAY if state is TrustState.AT_RISK else 0 * DAY
+    target = replace(scrapes.FARM, entra=Entra(("contoso.com",)))
+    record = scrapes.told(scrapes.after(target, scrapes.good(content, NOW)), "contoso.com", scrapes.answer(says, NOW))
+    (verdict,) = record.judge_domains(NOW + later)
+    documented = {words(row[0])[0]: row[1] for row in rows("Trust state")}
+
+    assert verdict.state is state
+    assert documented[state] == verdict.severity.name.lower()
+
+
+def test_whether_entra_id_could_read_the_metadata_is_documented_for_each_result() -> None:
+    documented = {words(row[0])[0]: words(row[1]) for row in rows("Update result")}
+
+    assert documented == {
+        result.value: () if result.readable is None else (str(int(result.readable)),) for result in UpdateResult
+    }
+
+
 def everything(found: Document) -> Record:
     """A record of the document that has every series it can have at once."""
     places = {(role.role, key.use) for entity in found.metadata.entities for role in entity.roles for key in role.keys}
@@ -162,7 +209,7 @@ def count(record: Record) -> int:
 def at_most(**numbers: int) -> int:
     """The sum that the page gives for so many of each, by the first word of its row."""
     documented = {row[0].split()[0].rstrip(","): int(row[1]) for row in rows("For each")}
-    assert documented.keys() == numbers.keys()
+    assert documented.keys() >= numbers.keys()
     return sum(number * documented[name] for name, number in numbers.items())
 
 
@@ -184,9 +231,24 @@ def farm() -> Document:
 
 def test_a_farm_that_has_every_series_has_as_many_as_are_documented() -> None:
     # Three certificates and two uses, each in two roles.
-    expected = at_most(target=1, look=1, last=1, aggregate=0, entity=1, watched=0, certificate=6, role=4)
+    expected = at_most(target=1, look=1, last=1, entity=1, certificate=6, role=4)
 
     assert count(everything(farm())) == expected
+
+
+def test_several_looks_and_a_domain_that_have_every_series_have_as_many_as_are_documented() -> None:
+    alone = everything(farm())
+    node = replace(alone.target, node="wap1", address="wap1")
+    target = replace(alone.target, others=(node,), entra=Entra(("contoso.com",)))
+    known = replace(alone, target=target, others=(Record(node),), domains=scrapes.unseen(target).domains)
+    known = replace(joined(known, replace(alone, target=node)), differing_since=NOW)
+    says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
+    for inquiry in (scrapes.answer(says, NOW), scrapes.unanswered(TrustReason.TIMEOUT, NOW)):
+        known = scrapes.told(known, "contoso.com", inquiry)
+
+    more = at_most(look=1, several=1, key=2, all=1, domain=1, slot=2)
+
+    assert count(known) == count(alone) + more
 
 
 def test_the_farm_of_the_example_has_as_many_series_as_are_documented() -> None:

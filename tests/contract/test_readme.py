@@ -7,17 +7,23 @@ import pytest
 
 from exporter.cli import main
 from exporter.config.reader import load
+from exporter.config.settings import INTERNET, SERVICE, Secret
+from exporter.demo.scenarios import SCENARIOS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def example(tmp_path: Path) -> Path:
-    """README's configuration, in a file."""
-    (block,) = re.findall(r"```yaml\n(# fedmeta\.yml\n.*?)```", README, re.DOTALL)
-    file = tmp_path / "fedmeta.yml"
+def configuration(number: int, folder: Path) -> Path:
+    """One of README's configurations, in a file."""
+    block = re.findall(r"```yaml\n(# fedmeta\.yml\n.*?)```", README, re.DOTALL)[number]
+    file = folder / "fedmeta.yml"
     file.write_text(block, encoding="utf-8")
     return file
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    return configuration(0, tmp_path)
 
 
 @pytest.mark.usefixtures("root_logger")
@@ -47,3 +53,22 @@ def test_every_file_it_links_to_is_there() -> None:
 def test_the_two_commands_are_the_first_things_it_shows() -> None:
     commands = re.findall(r"```console\n\$ (.+)\n```", README)
     assert commands[:2] == ["make run", "make test"]
+
+
+def test_the_target_with_nodes_and_domains_is_what_the_text_around_it_says(tmp_path: Path) -> None:
+    (target,) = load(str(configuration(1, tmp_path))).targets
+    assert (target.node, target.vantage) == (SERVICE, INTERNET)
+    assert [(each.node, each.vantage) for each in target.others] == [
+        (SERVICE, "intranet"),
+        ("10.0.0.11", "intranet"),
+        ("10.0.0.12", "intranet"),
+    ]
+    assert target.entra is not None
+    assert target.entra.domains == ("contoso.com", "fabrikam.com")
+    assert target.entra.client_secret == Secret(file=str(tmp_path / "entra.secret"))
+    assert target.entra.interval == 3600, "hourly"
+
+
+def test_it_counts_the_farms_of_the_demo() -> None:
+    assert len(SCENARIOS) == 17
+    assert "starts seventeen simulated farms" in README

@@ -1,10 +1,12 @@
 """docs/runbooks.md: every alert has its section, what it says holds, and what is for a shell was run."""
 
 import base64
+import hashlib
 import re
 import shutil
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,13 +23,16 @@ import yaml
 from builders import DAY, NOW
 
 from exporter import advice
+from exporter.action import ROWS, Answer, Row, Step
 from exporter.config import reader
+from exporter.config.settings import INTERNET, SERVICE
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.history import Change
 from exporter.model import Certificate, FaultKind, Reason, Role, Use
-from exporter.policy import DEFAULTS, THRESHOLD_NAMES, Profile
+from exporter.policy import DEFAULTS, THRESHOLD_NAMES, Profile, Thresholds
 from exporter.rollover import PROMOTION_GRACE, Position, State
+from exporter.trust import TrustReason, TrustState, UpdateResult
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
@@ -55,8 +60,14 @@ SERIES = LABELS | {
 }
 """What has samples, and the labels these may have."""
 
+FEDERATION_SERVICE = "sts.contoso.com"
+
 VALUES: Mapping[str, set[str]] = {
-    "state": set(State),
+    "target": {FEDERATION_SERVICE},
+    "node": {SERVICE},
+    "vantage": {INTERNET},
+    "published": set(Answer),
+    "state": {*State, *TrustState},
     "position": set(Position),
     "change": set(Change),
     "kind": set(FaultKind),
@@ -72,7 +83,8 @@ NEEDED_BY_STATE = {
 }
 """The thresholds that decide a state, for the alerts that the state decides."""
 
-FEDERATION_SERVICE = "sts.contoso.com"
+NEEDED_BY_TRUST_STATE = {TrustState.AT_RISK: {"notice", "trust"}}
+"""The same, for the states of a trust."""
 
 SYNOPSES = """
 Add-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
@@ -96,6 +108,7 @@ Get-WebApplicationProxySslCertificate
 Install-WebApplicationProxy -FederationServiceTrustCredential -CertificateThumbprint -FederationServiceName
 Set-WebApplicationProxySslCertificate -Thumbprint
 Connect-MgGraph [-Scopes] [-Environment]
+Get-MgAuditLogDirectoryAudit [-All] [-Filter]
 Get-MgDomain [-All]
 Get-MgDomainFederationConfiguration -DomainId
 Update-MgDomainFederationConfiguration -DomainId -InternalDomainFederationId [-SigningCertificate]
@@ -235,10 +248,7 @@ def test_a_query_asks_for_labels_and_values_that_exist(query: str) -> None:
     for name, within in matchers:
         for label, operator, value in re.findall(r'(\w+)(=~|!=|=)"([^"]*)"', within):
             assert label in SERIES[name]
-            if label in VALUES:
-                assert set(value.split("|") if operator == "=~" else [value]) <= VALUES[label]
-            else:
-                assert (label, value) == ("target", FEDERATION_SERVICE)
+            assert set(value.split("|") if operator == "=~" else [value]) <= VALUES[label]
 
 
 def test_every_query_is_one_that_prometheus_reads(promtool: str, tmp_path: Path) -> None:
@@ -278,6 +288,8 @@ def test_a_section_quotes_the_thresholds_that_decide_its_alert(alert: str) -> No
     needed = set(re.findall(r'threshold="(\w+)"', expression))
     for state in re.findall(r'fedmeta:rollover_state:last1h\{state="(\w+)"\}', expression):
         needed |= NEEDED_BY_STATE.get(State(state), set())
+    for state in re.findall(r'fedmeta:trust_state:last1h\{state="(\w+)"\}', expression):
+        needed |= NEEDED_BY_TRUST_STATE.get(TrustState(state), set())
 
     assert needed <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert])}
 
@@ -351,12 +363,72 @@ def test_what_is_to_be_set_in_a_policy_can_be_set(tmp_path: Path) -> None:
     assert thresholds <= set(THRESHOLD_NAMES)
 
 
+def fixed_by_reason(alert: str) -> Sequence[str]:
+    """The reasons that the fix of an alert speaks of, one by one."""
+    lines = re.findall(r"^- (`.+?):", parts(alert)["Fix"], re.MULTILINE)
+    return [each for line in lines for each in re.findall(r"`(\w+)`", line)]
+
+
 def test_every_reason_that_has_a_fix_is_one_there_is() -> None:
-    fix = parts("FedmetaMetadataUnreachable")["Fix"]
-    named = {each for line in re.findall(r"^- (`.+?):", fix, re.MULTILINE) for each in re.findall(r"`(\w+)`", line)}
+    named = fixed_by_reason("FedmetaMetadataUnreachable")
 
     assert named
-    assert named <= set(Reason)
+    assert set(named) <= set(Reason)
+
+
+def test_every_reason_of_an_inquiry_has_a_fix_in_their_order() -> None:
+    assert fixed_by_reason("FedmetaTrustStale") == list(TrustReason)
+
+
+def test_everything_that_entra_id_says_when_it_cannot_read_is_explained() -> None:
+    rows = re.findall(r"^\| (`\w.*?) \| \S", parts("FedmetaEntraCannotReadMetadata")["Check"], re.MULTILINE)
+    named = [each for row in rows for each in re.findall(r"`(\w+)`", row)]
+
+    assert sorted(named) == sorted(each for each in UpdateResult if each.readable is False)
+
+
+def columns(row: Row) -> list[str]:
+    """A row of the table as it is shown: what it fits, with the default thresholds, and what it says."""
+    return [
+        " or ".join({Answer.YES: "on", Answer.NO: "off", Answer.UNKNOWN: "unknown"}[each] for each in row.rollover),
+        " or ".join(row.in_step),
+        " or ".join(row.readable),
+        {True: "yes", False: "no", None: ""}[row.successor],
+        f"{row.left.at_most(Thresholds()) / DAY:g} or less" if row.left else "",
+        row.text,
+    ]
+
+
+def test_the_table_is_the_exporters_row_by_row() -> None:
+    lines = re.findall(r"^\| (.*) \|$", SECTIONS["What to do, in one table"], re.MULTILINE)
+    shown_rows = [re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", line).split(" | ") for line in lines]
+
+    assert shown_rows[0] == [
+        "Rollover",
+        "Trust in step",
+        "Readable from the internet",
+        "Successor published",
+        "Days left",
+        "What to do",
+    ]
+    assert shown_rows[1:] == [[each or "any" for each in columns(row)] for row in ROWS]
+
+
+def test_what_trust_in_step_can_be_is_explained_above_the_table() -> None:
+    explained = SECTIONS["What to do, in one table"].partition("| Rollover |")[0].lower()
+
+    for each in Step:
+        assert each is Step.YES or f"*{each}*" in explained
+
+
+def test_every_row_that_says_to_do_something_has_a_link_to_how() -> None:
+    lines = re.findall(r"^\| (?:on|off|any) \|.* \| (.*) \|$", SECTIONS["What to do, in one table"], re.MULTILINE)
+
+    assert len(lines) == len(ROWS)
+    assert [line for line in lines if "](" not in line] == [
+        "Nothing.",
+        "Nothing today: renewal by hand is not due yet.",
+    ]
 
 
 @pytest.mark.parametrize("block", blocks("bash"))
@@ -384,7 +456,12 @@ class Desk:
         said = subprocess.run(  # noqa: S603 -- the page is ours
             [bash, "-euo", "pipefail", "-c", here],
             cwd=self.folder,
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C", "TZ": "UTC"},
+            env={
+                "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+                "HOME": str(self.folder),
+                "LC_ALL": "C",
+                "TZ": "UTC",
+            },
             capture_output=True,
             text=True,
             timeout=60,
@@ -553,6 +630,43 @@ def test_every_other_look_from_outside_succeeds(desk: Desk, block: str) -> None:
     desk.publish(builders.entity(entity, entity_id="https://idp.example.edu/idp", valid_until=NOW))
 
     desk.run(block)
+
+
+@pytest.fixture
+def checked(desk: Desk) -> Desk:
+    """A desk whose exporter reads the farm of today from a file."""
+    # The exporter that is run here has its own clock.
+    now = datetime.now(UTC).replace(microsecond=0)
+    primary = builders.pair(not_before=now - 347 * DAY, not_after=now + 18 * DAY)
+    successor = builders.pair(not_before=now - 2 * DAY, not_after=now + 363 * DAY)
+    for name, pair in (("primary", primary), ("successor", successor)):
+        (desk.folder / name).write_bytes(pair.der)
+    (desk.folder / "farm.xml").write_bytes(builders.adfs(primary, successor, signer=primary))
+    (desk.folder / "fedmeta.yml").write_text(
+        f"targets: [{{name: {FEDERATION_SERVICE}, url: 'file://{desk.folder}/farm.xml'}}]", encoding="utf-8"
+    )
+    return desk
+
+
+def run_check(desk: Desk, block: str) -> str:
+    """What the commands print; those that name no configuration are given one, which says where the farm is."""
+    address = rf"check {re.escape(FEDERATION_SERVICE)}\b(?! --config)"
+    return desk.run(re.sub(address, f"check {FEDERATION_SERVICE} --config.file fedmeta.yml", block))
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("bash") if "fedmeta-exporter check" in block])
+def test_what_the_exporter_prints_is_the_certificate_that_the_page_says(checked: Desk, block: str) -> None:
+    printed = run_check(checked, block).splitlines()
+
+    successor, primary = (checked.folder / "successor").read_bytes(), (checked.folder / "primary").read_bytes()
+    base64s = {False: base64.b64encode(successor).decode(), True: base64.b64encode(primary).decode()}
+    commands = block.splitlines()
+    if "pem" in block:
+        assert printed[0].replace(":", "").endswith(hashlib.sha1(successor).hexdigest().upper())  # noqa: S324 -- a thumbprint is one
+    elif "--print-certificate" in block:
+        assert printed == [base64s["=primary" in command] for command in commands]
+    else:
+        assert sum(FEDERATION_SERVICE in line for line in printed) >= len(commands)
 
 
 def test_the_strength_of_a_certificate_is_shown(desk: Desk) -> None:

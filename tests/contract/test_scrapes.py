@@ -26,6 +26,7 @@ STATUS = Status(
 ACCEPTED = {
     "fedmeta_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_rollover_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
+    "fedmeta_trust_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_threshold_days": "thresholds are configured and spoken of in days",
 }
 """What promtool may complain about, by name, and why; every complaint is about the unit."""

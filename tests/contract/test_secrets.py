@@ -23,6 +23,7 @@ from exporter import log, state
 from exporter.config.reader import load
 from exporter.model import Reason
 from exporter.server import Options, application
+from exporter.trust import TrustReason
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 
@@ -200,6 +201,20 @@ async def ready(client: Client) -> None:
             await asyncio.sleep(0.02)
 
 
+async def when_asked(client: Client, inquiries: int) -> str:
+    """The first scrape after so many inquiries."""
+    while True:
+        metrics = await text(client, "/metrics")
+        if metrics.count("\nfedmeta_trust_last_attempt_") == inquiries:
+            return metrics
+        await asyncio.sleep(0.05)
+
+
+def state_in(folder: Path) -> str:
+    """All bytes of the state file, each as one character."""
+    return b"".join(each.read_bytes() for each in folder.glob("state.sqlite*")).decode("latin-1")
+
+
 async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federation) -> None:
     shown: dict[str, str] = {}
     logged = io.StringIO()
@@ -214,8 +229,7 @@ async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federati
     shown["the log"] = logged.getvalue()
     for place, content in shown.items():
         assert not (found := HIDDEN.search(content)), f"{place}: …{content[max(0, found.start() - 200) : found.end()]}"
-    for kept in file.parent.glob("state.sqlite*"):
-        assert STEM.encode() not in kept.read_bytes()
+    assert not HIDDEN.search(state_in(file.parent))
     # That nothing was found means something only because all this did happen.
     assert set(re.findall(r'fedmeta_probe_last_failure_info{.*?reason="(\w+)"', shown["/metrics"])) == {
         Reason.CREDENTIALS,
@@ -243,9 +257,173 @@ async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federati
         assert secret in sent, f"{secret} never went out"
 
 
+# Entra ID
+
+
+TENANT = "contoso.onmicrosoft.com"
+CLIENT = builders.pair(subject="CN=exporter", key="rsa").pem().decode()
+KEY_LINES = CLIENT.partition("-----END PRIVATE KEY-----")[0].splitlines()[1:]
+
+
+def credentials(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, str]]]:
+    """Everything that can show to Entra ID who we are, good and not."""
+    for name, key, content in (
+        ("secret", "client_secret", f"{STEM}-entra"),
+        ("certificate", "client_certificate", CLIENT),
+        ("secret-broken", "client_secret", f"{STEM}\r\nX-More: {STEM}"),
+        ("certificate-alone", "client_certificate", CLIENT.partition("-----END PRIVATE KEY-----\n")[2] + STEM),
+        ("certificate-of-another", "client_certificate", CLIENT.replace("CERTIFICATE", STEM)),
+    ):
+        (folder / f"{name}.entra").write_text(f"{content}\n")
+        yield f"{name}-file", {f"{key}_file": f"{name}.entra"}
+        variable = f"ENTRA_{name.upper().replace('-', '_')}"
+        environment.setenv(variable, content)
+        yield f"{name}-env", {f"{key}_env": variable}
+    (folder / "token.entra").write_text(f"{STEM}.federated.token\n")
+    yield "token-file", {"federated_token_file": "token.entra"}
+    (folder / "bytes.entra").write_bytes(STEM.encode() + b"\xff")
+    yield "not-utf-8", {"client_secret_file": "bytes.entra"}
+
+
+TENANTS = (
+    "ok",
+    "refused",
+    "echoed",
+    "page",
+    "no-bearer",
+    "not-a-token",
+    "unauthorized",
+    "forbidden",
+    "gone",
+    "throttled",
+    "broken",
+    "html",
+    "quoting",
+    "redirect",
+    "reset",
+    "mistake",
+)
+"""How login or Graph answers; the first part of their paths."""
+
+
+@pytest.fixture
+def tenants(federation: Federation) -> list[dict[str, str]]:
+    """The forms that all the token endpoints have got."""
+    forms: list[dict[str, str]] = []
+
+    async def grant(request: web.BaseRequest) -> web.StreamResponse:
+        forms.append({name: str(value) for name, value in (await request.post()).items()})
+        return web.json_response({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+
+    def echoing(status: int, *, error: bool = False) -> Answers:
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            text = (await request.read()).decode()
+            if error:
+                return web.json_response(
+                    {"error": text, "error_description": text, "error_codes": [text]}, status=status
+                )
+            return web.Response(status=status, text=text, content_type="text/html")
+
+        return answer
+
+    async def quote(request: web.BaseRequest) -> web.StreamResponse:
+        token = request.headers["Authorization"]
+        status = {"certificateUpdateResult": token, "lastRunDateTime": token}
+        return web.json_response({"signingCertificate": token, "signingCertificateUpdateStatus": status, token: token})
+
+    der = base64.b64encode(builders.certificate().der).decode()
+    login: dict[str, Answers] = {
+        "refused": tell(401, error="invalid_client", error_description=f"{STEM} is wrong", error_codes=[7000222]),
+        "echoed": echoing(400, error=True),
+        "page": echoing(200),
+        "no-bearer": tell(200, access_token=TOKEN, token_type=f"mac {STEM}"),
+        "not-a-token": tell(200, access_token=f"{STEM} with spaces"),
+    }
+    graph: dict[str, Answers] = {
+        "ok": tell(200, value=[{"signingCertificate": der}]),
+        "unauthorized": echo(401, **{"WWW-Authenticate": f'Bearer error="{TOKEN}"'}),
+        "forbidden": echo(403),
+        "gone": echo(410),
+        "throttled": echo(429, **{"Retry-After": TOKEN}),
+        "broken": echo(500),
+        "html": echo(200),
+        "quoting": quote,
+        "redirect": echo(302, Location=f"https://kim:{STEM}-location@ok.example.org/?{STEM}-query"),
+        "reset": hang_up,
+    }
+    for name in TENANTS:
+        base = f"https://login.example.org/{name}"
+        federation.at(f"{base}/{TENANT}/oauth2/v2.0/token", login.get(name, grant))
+        federation.at(f"{base}/v1.0/domains/contoso.com/federationConfiguration", graph.get(name, echo(404)))
+    return forms
+
+
+async def test_no_credential_of_entra_id_is_shown_whatever_fails(
+    federation: Federation, tenants: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "metadata.xml").write_bytes(builders.adfs())
+    targets = [
+        {
+            "name": f"{kind}/{name}",
+            "url": (tmp_path / "metadata.xml").as_uri(),
+            "entra": {
+                "tenant": TENANT,
+                "domains": ["contoso.com"],
+                "client_id": "exporter",
+                "module": "direct",
+                "login_url": f"https://login.example.org/{name}",
+                "graph_url": f"https://{'mistake' if name == 'mistake' else 'login'}.example.org/{name}",
+                **secret,
+            },
+        }
+        for kind, secret in credentials(tmp_path, monkeypatch)
+        for name in TENANTS
+    ]
+    file = tmp_path / "fedmeta.yml"
+    module = {"timeout": "20s", "tls_config": {"ca_file": federation.ca_file}}
+    file.write_text(json.dumps({"modules": {"direct": module}, "targets": targets}))
+    logged = io.StringIO()
+    async with running(file, federation, logged) as client, asyncio.timeout(60):
+        metrics = await when_asked(client, len(targets))
+        page = await text(client, "/")
+        file.write_text(file.read_text().replace('"direct", "login_url"', '"dircet", "login_url"'))
+        answer = await client.post("/-/reload")
+        assert answer.status == 500
+        reloaded = await answer.text()
+        metrics += await text(client, "/metrics")
+    assertions = {form["client_assertion"] for form in tenants if "client_assertion" in form}
+    signed = [each for each in assertions if STEM not in each]
+    hidden = [*KEY_LINES, *(part for each in signed for part in each.split(".")[1:])]
+    kept = state_in(tmp_path)
+    shown = {"/metrics": metrics, "/": page, "reload": reloaded, "the log": logged.getvalue(), "the state file": kept}
+    for place, content in shown.items():
+        assert not (found := HIDDEN.search(content)), f"{place}: …{content[max(0, found.start() - 200) : found.end()]}"
+        assert not [each for each in hidden if each in content], place
+    # That nothing was found means something only because all this did happen.
+    assert set(re.findall(r'fedmeta_trust_inquiry_last_failure_info{.*?reason="(\w+)"', metrics)) == {*TrustReason} - {
+        TrustReason.TIMEOUT
+    }
+    assert "a mistake of ours" in logged.getvalue()
+    assert base64.b64encode(builders.certificate().der).decode() in kept
+    assert {form.get("client_secret") for form in tenants} >= {f"{STEM}-entra"}
+    assert f"{STEM}.federated.token" in assertions
+    assert len(signed) > 10
+    assert any(request.headers.get("Authorization") == f"Bearer {TOKEN}" for request in federation.requests)
+
+
+ENTRA = "targets: [{host: idp.example, entra: {tenant: t, domains: [contoso.com], client_id: c, ENTRY}}]"
+
+
 @pytest.mark.parametrize(
     "content",
     [
+        ENTRA.replace("ENTRY", "client_secret: SECRET"),
+        ENTRA.replace("ENTRY", "client_secret_file: {text: SECRET}"),
+        ENTRA.replace("ENTRY", "client_secret_env: SECRET"),
+        ENTRA.replace("ENTRY", "client_secret_env: SECRET, client_certificate_file: SECRET"),
+        ENTRA.replace("ENTRY", "client_secret_file: x, login_url: 'https://kim:SECRET@login.example/'"),
+        ENTRA.replace("ENTRY", "client_secret_file: x, graph_url: 'SECRET'"),
+        "targets: [{host: idp.example, entra: SECRET}]",
         "modules: {m: {basic_auth: {username: kim, passwrd: SECRET}}}",
         "modules: {m: {basic_auth: {username: kim, password: [SECRET]}}}",
         "modules: {m: {basic_auth: {username: kim, password: SECRET, password_file: SECRET}}}",

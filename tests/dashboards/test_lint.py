@@ -220,7 +220,7 @@ def test_a_target_in_a_table_leads_to_its_board() -> None:
         if panel.board == "fleet" and name == "Target"
     ]
 
-    assert len(led) == 2
+    assert len(led) == 4
     for url in led:
         assert url.startswith("/d/fedmeta-target?")
         assert "var-target=${__data.fields.target:percentencode}" in url
@@ -301,7 +301,8 @@ def test_a_table_names_every_field_that_it_keeps(panel: Panel) -> None:
 def test_a_tables_labels_are_those_of_its_queries(panel: Panel) -> None:
     kept = next(each for each in panel.json["transformations"] if each["id"] == "filterFieldsByName")
     labels = {name for name in kept["options"]["include"]["names"] if not name.startswith("Value")}
-    grouped = [re.findall(r"\bby \(([^)]*)\)", query.expr)[0].split(", ") for query in panel.queries]
+    grouped = [re.findall(r"\bby \(([^)]*)\)", query.expr) for query in panel.queries]
+    joined_by = [by.split(", ") for by, *_ in grouped]
 
-    assert labels <= set().union(*map(set, grouped))
-    assert set(grouped[0]).issuperset(itertools.chain(*grouped))
+    assert labels <= {label for each in grouped for by in each for label in by.split(", ")}
+    assert set(joined_by[0]).issuperset(itertools.chain(*joined_by))

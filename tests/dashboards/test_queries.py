@@ -1,7 +1,9 @@
 """What the queries that carry meaning answer, by ``promtool test rules``."""
 
+import re
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from boards import BOARDS, Query, filled_in
 
 from dashboards import words
 from exporter.rollover import State
+from exporter.trust import TrustState, UpdateResult
 
 Answers = Mapping[str, float]
 """Values by labels as PromQL spells them; labels of no series are ``{}``."""
@@ -35,11 +38,19 @@ def panel(title: str, refid: str = "A") -> Query:
 
 
 def column(table: str, name: str) -> Query:
-    """The query of a table's column."""
+    """The query that a table's column shows the value of, or a label that the rows do not have."""
     query = panel(table)
     organize = next(each["options"] for each in query.panel.json["transformations"] if each["id"] == "organize")
     (source,) = (source for source, given in organize["renameByName"].items() if given == name)
-    return panel(table, source.removeprefix("Value #"))
+    if source.startswith("Value #"):
+        return panel(table, source.removeprefix("Value #"))
+    (found,) = (each for each in query.panel.queries[1:] if re.search(rf"\bby \([^)]*\b{source}\b", each.expr))
+    return found
+
+
+def counted(query: Query) -> Query:
+    """How many series a query answers with."""
+    return replace(query, json={**query.json, "expr": f"count({query.expr})"})
 
 
 @pytest.fixture
@@ -104,6 +115,37 @@ def never_read(name: str) -> dict[str, float]:
     }
 
 
+def trust(domain: str, state: TrustState, instance: str = "x:1") -> dict[str, float]:
+    """The series of a domain whose trust is in this state."""
+    labels = f'{target("a", instance)}, domain="{domain}"'
+    series: dict[str, float] = {
+        f'fedmeta_trust_info{{{labels}, source="graph", cloud="global", service="fs.contoso.com"}}': 1
+    }
+    return series | {f'fedmeta_trust_state{{{labels}, state="{each}"}}': each is state for each in TrustState}
+
+
+def trust_number(state: TrustState) -> int:
+    value = words.TRUSTS[state].value
+    assert isinstance(value, int)
+    return value
+
+
+def nodes(instance: str) -> dict[str, float]:
+    """The series of a service and two nodes, of which one cannot be reached and served other keys before."""
+    labels = target("a", instance)
+    series = {
+        f'fedmeta_metadata_reachable{{{labels}, node="{node}", vantage="default"}}': float(node != "wap2")
+        for node in ("service", "wap1", "wap2")
+    }
+    return series | {
+        f'fedmeta_probe_last_failure_info{{{labels}, node="wap2", vantage="default", reason="refused"}}': 1,
+        f"fedmeta_nodes_agree{{{labels}}}": 0,
+        f"fedmeta_nodes_differ_since_timestamp_seconds{{{labels}}}": DAY - 7200,
+    }
+
+
+NODES = nodes("x:1") | nodes("y:1")
+DOMAINS = "Domains, worst first"
 STATE = column("Targets, worst first", "State")
 
 
@@ -206,6 +248,198 @@ def test_a_target_is_reachable_only_from_everywhere(ask: Ask) -> None:
     ask(column("Targets, worst first", "Reachable"), looks, {'{job="j", target="a"}': 0})
 
 
+def test_a_target_is_reachable_while_its_service_is_whatever_its_nodes_are(ask: Ask) -> None:
+    ask(column("Targets, worst first", "Reachable"), NODES, {'{job="j", target="a"}': 1})
+    ask(panel("Endpoint"), NODES, {'{job="j", target="a"}': 1})
+    ask(panel("Unreachable"), NODES, {"{}": 0})
+    ask(panel("Looks and their failures"), NODES, {'{vantage="default"}': 1})
+    ask(panel("Why it failed"), NODES, {'{reason="no failure"}': 0})
+
+
+def test_the_last_success_of_a_target_is_that_of_the_vantage_where_it_is_the_longest_ago(ask: Ask) -> None:
+    def succeeded(instance: str, vantage: str) -> str:
+        look = f'{target("a", instance)}, node="service", vantage="{vantage}"'
+        return f"fedmeta_probe_last_success_timestamp_seconds{{{look}}}"
+
+    looks = {
+        succeeded("x:1", "inside"): DAY - 60,
+        succeeded("x:1", "internet"): DAY - 7200,
+        succeeded("y:1", "internet"): DAY - 3600,
+    }
+
+    ask(panel("Last success"), looks, {'{job="j", target="a"}': 1000 * (DAY - 3600)})
+    ask(column("Targets, worst first", "Last success"), looks, {'{job="j", target="a"}': 1000 * (DAY - 3600)})
+
+
+def test_nodes_that_differ_are_counted_and_named(ask: Ask) -> None:
+    fleet = "Nodes and vantages, those that differ first"
+    row = '{job="j", target="a"}'
+    wap2 = '{job="j", target="a", node="wap2", vantage="default"}'
+
+    ask(panel("Nodes differ"), NODES, {"{}": 1})
+    ask(panel(fleet), NODES, {row: 3})
+    ask(column(fleet, "Keys"), NODES, {row: 0})
+    ask(column(fleet, "Since"), NODES, {row: 1000 * (DAY - 7200)})
+    ask(column(fleet, "Unreachable"), NODES, {row: 1})
+    ask(panel("Looks that fail"), NODES, {"{}": 1})
+    ask(panel("Differ since"), NODES, {row: 1000 * (DAY - 7200)})
+    ask(
+        panel("Which node serves what"),
+        NODES,
+        {wap2.replace("wap2", node): float(node != "wap2") for node in ("service", "wap1", "wap2")},
+    )
+    ask(
+        column("Which node serves what", "Why it failed"),
+        NODES,
+        {'{node="wap2", vantage="default", reason="refused"}': 1},
+    )
+
+
+def test_a_pair_of_exporters_that_saw_a_node_at_different_times_is_one_row(ask: Ask) -> None:
+    look = 'node="wap1", vantage="default"'
+    pair = {
+        f'fedmeta_node_key_set_info{{{target("a")}, {look}, key_set="aa", signer="aa"}}': 1,
+        f'fedmeta_node_key_set_info{{{target("a", "y:1")}, {look}, key_set="aa bb", signer="aa"}}': 1,
+    }
+
+    ask(counted(column("Which node serves what", "Keys")), pair, {"{}": 1})
+
+
+def test_a_target_that_is_looked_at_in_one_place_has_no_nodes(ask: Ask) -> None:
+    one = farm("a", State.STEADY, left=200) | farm("a", State.STEADY, left=200, instance="y:1")
+
+    ask(panel("Nodes differ"), one, {"{}": 0})
+    for title in ("Nodes and vantages, those that differ first", "Looks that fail", "Nodes and vantages over time"):
+        ask(panel(title), one, {})
+
+
+@pytest.mark.parametrize("state", TrustState)
+def test_a_domain_has_the_number_of_the_state_of_its_trust(ask: Ask, state: TrustState) -> None:
+    told = trust("contoso.com", state)
+    row = {'{job="j", target="a", domain="contoso.com"}': trust_number(state)}
+
+    ask(column(DOMAINS, "State"), told, row)
+    ask(column("Trust of each domain now", "State"), told, row)
+    ask(panel("Trust over time"), told, row)
+
+
+def test_a_pair_of_exporters_shows_the_worse_of_what_entra_id_told_them(ask: Ask) -> None:
+    pair = (
+        trust("contoso.com", TrustState.IN_SYNC)
+        | trust("contoso.com", TrustState.BROKEN, instance="y:1")
+        | {
+            f'fedmeta_trust_primary_trusted{{{target("a")}, domain="contoso.com"}}': 1,
+            f'fedmeta_trust_primary_trusted{{{target("a", "y:1")}, domain="contoso.com"}}': 0,
+        }
+    )
+    row = '{job="j", target="a", domain="contoso.com"}'
+
+    ask(column(DOMAINS, "State"), pair, {row: trust_number(TrustState.BROKEN)})
+    ask(column(DOMAINS, "Primary trusted"), pair, {row: 0})
+    ask(panel("Domains"), pair, {"{}": 1})
+
+
+def test_domains_are_counted_by_state(ask: Ask) -> None:
+    tiles = {query.json["legendFormat"]: query for query in panel("Domains by state, worst first").panel.queries}
+    told = (
+        trust("a.example", TrustState.BROKEN)
+        | trust("b.example", TrustState.AT_RISK)
+        | trust("c.example", TrustState.AT_RISK)
+        | trust("d.example", TrustState.PENDING)
+    )
+
+    ask(panel("Domains"), told, {"{}": 4})
+    ask(panel("Trust to repair"), told, {"{}": 3})
+    ask(tiles["At risk"], told, {"{}": 2})
+    ask(tiles["Pending"], told, {"{}": 1})
+    ask(tiles["In sync"], told, {"{}": 0})
+
+
+def test_where_no_domain_is_watched_there_is_none_to_count_and_none_to_list(ask: Ask) -> None:
+    nothing = farm("a", State.STEADY, left=200)
+
+    for title in ("Domains", "Trust to repair", "Foreign certificates", "Without fresh answer"):
+        ask(panel(title), nothing, {"{}": 0})
+    for title in (DOMAINS, "Trust of each domain now", "Trust over time", "Certificates that Entra ID trusts"):
+        ask(panel(title), nothing, {})
+
+
+def test_an_answer_is_not_fresh_after_three_intervals_nor_where_there_never_was_one(ask: Ask) -> None:
+    told: dict[str, float] = {f"fedmeta_trust_interval_seconds{{{target('a')}}}": 3600}
+    for domain, age in (("fresh.example", 3 * 3600), ("old.example", 3 * 3600 + 601), ("never.example", None)):
+        told |= trust(domain, TrustState.UNKNOWN)
+        if age is not None:
+            told[f'fedmeta_trust_last_success_timestamp_seconds{{{target("a")}, domain="{domain}"}}'] = DAY - age
+
+    ask(panel("Without fresh answer"), told, {"{}": 2})
+    ask(
+        column(DOMAINS, "Last answer"),
+        told,
+        {
+            '{job="j", target="a", domain="fresh.example"}': 1000 * (DAY - 3 * 3600),
+            '{job="j", target="a", domain="old.example"}': 1000 * (DAY - 3 * 3600 - 601),
+        },
+    )
+
+
+def test_domains_with_a_foreign_certificate_are_counted(ask: Ask) -> None:
+    told = {
+        f'fedmeta_trust_foreign_certificates{{{target("a", instance)}, domain="{domain}"}}': certificates
+        for instance in ("x:1", "y:1")
+        for domain, certificates in (("a.example", 2), ("b.example", 0))
+    }
+
+    ask(panel("Foreign certificates"), told, {"{}": 1})
+    ask(
+        column(DOMAINS, "Foreign"),
+        told,
+        {'{job="j", target="a", domain="a.example"}': 2, '{job="j", target="a", domain="b.example"}': 0},
+    )
+
+
+def test_entra_ids_own_account_is_a_word_and_a_time(ask: Ask) -> None:
+    domain = f'{target("a")}, domain="contoso.com"'
+    said: dict[str, float] = {
+        f'fedmeta_trust_update_result{{{domain}, result="{each}"}}': each is UpdateResult.CONNECTION_ERROR
+        for each in UpdateResult
+    }
+    said[f"fedmeta_trust_update_timestamp_seconds{{{domain}}}"] = DAY - 90
+    row = '{job="j", target="a", domain="contoso.com"}'
+
+    ask(
+        column(DOMAINS, "Entra ID's last reading"),
+        said,
+        {row: list(words.UPDATES).index(UpdateResult.CONNECTION_ERROR) + 1},
+    )
+    ask(column(DOMAINS, "When"), said, {row: 1000 * (DAY - 90)})
+
+
+def test_why_entra_id_did_not_answer_is_one_reason_for_each_domain(ask: Ask) -> None:
+    def failed(instance: str, reason: str) -> dict[str, float]:
+        labels = f'{target("a", instance)}, domain="contoso.com", reason="{reason}"'
+        return {f"fedmeta_trust_inquiry_last_failure_info{{{labels}}}": 1}
+
+    first = failed("x:1", "permission")
+    query = column("Trust of each domain now", "Why no answer")
+
+    ask(query, first, {'{job="j", target="a", domain="contoso.com", reason="permission"}': 1})
+    ask(counted(query), first | failed("y:1", "timeout"), {"{}": 1})
+
+
+def test_a_trusted_certificate_has_its_days_and_says_whether_it_is_published(ask: Ask) -> None:
+    slot = f'{target("a")}, domain="contoso.com", slot="next", fingerprint="{"a" * 64}"'
+    told = {
+        f'fedmeta_trust_certificate_info{{{slot}, thumbprint="AB", subject="CN=x", published="no"}}': 1,
+        f"fedmeta_trust_certificate_expiry_days{{{slot}}}": 12,
+        f"fedmeta_trust_certificate_not_after_timestamp_seconds{{{slot}}}": 13 * DAY,
+    }
+    title, row = "Certificates that Entra ID trusts", f'domain="contoso.com", slot="next", fingerprint="{"a" * 64}"'
+
+    ask(panel(title), told, {f'{{{row}, thumbprint="AB", subject="CN=x", published="no"}}': 1})
+    ask(column(title, "Days left"), told, {f"{{{row}}}": 12})
+    ask(column(title, "Ends"), told, {f"{{{row}}}": 13_000 * DAY})
+
+
 def test_changes_and_promotions_are_news_for_thirty_days_and_then_there_is_none(ask: Ask) -> None:
     entity = f'{target("a")}, entity_id="e", role="idp"'
     news = {
@@ -288,11 +522,13 @@ def test_no_failure_no_fault_and_no_failed_look_are_said_in_words(ask: Ask) -> N
         f"fedmeta_metadata_size_bytes{{{target('a')}}}": 40_000,
         f'fedmeta_metadata_faults{{{target("a")}, kind="use_unknown"}}': 0,
         'fedmeta_exporter_probe_failures_total{job="j", instance="x:1", reason="dns"}': 0,
+        'fedmeta_exporter_trust_failures_total{job="j", instance="x:1", reason="timeout"}': 0,
     }
 
     ask(panel("Why it failed"), quiet, {'{reason="no failure"}': 0})
     ask(panel("Faults of the document"), quiet, {'{kind="nothing"}': 0})
     ask(panel("Failed looks by reason"), quiet, {'{reason="none failed"}': 0})
+    ask(panel("Failed inquiries by reason"), quiet, {'{reason="none failed"}': 0})
     ask(panel("Weak certificates"), quiet, {"{}": 0})
 
 

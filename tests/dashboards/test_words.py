@@ -10,10 +10,13 @@ from boards import BOARDS, PANELS, Panel
 
 from dashboards import words
 from dashboards.style import Colour, Words
+from exporter.action import Answer
+from exporter.advice import TRUST_WORDS
 from exporter.history import Change
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import Position, State
+from exporter.trust import Slot, TrustReason, TrustState, UpdateResult
 
 EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "state": (State, words.STATE_NAMES),
@@ -21,6 +24,8 @@ EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "change": (Change, words.CHANGE_NAMES),
     "fault": (FaultKind, words.FAULT_NAMES),
     "evidence": (Evidence, words.EVIDENCE_NAMES),
+    "slot": (Slot, words.SLOT_NAMES),
+    "published": (Answer, words.PUBLISHED_NAMES),
 }
 
 SEVERE = {State.NONE, State.EXPIRED, State.MISSING}
@@ -45,7 +50,9 @@ def test_every_state_has_a_number_of_its_own_a_word_and_what_to_do() -> None:
     assert list(words.STATES) == list(State)
     assert set(words.SIGNATURES) == set(SignatureState)
     assert set(words.POSITIONS) == set(Position)
-    for listed in (words.STATE, words.SIGNATURE, words.POSITION, words.LOOK):
+    assert set(words.TRUSTS) == set(TrustState)
+    assert set(words.UPDATES) == set(UpdateResult)
+    for listed in (words.STATE, words.SIGNATURE, words.POSITION, words.LOOK, words.TRUST, words.UPDATE):
         assert len({each.value for each in listed}) == len({each.text for each in listed}) == len(listed)
     assert [each.value for each in words.WHAT_TO_DO] == [each.value for each in words.STATE]
 
@@ -65,6 +72,21 @@ def test_a_states_colour_says_how_bad_it_is() -> None:
         assert word.colour.endswith("blue" if state is State.PUBLISHED else tone)
 
 
+def test_the_states_of_a_trust_have_the_words_of_the_page_and_the_worse_the_larger_number() -> None:
+    assert {state: word.text for state, word in words.TRUSTS.items()} == TRUST_WORDS
+    assert [word.value for word in words.TRUSTS.values()] == sorted(range(1, len(TrustState) + 1), reverse=True)
+    assert [state for state, word in words.TRUSTS.items() if word.colour.endswith("red")] == [
+        TrustState.BROKEN,
+        TrustState.AT_RISK,
+    ]
+
+
+def test_the_colour_of_entra_ids_account_says_whether_it_could_read_the_metadata() -> None:
+    colours = {True: Colour.GREEN, False: Colour.ORANGE, None: Colour.GREY}
+
+    assert all(word.colour is colours[result.readable] for result, word in words.UPDATES.items())
+
+
 def test_a_word_has_one_colour_on_every_board() -> None:
     colours: dict[str, set[str]] = {}
     for _, _, result in mapped():
@@ -73,11 +95,18 @@ def test_a_word_has_one_colour_on_every_board() -> None:
     assert {text: found for text, found in colours.items() if len(found) > 1} == {}
 
 
-def test_the_tiles_have_the_colours_of_the_states() -> None:
-    (tiles,) = (panel for panel in PANELS if panel.title == "Targets by state, worst first")
+@pytest.mark.parametrize(
+    ("title", "listed"),
+    [
+        ("Targets by state, worst first", words.BY_BADNESS.values()),
+        ("Domains by state, worst first", words.TRUSTS.values()),
+    ],
+)
+def test_the_tiles_have_the_colours_of_the_states(title: str, listed: Words) -> None:
+    (tiles,) = (panel for panel in PANELS if panel.title == title)
     shown = {name: each["thresholds"]["steps"][1]["color"] for name, each in tiles.overrides.items()}
 
-    assert shown == {word.text: word.colour for word in words.BY_BADNESS.values()}
+    assert shown == {word.text: word.colour for word in listed}
 
 
 def test_colours_are_names_that_follow_the_theme() -> None:
@@ -101,15 +130,23 @@ def colours(json_value: object) -> Iterator[str]:
 
 
 def test_a_state_is_never_shown_as_a_number() -> None:
-    metrics = ("fedmeta_rollover_state", "fedmeta_metadata_signature_state", "fedmeta_metadata_reachable")
+    metrics = (
+        "fedmeta_rollover_state",
+        "fedmeta_metadata_signature_state",
+        "fedmeta_metadata_reachable",
+        "fedmeta_trust_state",
+        "fedmeta_trust_update_result",
+        "fedmeta_trust_primary_trusted",
+        "fedmeta_nodes_agree",
+    )
     for panel in PANELS:
-        counts = any(query.expr.startswith(("count(", "(max by (state)")) for query in panel.queries)
+        counts = any(query.expr.startswith(("count(", "sum(", "(max by (state)")) for query in panel.queries)
         if not counts and any(name in query.expr for query in panel.queries for name in metrics):
             assert [each for each in panel.mappings if each["type"] == "value"], str(panel)
 
 
 def test_no_reason_is_taken_for_another_word() -> None:
     # "none failed" and "no failure" stand where a reason would.
-    assert not {reason.value for reason in Reason} & {"none failed", "no failure"}
+    assert not {reason.value for reason in (*Reason, *TrustReason)} & {"none failed", "no failure"}
     assert "no failure" in json.dumps(BOARDS[1].json)
     assert "none failed" in json.dumps(BOARDS[2].json)

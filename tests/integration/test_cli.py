@@ -30,7 +30,7 @@ from live import Scrape
 
 from exporter import __version__, state
 from exporter.cli import main
-from exporter.config.settings import Target
+from exporter.config.settings import SERVICE, Target
 from exporter.demo.scenarios import SCENARIOS
 from exporter.model import Observation, Use
 from exporter.probe import read_document
@@ -186,9 +186,10 @@ def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str])
     assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
 
 
-def test_a_command_after_the_flags_is_not_taken_for_a_host() -> None:
-    ran = run("--log.level=debug", "serve", "sts.contoso.com")
-    assert ran == Run(1, "", "serve is a command: it comes first, before the flags\n")
+@pytest.mark.parametrize("command", ["serve", "check", "demo"])
+def test_a_command_after_the_flags_is_not_taken_for_a_host(command: str) -> None:
+    ran = run("--log.level=debug", command, "sts.contoso.com")
+    assert ran == Run(1, "", f"{command} is a command: it comes first, before the flags\n")
 
 
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
@@ -322,8 +323,11 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
     for scenario in SCENARIOS:
         assert re.search(rf"^  {scenario.name} +{re.escape(scenario.sentence)}$", ran.out, re.MULTILINE)
         assert scrape.state(scenario.name) == scenario.state, scenario.name
-        assert scrape.value("fedmeta_metadata_reachable", target=scenario.name) == scenario.reachable
+        own = {"target": scenario.name, "node": SERVICE, "vantage": scenario.vantage}
+        assert scrape.value("fedmeta_metadata_reachable", **own) == scenario.reachable
         assert f"<strong>{scenario.name}</strong>" in page
+        for domain in scenario.domains:
+            assert f"<td>{domain.name}</td>" in page
 
 
 def test_the_demo_too_names_a_port_in_use() -> None:

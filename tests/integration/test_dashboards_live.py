@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -16,10 +17,10 @@ from aiohttp.test_utils import TestServer
 from boards import BOARDS, filled_in, label_values
 
 from exporter import state
-from exporter.config.settings import Config
+from exporter.config.settings import Config, Target
 from exporter.demo.scenarios import SCENARIOS, Answer, Scenario, document
 from exporter.demo.simulator import serving
-from exporter.policy import PolicySettings
+from exporter.policy import PolicySettings, Profile
 from exporter.server import Options, application
 
 PATIENCE = 60
@@ -34,6 +35,17 @@ NOT_ON_THE_DEMO = {
 
 REPLACING = "promoted"
 """The farm that replaces its keys while we look."""
+
+REFUSED = "foreign-certificate"
+"""The farm of whose domain Entra ID says nothing more while we look."""
+
+OF_DOMAINS = {
+    "Trust of each domain now",
+    "Certificates that Entra ID trusts",
+    "Trust over time",
+    "Entra ID's readings over time",
+}
+OF_LOOKS = {"Looks that fail", "Which node serves what", "Nodes and vantages over time"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -69,6 +81,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def hurried(target: Target) -> Target:
+    """A target that is looked at and asked about every second."""
+    return replace(
+        target,
+        interval=1,
+        others=tuple(replace(each, interval=1) for each in target.others),
+        entra=replace(target.entra, interval=1) if target.entra else None,
+    )
+
+
 async def until_scraped(prometheus: Prometheus, expr: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not await prometheus.now(expr):
@@ -82,7 +104,7 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("demo")
     async with AsyncExitStack() as running:
         simulation = await running.enter_async_context(serving(SCENARIOS, now=now(), folder=folder, key="ec"))
-        targets = tuple(replace(target, interval=1) for target in simulation.targets)
+        targets = tuple(hurried(target) for target in simulation.targets)
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
         exporter = TestServer(application(Options(config), store=state.memory(), clock=now))
         await running.enter_async_context(exporter)
@@ -94,10 +116,18 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
         url = await running.enter_async_context(stack.prometheus(prometheus, configuration, folder / "prometheus"))
         client = await running.enter_async_context(aiohttp.ClientSession())
         asked = Prometheus(url, client)
-        await until_scraped(asked, f"count(fedmeta_probe_last_attempt_timestamp_seconds) == {len(SCENARIOS)}")
+        looks = sum(1 + len(target.others) for target in targets)
+        domains = {scenario.name: [each.name for each in scenario.domains] for scenario in SCENARIOS}
+        await until_scraped(asked, f"count(fedmeta_probe_last_attempt_timestamp_seconds) == {looks}")
+        await until_scraped(
+            asked, f"count(fedmeta_trust_last_success_timestamp_seconds) == {sum(map(len, domains.values()))}"
+        )
         (farm,) = (each for each in SCENARIOS if each.name == REPLACING)
         simulation.publish(REPLACING, document(farm, now(), key="ec"))
+        for domain in domains[REFUSED]:
+            simulation.directory.fail(domain, HTTPStatus.FORBIDDEN)
         await until_scraped(asked, "fedmeta_rollover_last_promotion_timestamp_seconds")
+        await until_scraped(asked, "rate(fedmeta_trust_inquiry_failures_total[1m]) > 0")
         await until_scraped(asked, "rate(fedmeta_exporter_scrape_duration_seconds_count[1m]) > 0")
         yield asked
 
@@ -127,7 +157,17 @@ async def test_every_target_with_a_document_fills_its_board(watching: Prometheus
 def may_be_empty(scenario: Scenario) -> set[str]:
     """Panels that say in words that a farm has none of it."""
     absent = {"Valid until", "To be kept for"}
-    return absent if scenario.successor_present else absent | {"Successor left", "Promotion"}
+    if not scenario.successor_present:
+        absent |= {"Successor left"}
+    if not scenario.successor_present or scenario.profile is Profile.ADFS_MANUAL:
+        absent |= {"Promotion"}
+    if not scenario.domains:
+        absent |= OF_DOMAINS
+    if not scenario.others:
+        absent |= OF_LOOKS
+    if scenario.nodes_agree is None:
+        absent |= {"Nodes and vantages"}
+    return absent if scenario.nodes_agree is False else absent | {"Differ since"}
 
 
 async def test_every_variable_offers_values_and_every_annotation_has_marks(watching: Prometheus) -> None:

@@ -17,8 +17,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter import state
 from exporter.config.reader import load
-from exporter.config.settings import Config, Module, Target
-from exporter.demo.scenarios import SCENARIOS, Scenario, document
+from exporter.config.settings import SERVICE, Config, Module, Target
+from exporter.demo.scenarios import SCENARIOS, Look, Scenario, document, farm
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import Reason
 from exporter.policy import PolicySettings
@@ -83,20 +83,59 @@ async def when_ready(client: Client) -> Scrape:
     raise TimeoutError
 
 
+async def when_all_is_known(client: Client, simulation: Simulation) -> Scrape:
+    """The first scrape after a look from every place, and after an inquiry about every domain."""
+    looks = sum(1 + len(each.others) for each in simulation.targets)
+    domains = sum(len(each.entra.domains) for each in simulation.targets if each.entra)
+    return await eventually(
+        client,
+        lambda scrape: (
+            len(list(scrape.samples("fedmeta_probe_last_attempt_timestamp_seconds"))) == looks
+            and len(list(scrape.samples("fedmeta_trust_last_attempt_timestamp_seconds"))) == domains
+        ),
+    )
+
+
 async def test_every_scenario_of_the_demo_shows_the_state_it_is_made_for(simulation: Simulation) -> None:
     async with running(config_for(simulation, *simulation.targets)) as client:
-        scrape = await when_ready(client)
+        scrape = await when_all_is_known(client, simulation)
     for scenario in SCENARIOS:
         check(scenario, scrape)
+        check_looks(scenario, scrape)
+        check_trust(scenario, scrape)
+
+
+def check_looks(scenario: Scenario, scrape: Scrape) -> None:
+    name = scenario.name
+    for look in (Look(vantage=scenario.vantage, reason=scenario.reason), *scenario.others):
+        place = {"target": name, "node": look.node, "vantage": look.vantage}
+        assert scrape.value("fedmeta_metadata_reachable", **place) == (look.reason is None), place
+        failures = [labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info", **place)]
+        assert failures == ([look.reason] if look.reason else []), place
+    agree = [value for _, value in scrape.samples("fedmeta_nodes_agree", target=name)]
+    assert agree == ([] if scenario.nodes_agree is None else [scenario.nodes_agree]), name
+    since = list(scrape.samples("fedmeta_nodes_differ_since_timestamp_seconds", target=name))
+    assert bool(since) is (scenario.nodes_agree is False), name
+
+
+def check_trust(scenario: Scenario, scrape: Scrape) -> None:
+    name = scenario.name
+    shown = {labels["domain"] for labels, _ in scrape.samples("fedmeta_trust_info", target=name)}
+    assert shown == {domain.name for domain in scenario.domains}, name
+    for domain in scenario.domains:
+        labels = {"target": name, "domain": domain.name}
+        assert scrape.trust(**labels) == domain.state, labels
+        assert scrape.value("fedmeta_trust_foreign_certificates", **labels) == domain.foreign, labels
+        assert scrape.update(**labels) == domain.update, labels
+        assert scrape.value("fedmeta_trust_metadata_readable", **labels) == domain.update.readable, labels
+        updated = REAL_NOW + timedelta(days=domain.updated)
+        assert scrape.value("fedmeta_trust_update_timestamp_seconds", **labels) == updated.timestamp(), labels
 
 
 def check(scenario: Scenario, scrape: Scrape) -> None:
     """The expected series of a scenario stand beside it; here they meet the scrape."""
     name = scenario.name
     assert scrape.state(name) == scenario.state, name
-    assert scrape.value("fedmeta_metadata_reachable", target=name) == scenario.reachable, name
-    failures = [labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info", target=name)]
-    assert failures == ([scenario.reason] if scenario.reason else []), name
     if scenario.left is None:
         return
     left = scrape.value("fedmeta_rollover_certificate_expiry_days", target=name, position="primary")
@@ -109,6 +148,46 @@ def check(scenario: Scenario, scrape: Scrape) -> None:
     faults = {labels["kind"] for labels, value in scrape.samples("fedmeta_metadata_faults", target=name) if value}
     assert faults == set(scenario.faults), name
     assert [labels["profile"] for labels, _ in scrape.samples("fedmeta_target_info", target=name)] == [scenario.profile]
+
+
+async def test_a_domain_that_is_told_the_successor_gets_in_sync(simulation: Simulation) -> None:
+    target = often(target_named(simulation, "half-updated"))
+    (scenario,) = (each for each in SCENARIOS if each.name == "half-updated")
+    made = farm(scenario, REAL_NOW, key="ec")
+    simulation.publish("half-updated", made.documents[SERVICE])
+    signing, successor = made.trusted["updated.example"]
+    for each in scenario.domains:
+        simulation.directory.federate(each.name, signing=signing, service=scenario.host)
+    async with running(config_for(simulation, target)) as client:
+        await eventually(client, lambda scrape: trusts(scrape, target) == {"pending"})
+        for each in scenario.domains:
+            simulation.directory.federate(each.name, signing=signing, next_signing=successor, service=scenario.host)
+        await eventually(client, lambda scrape: trusts(scrape, target) == {"in_sync"})
+        simulation.directory.manage("forgotten.example")
+        await eventually(client, lambda scrape: trusts(scrape, target) == {"in_sync", "not_federated"})
+
+
+async def test_what_entra_id_trusts_stays_known_when_it_does_not_answer(simulation: Simulation) -> None:
+    target = often(target_named(simulation, "not-public"))
+    async with running(config_for(simulation, target)) as client:
+        await eventually(client, lambda scrape: trusts(scrape, target) == {"at_risk"})
+        simulation.directory.fail("not-public.example", 503)
+        failed = "fedmeta_trust_inquiry_last_failure_info"
+        scrape = await eventually(client, lambda scrape: bool(list(scrape.samples(failed))))
+    assert [labels["reason"] for labels, _ in scrape.samples(failed)] == ["server"]
+    assert scrape.trust("not-public", "not-public.example") == "at_risk"
+
+
+async def test_a_proxy_that_takes_the_new_metadata_agrees_again(simulation: Simulation) -> None:
+    target = often(target_named(simulation, "stale-proxy"))
+    (scenario,) = (each for each in SCENARIOS if each.name == "stale-proxy")
+    document = farm(scenario, REAL_NOW, key="ec").documents[SERVICE]
+    async with running(config_for(simulation, target)) as client:
+        await eventually(client, lambda scrape: agreement(scrape) == [0])
+        for node in (SERVICE, "wap1", "wap2"):
+            simulation.publish("stale-proxy", document, node=node)
+        scrape = await eventually(client, lambda scrape: agreement(scrape) == [1])
+    assert not list(scrape.samples("fedmeta_nodes_differ_since_timestamp_seconds"))
 
 
 async def test_the_last_good_document_stays_when_the_endpoint_fails(simulation: Simulation) -> None:
@@ -173,7 +252,7 @@ async def test_a_restart_forgets_a_saved_document_of_another_entity_than_configu
         scrape = await when_ready(client)
     store.close()
     assert scrape.state("published") is None
-    assert [labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info")] == ["entity_mismatch"]
+    assert {labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info")} == {"entity_mismatch"}
 
 
 async def test_a_document_of_another_entity_replaces_nothing(simulation: Simulation) -> None:
@@ -383,6 +462,22 @@ def from_file(file: Path) -> AbstractAsyncContextManager[Client]:
 
 def target_named(simulation: Simulation, name: str) -> Target:
     return next(target for target in simulation.targets if target.name == name)
+
+
+def often(target: Target) -> Target:
+    """The target, looked at and asked about many times a second."""
+    assert target.entra is not None
+    others = tuple(replace(each, interval=0.05) for each in target.others)
+    return replace(target, interval=0.05, others=others, entra=replace(target.entra, interval=0.05))
+
+
+def trusts(scrape: Scrape, target: Target) -> set[str | None]:
+    assert target.entra is not None
+    return {scrape.trust(target.name, domain) for domain in target.entra.domains}
+
+
+def agreement(scrape: Scrape) -> list[float]:
+    return [value for _, value in scrape.samples("fedmeta_nodes_agree")]
 
 
 def certificates(scrape: Scrape) -> list[tuple[dict[str, str], float]]:

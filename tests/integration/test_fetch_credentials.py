@@ -86,6 +86,38 @@ async def test_a_secret_in_a_file_is_read_anew_at_every_use_without_its_line_bre
         assert (headers["Authorization"], headers["X-Key"]) == (f"Bearer {token}", "key")
 
 
+async def test_a_secret_in_the_environment_is_read_anew_at_every_use_without_its_line_break(
+    federation: Federation, client: fetch.Client, module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = replace(module, http_headers={"X-Key": Secret(variable="FEDMETA_TEST_KEY")})
+
+    for key in ("first", "second"):
+        monkeypatch.setenv("FEDMETA_TEST_KEY", f"{key}\n")
+        assert (await sent(federation, client, module))["X-Key"] == key
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (None, "the environment variable FEDMETA_TEST_KEY is not set, or empty"),
+        ("", "the environment variable FEDMETA_TEST_KEY is not set, or empty"),
+        ("hunter2\udcff", "the environment variable FEDMETA_TEST_KEY is not UTF-8"),
+        ("hunter2\nX-Injected: yes", "a line break or another control character in it"),
+    ],
+)
+async def test_a_variable_that_holds_no_secret_is_named_and_its_value_is_not(
+    value: str | None, complaint: str, client: fetch.Client, module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FEDMETA_TEST_KEY", raising=False)
+    if value is not None:
+        monkeypatch.setenv("FEDMETA_TEST_KEY", value)
+    module = replace(module, http_headers={"X-Key": Secret(variable="FEDMETA_TEST_KEY")})
+
+    error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.CREDENTIALS, f"http_headers.X-Key: {complaint}")
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -179,14 +211,17 @@ async def test_a_token_is_asked_for_once_and_kept_until_shortly_before_its_end(
     assert forms[0]["Authorization"] == encode_basic_auth("me%2Fus", "hunter2+%26+co")
 
 
+@pytest.mark.parametrize("life", [{}, "soon", float("nan"), float("inf"), 10**400])
 async def test_a_token_without_a_life_is_used_once(
-    federation: Federation, client: fetch.Client, module: Module
+    life: object, federation: Federation, client: fetch.Client, module: Module
 ) -> None:
-    grants(federation, {"access_token": "one"}, {"access_token": "two", "expires_in": {}})
+    grants(federation, {"access_token": "one"}, {"access_token": "two", "expires_in": life})
     module = replace(module, oauth2=replace(OAUTH2, scopes=()))
 
     assert (await sent(federation, client, module))["Authorization"] == "Bearer one"
     assert (await sent(federation, client, module))["Authorization"] == "Bearer two"
+    with pytest.raises(fetch.FetchError):
+        await sent(federation, client, module)
 
 
 async def test_a_token_that_the_endpoint_refuses_is_not_shown_again(
@@ -214,6 +249,8 @@ async def test_a_token_that_the_endpoint_refuses_is_not_shown_again(
     ("answer", "status", "detail"),
     [
         ({"error": "invalid_client", "error_description": SECRET}, 401, "invalid_client (HTTP 401)"),
+        ({"error": "invalid_client", "error_codes": [7000222]}, 401, "invalid_client, AADSTS7000222 (HTTP 401)"),
+        ({"error": "invalid_client", "error_codes": [SECRET]}, 401, "invalid_client (HTTP 401)"),
         ({"error": SECRET}, 400, "an answer without a token (HTTP 400)"),
         ({"error": ["x"]}, 400, "an answer without a token (HTTP 400)"),
         ({"access_token": ""}, 200, "an answer without a token (HTTP 200)"),
@@ -243,9 +280,10 @@ async def test_a_token_endpoint_that_speaks_html_or_not_at_all_is_told(
     federation: Federation, client: fetch.Client, module: Module
 ) -> None:
     module = replace(module, oauth2=OAUTH2)
-    federation.serve(TOKEN_URL, b"<html>")
-    error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
-    assert error.detail == "no token from login.example.org: HTTP 200 without JSON"
+    for body in (b"<html>", b"[" * 200000):
+        federation.serve(TOKEN_URL, body)
+        error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
+        assert error.detail == "no token from login.example.org: HTTP 200 without JSON"
 
     federation.names.ports["login.example.org"] = port = free_port()
     error = await refused(fetch.fetch(URL, module, client=client, timeout=5))

@@ -18,14 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.settings import Target
+from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use
 from exporter.record import Record
 from exporter.state import Saved, open_file
+from exporter.trust import DomainRecord, DomainTrust
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-TARGET = Target("fs", "https://fs.example/metadata")
+TARGET = Target("fs", "https://fs.example/metadata", entra=Entra(("contoso.com", "fabrikam.com"), tenant="contoso"))
 SIZE = 200_000
 """Bytes of a document: enough for SQLite to move its log into the file every few saves."""
 
@@ -56,14 +57,25 @@ def entity(number: int) -> EntityHistory:
     )
 
 
+@cache
+def domain(name: str, number: int) -> DomainRecord:
+    trust = DomainTrust(TrustSource.GRAPH, federated=True, service=f"fs{number}.example")
+    return DomainRecord(name, trust=trust, last_success=at(number))
+
+
 def record(number: int) -> Record:
-    """The record after so many looks: its document changes with every third, entity n with every n-th."""
+    """The record after so many looks: its document changes with every third, entity n with every n-th.
+
+    The one domain is answered with every look, the other with every fourth; nodes differ now and then.
+    """
     entities = {f"urn:{every}": entity(number - number % every) for every in range(1, 6)}
     return Record(
         TARGET,
         document=document(number - number % 3),
         last_success=at(number),
         history=History(entities, looked=at(number)),
+        differing_since=at(number) if number % 5 == 0 else None,
+        domains=(domain("contoso.com", number), domain("fabrikam.com", number - number % 4)),
     )
 
 
@@ -77,11 +89,24 @@ def number_in(path: Path) -> int:
     saved = load(path)
     if saved is None:
         return 0
-    number = round((saved.last_success - NOW).total_seconds())
+    number = number_of(saved)
     known = record(number)
     assert known.document is not None
-    assert saved == Saved(known.document.packed, known.document.etag, None, at(number), known.history)
+    assert saved == Saved(
+        packed=known.document.packed,
+        etag=known.document.etag,
+        last_modified=None,
+        last_success=at(number),
+        history=known.history,
+        differing_since=known.differing_since,
+        answers=known.answers,
+    )
     return number
+
+
+def number_of(saved: Saved) -> int:
+    assert saved.last_success is not None
+    return round((saved.last_success - NOW).total_seconds())
 
 
 def assert_nothing_was_set_aside(path: Path) -> None:
@@ -161,7 +186,7 @@ def write(path: Path, report: int) -> None:
     """Saves for ever, from where the file stands, and reports each save by a byte."""
     with closing(open_file(path, NOW)) as store:
         saved = store.load(TARGET.name, TARGET.url)
-        done = 0 if saved is None else round((saved.last_success - NOW).total_seconds())
+        done = 0 if saved is None else number_of(saved)
         before = record(done) if done else Record(TARGET)
         for number in count(done + 1):
             after = record(number)

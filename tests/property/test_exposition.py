@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
 
-from exporter.config.settings import Target
+from exporter.config.settings import Entra, Target
 from exporter.exposition.own import Format
 from exporter.exposition.render import Press
 from exporter.model import Document, Reason
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record, advance
+from exporter.record import Record, domains_of
+from exporter.trust import DomainTrust, Inquiry, TrustReason
 
 LIMIT = 1
 
@@ -40,13 +41,26 @@ TARGETS = (
     replace(FARM, policy=PolicySettings(profile=Profile.ADFS, thresholds={"missing": 7.5})),
     replace(FARM, policy=PolicySettings(profile=Profile.SAML, primary=OLD.fingerprint)),
     replace(FARM, watch=("urn:*",), labels={"team": "sso"}),
+    replace(
+        FARM,
+        policy=PolicySettings(profile=Profile.ADFS),
+        others=(replace(FARM, node="wap1", address="wap1"),),
+        entra=Entra(("contoso.com",)),
+    ),
+)
+
+ANSWERS = (
+    scrapes.federated(signing=OLD),
+    scrapes.federated(signing=OLD, following=NEW),
+    scrapes.federated(signing=LATER, following=OLD, update=None),
+    scrapes.realm(NEW),
 )
 
 TURNS = [
     moment + timedelta(days=days)
     for each in (OLD, NEW, LATER, ENCRYPTION)
     for moment in (each.not_before, each.not_after)
-    for days in (0, 5, 6.5, -5, -7.5, -19, -30, -35)
+    for days in (0, 3, 5, 6.5, -5, -7.5, -15, -19, -30, -35)
 ]
 """Where a verdict may turn: beginnings, ends, and the thresholds and promotions around them."""
 
@@ -55,8 +69,9 @@ AROUND = (-SECOND, timedelta(microseconds=-1), timedelta(), timedelta(microsecon
 moments = st.builds(lambda turn, delta: turn + delta, st.sampled_from(TURNS), st.sampled_from(AROUND))
 steps = st.tuples(
     moments,
-    st.sampled_from(["look", "fail", "configure", "remove", "nothing"]),
+    st.sampled_from(["look", "fail", "node", "ask", "configure", "remove", "nothing"]),
     st.sampled_from(DOCUMENTS),
+    st.sampled_from([*ANSWERS, None]),
     st.sampled_from(TARGETS),
     st.booleans(),
 )
@@ -73,21 +88,32 @@ def stepped(record: Record | None, kind: str, found: Document, target: Target, n
     """The record of one target after something happened to it."""
     if kind == "remove":
         return None
-    record = record or Record(target)
+    record = record or scrapes.unseen(target)
     match kind:
         case "look":
-            return advance(record, scrapes.good(found, now))
+            return scrapes.looked(record, scrapes.good(found, now))
         case "fail":
-            return advance(record, scrapes.failed(Reason.DNS, now, phases={}))
+            return scrapes.looked(record, scrapes.failed(Reason.DNS, now, phases={}))
         case "configure":
-            return replace(record, target=target)
+            domains = domains_of(target, record.answers)
+            return replace(record, target=target, others=tuple(map(Record, target.others)), domains=domains)
+    for node in record.target.others if kind == "node" else ():
+        record = scrapes.beside(record, node, scrapes.good(found, now))
     return record
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=["adfs", "patient", "saml", "labelled"])
+def asked(record: Record, inquiry: Inquiry) -> Record:
+    """The record after the same inquiry about each domain."""
+    for domain in record.domains:
+        record = scrapes.told(record, domain.domain, inquiry)
+    return record
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=["adfs", "patient", "saml", "labelled", "entra"])
 @pytest.mark.parametrize("found", DOCUMENTS, ids=["alone", "published", "promoted", "no evidence", "saml", "aggregate"])
 def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(found: Document, target: Target) -> None:
     record, press = scrapes.after(target, scrapes.good(found, NOW)), Press(limit=LIMIT)
+    record = asked(record, scrapes.answer(ANSWERS[0], NOW))
 
     for now in sorted(turn + delta for turn in TURNS for delta in (-SECOND, timedelta(), SECOND)):
         assert press.render([record], now, openmetrics=False) == fresh([record], now), now
@@ -96,13 +122,16 @@ def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(foun
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=8), moments)
 def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
-    life: list[tuple[datetime, str, Document, Target, bool]], any_time: datetime
+    life: list[tuple[datetime, str, Document, DomainTrust | None, Target, bool]], any_time: datetime
 ) -> None:
     press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=Target("beside", "https://x.example/"))
     record: Record | None = None
 
-    for now, kind, found, target, scraped in sorted(life, key=lambda step: step[0]):
+    for now, kind, found, says, target, scraped in sorted(life, key=lambda step: step[0]):
         record = stepped(record, kind, found, target, now)
+        if record and kind == "ask":
+            inquiry = scrapes.answer(says, now) if says else scrapes.unanswered(TrustReason.TIMEOUT, now)
+            record = asked(record, inquiry)
         records = [neighbour, *([record] if record else [])]
         # The second finds what the first has kept; the third comes at any time, earlier ones too.
         for moment in (now, now, any_time) if scraped else ():

@@ -1,19 +1,23 @@
-"""Fourteen months of seven farms: what each publishes from which day on, and which alerts that must raise.
+"""Fourteen months of some farms: what each publishes and what Entra ID trusts from which day on, and which alerts
+that must raise.
 
 Days count from the first second of 1970, because promtool's clock starts there. The comments tell a farm's story
 against T, the end of the certificate it signs with. Nothing but what stands under ``fires`` may fire.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
+from typing import TypeVar
 
-from builders import DAY, SECOND, adfs, authority, encryption_pair, pair
+from builders import DAY, HOST, SECOND, adfs, authority, encryption_pair, pair
 
+from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.model import Document, Reason
 from exporter.probe import read_document
+from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 DAYS = 425
@@ -44,22 +48,36 @@ class Firing:
     end: float = DAYS
 
 
+Published = Mapping[float, Farm | Reason]
+"""By day: what a farm publishes, or why every look fails, from then on."""
+
+Trusted = Mapping[float, DomainTrust | TrustReason]
+"""By day: what Entra ID trusts for a domain, or why every inquiry fails, from then on."""
+
+
 @dataclass(frozen=True)
 class Life:
-    """What is published from which day on, and which alerts that must raise."""
+    """What is published and trusted from which day on, and which alerts that must raise."""
 
     story: str
-    published: Mapping[float, Farm | Reason]
-    """By day: what a farm publishes, or why every look fails, from then on."""
+    published: Published
     fires: Sequence[Firing] = ()
-
-    def on(self, day: float) -> Farm | Reason:
-        """What a look on this day finds."""
-        return self.published[max(begin for begin in self.published if begin <= day)]
+    domains: Mapping[str, Trusted] = field(default_factory=dict)
+    """By domain."""
+    others: Mapping[tuple[str, str], Published] = field(default_factory=dict)
+    """By node and vantage: what other looks find."""
 
     def firing(self, day: float) -> Sequence[Firing]:
         """What must fire on this day, the worst first."""
         return sorted((each for each in self.fires if each.begin <= day < each.end), key=_worst_first)
+
+
+T = TypeVar("T")
+
+
+def on(day: float, found: Mapping[float, T]) -> T:
+    """What holds on this day."""
+    return found[max(begin for begin in found if begin <= day)]
 
 
 def _worst_first(firing: Firing) -> tuple[int, str]:
@@ -92,6 +110,16 @@ def beside(farm: Farm, other: Farm) -> Farm:
     return Farm(farm.primary, farm.encryption, (other.primary,))
 
 
+def trusted(
+    signing: Farm, following: Farm | None = None, result: UpdateResult = UpdateResult.NO_NEW_CERTIFICATE_FOUND
+) -> DomainTrust:
+    """What Graph says of a domain whose slots hold the primaries of these farms."""
+    slots = {Slot.SIGNING: signing.primary.certificate}
+    if following is not None:
+        slots[Slot.NEXT] = following.primary.certificate
+    return DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, service=HOST, update=result)
+
+
 FIRST = generated(0, 365)
 SECOND_YEAR = generated(345.25, 710.25)
 AT_ONCE = generated(199.9, 564.9)
@@ -99,6 +127,17 @@ AFTER_THE_END = generated(366.1, 731.1)
 BY_HAND, RENEWED = enrolled(-365, 365), enrolled(361, 1091)
 OLDER, NEWER = generated(-245, 120), generated(100.25, 465.25)
 OLD_AND_LONG = generated(-1000, 2650)
+PLANTED = generated(-10, 3640)
+
+NOT_READ = UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
+GOOD_ROLLOVER: Published = {
+    0: FIRST,
+    345.25: beside(FIRST, SECOND_YEAR),
+    350.5: beside(SECOND_YEAR, FIRST),
+    395: SECOND_YEAR,
+}
+"""AD FS generates at T-20, promotes five days later; the old certificate is removed a month after its end."""
+ITS_NEWS = (info("FedmetaSuccessorPublished", 345.25, 350.5), info("FedmetaPrimaryChanged", 350.5, 351.5))
 
 GENERATION_FAILS = (
     warning("FedmetaRolloverOverdue", 346, 360),  # T-19: a day after it should have been there
@@ -111,11 +150,88 @@ GENERATION_FAILS = (
 LIVES = {
     "rollover that works": Life(
         "AD FS generates at T-20, promotes five days later; the old certificate is removed a month after its end.",
-        {0: FIRST, 345.25: beside(FIRST, SECOND_YEAR), 350.5: beside(SECOND_YEAR, FIRST), 395: SECOND_YEAR},
+        GOOD_ROLLOVER,
+        ITS_NEWS,
+    ),
+    "Entra ID follows": Life(
+        "The rollover that works, and Entra ID finds the successor when it reads the metadata the next day.",
+        GOOD_ROLLOVER,
+        ITS_NEWS,
+        domains={"contoso.com": {0: trusted(FIRST), 346: trusted(FIRST, SECOND_YEAR), 352: trusted(SECOND_YEAR)}},
+    ),
+    "Entra ID does not follow": Life(
+        "The rollover that works, but Entra ID cannot read the metadata; people update the domain half a day too late.",
+        GOOD_ROLLOVER,
         [
-            info("FedmetaSuccessorPublished", 345.25, 350.5),
-            info("FedmetaPrimaryChanged", 350.5, 351.5),
+            *ITS_NEWS,
+            warning("FedmetaEntraCannotReadMetadata", 345.25, 350.5),
+            warning("FedmetaTrustPendingTooLong", 346.75, 348.25),
+            critical("FedmetaTrustAtRisk", 348.25, 350.5),  # two days before the promotion
+            critical("FedmetaTrustBroken", 350.5, 351),
         ],
+        domains={
+            "contoso.com": {0: trusted(FIRST, result=NOT_READ), 351: trusted(FIRST, SECOND_YEAR, result=NOT_READ)}
+        },
+    ),
+    "half of the domains": Life(
+        "Somebody updates one domain at once, and the other only when the pager has rung for it.",
+        GOOD_ROLLOVER,
+        [
+            *ITS_NEWS,
+            warning("FedmetaTrustPendingTooLong", 346.75, 348.25),
+            warning("FedmetaTrustHalfUpdated", 346.5, 349),
+            critical("FedmetaTrustAtRisk", 348.25, 349),
+        ],
+        domains={
+            "contoso.com": {0: trusted(FIRST), 345.5: trusted(FIRST, SECOND_YEAR)},
+            "fabrikam.com": {0: trusted(FIRST), 349: trusted(FIRST, SECOND_YEAR)},
+        },
+    ),
+    "a foreign certificate": Life(
+        "A certificate that the farm never had stands in the trust for three days.",
+        {0: FIRST},
+        [warning("FedmetaTrustForeignCertificate", 100, 103), *GENERATION_FAILS],
+        domains={"contoso.com": {0: trusted(FIRST), 100: trusted(FIRST, PLANTED), 103: trusted(FIRST)}},
+    ),
+    "Graph refuses": Life(
+        "The exporter's secret ends, and nobody renews it for ten days: what was known stays, and is called old.",
+        GOOD_ROLLOVER,
+        [*ITS_NEWS, warning("FedmetaTrustStale", 50.75, 60)],
+        domains={
+            "contoso.com": {
+                0: trusted(FIRST),
+                50: TrustReason.REFUSED,
+                60: trusted(FIRST),
+                346: trusted(FIRST, SECOND_YEAR),
+                352: trusted(SECOND_YEAR),
+            }
+        },
+    ),
+    "a stale proxy": Life(
+        "The rollover that works, but one proxy serves the old document for two days more.",
+        GOOD_ROLLOVER,
+        [*ITS_NEWS, warning("FedmetaNodesDiffer", 345.25, 347.25)],
+        others={
+            ("wap1", "default"): GOOD_ROLLOVER,
+            ("wap2", "default"): {
+                0: FIRST,
+                347.25: beside(FIRST, SECOND_YEAR),
+                **dict(list(GOOD_ROLLOVER.items())[2:]),
+            },
+        },
+    ),
+    "not from the internet": Life(
+        "The rollover that works, while a firewall keeps the internet, and Entra ID, from reading the metadata.",
+        GOOD_ROLLOVER,
+        [
+            *ITS_NEWS,
+            warning("FedmetaMetadataUnreachable", 320, 360),
+            warning("FedmetaMetadataUnreachableFromInternet", 320, 360),
+            critical("FedmetaMetadataUnreachableInPollWindow", 331, 350.5),
+        ],
+        others={
+            (SERVICE, INTERNET): {0: FIRST, 320: Reason.TIMEOUT, 360: beside(SECOND_YEAR, FIRST), 395: SECOND_YEAR}
+        },
     ),
     "generation that fails": Life(
         "AD FS never generates a successor, and nobody acts.",

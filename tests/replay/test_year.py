@@ -17,14 +17,17 @@ from pathlib import Path
 import pytest
 import yaml
 from builders import DAY
-from replay.lives import DAYS, LIVES, START
+from replay.lives import DAYS, LIVES, START, Life, on
 from replay.series import Values, input_series, read
 from scrapes import FARM, failed, good
 
+from exporter import trust
+from exporter.config.settings import Entra
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press
 from exporter.model import Reason
-from exporter.record import Record, advance
+from exporter.record import Record, advance, answered, joined
+from exporter.trust import DomainRecord, Inquiry, TrustReason
 
 RULES = Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml"
 STEP = timedelta(hours=6)
@@ -57,15 +60,41 @@ def walk() -> Iterator[Moment]:
     press, text = Press(limit=0), Format.negotiate("")
     own = render_own(Status("1", len(LIVES), failures={}, reloaded=True, reloaded_at=START, storage_errors=0), text)
     exporter = {f"up{{{SCRAPED_BY}}}": "1", **read(own, names, SCRAPED_BY)}
-    records = {name: Record(replace(FARM, name=name, interval=STEP.total_seconds())) for name in LIVES}
+    records = {name: begun(name, life) for name, life in LIVES.items()}
     for number in range(DAYS * DAY // STEP):
         at = START + number * STEP
         for name, life in LIVES.items():
-            found = life.on((at - START) / DAY)
-            look = failed(found, at, phases={}) if isinstance(found, Reason) else good(found.document(), at)
-            records[name] = advance(records[name], look)
+            records[name] = after(records[name], life, at)
         farms = press.render(list(records.values()), at, openmetrics=False)
         yield Moment(at, dict(records), {**exporter, **read(farms, names, SCRAPED_BY)})
+
+
+def begun(name: str, life: Life) -> Record:
+    """What is known of a farm before the first look."""
+    target = replace(FARM, name=name, interval=STEP.total_seconds())
+    others = tuple(replace(target, node=node, vantage=vantage) for node, vantage in life.others)
+    entra = Entra(domains=tuple(life.domains), interval=STEP.total_seconds()) if life.domains else None
+    return Record(
+        replace(target, others=others, entra=entra),
+        others=tuple(map(Record, others)),
+        domains=tuple(map(DomainRecord, life.domains)),
+    )
+
+
+def after(record: Record, life: Life, at: datetime) -> Record:
+    """What is known after one more look from every place, and one more inquiry about every domain."""
+    day = (at - START) / DAY
+    for look in (record, *record.others):
+        found = on(day, life.others.get((look.target.node, look.target.vantage), life.published))
+        seen = failed(found, at, phases={}) if isinstance(found, Reason) else good(found.document(), at)
+        record = joined(record, advance(look, seen))
+    for known in record.domains:
+        said = on(day, life.domains[known.domain])
+        inquiry = (
+            Inquiry(at, said, "", trust=None) if isinstance(said, TrustReason) else Inquiry(at, None, "", trust=said)
+        )
+        record = answered(record, trust.advance(known, inquiry))
+    return record
 
 
 def test_every_alert_fires_on_its_days_and_no_other_does(year: Sequence[Moment], promtool: str, tmp_path: Path) -> None:
@@ -105,12 +134,12 @@ def test_the_year_reads_as_it_should(year: Sequence[Moment], golden: Callable[[s
 def table(name: str, year: Sequence[Moment]) -> str:
     """A life as a person would read it: a row for each day on which the state or what fires became another."""
     life = LIVES[name]
-    lines = [name.upper(), life.story, "", "   day   primary  state                   fires"]
+    lines = [name.upper(), life.story, "", f"   day   primary  {'state':27}  fires"]
     for (state, alerts), moments in groupby(year, key=lambda moment: (state_of(name, moment), life.firing(moment.day))):
         moment = next(moments)
         first, *more = [f"{each.severity:8}  {each.alert}" for each in alerts] or ["-"]
-        lines.append(f"{moment.day:6.2f}  {until_its_end(name, moment):>8}  {state:22}  {first}")
-        lines += [" " * 42 + alert for alert in more]
+        lines.append(f"{moment.day:6.2f}  {until_its_end(name, moment):>8}  {state:27}  {first}")
+        lines += [" " * 47 + alert for alert in more]
     return "\n".join([*lines, "", ""])
 
 
@@ -118,7 +147,8 @@ def state_of(name: str, moment: Moment) -> str:
     record = moment.records[name]
     (rollover,) = record.judge(moment.at)
     unreachable = record.observation is not None and record.observation.reason is not None
-    return f"{rollover.state}, unreachable" if unreachable else f"{rollover.state}"
+    trusts = [f"{verdict.state}" for verdict in record.judge_domains(moment.at)]
+    return ", ".join([f"{rollover.state}", *["unreachable"] * unreachable, *trusts])
 
 
 def until_its_end(name: str, moment: Moment) -> str:

@@ -1,16 +1,18 @@
 """One line for the person on call: what it must name, for every state and profile that can occur together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
-from builders import DAY, HOUR, NOW, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
+from builders import DAY, HOST, HOUR, NOW, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
 
-from exporter.advice import advice
+from exporter.advice import TRUST_WORDS, advice, trust_advice
+from exporter.config.settings import TrustSource
 from exporter.model import Certificate, Metadata, Role
 from exporter.policy import Policy, Profile
 from exporter.rollover import State
+from exporter.trust import DomainTrust, Slot, TrustState, UpdateResult, judge
 
 T = NOW + 20 * DAY
 PRIMARY = certificate(not_before=T - 365 * DAY, not_after=T)
@@ -175,8 +177,10 @@ def test_it_names_the_date_and_the_command(case: Case) -> None:
 
 @each_case
 def test_it_is_one_line_that_can_be_read_aloud(case: Case) -> None:
-    line = case.line
+    can_be_read_aloud(case.line)
 
+
+def can_be_read_aloud(line: str, longest: int = 400) -> None:
     assert line.isprintable()
     assert line == " ".join(line.split())
     assert line[0].isupper()
@@ -184,7 +188,7 @@ def test_it_is_one_line_that_can_be_read_aloud(case: Case) -> None:
     assert ".." not in line
     assert "None" not in line
     assert "unknown date" not in line
-    assert 40 < len(line) < 400
+    assert 40 < len(line) < longest
 
 
 def test_every_state_is_covered() -> None:
@@ -223,3 +227,178 @@ def test_a_promotion_ahead_is_named_until_it_has_passed() -> None:
     rollover = verdict(farm(*BOTH), ADFS, signer=PRIMARY, now=promotion - HOUR)
 
     assert ["about 2026-06-06" in advice(rollover, ADFS, now) for now in (promotion - HOUR, promotion)] == [True, False]
+
+
+# --- trusts
+
+FOREIGN = certificate(not_after=NOW + 300 * DAY, nth=7)
+WRITE = "Update-MgDomainFederationConfiguration"
+SUCCESSOR_PRINTED, PRIMARY_PRINTED = "--print-certificate.", "--print-certificate=primary."
+PROMOTION = "2026-06-06 12:00 UTC"
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A moment in the life of a trust, and what its advice must and must not name."""
+
+    state: TrustState
+    slots: Mapping[Slot, Certificate]
+    named: Sequence[str]
+    not_named: Sequence[str] = ()
+    left: timedelta = 17 * DAY
+    signing: Sequence[Certificate] = BOTH
+    signer: Certificate | None = PRIMARY
+    policy: Policy = ADFS
+    federated: bool = True
+    service: str = HOST
+    update: UpdateResult | None = None
+    source: TrustSource = TrustSource.GRAPH
+
+    @property
+    def line(self) -> str:
+        now, metadata = T - self.left, farm(*self.signing)
+        rollover = verdict(metadata, self.policy, signer=self.signer, now=now)
+        trust = DomainTrust(self.source, self.federated, self.slots, service=self.service, update=self.update)
+        found = judge(
+            "contoso.com",
+            trust,
+            entity=metadata.entities[0],
+            rollover=rollover,
+            policy=self.policy,
+            url=f"https://{HOST}/",
+            now=now,
+        )
+        assert found.state is self.state
+        return trust_advice(found, trust, rollover, now)
+
+
+TRUSTS = {
+    "broken": Trusted(
+        TrustState.BROKEN,
+        {Slot.SIGNING: OLDER},
+        [
+            f"does not trust the certificate in use ({PRIMARY.thumbprint})",
+            "everybody of contoso.com is locked out of Microsoft 365 now",
+            f"{WRITE} -SigningCertificate.",
+            PRIMARY_PRINTED,
+        ],
+    ),
+    "broken, and the successor is in the first slot": Trusted(
+        TrustState.BROKEN, {Slot.SIGNING: SUCCESSOR}, [f"{WRITE} -NextSigningCertificate."], ["Trusted and not"]
+    ),
+    "broken, and the successor is in the next slot": Trusted(
+        TrustState.BROKEN, {Slot.NEXT: SUCCESSOR}, [f"{WRITE} -SigningCertificate."]
+    ),
+    "broken, and nothing is trusted": Trusted(
+        TrustState.BROKEN, {}, [f"{WRITE} -SigningCertificate."], signing=(PRIMARY,)
+    ),
+    "at risk": Trusted(
+        TrustState.AT_RISK,
+        {Slot.SIGNING: PRIMARY},
+        [
+            f"does not know the successor ({SUCCESSOR.thumbprint})",
+            f"everybody of contoso.com is locked out of Microsoft 365 once it signs, about {PROMOTION}",
+            f"{WRITE} -NextSigningCertificate.",
+            SUCCESSOR_PRINTED,
+        ],
+    ),
+    "at risk, and the primary is in the next slot": Trusted(
+        TrustState.AT_RISK, {Slot.NEXT: PRIMARY}, [f"{WRITE} -SigningCertificate."]
+    ),
+    "at risk, and the promotion is due": Trusted(
+        TrustState.AT_RISK, {Slot.SIGNING: PRIMARY}, ["once it signs, at any moment."], [PROMOTION], left=14 * DAY
+    ),
+    "at risk, manual": Trusted(
+        TrustState.AT_RISK, {Slot.SIGNING: PRIMARY}, [f"by {END} at the latest"], left=14 * DAY, policy=MANUAL
+    ),
+    "pending": Trusted(
+        TrustState.PENDING,
+        {Slot.SIGNING: PRIMARY},
+        ["reads the metadata daily", f"about {PROMOTION}", "tomorrow", f"{WRITE} -NextSigningCertificate"],
+        ["cannot"],
+        left=19 * DAY,
+        update=UpdateResult.NO_NEW_CERTIFICATE_FOUND,
+    ),
+    "pending, and Entra ID cannot read the metadata": Trusted(
+        TrustState.PENDING,
+        {Slot.SIGNING: PRIMARY},
+        ["cannot read the metadata", f"about {PROMOTION}", f"{WRITE} -NextSigningCertificate before"],
+        ["daily"],
+        left=19 * DAY,
+        update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST,
+    ),
+    "in sync": Trusted(
+        TrustState.IN_SYNC, {Slot.SIGNING: PRIMARY}, ["Nothing to do", "the primary for"], signing=(PRIMARY,)
+    ),
+    "in sync with the successor": Trusted(
+        TrustState.IN_SYNC,
+        {Slot.SIGNING: PRIMARY, Slot.NEXT: SUCCESSOR},
+        ["Nothing to do", "the primary and the successor for contoso.com"],
+    ),
+    "in sync, and a foreign certificate": Trusted(
+        TrustState.IN_SYNC,
+        {Slot.SIGNING: PRIMARY, Slot.NEXT: FOREIGN},
+        ["trusts the primary for", f"not published: {FOREIGN.thumbprint}. Left over, or planted"],
+        ["othing to do"],
+        signing=(PRIMARY,),
+    ),
+    "broken, and two foreign certificates": Trusted(
+        TrustState.BROKEN,
+        {Slot.SIGNING: FOREIGN, Slot.NEXT: OLDER},
+        ["locked out", FOREIGN.thumbprint, OLDER.thumbprint],
+    ),
+    "not federated": Trusted(
+        TrustState.NOT_FEDERATED, {}, ["contoso.com is not federated", "security"], [HOST], federated=False
+    ),
+    "elsewhere": Trusted(
+        TrustState.NOT_FEDERATED,
+        {Slot.SIGNING: PRIMARY},
+        ["sends the people of contoso.com to sts.fabrikam.example", "security"],
+        service="sts.fabrikam.example",
+    ),
+    "the source tells too little": Trusted(
+        TrustState.UNKNOWN,
+        {Slot.UNNAMED: FOREIGN},
+        ["cannot be told", "Get-AdfsCertificate", "Get-MgDomainFederationConfiguration -DomainId contoso.com"],
+        ["Trusted and not"],
+        source=TrustSource.USER_REALM,
+    ),
+}
+
+each_trust = pytest.mark.parametrize("trusted", TRUSTS.values(), ids=TRUSTS.keys())
+
+
+@each_trust
+def test_the_advice_about_a_trust_names_whom_it_hits_until_when_and_the_command(trusted: Trusted) -> None:
+    line = trusted.line
+
+    assert [words for words in trusted.named if words not in line] == []
+    assert [words for words in trusted.not_named if words in line] == []
+
+
+@each_trust
+def test_the_advice_about_a_trust_is_one_line_too(trusted: Trusted) -> None:
+    can_be_read_aloud(trusted.line, longest=480)
+
+
+def test_every_state_of_a_trust_is_covered_and_has_a_word() -> None:
+    assert {trusted.state for trusted in TRUSTS.values()} == set(TrustState) == set(TRUST_WORDS)
+    assert len(set(TRUST_WORDS.values())) == len(TrustState)
+
+
+def test_only_a_trust_in_sync_has_nothing_to_do() -> None:
+    idle = {name for name, trusted in TRUSTS.items() if "othing to do" in trusted.line}
+
+    assert idle == {"in sync", "in sync with the successor"}
+
+
+def test_a_domain_without_an_answer_or_a_document_says_which_is_missing() -> None:
+    trust = DomainTrust(TrustSource.GRAPH, federated=True, certificates={Slot.SIGNING: PRIMARY})
+    found = judge("contoso.com", None, entity=None, rollover=None, policy=ADFS, url="", now=NOW)
+
+    unanswered, unread = trust_advice(found, None, None, NOW), trust_advice(found, trust, None, NOW)
+
+    assert "never answered" in unanswered
+    assert "No signing key was read" in unread
+    can_be_read_aloud(unanswered)
+    can_be_read_aloud(unread)

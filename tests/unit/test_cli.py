@@ -105,6 +105,30 @@ def test_a_limit_of_entities_is_a_number() -> None:
     assert parsed("serve", "--limit.entities=0").limit == 0
 
 
+def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only() -> None:
+    assert vars(parsed("check", "fs.example")) == {
+        "command": "check",
+        "address": "fs.example",
+        "config_file": None,
+        "certificate": None,
+        "certificate_format": "base64",
+        "log_level": "warning",
+        "log_format": "logfmt",
+    }
+
+
+@pytest.mark.parametrize(
+    ("flag", "position"),
+    [
+        ("--print-certificate", "successor"),
+        ("--print-certificate=successor", "successor"),
+        ("--print-certificate=primary", "primary"),
+    ],
+)
+def test_the_certificate_that_is_printed_is_the_successor_unless_told_otherwise(flag: str, position: str) -> None:
+    assert parsed("check", "fs.example", flag).certificate == position
+
+
 def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
     assert parsed("demo").listen == ("127.0.0.1", 10059)
 
@@ -121,6 +145,11 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--config.file"], "expected one argument"),
         (["demo", "fs.example"], "unrecognized arguments: fs.example"),
         (["demo", "--storage.path="], "unrecognized arguments: --storage.path="),
+        (["check"], "the following arguments are required: HOST|URL|TARGET"),
+        (["check", "fs.example", "idp.example"], "unrecognized arguments: idp.example"),
+        (["check", "fs.example", "--print-certificate=secondary"], "--print-certificate"),
+        (["check", "fs.example", "--certificate-format=der"], "--certificate-format"),
+        (["check", "--print-certificate", "fs.example"], "--print-certificate"),
     ],
 )
 def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
@@ -135,12 +164,12 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"fedmeta-exporter {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["demo"]])
 def test_help_is_printed_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("usage: fedmeta-exporter")
-    assert ("--web.listen-address" in printed) is bool(command)
+    assert ("--web.listen-address" in printed) is (command in (["serve"], ["demo"]))
 
 
 def test_the_first_signal_ends_the_work_and_the_second_does_not_end_its_clean_up(
@@ -158,9 +187,17 @@ def test_the_first_signal_ends_the_work_and_the_second_does_not_end_its_clean_up
             await asyncio.sleep(0.01)
             cleaned.append(True)
 
-    assert _until_done(work()) == 0
+    _until_done(work())
     assert cleaned == [True]
     assert caplog.messages == ["stopping"]
+
+
+def test_work_that_ends_by_itself_gives_what_it_gives() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    assert _until_done(work()) == "done"
 
 
 async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(

@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,16 @@ from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses,
 from exporter.config.settings import (
     Authorization,
     BasicAuth,
+    Cloud,
     Config,
+    Entra,
     IpProtocol,
     Module,
     OAuth2,
     Secret,
     Target,
     Tls,
+    TrustSource,
 )
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
@@ -123,13 +127,41 @@ def test_a_signer_and_a_secret_are_looked_for_beside_the_configuration_file() ->
         "modules: {a: {timeout: soon}}\ntargets: [{host: a.example, module: a, interval: 5s}]",
         "targets: [{host: a.example, interval: soon}]\nmodules: {default: {timeout: 1h}}",
         "policies: {a: {profile: adfs, thresholds: {missing: soon, generation: 4d}}}",
+        "modules: {a: {timeout: soon}}\ntargets: [{host: a.example, vantages: {internet: a}, interval: 5s}]",
+        "targets: [{host: a.example, entra: {source: user_realm, domains: [a.com], interval: soon, module: default}}]",
+        """
+        modules: {a: {timeout: soon}}
+        targets: [{host: a.example, entra: {source: user_realm, domains: [a.com], interval: 5s, module: a}}]
+        """,
     ],
-    ids=["timeout", "interval", "threshold"],
+    ids=["timeout", "interval", "threshold", "vantage", "inquiry", "inquiry's timeout"],
 )
 def test_what_follows_from_a_mistake_is_not_reported_as_another(text: str) -> None:
     problems = problems_of(lambda: read(text))
     assert len(problems) == 1
     assert problems[0].endswith("must be a duration such as 30s, 5m, 1h30m or 20d")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "modules: {a: on}\ntargets: [{host: a.example, module: a, vantages: {internet: a}}]",
+        "policies: {a: [on]}\ntargets: [{host: a.example, policy: a}]",
+    ],
+    ids=["module", "policy"],
+)
+def test_the_name_of_what_cannot_be_read_is_known_all_the_same(text: str) -> None:
+    [problem] = problems_of(lambda: read(text))
+    assert problem.endswith(".a: must be a mapping")
+
+
+def test_a_vantage_without_a_module_of_this_name_is_the_only_mistake() -> None:
+    text = (
+        "modules: {outside: {timeout: 1h}}\ntargets: [{host: a.example, module: outside, vantages: {inside: outsid}}]"
+    )
+    assert problems_of(lambda: read(text)) == [
+        "fedmeta.yml:2: targets[0].vantages.inside: no module has this name; did you mean outside?"
+    ]
 
 
 def test_the_name_of_a_target_counts_although_its_url_is_wrong() -> None:
@@ -312,6 +344,65 @@ def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
     assert config.target_files == ("more/*.yml", "more/a.yml", "later/**/*.yml")
 
 
+def test_a_service_is_looked_at_from_each_vantage_and_at_each_node() -> None:
+    config = load_from(ACCEPTED, "looks.yml")
+    outside, inside = config.modules["outside"], config.modules["inside"]
+    a, b, c = config.targets
+    assert (a.place, a.module, a.address) == (("a.contoso.com", "service", "internet"), outside, None)
+    assert [(each.node, each.vantage, each.module, each.address) for each in a.others] == [
+        ("service", "intranet", inside, None),
+        ("service", "dmz", inside, None),
+        # Nodes are looked at without a proxy.
+        ("10.0.0.11", "intranet", inside, "10.0.0.11"),
+        ("wap2.contoso.com:8443", "intranet", inside, "wap2.contoso.com:8443"),
+        ("wap3", "intranet", inside, "[2001:db8::13]:8443"),
+        ("[2001:db8::14]", "intranet", inside, "[2001:db8::14]"),
+    ]
+    assert (b.vantage, b.module) == ("elsewhere", Module())
+    assert [(each.node, each.vantage, each.address) for each in b.others] == [("10.0.0.21", "elsewhere", "10.0.0.21")]
+    assert (c.vantage, c.module, c.others) == ("elsewhere", Module(), ())
+
+
+def test_a_look_is_at_its_target_in_all_but_its_place() -> None:
+    a = load_from(ACCEPTED, "looks.yml").targets[0]
+    assert a.entra == Entra(domains=("contoso.com",), source=TrustSource.USER_REALM)
+    for look in a.others:
+        elsewhere = replace(a, node=look.node, address=look.address, vantage=look.vantage, module=look.module)
+        assert look == replace(elsewhere, others=(), entra=None)
+
+
+def test_a_target_may_say_how_to_ask_entra_id() -> None:
+    config = load_from(ACCEPTED, "entra.yml")
+    client_id = "f9b8cd3a-2d6b-4c1f-8f3e-0a1b2c3d4e5f"
+    module = Module(name="default", timeout=20.0)
+    assert [target.entra for target in config.targets] == [
+        Entra(
+            domains=("contoso.com", "xn--mller-kva.example", "sub.3m.co.uk"),
+            tenant="contoso.onmicrosoft.com",
+            client_id=client_id,
+            client_secret=Secret(file="secrets/client"),
+            module=module,
+        ),
+        Entra(
+            domains=("contoso.cn",),
+            cloud=Cloud.CHINA,
+            tenant="61318f71-9c58-4f75-b8af-329e649fcd80",
+            client_id="watcher",
+            client_certificate=Secret(variable="CLIENT_CERTIFICATE"),
+            interval=5.0,
+            module=Module(name="outside", timeout=5.0),
+            login_url="http://127.0.0.1:8080/login",
+            graph_url="https://graph.example.com",
+        ),
+        Entra(("c.com",), tenant="t", client_id="w", client_secret=Secret(variable="CLIENT_SECRET"), module=module),
+        Entra(
+            ("d.com",), tenant="t", client_id="w", client_certificate=Secret(file="/etc/ssl/client.pem"), module=module
+        ),
+        Entra(("e.com",), tenant="t", client_id="w", federated_token=Secret(file="token"), module=module),
+        Entra(("f.com",), TrustSource.USER_REALM, Cloud.USGOV, module=module, login_url="https://login.example.com"),
+    ]
+
+
 def test_target_files_are_found_beside_the_configuration_file_whatever_its_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "[fedmeta]"
     (folder / "targets" / "deep").mkdir(parents=True)
@@ -448,18 +539,40 @@ def test_every_key_is_documented_and_every_documented_key_exists() -> None:
 def test_the_example_in_the_documentation_is_a_configuration(authority: trustme.CA) -> None:
     [text] = re.findall(r"```yaml\n(.*?)```", DOCUMENTATION, flags=re.DOTALL)
     config = read(text, {"federation-signer.pem": authority.cert_pem.bytes()})
-    assert [target.name for target in config.targets] == ["sts.contoso.com", "sts.contoso.com/inside", "federation"]
-    assert config.targets[2].module.body_size_limit == 128 * 2**20
+    assert [target.name for target in config.targets] == ["sts.contoso.com", "federation"]
+    contoso, federation = config.targets
+    assert [(look.node, look.vantage, look.module.name) for look in (contoso, *contoso.others)] == [
+        ("service", "internet", "outside"),
+        ("service", "intranet", "inside"),
+        ("10.0.0.11", "intranet", "inside"),
+        ("wap2", "intranet", "inside"),
+    ]
+    assert contoso.entra is not None
+    assert contoso.entra.domains == ("contoso.com", "fabrikam.com")
+    assert contoso.entra.module.proxy_url is not None
+    assert (federation.vantage, federation.others) == ("internet", ())
+    assert federation.module.body_size_limit == 128 * 2**20
 
 
 def test_documented_defaults_of_targets_and_modules_are_the_real_ones() -> None:
     rows = documented_rows()
-    target, module = rows["defaults"], rows["modules.<name>"]
+    target, module, entra = rows["defaults"], rows["modules.<name>"], rows["targets[].entra"]
     assert units.duration(target["interval"][1].strip("`")) == Target("", "").interval
     assert target["vantage"][1].strip("`") == Target("", "").vantage
     assert units.duration(module["timeout"][1].strip("`")) == Module().timeout
     assert units.size(module["body_size_limit"][1].strip("`")) == Module().body_size_limit
     assert module["preferred_ip_protocol"][1].strip("`") == Module().preferred_ip_protocol
+    assert units.duration(entra["interval"][1].strip("`")) == Entra(()).interval
+    assert entra["source"][1].strip("`") == Entra(()).source
+    assert entra["cloud"][1].strip("`") == Entra(()).cloud
+    assert entra["module"][1].strip("`") == Entra(()).module.name
+
+
+@pytest.mark.parametrize("words", [Cloud, TrustSource])
+def test_every_cloud_and_source_is_documented(words: type[Cloud | TrustSource]) -> None:
+    rows = documented_rows()["targets[].entra"]
+    kinds = rows["cloud" if words is Cloud else "source"][0]
+    assert re.findall(r"`(\w+)`", kinds) == list(words)
 
 
 @pytest.mark.parametrize("name", THRESHOLD_NAMES)

@@ -6,13 +6,14 @@ import scrapes
 from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND
 from scrapes import FARM, certificate, document, good, idp, value, values
 
-from exporter.config.settings import Target
+from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press
 from exporter.model import Document, Phase, Reason
 from exporter.policy import PolicySettings
-from exporter.record import Record, advance
+from exporter.record import Record, advance, joined
 from exporter.rollover import Rollover, State
+from exporter.trust import DomainTrust, TrustReason, TrustState, UpdateResult
 
 SAML = Target("saml", "https://idp.example/metadata")
 
@@ -367,6 +368,20 @@ def test_every_reason_has_a_count_from_the_start() -> None:
     assert counts == dict.fromkeys(Reason, 0)
 
 
+def test_every_trust_reason_has_a_count_from_the_start() -> None:
+    text = own()
+
+    counts = {each: value(text, "fedmeta_exporter_trust_failures_total", reason=each) for each in TrustReason}
+    assert counts == dict.fromkeys(TrustReason, 0)
+
+
+def test_inquiries_that_fail_are_counted_by_reason() -> None:
+    text = own(replace(STATUS, inquiry_failures={TrustReason.THROTTLED: 3}))
+
+    assert value(text, "fedmeta_exporter_trust_failures_total", reason="throttled") == 3
+    assert sum(values(text, "fedmeta_exporter_trust_failures_total")) == 3
+
+
 def test_failures_are_counted_by_reason() -> None:
     text = own()
 
@@ -422,3 +437,279 @@ def test_a_certificate_whose_arrival_is_not_remembered_has_no_first_seen_time() 
     assert values(scrape(forgotten), "fedmeta_certificate_first_seen_timestamp_seconds") == []
     assert len(values(scrape(remembered), "fedmeta_certificate_first_seen_timestamp_seconds")) == 1
     assert value(scrape(forgotten), EXPIRY_DAYS) == 1
+
+
+WAP = replace(SAML, node="wap1", address="10.0.0.11")
+PAIR = replace(SAML, others=(WAP,))
+
+KEY_SET = "fedmeta_node_key_set_info"
+AGREE = "fedmeta_nodes_agree"
+DIFFER_SINCE = "fedmeta_nodes_differ_since_timestamp_seconds"
+
+
+def key_sets(text: bytes) -> dict[str, tuple[str, str]]:
+    """The key set and the signer that each node serves."""
+    found = [dict(labels) for name, labels in scrapes.samples(text) if name == KEY_SET]
+    return {labels["node"]: (labels["key_set"], labels["signer"]) for labels in found}
+
+
+def serving(digits: str) -> Document:
+    """A document with a key for each digit."""
+    return document(idp(*map(certificate, digits)))
+
+
+def test_a_target_with_a_single_look_has_no_series_about_several() -> None:
+    assert scrapes.names(scrape(ending(NOW + DAY))).isdisjoint({KEY_SET, AGREE, DIFFER_SINCE})
+
+
+def test_each_look_has_series_of_its_own() -> None:
+    text = scrape(scrapes.nodes())
+
+    looks = {"service": "internet", "wap2": "internet", "10.0.0.11": "internet"}
+    reachable = {
+        node: value(text, "fedmeta_metadata_reachable", node=node, vantage=place) for node, place in looks.items()
+    }
+    assert reachable == {"service": 1, "wap2": 1, "10.0.0.11": 0}
+    assert value(text, "fedmeta_metadata_reachable", node="service", vantage="intranet") == 1
+    assert value(text, "fedmeta_probe_last_failure_info", node="10.0.0.11", reason="refused") == 1
+
+
+def test_certificates_are_those_of_the_targets_own_look_alone() -> None:
+    record = scrapes.beside(scrapes.after(PAIR, good(serving("a"), NOW)), WAP, good(serving("b"), NOW))
+
+    text = scrape(record)
+
+    assert value(text, EXPIRY_DAYS, fingerprint="a" * 64) == 200
+    assert values(text, EXPIRY_DAYS, fingerprint="b" * 64) == []
+
+
+@pytest.mark.parametrize(
+    ("digits", "key_set"),
+    [
+        ("", "none"),
+        ("a", "aaaaaaaa"),
+        ("cab", "aaaaaaaa bbbbbbbb cccccccc"),
+        ("dcab", "aaaaaaaa bbbbbbbb cccccccc dddddddd"),
+    ],
+)
+def test_a_key_set_is_the_beginnings_of_its_fingerprints_in_order(digits: str, key_set: str) -> None:
+    text = scrape(scrapes.after(PAIR, good(serving(digits), NOW)))
+
+    assert key_sets(text) == {"service": (key_set, "unknown")}
+
+
+def test_a_large_key_set_is_its_size_and_a_digest_that_no_order_changes() -> None:
+    def shown(digits: str) -> str:
+        return key_sets(scrape(scrapes.after(PAIR, good(serving(digits), NOW))))["service"][0]
+
+    assert shown("12345").startswith("5 keys ")
+    assert len(shown("12345")) == len("5 keys 01234567")
+    assert shown("12345") == shown("54321") != shown("12346")
+
+
+def test_nodes_that_serve_the_same_keys_and_another_signature_do_not_agree() -> None:
+    keys = certificate("a"), certificate("b")
+    old, new = (document(idp(*keys), signature=scrapes.signed_by(each)) for each in keys)
+
+    text = scrape(scrapes.beside(scrapes.after(PAIR, good(new, NOW - HOUR)), WAP, good(old, NOW)))
+
+    both = "aaaaaaaa bbbbbbbb"
+    assert key_sets(text) == {"service": (both, "bbbbbbbb"), "wap1": (both, "aaaaaaaa")}
+    assert value(text, AGREE) == 0
+    assert value(text, DIFFER_SINCE) == NOW.timestamp()
+
+
+def test_one_document_agrees_with_nothing_until_another_look_got_one() -> None:
+    alone = scrapes.after(PAIR, good(serving("a"), NOW))
+    failing = scrapes.beside(alone, WAP, scrapes.failed(Reason.REFUSED, NOW, phases={}))
+
+    for record in (Record(PAIR, others=(Record(WAP),)), alone, failing):
+        assert scrapes.names(scrape(record)).isdisjoint({AGREE, DIFFER_SINCE})
+
+    text = scrape(scrapes.beside(failing, WAP, good(serving("a"), NOW)))
+
+    assert value(text, AGREE) == 1
+    assert values(text, DIFFER_SINCE) == []
+
+
+def test_nodes_that_agree_again_are_shown_so_at_once() -> None:
+    apart = scrapes.beside(scrapes.after(PAIR, good(serving("b"), NOW - HOUR)), WAP, good(serving("a"), NOW - HOUR))
+    press = Press(limit=200)
+
+    before = press.render([apart], NOW, openmetrics=False)
+    after = press.render([scrapes.beside(apart, WAP, good(serving("b"), NOW))], NOW, openmetrics=False)
+
+    assert value(before, AGREE) == 0
+    assert value(before, DIFFER_SINCE) == (NOW - HOUR).timestamp()
+    assert value(after, AGREE) == 1
+    assert values(after, DIFFER_SINCE) == []
+
+
+def test_a_look_at_a_node_keeps_what_is_known_of_the_document() -> None:
+    record, press = noting(scrapes.after(PAIR, good(serving("a"), NOW))), Press(limit=200)
+    record = replace(record, others=(Record(WAP),))
+    press.render([record], NOW, openmetrics=False)
+    (node,) = record.others
+    record.judged.clear()
+
+    press.render([joined(record, advance(node, good(serving("a"), NOW)))], NOW, openmetrics=False)
+
+    assert record.judged == []
+
+
+TRUST_STATE = "fedmeta_trust_state"
+OF_ANSWERS = {
+    "fedmeta_trust_primary_trusted",
+    "fedmeta_trust_successor_trusted",
+    "fedmeta_trust_foreign_certificates",
+    "fedmeta_trust_certificate_info",
+    "fedmeta_trust_update_result",
+    "fedmeta_trust_update_timestamp_seconds",
+    "fedmeta_trust_metadata_readable",
+    "fedmeta_trust_last_success_timestamp_seconds",
+}
+OF_INQUIRIES = {
+    "fedmeta_trust_inquiries_total",
+    "fedmeta_trust_inquiry_failures_total",
+    "fedmeta_trust_inquiry_last_failure_info",
+    "fedmeta_trust_last_attempt_timestamp_seconds",
+}
+ENTRA = Entra(("contoso.com",))
+PRIMARY, _ = scrapes.pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+SUCCESSOR = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+LEFTOVER = certificate("4", not_after=NOW + 5 * DAY)
+
+
+def trusting(says: DomainTrust, *, entra: Entra = ENTRA) -> Record:
+    """The farm that published its successor, and what Entra ID says of its domain."""
+    farm = scrapes.published()
+    target = replace(farm.target, entra=entra)
+    record = replace(farm, target=target, domains=scrapes.unseen(target).domains)
+    return scrapes.told(record, "contoso.com", scrapes.answer(says, NOW - HOUR))
+
+
+def trust_state(text: bytes) -> TrustState:
+    """The one state that holds."""
+    (state,) = [each for each in TrustState if value(text, TRUST_STATE, state=each)]
+    return state
+
+
+def test_a_target_without_entra_has_no_series_about_trust() -> None:
+    assert not [name for name in scrapes.names(scrape(scrapes.published())) if name.startswith("fedmeta_trust_")]
+
+
+def test_a_domain_that_was_never_asked_about_is_unknown_and_nothing_more_is_said() -> None:
+    text = scrape(scrapes.unseen(replace(FARM, entra=ENTRA)))
+
+    assert trust_state(text) is TrustState.UNKNOWN
+    assert value(text, "fedmeta_trust_info", domain="contoso.com", service="unknown") == 1
+    assert scrapes.names(text).isdisjoint(OF_ANSWERS | OF_INQUIRIES)
+
+
+def test_a_domain_says_where_it_is_asked_about_and_how_often() -> None:
+    entra = replace(ENTRA, cloud=Cloud.CHINA, source=TrustSource.USER_REALM, interval=7200.0)
+    text = scrape(scrapes.unseen(replace(FARM, entra=entra)))
+
+    assert value(text, "fedmeta_trust_info", source="user_realm", cloud="china") == 1
+    assert value(text, "fedmeta_trust_interval_seconds") == 7200
+
+
+def test_an_answer_that_is_known_from_before_the_start_is_shown_with_its_age() -> None:
+    record = trusting(scrapes.federated(signing=PRIMARY, following=SUCCESSOR))
+    (domain,) = record.domains
+
+    text = scrape(replace(record, domains=(replace(domain, inquiry=None, inquiries=0),)))
+
+    assert trust_state(text) is TrustState.IN_SYNC
+    assert value(text, "fedmeta_trust_last_success_timestamp_seconds") == (NOW - HOUR).timestamp()
+    assert scrapes.names(text).isdisjoint(OF_INQUIRIES)
+
+
+def test_an_inquiry_that_fails_takes_nothing_away() -> None:
+    record = trusting(scrapes.federated(signing=PRIMARY, following=SUCCESSOR))
+    failing = scrapes.told(record, "contoso.com", scrapes.unanswered(TrustReason.REFUSED, NOW))
+
+    before, after = (scrapes.samples(scrape(each)) for each in (record, failing))
+    assert {name for (name, _), _ in before.items() ^ after.items()} == OF_INQUIRIES
+
+
+def test_an_answer_takes_the_reason_of_the_failure_before_away() -> None:
+    says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
+    failing = scrapes.told(trusting(says), "contoso.com", scrapes.unanswered(TrustReason.REFUSED, NOW - SECOND))
+
+    text = scrape(scrapes.told(failing, "contoso.com", scrapes.answer(says, NOW)))
+
+    assert values(text, "fedmeta_trust_inquiry_last_failure_info") == []
+    assert value(text, "fedmeta_trust_inquiry_failures_total") == 1
+    assert value(text, "fedmeta_trust_last_success_timestamp_seconds") == NOW.timestamp()
+
+
+def test_the_two_slots_are_told_apart_even_with_one_certificate_in_both() -> None:
+    text = scrape(trusting(scrapes.federated(signing=PRIMARY, following=PRIMARY)))
+
+    for slot in ("signing", "next"):
+        assert value(text, "fedmeta_trust_certificate_expiry_days", slot=slot, fingerprint="1" * 64) == 18
+        assert value(text, "fedmeta_trust_certificate_info", slot=slot, published="yes") == 1
+
+
+def test_a_foreign_certificate_counts_until_it_ends() -> None:
+    record, press = trusting(scrapes.federated(signing=PRIMARY, following=LEFTOVER)), Press(limit=200)
+
+    before = press.render([record], LEFTOVER.not_after - SECOND, openmetrics=False)
+    after = press.render([record], LEFTOVER.not_after, openmetrics=False)
+
+    for text, count in ((before, 1), (after, 0)):
+        assert value(text, "fedmeta_trust_foreign_certificates") == count
+        assert value(text, "fedmeta_trust_certificate_info", slot="next", published="no") == 1
+
+
+def test_without_a_document_nobody_knows_what_is_published() -> None:
+    record = scrapes.unseen(replace(FARM, entra=ENTRA))
+    text = scrape(scrapes.told(record, "contoso.com", scrapes.answer(scrapes.federated(signing=PRIMARY), NOW)))
+
+    assert value(text, "fedmeta_trust_certificate_info", published="unknown") == 1
+    assert value(text, "fedmeta_trust_certificate_expiry_days", slot="signing") == 18
+
+
+def test_what_user_realm_discovery_cannot_tell_is_absent() -> None:
+    text = scrape(trusting(scrapes.realm(PRIMARY), entra=replace(ENTRA, source=TrustSource.USER_REALM)))
+
+    assert value(text, "fedmeta_trust_primary_trusted") == 1
+    assert value(text, "fedmeta_trust_certificate_info", slot="unnamed", published="yes") == 1
+    assert scrapes.names(text) & OF_ANSWERS == {
+        "fedmeta_trust_primary_trusted",
+        "fedmeta_trust_certificate_info",
+        "fedmeta_trust_last_success_timestamp_seconds",
+    }
+
+
+@pytest.mark.parametrize("result", UpdateResult)
+def test_entra_ids_own_account_is_a_state_set(result: UpdateResult) -> None:
+    text = scrape(trusting(scrapes.federated(signing=PRIMARY, update=result)))
+
+    states = {each: value(text, "fedmeta_trust_update_result", result=each) for each in UpdateResult}
+    assert {each for each, holds in states.items() if holds} == {result}
+    assert values(text, "fedmeta_trust_metadata_readable") == (
+        [] if result.readable is None else [float(result.readable)]
+    )
+    assert value(text, "fedmeta_trust_update_timestamp_seconds") == (NOW - 6 * HOUR).timestamp()
+
+
+def test_an_answer_is_shown_at_once() -> None:
+    record, press = trusting(scrapes.federated(signing=SUCCESSOR)), Press(limit=200)
+    before = press.render([record], NOW, openmetrics=False)
+
+    says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
+    after = press.render([scrapes.told(record, "contoso.com", scrapes.answer(says, NOW))], NOW, openmetrics=False)
+
+    assert (trust_state(before), trust_state(after)) == (TrustState.BROKEN, TrustState.IN_SYNC)
+
+
+def test_a_trust_is_judged_anew_at_the_very_moment_its_state_turns() -> None:
+    record, press = trusting(scrapes.federated(signing=PRIMARY)), Press(limit=200)
+    # The promotion is predicted in three days, and two days are the notice.
+    turns = NOW + DAY
+
+    states = [trust_state(press.render([record], now, openmetrics=False)) for now in (turns - SECOND, turns)]
+
+    assert states == [TrustState.PENDING, TrustState.AT_RISK]

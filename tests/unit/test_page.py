@@ -1,4 +1,4 @@
-"""The page for people: every target, its state, what to do, and nothing that a document could smuggle in."""
+"""The page for people: every target, its states, what to do, and nothing that a document could smuggle in."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,14 +9,18 @@ import pytest
 from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, farm, pair
 from lxml import etree
 
-from exporter.advice import WORDS
-from exporter.config.settings import Target
+from exporter import trust
+from exporter.action import action
+from exporter.advice import TRUST_WORDS, WORDS
+from exporter.config.settings import INTERNET, Entra, Target, TrustSource
+from exporter.demo.documents import KeyPair
 from exporter.model import Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.page import page
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
-from exporter.record import Record, advance
+from exporter.record import Record, advance, joined
 from exporter.rollover import State
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState
 
 HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
 TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
@@ -32,8 +36,17 @@ def text_of(element: etree._Element) -> str:
 
 
 def rows(*records: Record, now: datetime = NOW) -> list[list[str]]:
-    """The text of every cell, row by row."""
-    return [[text_of(cell) for cell in row] for row in shown(*records, now=now).findall(".//tbody/tr")]
+    """The text of every cell, row by row, of what is said of the targets themselves."""
+    return cells(shown(*records, now=now).xpath(".//tbody/tr[not(@class)]"))
+
+
+def parts(*records: Record, now: datetime = NOW) -> list[list[str]]:
+    """Likewise, of their looks, their domains, and all of it together."""
+    return cells(shown(*records, now=now).xpath(".//tbody/tr[@class]"))
+
+
+def cells(found: Sequence[etree._Element]) -> list[list[str]]:
+    return [[text_of(cell) for cell in row] for row in found]
 
 
 def names(*records: Record) -> list[str]:
@@ -240,3 +253,169 @@ def test_a_policy_under_which_dates_do_not_count_is_heeded() -> None:
 
 def test_an_entity_is_named_by_its_id() -> None:
     assert rows(looked(builders.saml_metadata()))[0][0].endswith(ENTITY_ID)
+
+
+# --- looks, domains, all together
+
+FARM = looked(builders.adfs(pair(), signer=pair()))
+SIGNS = f"keys {pair().certificate.fingerprint[:8]} (signs)"
+ALL_TOGETHER = ["All together", "", ""]
+
+
+def seen_from(record: Record, **looks: Observation | None) -> Record:
+    """The target, looked at once more from each of these vantages; None: not yet."""
+    others = tuple(replace(record.target, vantage=vantage) for vantage in looks)
+    found = replace(record, target=replace(record.target, others=others), others=tuple(map(Record, others)))
+    for each, look in zip(found.others, looks.values(), strict=True):
+        found = found if look is None else joined(found, advance(each, look))
+    return found
+
+
+def trusting(
+    record: Record,
+    *certificates: KeyPair,
+    domain: str = "contoso.com",
+    failing: TrustReason | None = None,
+    detail: str = "",
+    service: str = HOST,
+) -> Record:
+    """The target with a domain for which Entra ID trusts these certificates; then an inquiry may have failed."""
+    slots = dict(zip((Slot.SIGNING, Slot.NEXT), (each.certificate for each in certificates), strict=False))
+    known = DomainRecord(domain)
+    if slots:
+        answer = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, service=service)
+        known = trust.advance(known, Inquiry(NOW - DAY, None, "", answer))
+    if failing is not None:
+        known = trust.advance(known, Inquiry(NOW, failing, detail, trust=None))
+    entra = Entra((*(record.target.entra.domains if record.target.entra else ()), domain))
+    return replace(record, target=replace(record.target, entra=entra), domains=(*record.domains, known))
+
+
+def refused(detail: str = "connection refused", at: datetime = NOW) -> Observation:
+    return Observation(at, Reason.REFUSED, detail, {}, None, None, document=None)
+
+
+def test_a_target_with_one_look_has_no_row_for_it() -> None:
+    assert [part[0] for part in parts(FARM)] == ["All together"]
+
+
+def test_every_look_has_its_row_with_place_state_and_keys() -> None:
+    farm = seen_from(FARM, internet=refused(), intranet=None)
+    assert parts(farm)[:-1] == [
+        ["service, from default", "Readable", "", SIGNS],
+        ["service, from internet", "Not readable", "", "refused: connection refused"],
+        ["service, from intranet", "Not looked at yet", "", ""],
+    ]
+    states = shown(farm).xpath(".//tr[contains(@class, 'small')]//span")
+    assert [state.get("class") for state in states] == ["state ok", "state warning", "state warning"]
+
+
+def test_looks_that_differ_are_told_since_when() -> None:
+    rolled = read_document(builders.adfs(pair(), pair(nth=1), signer=pair()), ())
+    (*_, differ, _) = parts(seen_from(FARM, internet=seen(rolled)))
+    assert differ == [
+        "",
+        "Looks differ",
+        "",
+        "Since 2026-06-01 12:00 UTC these looks do not get the same keys.",
+    ]
+
+
+def test_a_domain_has_its_name_state_advice_and_the_age_of_the_answer() -> None:
+    (domain, state, days, todo), _ = parts(trusting(FARM, pair()))
+    assert (domain, state, days) == ("contoso.com", TRUST_WORDS[TrustState.IN_SYNC], "")
+    assert todo.startswith("Nothing to do: Entra ID trusts the primary for contoso.com.")
+    assert todo.endswith("graph, 2026-05-31 12:00 UTC (24.0 h ago)")
+
+
+def test_a_domain_says_why_there_is_no_newer_answer() -> None:
+    (*_, todo), _ = parts(trusting(FARM, pair(), failing=TrustReason.PERMISSION, detail="403 Forbidden"))
+    assert todo.endswith("(24.0 h ago); the last inquiry failed (permission): 403 Forbidden")
+
+
+def test_each_domain_has_its_row_in_the_order_of_the_configuration() -> None:
+    farm = trusting(trusting(FARM, pair(nth=1)), pair(), domain="fabrikam.com")
+    assert [(domain, state) for domain, state, *_ in parts(farm)] == [
+        ("contoso.com", "Broken"),
+        ("fabrikam.com", "In sync"),
+        ("All together", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("farm", "css"),
+    [
+        (trusting(FARM, pair()), "ok"),
+        (trusting(FARM, pair(), pair(nth=1)), "warning"),
+        (trusting(FARM, pair(nth=1)), "critical"),
+        (trusting(FARM, pair(), service="sts.fabrikam.example"), "warning"),
+        (trusting(FARM), "info"),
+    ],
+    ids=["in sync", "in sync, and a foreign certificate", "broken", "not federated", "unknown"],
+)
+def test_a_trust_has_its_colour(farm: Record, css: str) -> None:
+    (state,) = shown(farm).xpath(".//tr[@class='part']//span")
+    assert state.get("class") == f"state {css}"
+
+
+def test_the_action_table_is_asked_for_ad_fs_and_for_whoever_has_domains() -> None:
+    idp = looked(builders.saml_metadata())
+    (row,) = parts(FARM)
+    assert row == [*ALL_TOGETHER, action(FARM.situation(NOW), FARM.policy).text]
+    assert parts(idp) == []
+    assert [name for name, *_ in parts(trusting(idp, pair()))] == ["contoso.com", "All together"]
+    assert [name for name, *_ in parts(trusting(Record(TARGET), pair()))] == ["contoso.com"], "no document, no action"
+
+
+def test_the_worst_of_rollover_trust_and_looks_decides_the_order() -> None:
+    def named(name: str, days: float = 200) -> Record:
+        return ending(days, name)
+
+    fine = seen(read_document(builders.adfs(pair(not_after=NOW + 200 * DAY)), ()))
+    other = pair(nth=1)
+    records = (
+        trusting(named("in sync"), pair()),
+        named("steady, and ends first", 90),
+        trusting(named("unknown")),
+        named("overdue", 12),
+        trusting(named("foreign"), pair(), other),
+        seen_from(named("seen from everywhere", 150), internet=fine),
+        seen_from(named("not from the internet"), internet=refused()),
+        named("missing", 2),
+        trusting(named("broken"), other),
+    )
+    assert names(*records) == [
+        "broken",
+        "missing",
+        "foreign",
+        "not from the internet",
+        "overdue",
+        "unknown",
+        "steady, and ends first",
+        "seen from everywhere",
+        "in sync",
+    ]
+
+
+def test_nothing_that_others_wrote_about_looks_and_domains_becomes_markup() -> None:
+    farm = seen_from(FARM, **{HOSTILE: refused(HOSTILE)})
+    farm = trusting(farm, pair(), domain=HOSTILE, service=HOSTILE, failing=TrustReason.SERVER, detail=HOSTILE)
+    tree = shown(farm)
+    assert tree.findall(".//script") == []
+    assert tree.findall(".//b") == []
+    _, look, domain, _ = parts(farm)
+    assert look[0] == f"service, from {HOSTILE}"
+    assert look[-1] == f"refused: {HOSTILE}"
+    assert domain[0] == HOSTILE
+    assert f"sends the people of {HOSTILE} to {HOSTILE}," in domain[-1]
+    assert domain[-1].endswith(HOSTILE)
+
+
+def test_a_node_has_its_address_beside_its_name() -> None:
+    node = replace(TARGET, node="wap1", address="10.0.0.11", vantage=INTERNET)
+    assert parts(replace(FARM, others=(Record(node),)))[1][0] == "wap1 at 10.0.0.11, from internet"
+
+
+def test_the_page_with_all_of_it_is_one_whole_document() -> None:
+    text = page([trusting(seen_from(FARM, internet=refused()), pair())], NOW, version="1.2.3")
+    etree.fromstring(text[text.index("<body>") : text.index("</html>")])

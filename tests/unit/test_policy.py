@@ -168,6 +168,7 @@ COMMON = {
     "due": 35,
     "poll": 35,
     "trust": 15,
+    "notice": 2,
     "successor_margin": 30,
     "successor_validity": 365,
     "unexpected": 22,

@@ -1,19 +1,22 @@
 """What is known of a target after one more look: last good wins."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, pair
 
-from exporter.config.settings import Target
+from exporter.action import Answer, Situation, Step
+from exporter.config.settings import INTERNET, Cloud, Entra, Target, TrustSource
+from exporter.demo.documents import KeyPair
 from exporter.history import Change, History
-from exporter.model import Document, Observation, Phase, Reason, Role, Use
+from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
-from exporter.record import Record, advance
+from exporter.record import Question, Record, Served, advance, answered, domains_of, joined
 from exporter.rollover import State
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustState, UpdateResult
 
 ADFS = f"http://{HOST}/adfs/services/trust"
 TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
@@ -202,3 +205,325 @@ def test_a_key_does_not_widen_by_its_own_shape_the_window_in_which_it_is_expecte
     after = advance(before, seen(read(builders.adfs(primary, planted, signer=primary)), LATER))
     assert after.policy.profile is Profile.ADFS_MANUAL, "whose window is wide enough for the new key"
     assert after.history.entities[ADFS].key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNEXPECTED: LATER}
+
+
+# What looks are compared by
+
+
+FIRST, SECOND = pair(not_after=NOW + 18 * DAY), pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY, nth=1)
+
+
+def farm(*signing: KeyPair, signer: KeyPair | None = None) -> Document:
+    return read(builders.adfs(*signing, signer=signer))
+
+
+def test_a_document_serves_its_signing_keys_and_the_one_that_signed_it() -> None:
+    fingerprints = frozenset({FIRST.certificate.fingerprint, SECOND.certificate.fingerprint})
+    served = Served.by(farm(FIRST, SECOND, signer=SECOND))
+    assert served == Served(fingerprints, SECOND.certificate.fingerprint)
+
+
+def test_keys_of_all_roles_and_entities_count_but_not_those_for_encryption() -> None:
+    one = builders.saml_metadata("urn:one", keys=[(Use.SIGNING, FIRST), (Use.ENCRYPTION, builders.encryption_pair())])
+    two = builders.saml_metadata("urn:two", keys=[(Use.UNSPECIFIED, SECOND)], role=Role.SP)
+    assert Served.by(read(builders.aggregate([one, two]))).keys == {
+        FIRST.certificate.fingerprint,
+        SECOND.certificate.fingerprint,
+    }
+
+
+@pytest.mark.parametrize(
+    ("signature", "known"),
+    [
+        (SignatureState.VALID, True),
+        (SignatureState.TRUSTED, True),
+        (SignatureState.INVALID, False),
+        (SignatureState.UNSIGNED, False),
+        (SignatureState.UNCHECKED, False),
+    ],
+)
+def test_only_a_key_that_verified_the_document_is_known_to_have_signed_it(
+    signature: SignatureState, *, known: bool
+) -> None:
+    document = farm(FIRST, signer=FIRST)
+    document = replace(document, signature=replace(document.signature, state=signature))
+    assert (Served.by(document).signer is not None) is known
+
+
+def test_a_signer_that_is_not_published_is_not_what_is_compared() -> None:
+    assert Served.by(farm(FIRST, signer=pair(nth=7))).signer is None
+
+
+# Looks from further places
+
+
+WAP1, WAP2 = (replace(TARGET, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
+FROM_OUTSIDE = replace(TARGET, vantage=INTERNET)
+SERVICE = replace(TARGET, others=(WAP1, WAP2))
+OLD, BOTH, SWITCHED = farm(FIRST, signer=FIRST), farm(FIRST, SECOND, signer=FIRST), farm(FIRST, SECOND, signer=SECOND)
+
+
+def begun(target: Target = SERVICE) -> Record:
+    return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, {}))
+
+
+def looked(record: Record, at: datetime, *found: Document | Reason | None) -> Record:
+    """The record after a look from each place in turn, the target's own first; None: nobody looked there."""
+    for look, content in zip((record, *record.others), found, strict=True):
+        if content is not None:
+            observation = failed(at, content) if isinstance(content, Reason) else seen(content, at)
+            record = joined(record, advance(look, observation))
+    return record
+
+
+def test_a_look_at_a_node_changes_the_record_of_that_node_alone() -> None:
+    before = looked(begun(), NOW, OLD, OLD, OLD)
+    wap1 = advance(before.others[0], failed(LATER))
+    assert joined(before, wap1) == replace(before, others=(wap1, before.others[1]))
+
+
+def test_a_look_at_the_service_keeps_what_came_in_while_it_was_under_way() -> None:
+    target = replace(SERVICE, entra=Entra(("contoso.com",)))
+    before = looked(begun(target), NOW, OLD, OLD, OLD)
+    own = advance(before, seen(BOTH, LATER))
+    meanwhile = answered(looked(before, LATER, None, BOTH, None), DomainRecord("contoso.com", inquiries=1))
+    after = joined(meanwhile, own)
+    assert (after.document, after.probes, after.history) == (own.document, 2, own.history)
+    assert (after.others, after.domains) == (meanwhile.others, meanwhile.domains)
+    assert after.differing_since == meanwhile.differing_since == LATER
+
+
+def test_a_look_from_a_place_that_is_none_of_the_targets_changes_nothing() -> None:
+    before = looked(begun(), NOW, OLD, OLD, OLD)
+    assert joined(before, advance(Record(FROM_OUTSIDE), seen(BOTH, LATER))) == before
+
+
+def test_a_target_without_further_places_never_differs() -> None:
+    record = joined(Record(TARGET), advance(Record(TARGET), seen(OLD)))
+    assert record == advance(Record(TARGET), seen(OLD))
+    assert record.differing_since is None
+
+
+@pytest.mark.parametrize(
+    ("service", "wap1", "wap2", "differ"),
+    [
+        (OLD, OLD, OLD, False),
+        (OLD, OLD, BOTH, True),
+        (BOTH, OLD, OLD, True),
+        (BOTH, BOTH, SWITCHED, True),
+        (BOTH, BOTH, farm(SECOND, FIRST), False),
+        (Reason.TIMEOUT, OLD, BOTH, True),
+        (OLD, Reason.TIMEOUT, OLD, False),
+        (OLD, Reason.TIMEOUT, BOTH, True),
+        (OLD, Reason.ENTITY_MISMATCH, Reason.TIMEOUT, False),
+        (OLD, OLD, None, False),
+        (OLD, BOTH, None, True),
+        (None, None, OLD, False),
+    ],
+    ids=str,
+)
+def test_looks_differ_when_those_that_succeeded_got_other_keys_or_another_signer(
+    service: Document | Reason | None, wap1: Document | Reason | None, wap2: Document | Reason | None, *, differ: bool
+) -> None:
+    assert looked(begun(), NOW, service, wap1, wap2).differing_since == (NOW if differ else None)
+
+
+def test_looks_differ_since_the_first_of_them_that_did() -> None:
+    record = looked(begun(), NOW, OLD, OLD, OLD)
+    for hours, wap1 in enumerate((OLD, OLD, BOTH, OLD), start=1):
+        record = looked(record, NOW + hours * HOUR, BOTH, wap1, OLD)
+        assert record.differing_since == LATER
+    record = looked(record, NOW + 5 * HOUR, None, BOTH, BOTH)
+    assert record.differing_since is None
+    assert looked(record, NOW + 6 * HOUR, None, None, SWITCHED).differing_since == NOW + 6 * HOUR
+
+
+def test_a_look_that_fails_neither_begins_nor_ends_a_difference() -> None:
+    agreed = looked(begun(), NOW, OLD, OLD, OLD)
+    assert looked(agreed, LATER, Reason.TIMEOUT, Reason.TIMEOUT, None).differing_since is None
+    differing = looked(agreed, LATER, BOTH, OLD, BOTH)
+    assert looked(differing, LATER + HOUR, BOTH, Reason.TIMEOUT, BOTH).differing_since == LATER
+
+
+@pytest.mark.parametrize(
+    "found", [(BOTH, Reason.TIMEOUT, BOTH), (Reason.TIMEOUT, BOTH, BOTH)], ids=["a node", "the service"]
+)
+def test_who_was_last_seen_before_the_keys_changed_is_not_known_to_differ(
+    found: tuple[Document | Reason | None, ...],
+) -> None:
+    gone = looked(looked(begun(), NOW, OLD, OLD, OLD), LATER, *(each if each is not BOTH else None for each in found))
+    assert looked(gone, LATER + HOUR, *found).differing_since is None
+
+
+def test_a_difference_ends_when_the_last_that_can_be_reached_has_followed() -> None:
+    differing = looked(looked(begun(), NOW, OLD, OLD, Reason.REFUSED), LATER, BOTH, None, None)
+    assert differing.differing_since == LATER
+    assert looked(differing, LATER + HOUR, BOTH, BOTH, Reason.REFUSED).differing_since is None
+
+
+def test_a_difference_from_before_a_restart_lasts_until_all_have_been_looked_at() -> None:
+    restored = replace(begun(), document=BOTH, differing_since=NOW)
+    record = looked(restored, LATER, BOTH, BOTH, None)
+    assert record.differing_since == NOW
+    assert looked(record, LATER, None, None, OLD).differing_since == NOW
+    assert looked(record, LATER, None, None, BOTH).differing_since is None
+
+
+# Domains
+
+
+DOMAINS = ("contoso.com", "fabrikam.com")
+ENTRA = Entra(DOMAINS, tenant="contoso.onmicrosoft.com")
+FEDERATED = replace(TARGET, entra=ENTRA)
+
+
+def trusting(*trusted: KeyPair, **fields: object) -> DomainTrust:
+    slots = dict(zip((Slot.SIGNING, Slot.NEXT), (each.certificate for each in trusted), strict=False))
+    return DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, service=HOST, **fields)  # type: ignore[arg-type]  # any field
+
+
+def told(record: Record, *answers: DomainTrust | None) -> Record:
+    """The record after an inquiry about each domain; None: nobody asked."""
+    for known, answer in zip(record.domains, answers, strict=True):
+        if answer is not None:
+            inquiry = Inquiry(NOW, None, "", answer)
+            record = answered(record, replace(known, inquiry=inquiry, trust=answer, last_success=NOW))
+    return record
+
+
+def test_an_answer_changes_what_is_known_of_its_domain_alone() -> None:
+    before = joined(begun(FEDERATED), advance(begun(FEDERATED), seen(OLD)))
+    known = DomainRecord("fabrikam.com", trust=trusting(FIRST), last_success=NOW)
+    assert answered(before, known) == replace(before, domains=(DomainRecord("contoso.com"), known))
+
+
+def test_an_answer_about_a_domain_that_is_not_the_targets_changes_nothing() -> None:
+    before = begun(FEDERATED)
+    assert answered(before, DomainRecord("other.example", inquiries=1)) == before
+
+
+def test_answers_are_found_again_under_all_that_they_depend_on() -> None:
+    record = told(begun(FEDERATED), trusting(FIRST), trusting(SECOND))
+    question = Question(TrustSource.GRAPH, Cloud.GLOBAL, "contoso.onmicrosoft.com", "fabrikam.com")
+    assert record.answers[question] is record.domains[1]
+    turned = replace(FEDERATED, entra=replace(ENTRA, domains=("fabrikam.com", "new.example"), client_id="other"))
+    assert domains_of(turned, record.answers) == (record.domains[1], DomainRecord("new.example"))
+    for other in (
+        replace(ENTRA, tenant="fabrikam.onmicrosoft.com"),
+        replace(ENTRA, cloud=Cloud.CHINA),
+        replace(ENTRA, source=TrustSource.USER_REALM),
+    ):
+        assert domains_of(replace(TARGET, entra=other), record.answers) == tuple(map(DomainRecord, DOMAINS))
+
+
+def test_a_target_without_entra_id_has_no_domains() -> None:
+    assert domains_of(TARGET, told(begun(FEDERATED), trusting(FIRST), None).answers) == ()
+    assert Record(TARGET).answers == {}
+    assert advance(Record(TARGET), seen(OLD)).judge_domains(NOW) == ()
+
+
+def test_each_domain_is_judged_against_the_entity_of_the_last_good_document() -> None:
+    record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
+    assert [verdict.state for verdict in record.judge_domains(NOW)] == [TrustState.UNKNOWN, TrustState.UNKNOWN]
+    record = joined(record, advance(record, seen(BOTH)))
+    record = joined(record, advance(record, failed(LATER)))
+    verdicts = record.judge_domains(LATER)
+    assert [verdict.domain for verdict in verdicts] == list(DOMAINS)
+    assert [verdict.state for verdict in verdicts] == [TrustState.IN_SYNC, TrustState.PENDING]
+
+
+def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() -> None:
+    one, two = (builders.saml_metadata(entity_id, keys=[(Use.SIGNING, FIRST)]) for entity_id in ("urn:one", ENTITY_ID))
+    document = read(builders.aggregate([one, two]))
+    target = replace(SAML, entra=ENTRA)
+    answer = replace(trusting(FIRST), service="idp.example")
+    states = {}
+    for entity_id in (None, ENTITY_ID):
+        record = told(begun(replace(target, entity_id=entity_id)), answer, answer)
+        states[entity_id] = {verdict.state for verdict in advance(record, seen(document)).judge_domains(NOW)}
+    assert states == {None: {TrustState.UNKNOWN}, ENTITY_ID: {TrustState.IN_SYNC}}
+
+
+# Where the entity stands in the table of actions
+
+
+def test_nothing_is_known_for_the_table_before_the_first_look() -> None:
+    unknown = Situation(Answer.UNKNOWN, Step.UNKNOWN, Answer.UNKNOWN, successor=False, left=timedelta.max)
+    assert begun(FEDERATED).situation(NOW) == unknown
+
+
+def test_the_table_is_asked_with_what_the_documents_say() -> None:
+    target = replace(TARGET, policy=PolicySettings(auto_certificate_rollover=True))
+    situation = advance(Record(target), seen(BOTH)).situation(NOW)
+    assert (situation.rollover, situation.successor, situation.left) == (Answer.YES, True, 18 * DAY)
+    assert not advance(Record(target), seen(OLD)).situation(NOW).successor
+
+
+def test_where_dates_do_not_count_there_is_all_the_time_in_the_world() -> None:
+    target = replace(TARGET, policy=PolicySettings(expiry=False, auto_certificate_rollover=False))
+    situation = advance(Record(target), seen(OLD)).situation(NOW)
+    assert (situation.rollover, situation.left) == (Answer.NO, timedelta.max)
+
+
+LEAVING = DomainTrust(TrustSource.GRAPH, federated=False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "step"),
+    [
+        ((trusting(FIRST, SECOND), trusting(SECOND, FIRST)), Step.YES),
+        ((trusting(FIRST, SECOND), LEAVING), Step.YES),
+        ((trusting(FIRST, SECOND), trusting(FIRST)), Step.NO),
+        ((trusting(FIRST), None), Step.NO),
+        ((trusting(FIRST), trusting(SECOND)), Step.BROKEN),
+        ((trusting(FIRST, SECOND), None), Step.UNKNOWN),
+        ((LEAVING, LEAVING), Step.UNKNOWN),
+        ((None, None), Step.UNKNOWN),
+    ],
+)
+def test_entra_id_is_in_step_when_all_federated_domains_are(
+    answers: tuple[DomainTrust | None, DomainTrust | None], step: Step
+) -> None:
+    record = told(begun(FEDERATED), *answers)
+    assert joined(record, advance(record, seen(BOTH))).situation(NOW).in_step is step
+
+
+@pytest.mark.parametrize(
+    ("target", "found", "readable"),
+    [
+        (FROM_OUTSIDE, (OLD,), Answer.YES),
+        (FROM_OUTSIDE, (Reason.TIMEOUT,), Answer.NO),
+        (FROM_OUTSIDE, (None,), Answer.UNKNOWN),
+        (TARGET, (OLD,), Answer.UNKNOWN),
+        (replace(TARGET, others=(FROM_OUTSIDE,)), (Reason.TIMEOUT, OLD), Answer.YES),
+        (replace(TARGET, others=(FROM_OUTSIDE,)), (OLD, Reason.TIMEOUT), Answer.NO),
+        (replace(TARGET, others=(replace(WAP1, vantage=INTERNET),)), (OLD, OLD), Answer.UNKNOWN),
+    ],
+)
+def test_what_can_be_read_from_the_internet_is_what_the_vantage_of_that_name_reads_of_the_service(
+    target: Target, found: tuple[Document | Reason | None, ...], readable: Answer
+) -> None:
+    assert looked(begun(target), NOW, *found).situation(NOW).readable is readable
+
+
+READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
+
+
+@pytest.mark.parametrize(
+    ("results", "readable"),
+    [
+        ((READ, READ), Answer.YES),
+        ((READ, None), Answer.YES),
+        ((UpdateResult.UNKNOWN_ERROR, READ), Answer.YES),
+        ((READ, NOT_READ), Answer.NO),
+        ((UpdateResult.UNKNOWN_ERROR, None), Answer.UNKNOWN),
+    ],
+)
+def test_without_such_a_vantage_entra_ids_own_account_says_whether_it_can_be_read(
+    results: tuple[UpdateResult | None, UpdateResult | None], readable: Answer
+) -> None:
+    record = told(begun(FEDERATED), *(trusting(FIRST, update=result) for result in results))
+    assert joined(record, advance(record, seen(OLD))).situation(NOW).readable is readable
+    outside = replace(FEDERATED, vantage=INTERNET)
+    record = told(begun(outside), *(trusting(FIRST, update=result) for result in results))
+    assert joined(record, advance(record, failed(NOW))).situation(NOW).readable is Answer.NO, "our own look counts more"

@@ -7,12 +7,19 @@ import pytest
 from builders import DAY, NOW
 from lxml import etree
 
-from exporter import metadata
+from exporter import certificates, metadata
+from exporter.action import Answer as Told
+from exporter.action import Step
+from exporter.config.settings import INTERNET, SERVICE, Target, TrustSource
 from exporter.demo.documents import DS, MD, XSI
-from exporter.demo.scenarios import SCENARIOS, Answer, Scenario, document
-from exporter.model import Certificate, Reason, Role
+from exporter.demo.scenarios import SCENARIOS, Answer, Domain, Farm, Scenario, document, farm
+from exporter.model import Certificate, Observation, Reason, Role
 from exporter.policy import PolicySettings, Profile, in_force, is_auto_managed
+from exporter.probe import read_document
+from exporter.record import Record, advance, answered, joined
 from exporter.rollover import State
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustState
+from exporter.trust import advance as advance_trust
 
 PUBLISHING = [scenario for scenario in SCENARIOS if scenario.answer is Answer.METADATA]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -21,8 +28,12 @@ each_publishing = pytest.mark.parametrize("scenario", PUBLISHING, ids=lambda sce
 
 
 @cache
+def made(scenario: Scenario) -> Farm:
+    return farm(scenario, NOW, key="ec")
+
+
 def body(scenario: Scenario) -> bytes:
-    return document(scenario, NOW, key="ec")
+    return made(scenario).documents[SERVICE]
 
 
 def published(scenario: Scenario, *, signs: bool) -> tuple[Certificate, ...]:
@@ -48,6 +59,43 @@ def test_without_a_document_nothing_is_expected_of_the_rollover() -> None:
     unusable = [scenario for scenario in SCENARIOS if not scenario.reachable]
 
     assert [(scenario.state, scenario.left) for scenario in unusable] == [(None, None)] * len(unusable)
+
+
+def known(scenario: Scenario) -> Record:
+    """What the exporter knows after a look from every place and an inquiry about every domain."""
+    target = Target(scenario.name, f"https://{scenario.host}/", vantage=scenario.vantage)
+    others = [Target(target.name, target.url, node=each.node, vantage=each.vantage) for each in scenario.others]
+    record = Record(
+        target,
+        others=tuple(map(Record, others)),
+        domains=tuple(DomainRecord(each.name) for each in scenario.domains),
+    )
+    for place, reason in (
+        (target, scenario.reason),
+        *zip(others, (each.reason for each in scenario.others), strict=True),
+    ):
+        record = joined(record, advance(Record(place), observed(scenario, place.node, reason)))
+    for domain in scenario.domains:
+        inquiry = Inquiry(NOW, None, "", trust_of(scenario, domain))
+        record = answered(record, advance_trust(DomainRecord(domain.name), inquiry))
+    return record
+
+
+def observed(scenario: Scenario, node: str, reason: Reason | None) -> Observation:
+    found = None if reason else read_document(made(scenario).documents[node], ())
+    return Observation(NOW, reason, "", phases={}, http_status=None, tls_not_after=None, document=found)
+
+
+def trust_of(scenario: Scenario, domain: Domain) -> DomainTrust:
+    held = zip(Slot, made(scenario).trusted[domain.name], strict=False)
+    return DomainTrust(
+        TrustSource.GRAPH,
+        federated=True,
+        certificates={slot: certificates.read(der)[0] for slot, der in held if der is not None},
+        service=scenario.host,
+        update=domain.update,
+        updated=NOW + domain.updated * DAY,
+    )
 
 
 def test_names_are_unique_and_fit_into_an_address() -> None:
@@ -91,30 +139,30 @@ def test_only_the_encryption_certificate_made_with_the_primary_is_published(scen
 
 @each_publishing
 def test_the_certificates_have_the_shape_of_the_profile(scenario: Scenario) -> None:
-    certificates = (*published(scenario, signs=True), *published(scenario, signs=False))
+    everything = (*published(scenario, signs=True), *published(scenario, signs=False))
 
     policy = in_force(PolicySettings(), metadata.parse(body(scenario)), "https://fs.example/")
-    assert {is_auto_managed(each) for each in certificates} == {scenario.profile is Profile.ADFS}
-    assert {each.self_issued for each in certificates} == {scenario.profile is Profile.ADFS}
+    assert {is_auto_managed(each) for each in everything} == {scenario.profile is Profile.ADFS}
+    assert {each.self_issued for each in everything} == {scenario.profile is Profile.ADFS}
     assert policy.profile is scenario.profile
 
 
 @each_publishing
 def test_a_secondary_is_another_certificate_that_is_not_expired(scenario: Scenario) -> None:
-    certificates = published(scenario, signs=True)
-    others = [each for each in certificates if each != certificates[scenario.primary]]
+    signing = published(scenario, signs=True)
+    others = [each for each in signing if each != signing[scenario.primary]]
 
     assert any(each.not_after > NOW for each in others) is scenario.secondary_present
 
 
 @each_publishing
 def test_a_successor_starts_later_than_the_primary_and_outlives_it_by_a_month(scenario: Scenario) -> None:
-    certificates = published(scenario, signs=True)
-    primary = certificates[scenario.primary]
+    signing = published(scenario, signs=True)
+    primary = signing[scenario.primary]
 
     outliving = [
         each
-        for each in certificates
+        for each in signing
         if primary.not_before < each.not_before < primary.not_after and each.not_after >= primary.not_after + 30 * DAY
     ]
     assert bool(outliving) is scenario.successor_present
@@ -131,6 +179,76 @@ def test_the_farm_goes_by_the_name_of_its_scenario(scenario: Scenario) -> None:
 
     assert entity.entity_id == scenario.entity_id == f"http://{scenario.name}.fs.example/adfs/services/trust"
     assert set(entity.sign_in_locations) == {f"https://{scenario.name}.fs.example/adfs/ls/"}
+
+
+@each_publishing
+def test_the_rollover_is_in_the_state_that_the_scenario_promises(scenario: Scenario) -> None:
+    (rollover,) = known(scenario).judge(NOW)
+
+    assert rollover.state is scenario.state
+
+
+@each_publishing
+def test_the_trust_of_each_domain_is_in_the_state_that_the_scenario_promises(scenario: Scenario) -> None:
+    verdicts = known(scenario).judge_domains(NOW)
+
+    assert [(each.domain, each.state) for each in verdicts] == [(each.name, each.state) for each in scenario.domains]
+
+
+@each_publishing
+def test_a_foreign_certificate_is_one_that_the_farm_does_not_publish(scenario: Scenario) -> None:
+    verdicts = known(scenario).judge_domains(NOW)
+
+    assert [bool(each.foreign) for each in verdicts] == [each.foreign for each in scenario.domains]
+
+
+@each_publishing
+def test_looks_agree_where_the_scenario_says_so(scenario: Scenario) -> None:
+    record = known(scenario)
+
+    usable = [each for each in (record, *record.others) if each.document]
+    assert (len(usable) > 1) is (scenario.nodes_agree is not None)
+    assert (record.differing_since is None) is (scenario.nodes_agree is not False)
+
+
+def test_every_state_of_a_domain_that_signs_in_through_a_farm_is_shown() -> None:
+    states = {domain.state for scenario in SCENARIOS for domain in scenario.domains}
+
+    assert states == set(TrustState) - {TrustState.NOT_FEDERATED, TrustState.UNKNOWN}
+
+
+def test_no_domain_signs_in_through_two_farms() -> None:
+    domains = [domain.name for scenario in SCENARIOS for domain in scenario.domains]
+
+    assert len(set(domains)) == len(domains)
+
+
+def test_only_a_farm_that_publishes_has_nodes_and_domains() -> None:
+    assert all(not each.others and not each.domains for each in SCENARIOS if each not in PUBLISHING)
+
+
+def test_one_of_two_domains_was_forgotten() -> None:
+    states = {domain.state for domain in BY_NAME["half-updated"].domains}
+
+    assert states == {TrustState.IN_SYNC, TrustState.PENDING}
+
+
+def test_what_is_not_public_cannot_be_read_from_the_internet_and_not_by_entra_id_either() -> None:
+    scenario = BY_NAME["not-public"]
+    (other,), (domain,) = scenario.others, scenario.domains
+
+    situation = known(scenario).situation(NOW)
+    assert (scenario.vantage, other.vantage) == ("intranet", INTERNET)
+    assert domain.update.readable is False
+    assert (situation.readable, situation.in_step, situation.successor) == (Told.NO, Step.NO, True)
+
+
+def test_a_stale_proxy_serves_the_primary_and_not_the_successor() -> None:
+    scenario = BY_NAME["stale-proxy"]
+
+    (stale,) = metadata.parse(made(scenario).documents["wap2"]).entities
+    assert made(scenario).documents["wap1"] == body(scenario)
+    assert stale.published(Role.IDP, signs=True) == published(scenario, signs=True)[:1]
 
 
 def test_a_broken_certificate_stands_beside_one_that_counts() -> None:

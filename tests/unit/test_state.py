@@ -11,17 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from builders import DAY, HOUR, NOW
+from builders import DAY, HOUR, NOW, certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config.settings import Target
+from exporter.certificates import CertificateError
+from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use
 from exporter.record import Record
 from exporter.state import APPLICATION_ID, VERSION, Saved, StateError, Store, memory, open_file
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
-TARGET = Target("fs", "https://fs.example/metadata")
+ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
+TARGET = Target("fs", "https://fs.example/metadata", entra=ENTRA)
 MOVED = replace(TARGET, url="https://elsewhere.example/metadata")
 OTHER = Target("other", "https://other.example/metadata")
 LATER = NOW + HOUR
@@ -40,6 +43,16 @@ entity_histories = st.builds(
     key_sets=st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from(Use)), key_sets, max_size=3),
     primaries=st.lists(sightings, max_size=2).map(tuple),
     last_promotion=st.none() | moments,
+)
+trusts = st.builds(
+    DomainTrust,
+    source=st.just(TrustSource.GRAPH),
+    federated=st.booleans(),
+    certificates=st.dictionaries(st.sampled_from(Slot), st.integers(0, 2).map(lambda nth: certificate(nth=nth))),
+    unreadable=st.lists(st.sampled_from(Slot), max_size=2).map(tuple),
+    service=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    update=st.none() | st.sampled_from(UpdateResult),
+    updated=st.none() | moments,
 )
 entity_ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
@@ -67,20 +80,42 @@ def record(
     content: Document | None = None,
     entities: Mapping[str, EntityHistory] | None = None,
 ) -> Record:
-    """A record after a good look, with one entity unless others are given."""
+    """A record after a good look, with one entity unless others are given, and with answers where it has domains."""
     return Record(
         target,
         document=content or document(),
         last_success=at,
         history=History(entities or {"urn:a": entity()}, looked=at),
+        domains=told(at, target=target),
     )
 
 
+def told(at: datetime = NOW, *, target: Target = TARGET) -> tuple[DomainRecord, ...]:
+    """The domains of a target after good inquiries."""
+    domains = target.entra.domains if target.entra else ()
+    slots = {Slot.SIGNING: certificate(), Slot.NEXT: certificate(nth=1)}
+    trust = DomainTrust(
+        TrustSource.GRAPH, federated=True, certificates=slots, service="fs.example", update=UpdateResult.SUCCESS
+    )
+    return tuple(DomainRecord(each, Inquiry(at, None, "", trust), trust, at, inquiries=1) for each in domains)
+
+
 def expected(known: Record) -> Saved:
-    assert known.document is not None
-    assert known.last_success is not None
+    """What comes back of a record: of the inquiries only what was answered."""
     given = known.document
-    return Saved(given.packed, given.etag, given.last_modified, known.last_success, known.history)
+    return Saved(
+        packed=given.packed if given else None,
+        etag=given.etag if given else None,
+        last_modified=given.last_modified if given else None,
+        last_success=known.last_success,
+        history=known.history,
+        differing_since=known.differing_since,
+        answers={
+            question: DomainRecord(each.domain, trust=each.trust, last_success=each.last_success)
+            for question, each in known.answers.items()
+            if each.trust
+        },
+    )
 
 
 def load(store: Store, target: Target = TARGET) -> Saved | None:
@@ -130,15 +165,30 @@ def test_nothing_comes_back_where_nothing_was_saved(store: Store) -> None:
 
 @settings(deadline=None)
 @given(
-    st.dictionaries(entity_ids, entity_histories, max_size=3),
-    moments,
-    st.binary(),
-    st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    entities=st.dictionaries(entity_ids, entity_histories, max_size=3),
+    at=moments,
+    content=st.binary(),
+    etag=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    differing_since=st.none() | moments,
+    trust=trusts,
 )
 def test_whatever_was_saved_comes_back_equal(
-    entities: dict[str, EntityHistory], at: datetime, content: bytes, etag: str | None
+    *,
+    entities: dict[str, EntityHistory],
+    at: datetime,
+    content: bytes,
+    etag: str | None,
+    differing_since: datetime | None,
+    trust: DomainTrust,
 ) -> None:
-    known = Record(TARGET, document=document(content, etag), last_success=at, history=History(entities, looked=at))
+    known = Record(
+        TARGET,
+        document=document(content, etag),
+        last_success=at,
+        history=History(entities, looked=at),
+        differing_since=differing_since,
+        domains=(DomainRecord("contoso.com", trust=trust, last_success=at), DomainRecord("fabrikam.com")),
+    )
     with closing(memory()) as store:
         store.save(Record(TARGET), known)
         assert load(store) == expected(known)
@@ -146,6 +196,7 @@ def test_whatever_was_saved_comes_back_equal(
 
 def test_what_was_saved_comes_back_after_a_restart(path: Path) -> None:
     known = record(NOW.replace(microsecond=123456), entities={"urn:a": entity("aa"), "urn:b": entity("bb", LATER)})
+    known = replace(known, differing_since=NOW - DAY)
     saved_file(path, known)
     with closing(open_file(path, LATER)) as store:
         assert load(store) == expected(known)
@@ -181,10 +232,11 @@ def test_a_document_that_did_not_change_is_not_written_again(store: Store, peer:
     known = record()
     again = replace(known, last_success=LATER, history=replace(known.history, looked=LATER))
     store.save(Record(TARGET), known)
-    peer.execute("UPDATE target SET packed = x'00'")
+    peer.execute("UPDATE document SET packed = x'00'")
     peer.execute("DELETE FROM entity")
     store.save(known, again)
-    assert peer.execute("SELECT packed, last_success FROM target").fetchall() == [(b"\0", LATER.isoformat())]
+    assert peer.execute("SELECT packed FROM document").fetchall() == [(b"\0",)]
+    assert peer.execute("SELECT last_success FROM target").fetchall() == [(LATER.isoformat(),)]
     assert peer.execute("SELECT * FROM entity").fetchall() == []
 
 
@@ -195,6 +247,75 @@ def test_only_the_entities_that_changed_are_written(store: Store, peer: sqlite3.
     peer.execute("DELETE FROM entity")
     store.save(known, replace(known, last_success=LATER, history=History(entities, LATER)))
     assert peer.execute("SELECT entity_id FROM entity").fetchall() == [("urn:b",)]
+
+
+def test_answers_come_back_where_no_document_was_ever_read(store: Store) -> None:
+    known = Record(TARGET, probes=1, failures=1, domains=(told()[0], DomainRecord("fabrikam.com")))
+    store.save(Record(TARGET), known)
+    assert load(store) == expected(known)
+    assert expected(known).packed is None
+    read = replace(record(LATER), domains=known.domains)
+    store.save(known, read)
+    assert load(store) == expected(read)
+
+
+def test_an_inquiry_that_failed_is_not_saved(store: Store, peer: sqlite3.Connection) -> None:
+    known = record()
+    refusal = Inquiry(LATER, TrustReason.PERMISSION, "", trust=None)
+    failing = tuple(replace(each, inquiry=refusal, inquiries=2, failures=1) for each in known.domains)
+    store.save(Record(TARGET), known)
+    peer.execute("DELETE FROM domain")
+    store.save(known, replace(known, domains=failing))
+    assert peer.execute("SELECT * FROM domain").fetchall() == []
+
+
+def test_only_the_domains_that_were_answered_are_written(store: Store, peer: sqlite3.Connection) -> None:
+    known = record()
+    store.save(Record(TARGET), known)
+    peer.execute("DELETE FROM domain")
+    store.save(known, replace(known, domains=(known.domains[0], told(LATER)[1])))
+    assert peer.execute("SELECT domain, last_success FROM domain").fetchall() == [("fabrikam.com", LATER.isoformat())]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"tenant": "fabrikam.onmicrosoft.com"}, {"cloud": Cloud.CHINA}, {"source": TrustSource.USER_REALM}],
+    ids=lambda other: next(iter(other)),
+)
+def test_an_answer_comes_back_as_the_one_to_the_question_that_was_asked(store: Store, other: dict[str, str]) -> None:
+    elsewhere = replace(TARGET, entra=replace(ENTRA, **other))  # type: ignore[arg-type]  # any field
+    store.save(Record(TARGET), known := record())
+    saved = load(store, elsewhere)
+    assert saved == expected(known)
+    assert not record(target=elsewhere).answers.keys() & saved.answers.keys()
+    asked = replace(known, target=elsewhere, domains=told(LATER))
+    again = tuple(
+        replace(each, trust=replace(each.trust, source=elsewhere.entra.source))
+        for each in asked.domains
+        if each.trust and elsewhere.entra
+    )
+    store.save(replace(known, domains=()), asked := replace(asked, domains=again))
+    assert load(store) == expected(asked), "one answer for each domain"
+
+
+def test_that_nodes_differ_comes_back_and_that_they_no_longer_do(store: Store) -> None:
+    known = record()
+    differing = replace(known, differing_since=NOW)
+    store.save(Record(TARGET), known)
+    store.save(known, differing)
+    assert load(store) == expected(differing)
+    store.save(differing, known)
+    assert load(store) == expected(known)
+
+
+def test_a_trusted_certificate_that_cannot_be_read_any_more_is_told(store: Store) -> None:
+    spoilt = DomainTrust(
+        TrustSource.GRAPH, federated=True, certificates={Slot.SIGNING: replace(certificate(), der=b"spoilt")}
+    )
+    domains = (DomainRecord("contoso.com", trust=spoilt, last_success=NOW),)
+    store.save(Record(TARGET), replace(record(), domains=domains))
+    with pytest.raises(CertificateError):
+        load(store)
 
 
 def test_memory_keeps_what_it_is_told_and_no_two_memories_share_it() -> None:
@@ -208,13 +329,34 @@ def test_memory_keeps_what_it_is_told_and_no_two_memories_share_it() -> None:
 
 
 def test_another_address_under_the_same_name_finds_nothing_and_then_takes_its_place(store: Store) -> None:
-    store.save(Record(TARGET), record(entities={"urn:a": entity("aa"), "urn:b": entity("bb")}))
-    assert load(store, MOVED) is None
-    assert load(store) is not None, "asking is not replacing"
-    moved = record(LATER, target=MOVED, entities={"urn:a": entity("cc")})
-    store.save(Record(MOVED), moved)
+    known = record(target=OTHER, entities={"urn:a": entity("aa"), "urn:b": entity("bb")})
+    elsewhere = replace(OTHER, url=MOVED.url)
+    store.save(Record(OTHER), known)
+    assert load(store, elsewhere) is None
+    store.save(Record(elsewhere), Record(elsewhere, probes=1, failures=1))
+    assert load(store, OTHER) == expected(known), "asking is not replacing, nor is to fail"
+    moved = record(LATER, target=elsewhere, entities={"urn:a": entity("cc")})
+    store.save(Record(elsewhere), moved)
+    assert load(store, elsewhere) == expected(moved)
+    assert load(store, OTHER) is None
+
+
+def test_what_entra_id_said_is_found_wherever_the_documents_are(store: Store) -> None:
+    known = record()
+    store.save(Record(TARGET), known)
+    assert load(store, MOVED) == expected(Record(MOVED, domains=known.domains))
+    gone = Record(MOVED, domains=told(LATER))
+    store.save(Record(MOVED), gone)
+    assert load(store, MOVED) == expected(gone)
+    assert load(store) == expected(replace(known, domains=gone.domains)), "the documents are not for answers to replace"
+
+
+def test_what_was_known_under_another_address_is_written_anew(store: Store) -> None:
+    known = record()
+    store.save(Record(TARGET), known)
+    moved = replace(known, target=MOVED)
+    store.save(known, moved)
     assert load(store, MOVED) == expected(moved)
-    assert load(store) is None
 
 
 def test_what_nobody_has_seen_for_long_is_removed_with_its_entities(store: Store, peer: sqlite3.Connection) -> None:
@@ -228,6 +370,18 @@ def test_what_nobody_has_seen_for_long_is_removed_with_its_entities(store: Store
     assert load(store) is None
     assert load(store, OTHER) is not None
     assert peer.execute("SELECT DISTINCT target FROM entity").fetchall() == [("other",)]
+    assert peer.execute("SELECT target FROM document").fetchall() == [("other",)]
+
+
+def test_what_entra_id_said_long_ago_is_removed_unless_it_said_something_lately(store: Store) -> None:
+    known = Record(TARGET, domains=(told(NOW - DAY)[0], told()[1]))
+    store.save(Record(TARGET), known)
+    store.prune(NOW, but=())
+    assert load(store) == expected(known)
+    store.prune(LATER, but={TARGET.name})
+    assert load(store) == expected(known)
+    store.prune(LATER, but=())
+    assert load(store) is None
 
 
 # Saves that fail
@@ -240,7 +394,7 @@ def test_what_a_save_could_not_write_is_written_by_the_next(store: Store, peer: 
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         store.save(Record(TARGET), first)
     peer.execute("ROLLBACK")
-    store.save(first, second)
+    store.save(Record(TARGET), second)
     assert load(store) == expected(second)
 
 
@@ -257,7 +411,7 @@ def test_a_change_that_could_not_be_written_is_written_with_the_next_unchanged_d
         store.save(first, second)
     peer.execute("ROLLBACK")
     assert load(store) == expected(first), "all of a save, or nothing"
-    store.save(second, third)
+    store.save(first, third)
     assert load(store) == expected(third)
 
 
@@ -292,6 +446,10 @@ def of_another_program(path: Path) -> None:
 def of_a_newer_version(path: Path) -> None:
     saved_file(path, record())
     alter(path, f"PRAGMA user_version = {VERSION + 1}")
+
+
+def of_an_older_version(path: Path) -> None:
+    alter(path, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 1", "CREATE TABLE target (name)")
 
 
 def random_bytes(path: Path) -> None:
@@ -343,7 +501,7 @@ def a_format_of_the_future(path: Path) -> None:
     path.write_bytes(whole)
 
 
-def an_entity_of_no_target(path: Path) -> None:
+def a_row_of_no_target(path: Path) -> None:
     saved_file(path, record())
     alter(path, "DELETE FROM target")
 
@@ -352,6 +510,7 @@ FAULTS = [
     (foreign, "it belongs to another program"),
     (of_another_program, "it belongs to another program"),
     (of_a_newer_version, f"it has version {VERSION + 1}, this program reads {VERSION}"),
+    (of_an_older_version, f"it has version 1, this program reads {VERSION}"),
     (random_bytes, "file is not a database"),
     (text, "file is not a database"),
     (truncated, "database disk image is malformed"),
@@ -361,7 +520,7 @@ FAULTS = [
     (a_column_renamed, "no such column: packed"),
     (the_schema_unreadable, "its schema is so damaged"),
     (a_format_of_the_future, "unsupported file format"),
-    (an_entity_of_no_target, "an entity is of no target"),
+    (a_row_of_no_target, "a row is of no target"),
 ]
 
 

@@ -1,7 +1,8 @@
-"""When targets are looked at, what is kept when they change, and what is logged."""
+"""When targets are looked at and domains asked about, what is kept when they change, and what is logged."""
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -15,15 +16,18 @@ import builders
 import pytest
 from builders import ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
 from federation import listening
+from tenant import Tenant, tenant
 
 from exporter import fetch, state
-from exporter.config.settings import Module, Target
+from exporter.config.settings import INTERNET, Cloud, Entra, Module, Secret, Target
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings
-from exporter.probe import read_document
+from exporter.probe import ask, read_document
 from exporter.record import Record, advance
 from exporter.state import Store
+from exporter.trust import DomainRecord, TrustReason, UpdateResult
 from exporter.watch import CONCURRENCY, Watch
+from exporter.watch.beginning import restored
 
 OLD, NEW = pair(), pair(not_before=NOW - HOUR, not_after=NOW + 365 * builders.DAY)
 
@@ -31,6 +35,12 @@ OLD, NEW = pair(), pair(not_before=NOW - HOUR, not_after=NOW + 365 * builders.DA
 @pytest.fixture
 async def client() -> AsyncIterator[fetch.Client]:
     async with fetch.client() as opened:
+        yield opened
+
+
+@pytest.fixture(name="tenant")
+async def _tenant() -> AsyncIterator[Tenant]:
+    async with tenant() as opened:
         yield opened
 
 
@@ -101,17 +111,41 @@ async def until(holds: Callable[[], object]) -> None:
 
 async def looked(watch: Watch, times: int = 1, name: str | None = None) -> None:
     """Waits until a target, or each of them, was looked at so many times."""
-    await until(lambda: all(each.probes >= times for each in watch.records if name in {None, each.target.name}))
+    await until(lambda: all(each.probes >= times for each in places(watch) if name in {None, each.target.name}))
 
 
 async def looked_again(watch: Watch) -> None:
-    """Waits for a look that began after now: the one under way may have read the file before."""
-    await looked(watch, max(record.probes for record in watch.records) + 2)
+    """Waits for looks that began after now: those under way may have read the file before."""
+    await looked(watch, max(each.probes for each in places(watch)) + 2)
+
+
+def places(watch: Watch) -> list[Record]:
+    """The records of all looks."""
+    return [each for record in watch.records for each in (record, *record.others)]
+
+
+async def asked(watch: Watch, times: int = 1) -> None:
+    """Waits until each domain was asked about so many times."""
+    await until(lambda: all(each.inquiries >= times for each in domains(watch)))
+
+
+async def asked_again(watch: Watch) -> None:
+    """Waits for an answer to each question that was not put before now."""
+    await asked(watch, max(each.inquiries for each in domains(watch)) + 2)
+
+
+def domains(watch: Watch) -> list[DomainRecord]:
+    return [each for record in watch.records for each in record.domains]
 
 
 def target(file: Path, *, name: str = "fs", **fields: object) -> Target:
     """A target that publishes in a file and is looked at all the time."""
     return Target(name, file.as_uri(), **{"interval": 0.005, **fields})  # type: ignore[arg-type]  # any field
+
+
+def at_node(service: Target, name: str, file: Path) -> Target:
+    """A node that publishes in a file of its own."""
+    return replace(service, node=name, url=file.as_uri(), others=(), entra=None)
 
 
 def published(folder: Path, document: bytes | None = None, name: str = "metadata.xml") -> Path:
@@ -191,6 +225,256 @@ async def test_how_long_looks_wait_for_a_slot_is_counted(tmp_path: Path, client:
         assert (watch.lag.count, watch.lag.seconds) == (1, 1.0)
 
 
+# --- further places
+
+
+async def test_a_target_is_looked_at_from_every_place_each_at_its_own_pace(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    service = target(published(tmp_path), interval=3600)
+    wap1 = at_node(service, "wap1", published(tmp_path, name="wap1.xml"))
+    outside = replace(service, vantage=INTERNET, interval=0.005)
+    async with watching(replace(service, others=(outside, wap1)), client=client) as watch:
+        await looked(watch)
+        await until(lambda: places(watch)[1].probes > 3)
+        record, outside_record, wap1_record = places(watch)
+        assert (record.probes, wap1_record.probes) == (1, 1)
+        assert (outside_record.target, wap1_record.target) == (outside, wap1)
+        assert all(each.document is not None for each in places(watch))
+        assert record.differing_since is None
+
+
+async def test_looks_of_one_target_that_end_together_are_all_kept(client: fetch.Client, tenant: Tenant) -> None:
+    waiting: list[asyncio.StreamWriter] = []
+    tenant.directory.federate("contoso.com", signing=OLD.der, service=HOST)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        waiting.append(writer)
+
+    server = await asyncio.start_server(answer, sock=listening())
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    service = Target("fs", url, interval=3600)
+    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
+    whole = replace(service, others=others, entra=tenant.asking("contoso.com", interval=3600))
+    async with watching(whole, client=client) as watch:
+        await asked(watch)
+        await until(lambda: len(waiting) == 6)
+        body = builders.saml_metadata()
+        for writer in waiting:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+            writer.close()
+        await looked(watch)
+        assert [each.document is not None for each in places(watch)] == [True] * 6
+        assert [each.trust is not None for each in domains(watch)] == [True]
+    server.close()
+
+
+async def test_a_node_that_serves_the_document_of_another_farm_is_no_node_of_this_one(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    service = target(published(tmp_path))
+    wap1 = at_node(service, "wap1", published(tmp_path, builders.saml_metadata("https://other.example/"), "wap1.xml"))
+    async with watching(replace(service, others=(wap1,)), client=client) as watch:
+        await looked(watch)
+        await looked_again(watch)
+        own, node = (each.observation for each in places(watch))
+        assert own is not None
+        assert node is not None
+        assert (own.reason, node.reason) == (None, Reason.ENTITY_MISMATCH)
+
+
+async def test_a_node_that_does_not_follow_and_that_it_does_in_the_end_are_lines(
+    tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)))
+    wap1 = at_node(service, "wap1", published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml"))
+    clock = Clock()
+    async with watching(replace(service, others=(wap1,)), client=client, clock=clock) as watch:
+        await looked(watch)
+        caplog.clear()
+        clock.now += HOUR
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+        await looked_again(watch)
+        assert watch.records[0].differing_since == clock.now
+        clock.now += HOUR
+        await looked_again(watch)
+        assert watch.records[0].differing_since == clock.now - HOUR
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD), "wap1.xml")
+        await looked_again(watch)
+        assert watch.records[0].differing_since is None
+    news = [line for line in lines(caplog, "target") if "keys" not in line[1]]
+    assert news == [("WARNING", "nodes differ", "fs"), ("INFO", "nodes agree", "fs")]
+
+
+async def test_lines_about_another_place_name_it(
+    tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), interval=3600)
+    file = published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml")
+    wap1 = replace(at_node(service, "wap1", file), vantage="dmz", interval=0.005)
+    gone = at_node(service, "wap2", tmp_path / "gone.xml")
+    async with watching(replace(service, others=(wap1, gone)), client=client) as watch:
+        await looked(watch)
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD), "wap1.xml")
+        await until(lambda: any(line[1] == "keys changed" for line in lines(caplog)))
+    told = lines(caplog, "target", "node", "vantage", "reason", "role")
+    assert ("INFO", "up", "fs") in told
+    assert ("INFO", "up", "fs", "wap1", "dmz") in told
+    assert ("WARNING", "down", "fs", "wap2", "default", "file") in told
+    assert ("WARNING", "keys changed", "fs", "wap1", "dmz", "idp") in told
+
+
+# --- inquiries
+
+
+async def test_domains_are_asked_about_in_turn_again_and_again(client: fetch.Client, tenant: Tenant) -> None:
+    jitter = Jitter(factor=1e-6)
+    entra = tenant.asking("contoso.com", "fabrikam.com", interval=3600)
+    for domain in entra.domains:
+        tenant.directory.federate(domain, signing=OLD.der, service=HOST)
+    at = Target("fs", "file:///nowhere", interval=3600, entra=entra)
+    async with watching(at, client=client, jitter=jitter) as watch:
+        await asked(watch, 3)
+    assert tenant.asked[:6] == ["contoso.com", "fabrikam.com"] * 3
+    assert set(jitter.asked) == {(0.9, 1.1)}
+    for each in domains(watch):
+        assert each.trust is not None
+        assert set(each.trust.certificates.values()) == {OLD.certificate}
+        assert (each.last_success, each.failures) == (NOW, 0)
+
+
+async def test_domains_are_not_asked_about_before_the_interval_is_over(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    at = target(published(tmp_path), entra=tenant.asking("contoso.com", interval=60))
+    async with watching(at, client=client) as watch:
+        await looked(watch, 10)
+        await asked(watch)
+        assert tenant.asked == ["contoso.com"]
+
+
+async def test_an_inquiry_takes_a_slot_like_a_look(client: fetch.Client, tenant: Tenant) -> None:
+    silent = listening()
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    looks = [Target(f"fs-{number}", url, module=Module(timeout=60)) for number in range(CONCURRENCY)]
+    asking = replace(looks[0], entra=tenant.asking("contoso.com"))
+    async with watching(asking, *looks[1:], client=client) as watch:
+        await until(lambda: watch.lag.count == CONCURRENCY)
+        # Without a slot: by the time of the last answer that of the watch would long be there.
+        for _ in range(5):
+            await ask(tenant.asking(), "fabrikam.com", client=client, now=NOW)
+        assert set(tenant.asked) == {"fabrikam.com"}
+        await watch.follow([asking])
+        await asked(watch)
+    silent.close()
+
+
+async def test_a_failed_inquiry_replaces_nothing_but_the_inquiry_and_is_counted_by_its_reason(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate("contoso.com", signing=OLD.der, service=HOST)
+    asking = target(published(tmp_path), entra=tenant.asking("contoso.com", "fabrikam.com"))
+    clock = Clock()
+    async with watching(asking, target(published(tmp_path), name="other"), client=client, clock=clock) as watch:
+        await asked(watch)
+        answer = domains(watch)[0].trust
+        tenant.directory.fail("contoso.com", 403)
+        clock.now += HOUR
+        await asked_again(watch)
+        contoso, fabrikam = domains(watch)
+        await watch.stop()
+    assert contoso.inquiry is not None
+    assert contoso.inquiry.reason is TrustReason.PERMISSION
+    assert contoso.last_success is not None
+    assert answer == contoso.trust
+    assert contoso.last_success < clock.now
+    assert fabrikam.last_success == clock.now
+    assert watch.inquiry_failures == {TrustReason.PERMISSION: domains(watch)[0].failures}
+    assert not watch.failures
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_who_wants_us_to_wait_is_left_alone_for_so_long(
+    client: fetch.Client, tenant: Tenant, status: int
+) -> None:
+    tenant.directory.fail("contoso.com", status, retry_after="1")
+    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
+    loop = asyncio.get_running_loop()
+    async with watching(at, client=client) as watch:
+        await until(lambda: watch.inquiry_failures.total() == 1)
+        began = loop.time()
+        tenant.directory.manage("contoso.com")
+        await asked(watch)
+        assert loop.time() - began > 0.9
+        assert tenant.asked[:3] == ["contoso.com", "contoso.com", "fabrikam.com"], "the rest of that round is left out"
+
+
+async def test_too_many_inquiries_end_the_round_though_nobody_says_for_how_long(
+    client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.fail("contoso.com", 429)
+    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
+    async with watching(at, client=client) as watch:
+        await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED] > 2)
+    assert set(tenant.asked) == {"contoso.com"}
+
+
+async def test_who_wants_us_to_wait_is_left_alone_across_a_change_of_the_target_too(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.fail("contoso.com", 429, retry_after="3600")
+    before = target(published(tmp_path), entra=tenant.asking("contoso.com"))
+    clock = Clock()
+    async with watching(before, client=client, clock=clock) as watch:
+        await asked(watch)
+        await watch.follow([replace(before, labels={"team": "identity"})])
+        await looked(watch, 10)
+        assert tenant.asked == ["contoso.com"]
+        clock.now += HOUR
+        await watch.follow([before])
+        await asked(watch, 2)
+
+
+async def test_what_changes_in_the_answers_about_a_domain_are_lines(
+    client: fetch.Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    def federate(*trusted: bytes, result: UpdateResult | None = None) -> None:
+        tenant.directory.federate(
+            "contoso.com", signing=trusted[0], next_signing=trusted[-1], service=HOST, result=result
+        )
+
+    async def news() -> list[tuple[Any, ...]]:
+        caplog.clear()
+        await asked_again(watch)
+        names = ("target", "domain", "reason", "detail", "added", "removed", "result")
+        return [line for line in lines(caplog, *names) if "domain" in vars(caplog.records[0])]
+
+    federate(OLD.der)
+    old, new = OLD.certificate.fingerprint, NEW.certificate.fingerprint
+    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com"))
+    async with watching(at, client=client) as watch:
+        await asked(watch, 3)
+        assert [line for line in lines(caplog, "target", "domain") if len(line) > 3] == [
+            ("INFO", "up", "fs", "contoso.com")
+        ]
+        federate(OLD.der, NEW.der)
+        assert await news() == [("WARNING", "trusted certificates changed", "fs", "contoso.com", new, "")]
+        federate(NEW.der, OLD.der)
+        assert await news() == [], "which slot a certificate is in does not matter"
+        federate(NEW.der, result=UpdateResult.SUCCESS)
+        assert await news() == [
+            ("WARNING", "trusted certificates changed", "fs", "contoso.com", "", old),
+            ("INFO", "update result changed", "fs", "contoso.com", "success"),
+        ]
+        tenant.directory.fail("contoso.com", 500)
+        ((*line, detail),) = await news()
+        assert line == ["WARNING", "down", "fs", "contoso.com", "server"]
+        assert "500" in detail
+        federate(NEW.der, result=UpdateResult.SUCCESS)
+        assert await news() == [("INFO", "up", "fs", "contoso.com")]
+
+
 # --- readiness
 
 
@@ -202,6 +486,30 @@ async def test_it_is_ready_when_every_target_was_looked_at_however_it_went(
         assert not watch.ready
         await looked(watch)
         assert watch.ready
+
+
+async def test_it_is_ready_only_when_the_looks_from_all_places_were_made(client: fetch.Client, tmp_path: Path) -> None:
+    silent, clock = listening(), Clock()
+    hanging = Target("fs", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=90), node="wap1")
+    service = target(published(tmp_path), others=(hanging,))
+    async with watching(service, client=client, clock=clock) as watch:
+        await until(lambda: watch.records[0].probes > 1)
+        clock.now = NOW + 89 * SECOND
+        assert not watch.ready
+        clock.now = NOW + 90 * SECOND
+        assert watch.ready
+    silent.close()
+
+
+async def test_it_is_ready_though_entra_id_does_not_answer(client: fetch.Client, tmp_path: Path) -> None:
+    silent = listening()
+    entra = Entra(("contoso.com",), client_secret=Secret(text="x"), module=Module(timeout=3600))
+    entra = replace(entra, login_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    async with watching(target(published(tmp_path), entra=entra), client=client) as watch:
+        await looked(watch)
+        assert watch.ready
+        assert domains(watch) == [DomainRecord("contoso.com")]
+    silent.close()
 
 
 async def test_it_is_ready_when_the_longest_deadline_has_passed(client: fetch.Client) -> None:
@@ -325,11 +633,89 @@ async def test_a_target_of_another_entity_forgets_the_document_it_had(tmp_path: 
         assert watch.records == (Record(other),)
 
 
+async def test_places_that_stay_keep_their_documents_and_others_start_without_one(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    service = target(published(tmp_path), interval=3600)
+    wap1, wap2 = (replace(service, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
+    moved, new = replace(wap2, address="elsewhere.example"), replace(wap1, node="wap3")
+    async with watching(replace(service, others=(wap1, wap2)), client=client) as watch:
+        await looked(watch)
+        known = {each.target.place: each for each in places(watch)}
+        changed = replace(service, labels={"team": "identity"}, others=(new, moved, wap1))
+        await watch.follow([changed])
+        own, *others = places(watch)
+        assert own.document is known[service.place].document
+        kept = replace(known[wap1.place], observation=None, probes=0, failures=0)
+        assert others == [Record(new), Record(moved), kept]
+
+
+@pytest.mark.parametrize("changed", [{"labels": {"team": "identity"}}, {"others": ()}], ids=["labels", "no nodes"])
+async def test_that_nodes_differ_is_known_for_as_long_as_there_are_nodes(
+    tmp_path: Path, client: fetch.Client, changed: Mapping[str, Any]
+) -> None:
+    service = target(published(tmp_path), interval=3600)
+    wap1 = at_node(service, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
+    before = replace(service, others=(wap1,))
+    async with watching(before, client=client) as watch:
+        await looked(watch)
+        assert watch.records[0].differing_since == NOW
+        await watch.follow([replace(before, **changed)])
+        assert watch.records[0].differing_since == (None if "others" in changed else NOW)
+
+
+CONTOSO = "contoso.com"
+
+
+@pytest.mark.parametrize(
+    ("changed", "known"),
+    [
+        ({"domains": ("fabrikam.com", CONTOSO)}, True),
+        ({"client_secret": Secret(text="another")}, True),
+        ({"interval": 60.0}, True),
+        ({"tenant": "fabrikam.onmicrosoft.com"}, False),
+        ({"cloud": Cloud.CHINA}, False),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+async def test_what_was_said_of_a_domain_stays_while_the_same_directory_is_asked(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant, changed: Mapping[str, Any], *, known: bool
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    before = target(published(tmp_path), entra=tenant.asking(CONTOSO, interval=3600))
+    async with watching(before, client=client) as watch:
+        await asked(watch)
+        (answered,) = domains(watch)
+        assert before.entra is not None
+        after = replace(before, entra=replace(before.entra, **changed))
+        await watch.follow([after])
+        assert after.entra is not None
+        assert [each.domain for each in domains(watch)] == list(after.entra.domains)
+        assert domains(watch)[-1] == (answered if known else DomainRecord(CONTOSO))
+
+
+async def test_what_was_said_of_a_domain_stays_when_the_documents_are_elsewhere_or_of_another_entity(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    before = target(published(tmp_path), entra=tenant.asking(CONTOSO, interval=3600), interval=3600)
+    async with watching(before, client=client) as watch:
+        await asked(watch)
+        answered = domains(watch)
+        await watch.follow([after := replace(before, entity_id="https://other.example/")])
+        assert watch.records == (Record(after, domains=tuple(answered)),)
+        await watch.follow([after := target(tmp_path / "elsewhere.xml", entra=before.entra)])
+        assert watch.records == (Record(after, domains=tuple(answered)),)
+        await watch.follow([replace(after, entra=None)])
+        assert domains(watch) == []
+        assert not any(name.startswith("ask") for name in watchers())
+
+
 async def test_a_target_that_is_gone_vanishes_though_its_look_hangs(client: fetch.Client) -> None:
     silent = listening()
     gone = Target("gone", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
     async with watching(gone, client=client) as watch, asyncio.timeout(10):
-        assert watchers() == {"watch gone"}
+        assert watchers() == {"watch gone service default"}
         await watch.follow([])
         assert watch.records == ()
         assert watchers() == set()
@@ -345,8 +731,8 @@ async def test_after_the_end_nobody_looks_and_what_is_known_stays(tmp_path: Path
 
 
 def watchers() -> set[str]:
-    """The tasks that look at targets, by name."""
-    return {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("watch ")}
+    """The tasks that look at targets and ask about domains, by name."""
+    return {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(("watch ", "ask "))}
 
 
 # --- the state file
@@ -370,6 +756,69 @@ async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
         assert watch.records == (replace(before, observation=None, probes=0, failures=0),)
     store.close()
     assert lines(caplog) == []
+
+
+async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_before_the_first_look(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    store = state.memory()
+    entra = tenant.asking(CONTOSO, "fabrikam.com", interval=3600)
+    alone = target(published(tmp_path), interval=3600, entra=entra)
+    wap1 = at_node(alone, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
+    at = replace(alone, others=(wap1,))
+    async with watching(at, client=client, store=store) as watch:
+        await looked(watch)
+        await asked(watch)
+        await watch.stop()
+        (known,) = watch.records
+    tenant.directory.revoke()
+    answers = tuple(DomainRecord(each.domain, trust=each.trust, last_success=NOW) for each in known.domains)
+    async with watching(at, client=client, store=store) as watch:
+        (record,) = watch.records
+        assert record.document is not None
+        assert (record.domains, record.differing_since, record.others) == (answers, NOW, (Record(wap1),))
+    async with watching(alone, client=client, store=store) as watch:
+        assert (watch.records[0].domains, watch.records[0].differing_since) == (answers, None)
+    store.close()
+
+
+async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    store = state.memory()
+    gone = target(tmp_path / "gone.xml", entra=tenant.asking(CONTOSO, interval=3600))
+    async with watching(gone, client=client, store=store) as watch:
+        await asked(watch)
+        await watch.stop()
+        (answered,) = domains(watch)
+    assert answered.trust is not None
+    moved = replace(gone, url=published(tmp_path).as_uri())
+    async with watching(moved, client=client, store=store) as watch:
+        assert watch.records == (
+            Record(moved, domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
+        )
+    newer = replace(answered, last_success=NOW + HOUR)
+    record = restored(moved, store, Record(gone, domains=(newer,)).answers)
+    assert record.domains == (newer,), "what is known already is newer than the file"
+    store.close()
+
+
+async def test_of_another_entity_nothing_is_left_in_the_file(tmp_path: Path, client: fetch.Client) -> None:
+    store = state.memory()
+    before = target(published(tmp_path))
+    other = "https://other.example/"
+    async with watching(before, client=client, store=store) as watch:
+        await looked(watch)
+        await watch.follow([replace(before, entity_id=other)])
+        published(tmp_path, builders.saml_metadata(other))
+        await until(lambda: watch.records[0].document)
+        await looked_again(watch)
+    saved = store.load(before.name, before.url)
+    assert saved is not None
+    assert set(saved.history.entities) == {other}
+    store.close()
 
 
 @pytest.mark.parametrize("packed", [zlib.compress(b"<feed/>"), b"not even packed"])
@@ -401,6 +850,51 @@ async def test_a_state_file_that_cannot_be_read_any_more_costs_what_it_held_and_
         assert watch.records[0].document is not None
         assert watch.storage_errors > 0
     assert ("ERROR", "state not saved", "fs") in lines(caplog, "target")
+
+
+class Notes(Store):
+    """A store that notes what it is asked to save, breaks at first if it is told to, and waits for a gate."""
+
+    def __init__(self, *, broken: int = 0) -> None:
+        self.saves: list[tuple[Record, Record]] = []
+        self.gate = threading.Event()
+        self._broken = broken
+
+    def load(self, name: str, url: str) -> None:
+        pass
+
+    def save(self, before: Record, after: Record) -> None:
+        self.saves.append((before, after))
+        if len(self.saves) <= self._broken:
+            raise sqlite3.OperationalError("database is locked")
+        self.gate.wait(10)
+
+
+async def test_what_is_saved_follows_on_what_was_saved_whichever_look_ends_first(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    service = target(published(tmp_path))
+    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
+    store = Notes()
+    async with watching(replace(service, others=others), client=client, store=store) as watch:
+        await until(lambda: all(each.observation for each in places(watch)))
+        assert len(store.saves) == 1
+        store.gate.set()
+        await looked(watch, 3)
+        await watch.stop()
+    saves = store.saves
+    assert len(saves) > 6
+    assert all(before is saved for (before, _), (_, saved) in zip(saves[1:], saves, strict=False))
+
+
+async def test_what_could_not_be_saved_is_saved_with_what_comes_next(tmp_path: Path, client: fetch.Client) -> None:
+    store = Notes(broken=2)
+    store.gate.set()
+    async with watching(at := target(published(tmp_path)), client=client, store=store) as watch:
+        await until(lambda: len(store.saves) > 3)
+        assert watch.storage_errors == 2
+    assert [before for before, _ in store.saves[:3]] == [Record(at)] * 3
+    assert store.saves[3][0] is store.saves[2][1]
 
 
 # --- what is counted and logged

@@ -1,10 +1,9 @@
-"""What survives a restart: last good documents, first-seen times, key-set history, in one SQLite file.
+"""What survives a restart: last good documents, first-seen times, key-set history, what Entra ID said; one SQLite file.
 
 Every save is one transaction, so a process may be killed at any moment. A file that is damaged or not ours
 is set aside, never used and never deleted.
 """
 
-import json
 import logging
 import sqlite3
 import zlib
@@ -18,16 +17,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
-from exporter.model import Role, Use
-from exporter.record import Record
+from exporter.config.settings import Cloud, TrustSource
+from exporter.history import History
+from exporter.record import Question, Record
+from exporter.state.text import history_of, history_text, moment_of, moment_text, trust_of, trust_text
+from exporter.trust import DomainRecord
 
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x46454D45
 """``FEME``: marks the file as ours (SQLite, "PRAGMA application_id")."""
 
-VERSION = 1
+VERSION = 2
 
 PATIENCE = 5.0
 """Seconds to wait for another process that has locked the file."""
@@ -38,10 +39,15 @@ PRAGMA user_version = {VERSION};
 CREATE TABLE target (
     name TEXT PRIMARY KEY,
     url TEXT NOT NULL,
+    last_success TEXT NOT NULL,
+    differing_since TEXT,
+    seal INTEGER NOT NULL
+);
+CREATE TABLE document (
+    target TEXT PRIMARY KEY REFERENCES target (name) ON DELETE CASCADE,
     packed BLOB NOT NULL,
     etag TEXT,
     last_modified TEXT,
-    last_success TEXT NOT NULL,
     seal INTEGER NOT NULL
 );
 CREATE TABLE entity (
@@ -51,12 +57,34 @@ CREATE TABLE entity (
     seal INTEGER NOT NULL,
     PRIMARY KEY (target, entity_id)
 ) WITHOUT ROWID;
+CREATE TABLE domain (
+    target TEXT NOT NULL,
+    source TEXT NOT NULL,
+    cloud TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    trust TEXT NOT NULL,
+    last_success TEXT NOT NULL,
+    seal INTEGER NOT NULL,
+    PRIMARY KEY (target, domain)
+) WITHOUT ROWID;
 """
 
 _ROWS = (
-    "SELECT name, url, packed, etag, last_modified, last_success, seal FROM target",
+    "SELECT name, url, last_success, differing_since, seal FROM target",
+    "SELECT target, packed, etag, last_modified, seal FROM document",
     "SELECT target, entity_id, history, seal FROM entity",
+    "SELECT target, source, cloud, tenant, domain, trust, last_success, seal FROM domain",
 )
+
+_PRUNES = (
+    ("SELECT name FROM target WHERE last_success < ?", "DELETE FROM target WHERE name = ?"),
+    (
+        "SELECT target FROM domain GROUP BY target HAVING max(last_success) < ?",
+        "DELETE FROM domain WHERE target = ?",
+    ),
+)
+"""How to find the targets of which something is old, and how to delete that."""
 
 _DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 """The errors that speak of a file's content; others speak of the file: it is locked, or may not be read."""
@@ -70,12 +98,15 @@ class StateError(Exception):
 class Saved:
     """What the state file holds of one target."""
 
-    packed: bytes
-    """The last good document, compressed with zlib."""
+    packed: bytes | None
+    """The last good document, compressed with zlib; None: there is none of this address."""
     etag: str | None
     last_modified: str | None
-    last_success: datetime
+    last_success: datetime | None
     history: History
+    differing_since: datetime | None
+    answers: Mapping[Question, DomainRecord]
+    """The last good answers about domains, by what they depend on."""
 
 
 class Store:
@@ -84,69 +115,95 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._lock = Lock()
-        self._behind = set[str]()
-        """The targets whose latest save failed: the file lacks some of what their records hold."""
 
     def load(self, name: str, url: str) -> Saved | None:
-        """What is held of the target of this name and address; None when there is nothing."""
+        """What is held of the target of this name and address; None when there is nothing.
+
+        Raises :class:`sqlite3.Error`, and :class:`~exporter.certificates.CertificateError` for a trusted certificate
+        that cannot be read any more.
+        """
         with self._lock:
             row = self._connection.execute(
-                "SELECT packed, etag, last_modified, last_success FROM target WHERE name = ? AND url = ?", (name, url)
+                "SELECT packed, etag, last_modified, last_success, differing_since"
+                " FROM target JOIN document ON target = name WHERE name = ? AND url = ?",
+                (name, url),
             ).fetchone()
             entities = self._connection.execute(
                 "SELECT entity_id, history FROM entity WHERE target = ?", (name,)
             ).fetchall()
-        if row is None:
+            domains = self._connection.execute(
+                "SELECT source, cloud, tenant, domain, trust, last_success FROM domain WHERE target = ?", (name,)
+            ).fetchall()
+        if row is None and not domains:
             return None
-        packed, etag, last_modified, last_success = row
-        looked = datetime.fromisoformat(last_success)
-        history = History({entity_id: _history(json.loads(text)) for entity_id, text in entities}, looked)
-        return Saved(packed, etag, last_modified, looked, history)
+        packed, etag, last_modified, last_success, differing_since = row or (None,) * 5
+        looked = moment_of(last_success)
+        return Saved(
+            packed=packed,
+            etag=etag,
+            last_modified=last_modified,
+            last_success=looked,
+            history=History({entity_id: history_of(text) for entity_id, text in entities if row}, looked),
+            differing_since=moment_of(differing_since),
+            answers={
+                Question(TrustSource(source), Cloud(cloud), tenant, domain): DomainRecord(
+                    domain, trust=trust_of(text, TrustSource(source)), last_success=moment_of(answered)
+                )
+                for source, cloud, tenant, domain, text, answered in domains
+            },
+        )
 
     def save(self, before: Record, after: Record) -> None:
-        """Writes what changed from one record of a target to the next. Raises :class:`sqlite3.Error`."""
-        name, document = after.target.name, after.document
-        if document is None or after.last_success is None or after.last_success == before.last_success:
-            return
-        looked = after.last_success.isoformat()
-        row = (name, after.target.url, document.packed, document.etag, document.last_modified, looked)
-        with self._lock:
-            # Whatever is left under this name is another address's, or not all that an earlier save was to write.
-            anew = before.last_success is None or name in self._behind
-            self._behind.add(name)
-            known = {} if anew else before.history.entities
-            changed = [
-                (name, entity_id, json.dumps(_plain(entity), separators=(",", ":")))
-                for entity_id, entity in after.history.entities.items()
-                if entity is not known.get(entity_id)
-            ]
-            with self._connection:
-                if anew:
-                    self._connection.execute("DELETE FROM target WHERE name = ?", (name,))
-                if document is before.document and not anew:
-                    self._connection.execute(
-                        "UPDATE target SET last_success = ?, seal = ? WHERE name = ?", (looked, _seal(row), name)
-                    )
-                else:
-                    self._connection.execute(
-                        "INSERT INTO target VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
-                        " url = excluded.url, packed = excluded.packed, etag = excluded.etag,"
-                        " last_modified = excluded.last_modified, last_success = excluded.last_success,"
-                        " seal = excluded.seal",
-                        (*row, _seal(row)),
-                    )
+        """Writes what changed from one record of a target to a later one. Raises :class:`sqlite3.Error`.
+
+        The file must hold ``before``; of a bare record it is taken to hold nothing that counts.
+        """
+        looked = after.last_success is not None and _stamp(before) != _stamp(after)
+        known = before.answers
+        domains = [
+            (after.target.name, *map(str, question), trust_text(each.trust), moment_text(each.last_success))
+            for question, each in after.answers.items()
+            if each.trust is not None and (question not in known or each.last_success != known[question].last_success)
+        ]
+        if looked or domains:
+            with self._lock, self._connection:
+                if looked:
+                    self._save_document(before, after)
                 self._connection.executemany(
-                    "INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?)", ((*each, _seal(each)) for each in changed)
+                    "INSERT OR REPLACE INTO domain VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_sealed, domains)
                 )
-            self._behind.discard(name)
+
+    def _save_document(self, before: Record, after: Record) -> None:
+        name, document = after.target.name, after.document
+        # Whatever is left under this name is another address's then.
+        anew = before.last_success is None or before.target.url != after.target.url
+        known = Record(after.target) if anew else before
+        if anew:
+            self._connection.execute("DELETE FROM target WHERE name = ?", (name,))
+        # Not REPLACE, which is to delete, and what refers to it with it.
+        self._connection.execute(
+            "INSERT INTO target VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+            " last_success = excluded.last_success, differing_since = excluded.differing_since, seal = excluded.seal",
+            _sealed((name, after.target.url, moment_text(after.last_success), moment_text(after.differing_since))),
+        )
+        if document is not None and document is not known.document:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?)",
+                _sealed((name, document.packed, document.etag, document.last_modified)),
+            )
+        entities = (
+            (name, entity_id, history_text(entity))
+            for entity_id, entity in after.history.entities.items()
+            if entity is not known.history.entities.get(entity_id)
+        )
+        self._connection.executemany("INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?)", map(_sealed, entities))
 
     def prune(self, before: datetime, *, but: Container[str]) -> None:
-        """Removes what was last seen before a moment, except of some targets. Raises :class:`sqlite3.Error`."""
+        """Removes what was last seen or told before a moment, except of some targets. Raises :class:`sqlite3.Error`."""
         with self._lock, self._connection:
-            rows = self._connection.execute("SELECT name FROM target WHERE last_success < ?", (before.isoformat(),))
-            self._connection.executemany(
-                "DELETE FROM target WHERE name = ?", [row for row in rows.fetchall() if row[0] not in but]
-            )
+            for select, delete in _PRUNES:
+                names = self._connection.execute(select, (before.isoformat(),)).fetchall()
+                self._connection.executemany(delete, [name for name in names if name[0] not in but])
 
     def close(self) -> None:
         """Closes the file."""
@@ -227,7 +284,7 @@ def _faults(connection: sqlite3.Connection) -> Iterator[str]:
     if verdict != "ok":
         yield str(verdict)
     if connection.execute("PRAGMA foreign_key_check").fetchone():
-        yield "an entity is of no target"
+        yield "a row is of no target"
     rows = (row for select in _ROWS for row in connection.execute(select))
     if any(_seal(row[:-1]) != row[-1] for row in rows):
         yield "a row is not as it was written"
@@ -236,6 +293,10 @@ def _faults(connection: sqlite3.Connection) -> Iterator[str]:
 def _is_empty(connection: sqlite3.Connection) -> bool:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return int(tables) == 0
+
+
+def _sealed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return *row, _seal(row)
 
 
 def _seal(row: tuple[Any, ...]) -> int:
@@ -255,45 +316,6 @@ def _set_aside(path: Path, now: datetime) -> Path:
     return aside
 
 
-def _plain(history: EntityHistory) -> dict[str, Any]:
-    """An entity's history as JSON knows it."""
-    return {
-        "first_seen": {fingerprint: at.isoformat() for fingerprint, at in history.first_seen.items()},
-        "key_sets": [
-            {
-                "role": role,
-                "use": use,
-                "sightings": _plain_sightings(known.sightings),
-                "changes": {change: at.isoformat() for change, at in known.changes.items()},
-            }
-            for (role, use), known in history.key_sets.items()
-        ],
-        "primaries": _plain_sightings(history.primaries),
-        "last_promotion": history.last_promotion.isoformat() if history.last_promotion else None,
-    }
-
-
-def _plain_sightings(sightings: tuple[Sighting, ...]) -> list[list[Any]]:
-    return [[sorted(each.fingerprints), each.first.isoformat(), each.last.isoformat()] for each in sightings]
-
-
-def _history(plain: Mapping[str, Any]) -> EntityHistory:
-    return EntityHistory(
-        first_seen={fingerprint: datetime.fromisoformat(at) for fingerprint, at in plain["first_seen"].items()},
-        key_sets={
-            (Role(each["role"]), Use(each["use"])): KeySetHistory(
-                _sightings(each["sightings"]),
-                {Change(change): datetime.fromisoformat(at) for change, at in each["changes"].items()},
-            )
-            for each in plain["key_sets"]
-        },
-        primaries=_sightings(plain["primaries"]),
-        last_promotion=datetime.fromisoformat(plain["last_promotion"]) if plain["last_promotion"] else None,
-    )
-
-
-def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:
-    return tuple(
-        Sighting(frozenset(fingerprints), datetime.fromisoformat(first), datetime.fromisoformat(last))
-        for fingerprints, first, last in plain
-    )
+def _stamp(record: Record) -> tuple[str, datetime | None, datetime | None]:
+    """What is another whenever there is something to save of documents."""
+    return record.target.url, record.last_success, record.differing_since

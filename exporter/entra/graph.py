@@ -1,0 +1,99 @@
+"""What Microsoft Graph says of a domain: its ``internalDomainFederation``, with both slots."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from exporter import fetch
+from exporter.config.settings import Entra, TrustSource
+from exporter.entra import grant
+from exporter.entra.api import Api, EntraError, json_object, sentence
+from exporter.entra.clouds import places
+from exporter.entra.parts import first_host, slots
+from exporter.metadata import times
+from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult, host_of
+
+PERMISSION = "Domain-InternalFederation.Read.All"
+"""The least that the application must be allowed to do."""
+
+_KNOWN_BY = {"signingCertificate", "nextSigningCertificate", "passiveSignInUri", "issuerUri"}
+_RESULTS = {result.lower(): result for result in UpdateResult}
+
+
+async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
+    """What is trusted for a domain (Microsoft Graph v1.0, "List internalDomainFederations").
+
+    Raises :class:`EntraError`.
+    """
+    url = f"{places(entra).graph}/v1.0/domains/{quote(domain, safe='')}/federationConfiguration"
+    answer = await _get(url, entra, api)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        # The token may have been withdrawn before its end.
+        answer = await _get(url, entra, api)
+    match answer.status:
+        case HTTPStatus.OK:
+            return _trust(url, answer)
+        case HTTPStatus.NOT_FOUND:
+            return DomainTrust(TrustSource.GRAPH, federated=False)
+        case HTTPStatus.UNAUTHORIZED:
+            raise EntraError(TrustReason.UNAUTHORIZED, f"{host_of(url)} does not accept the token (HTTP 401)")
+        case HTTPStatus.FORBIDDEN:
+            raise EntraError(
+                TrustReason.PERMISSION,
+                f"{host_of(url)} does not allow it (HTTP 403): the application needs the permission {PERMISSION}, "
+                "and admin consent to it",
+            )
+    raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer))
+
+
+async def _get(url: str, entra: Entra, api: Api) -> fetch.Response:
+    token = await grant.token(entra, api)
+    answer = await api.send(url, headers={"Authorization": f"Bearer {token}"})
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        api.client.tokens.forget(token)
+    return answer
+
+
+def _trust(url: str, answer: fetch.Response) -> DomainTrust:
+    content = json_object(url, answer)
+    # A collection of at most one is documented; one by itself, with and without "value" around it, is seen as well.
+    value = content.get("value", content)
+    match value if isinstance(value, list) else [value]:
+        case []:
+            return DomainTrust(TrustSource.GRAPH, federated=False)
+        case [dict() as federation] if not _KNOWN_BY.isdisjoint(federation):
+            pass
+        case _:
+            raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} does not answer with one internalDomainFederation")
+    certificates, unreadable = slots(
+        {
+            Slot.SIGNING: federation.get("signingCertificate"),
+            Slot.NEXT: federation.get("nextSigningCertificate"),
+        }
+    )
+    status = federation.get("signingCertificateUpdateStatus")
+    update, updated = _update(status) if isinstance(status, dict) else (None, None)
+    return DomainTrust(
+        source=TrustSource.GRAPH,
+        federated=True,
+        certificates=certificates,
+        unreadable=unreadable,
+        # Not the issuerUri: with several domains to a farm it names the domain.
+        service=first_host(*map(federation.get, ("passiveSignInUri", "activeSignInUri", "metadataExchangeUri"))),
+        update=update,
+        updated=updated,
+    )
+
+
+def _update(status: Mapping[str, Any]) -> tuple[UpdateResult | None, datetime | None]:
+    """How Entra ID's last reading of the metadata went, and when it was."""
+    result, last_run = status.get("certificateUpdateResult"), status.get("lastRunDateTime")
+    update = _RESULTS.get(str(result).lower(), UpdateResult.OTHER) if result else None
+    try:
+        updated = times.moment(str(last_run))
+    except (ValueError, OverflowError):
+        return update, None
+    # Year 1 is how .NET writes that there was none.
+    return update, updated if updated.year > 1 else None

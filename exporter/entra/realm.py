@@ -1,0 +1,54 @@
+"""What user realm discovery says of a domain, without credentials. Microsoft does not document it."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from lxml.etree import _Element as Element
+
+from exporter import metadata
+from exporter.config.settings import Entra, TrustSource
+from exporter.entra.api import Api, EntraError, sentence
+from exporter.entra.clouds import places
+from exporter.entra.parts import first_host, slots
+from exporter.metadata import DocumentError
+from exporter.trust import DomainTrust, Slot, TrustReason, host_of
+
+_NOBODY = "fedmeta-exporter"
+"""The user we ask for: only the domain behind it counts."""
+
+
+async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
+    """Whether a domain is federated, with whom, and one certificate when there is one.
+
+    Raises :class:`EntraError`.
+    """
+    url = f"{places(entra).login}/getuserrealm.srf?login={_NOBODY}@{quote(domain, safe='')}&xml=1"
+    answer = await api.send(url, headers={"Accept": "text/xml, application/xml"})
+    if answer.status != HTTPStatus.OK:
+        raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer))
+    try:
+        root = metadata.tree(answer.body)
+    except DocumentError as error:
+        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} does not answer with XML: {error.detail}") from error
+    if _name(root) != "RealmInfo" or root.get("Success", "").lower() != "true":
+        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers without a RealmInfo that is a success")
+    fields = {_name(child): str(child.xpath("string()")).strip() for child in root.iterchildren("*")}
+    if fields.get("DomainName", domain).lower() != domain:
+        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers for another domain than {domain}")
+    match fields.get("NameSpaceType", "").lower():
+        case "federated":
+            certificates, unreadable = slots({Slot.UNNAMED: fields.get("Certificate")})
+            return DomainTrust(
+                source=TrustSource.USER_REALM,
+                federated=True,
+                certificates=certificates,
+                unreadable=unreadable,
+                service=first_host(fields.get("AuthURL"), fields.get("STSAuthURL")),
+            )
+        case "managed" | "unknown":
+            return DomainTrust(TrustSource.USER_REALM, federated=False)
+    raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers without a NameSpaceType that is known")
+
+
+def _name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]

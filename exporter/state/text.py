@@ -1,0 +1,105 @@
+"""How the state file writes what is no plain value: as text, most of it JSON."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from exporter import certificates
+from exporter.config.settings import TrustSource
+from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
+from exporter.model import Role, Use
+from exporter.trust import DomainTrust, Slot, UpdateResult
+
+
+def moment_text(moment: datetime | None) -> str | None:
+    """A moment in ISO 8601."""
+    return moment.isoformat() if moment else None
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The moment in a text."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def trust_text(trust: DomainTrust) -> str:
+    """What Entra ID says of a domain; the source stands elsewhere."""
+    return _json(
+        {
+            "federated": trust.federated,
+            "certificates": {slot: base64.b64encode(each.der).decode() for slot, each in trust.certificates.items()},
+            "unreadable": trust.unreadable,
+            "service": trust.service,
+            "update": trust.update,
+            "updated": moment_text(trust.updated),
+        }
+    )
+
+
+def trust_of(text: str, source: TrustSource) -> DomainTrust:
+    """What a source said of a domain. Raises :class:`~exporter.certificates.CertificateError`."""
+    plain = json.loads(text)
+    return DomainTrust(
+        source=source,
+        federated=plain["federated"],
+        certificates={
+            Slot(slot): certificates.read(base64.b64decode(der))[0] for slot, der in plain["certificates"].items()
+        },
+        unreadable=tuple(map(Slot, plain["unreadable"])),
+        service=plain["service"],
+        update=plain["update"] and UpdateResult(plain["update"]),
+        updated=moment_of(plain["updated"]),
+    )
+
+
+def history_text(history: EntityHistory) -> str:
+    """An entity's history."""
+    return _json(
+        {
+            "first_seen": {fingerprint: at.isoformat() for fingerprint, at in history.first_seen.items()},
+            "key_sets": [
+                {
+                    "role": role,
+                    "use": use,
+                    "sightings": _plain_sightings(known.sightings),
+                    "changes": {change: at.isoformat() for change, at in known.changes.items()},
+                }
+                for (role, use), known in history.key_sets.items()
+            ],
+            "primaries": _plain_sightings(history.primaries),
+            "last_promotion": moment_text(history.last_promotion),
+        }
+    )
+
+
+def history_of(text: str) -> EntityHistory:
+    """The history of an entity in a text."""
+    plain = json.loads(text)
+    return EntityHistory(
+        first_seen={fingerprint: datetime.fromisoformat(at) for fingerprint, at in plain["first_seen"].items()},
+        key_sets={
+            (Role(each["role"]), Use(each["use"])): KeySetHistory(
+                _sightings(each["sightings"]),
+                {Change(change): datetime.fromisoformat(at) for change, at in each["changes"].items()},
+            )
+            for each in plain["key_sets"]
+        },
+        primaries=_sightings(plain["primaries"]),
+        last_promotion=moment_of(plain["last_promotion"]),
+    )
+
+
+def _plain_sightings(sightings: tuple[Sighting, ...]) -> list[list[Any]]:
+    return [[sorted(each.fingerprints), each.first.isoformat(), each.last.isoformat()] for each in sightings]
+
+
+def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:
+    return tuple(
+        Sighting(frozenset(fingerprints), datetime.fromisoformat(first), datetime.fromisoformat(last))
+        for fingerprints, first, last in plain
+    )
+
+
+def _json(plain: Mapping[str, Any]) -> str:
+    return json.dumps(plain, separators=(",", ":"))

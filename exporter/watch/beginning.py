@@ -1,0 +1,93 @@
+"""What a target that is new, or another than before, starts with: what is true of it still."""
+
+import logging
+import sqlite3
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from exporter.certificates import CertificateError
+from exporter.config.settings import Target
+from exporter.history import History
+from exporter.metadata import DocumentError
+from exporter.probe import read_document
+from exporter.record import Question, Record, domains_of
+from exporter.state import Store
+from exporter.trust import DomainRecord
+
+log = logging.getLogger(__package__)
+
+
+def restored(target: Target, store: Store, answers: Mapping[Question, DomainRecord]) -> Record:
+    """The record of a target as the state file has it; what that lacks, or what cannot be used, is not known.
+
+    ``answers`` are those that are known already, and newer.
+    """
+    record = Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
+    try:
+        saved = store.load(target.name, target.url)
+        if saved is None:
+            return record
+        record = replace(
+            record,
+            differing_since=saved.differing_since if target.others else None,
+            domains=domains_of(target, {**saved.answers, **answers}),
+        )
+        if saved.packed is None:
+            return record
+        document = read_document(
+            zlib.decompress(saved.packed),
+            target.policy.signers,
+            etag=saved.etag,
+            last_modified=saved.last_modified,
+        )
+    except (sqlite3.Error, DocumentError, CertificateError, zlib.error) as error:
+        log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
+        return record
+    return _of_its_entity(replace(record, document=document, last_success=saved.last_success, history=saved.history))
+
+
+def continued(target: Target, before: Record) -> Record:
+    """The record of a target that had another configuration before, and the same URL."""
+    others = {each.target.place: each for each in before.others}
+    own = _looked_at_anew(target, before)
+    return replace(
+        own,
+        others=tuple(
+            _looked_at_anew(each, others[each.place]) if each.place in others else Record(each)
+            for each in target.others
+        ),
+        differing_since=own.differing_since if target.others else None,
+        domains=domains_of(target, before.answers),
+    )
+
+
+def _looked_at_anew(target: Target, known: Record) -> Record:
+    """What a look starts with that is made in another way than before: what was got at the same place."""
+    if known.target.address != target.address:
+        return Record(target)
+    record = replace(known, target=target, observation=None, probes=0, failures=0)
+    if known.target.policy.signers != target.policy.signers:
+        record = _verified_anew(record)
+    return _of_its_entity(record)
+
+
+def _verified_anew(record: Record) -> Record:
+    """The record, its document's signature checked against the signers that are configured now."""
+    document = record.document
+    if document is None:
+        return record
+    again = read_document(
+        zlib.decompress(document.packed),
+        record.target.policy.signers,
+        etag=document.etag,
+        last_modified=document.last_modified,
+    )
+    return replace(record, document=again)
+
+
+def _of_its_entity(record: Record) -> Record:
+    """The record, without what it knows of another entity than the configured one."""
+    if record.is_about_its_entity:
+        return record
+    return replace(record, document=None, last_success=None, history=History(), differing_since=None)

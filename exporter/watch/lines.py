@@ -1,0 +1,74 @@
+"""The lines that a watch logs: one for each thing that is not as it was."""
+
+import logging
+from collections.abc import Mapping
+
+from exporter.model import Observation
+from exporter.record import Record
+from exporter.trust import DomainRecord, DomainTrust, Inquiry
+
+log = logging.getLogger(__package__)
+
+
+def log_look(before: Record, after: Record, *, own: bool) -> None:
+    """A line for each thing that a look found not to be as it was."""
+    target = after.target
+    place = {"target": target.name} if own else {"target": target.name, "node": target.node, "vantage": target.vantage}
+    _log_turn(before.observation, after.observation, place, up={"url": target.url})
+    if before.history.entities is after.history.entities:
+        return
+    for entity_id, entity in after.history.entities.items():
+        known = before.history.entities.get(entity_id)
+        if known is None:
+            continue
+        of_entity = {**place, "entity_id": entity_id}
+        for (role, use), key_set in entity.key_sets.items():
+            earlier = known.key_sets.get((role, use))
+            for change, at in key_set.changes.items():
+                if earlier is None or earlier.changes.get(change) != at:
+                    log.warning("keys changed", extra={**of_entity, "role": role, "use": use, "change": change})
+        if entity.last_promotion != known.last_promotion:
+            (primary,) = entity.primaries[-1].fingerprints
+            log.warning("primary changed", extra={**of_entity, "fingerprint": primary})
+
+
+def log_agreement(before: Record, after: Record) -> None:
+    """A line when the looks of a target begin or cease to differ."""
+    if before.differing_since is None and after.differing_since is not None:
+        log.warning("nodes differ", extra={"target": after.target.name})
+    elif before.differing_since is not None and after.differing_since is None:
+        log.info("nodes agree", extra={"target": after.target.name})
+
+
+def log_answer(target: str, before: DomainRecord, after: DomainRecord) -> None:
+    """A line for each thing that an inquiry found not to be as it was."""
+    place = {"target": target, "domain": after.domain}
+    _log_turn(before.inquiry, after.inquiry, place)
+    was, now_is = before.trust, after.trust
+    if was is None or now_is is None:
+        return
+    earlier, trusted = _fingerprints(was), _fingerprints(now_is)
+    if earlier != trusted:
+        changes = {"added": " ".join(trusted - earlier), "removed": " ".join(earlier - trusted)}
+        log.warning("trusted certificates changed", extra={**place, **changes})
+    if was.update is not now_is.update:
+        log.info("update result changed", extra={**place, "result": now_is.update})
+
+
+def _fingerprints(known: DomainTrust) -> set[str]:
+    return {each.fingerprint for each in known.certificates.values()}
+
+
+def _log_turn(
+    was: Observation | Inquiry | None,
+    now_is: Observation | Inquiry | None,
+    place: Mapping[str, str],
+    up: Mapping[str, str] | None = None,
+) -> None:
+    """A line when it went well and does no longer, the other way round, or fails for another reason."""
+    if now_is is None or (was is not None and was.reason is now_is.reason):
+        return
+    if now_is.reason is None:
+        log.info("up", extra={**place, **(up or {})})
+    else:
+        log.warning("down", extra={**place, "reason": now_is.reason, "detail": now_is.detail})

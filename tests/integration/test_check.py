@@ -1,0 +1,335 @@
+"""``check`` as its user meets it: one look, text, an exit code, and nothing left behind."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import builders
+import pytest
+from builders import DAY, pair
+from federation import listening
+
+from exporter.cli import main
+from exporter.config.settings import SERVICE, Target
+from exporter.demo.documents import KeyPair
+from exporter.demo.scenarios import SCENARIOS
+from exporter.demo.simulator import Simulation, serving
+
+pytestmark = pytest.mark.usefixtures("root_logger")
+
+CHECKOUT = Path(__file__).parents[2]
+PATIENCE = 30.0
+NOW = datetime.now(UTC).replace(microsecond=0)
+OLD = pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+NEW = pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+WATCHED = ("half-updated", "not-public", "promoted-early", "stale-proxy")
+
+
+class Run(NamedTuple):
+    """How a run of the program went."""
+
+    code: int
+    out: str
+    err: str
+
+
+Check = Callable[..., Run]
+
+
+@pytest.fixture
+def check(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Runs ``fedmeta-exporter check`` with some arguments."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def run(*arguments: str) -> Run:
+        code = main(["check", *arguments])
+        return Run(code, *capsys.readouterr())
+
+    return run
+
+
+def document(folder: Path, content: bytes) -> str:
+    """The URL of a document."""
+    file = folder / "metadata.xml"
+    file.write_bytes(content)
+    return file.as_uri()
+
+
+@pytest.fixture
+def rolling(tmp_path: Path) -> str:
+    """The URL of a farm's document in the middle of its rollover."""
+    return document(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+
+
+@pytest.fixture
+def steady(tmp_path: Path) -> str:
+    """The URL of a farm's document with one signing certificate."""
+    return document(tmp_path, builders.adfs(NEW, signer=NEW))
+
+
+def test_a_document_that_is_read_is_reported_with_code_0_and_nothing_is_kept(
+    check: Check, rolling: str, tmp_path: Path
+) -> None:
+    ran = check(rolling)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Target      metadata.xml\n")
+    assert "\nState       Successor published (info)\n" in ran.out
+    assert f"\nSuccessor   {NEW.certificate.thumbprint}, " in ran.out
+    assert ran.out.endswith("\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_document_that_is_not_read_is_reported_with_code_1(check: Check) -> None:
+    ran = check("file:///nowhere/metadata.xml")
+    assert (ran.code, ran.err) == (1, "")
+    assert "not readable: file: " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("flag", "printed"),
+    [
+        ("--print-certificate", NEW),
+        ("--print-certificate=successor", NEW),
+        ("--print-certificate=primary", OLD),
+    ],
+)
+def test_a_certificate_is_printed_alone_in_base64_on_one_line(
+    flag: str, printed: KeyPair, check: Check, rolling: str
+) -> None:
+    ran = check(rolling, flag)
+    assert ran == Run(0, f"{base64.b64encode(printed.certificate.der).decode()}\n", "")
+
+
+def test_a_certificate_is_printed_as_pem_where_that_is_asked_for(check: Check, rolling: str) -> None:
+    ran = check(rolling, "--print-certificate", "--certificate-format=pem")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("-----BEGIN CERTIFICATE-----\n")
+    assert ran.out.endswith("\n-----END CERTIFICATE-----\n")
+    assert ssl.PEM_cert_to_DER_cert(ran.out) == NEW.certificate.der
+
+
+def test_without_a_successor_nothing_is_printed_and_the_way_to_the_primary_is_named(check: Check, steady: str) -> None:
+    ran = check(steady, "--print-certificate")
+    assert ran == Run(
+        1, "", "metadata.xml: no successor is published; --print-certificate=primary prints the one in use\n"
+    )
+
+
+def test_without_any_certificate_no_way_is_named(check: Check, tmp_path: Path) -> None:
+    empty = document(tmp_path, builders.saml_metadata(keys=[]))
+    assert check(empty, "--print-certificate=primary") == Run(1, "", "metadata.xml: no primary is published\n")
+
+
+def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check: Check, tmp_path: Path) -> None:
+    entities = [builders.saml_metadata(f"https://idp-{number}.example/") for number in range(3)]
+    aggregate = document(tmp_path, builders.aggregate(entities))
+    assert check(aggregate).code == 0
+    ran = check(aggregate, "--print-certificate=primary")
+    assert (ran.code, ran.out) == (1, "")
+    assert "entity_id in the configuration" in ran.err
+    target = {"name": "federation", "url": aggregate, "entity_id": "https://idp-1.example/"}
+    file = configured(tmp_path, targets=[target])
+    named = check("federation", f"--config.file={file}", "--print-certificate=primary")
+    assert named == Run(0, f"{base64.b64encode(pair().certificate.der).decode()}\n", "")
+
+
+def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(check: Check) -> None:
+    ran = check("file:///nowhere/metadata.xml", "--print-certificate")
+    assert (ran.code, ran.out) == (1, "")
+    assert "not readable: file: " in ran.err
+
+
+def test_a_bad_address_is_named(check: Check) -> None:
+    assert check("gopher://idp.example/") == Run(1, "", "address 1: must be http, https or file\n")
+
+
+def configured(folder: Path, **config: object) -> Path:
+    file = folder / "fedmeta.yml"
+    file.write_text(json.dumps(config))
+    return file
+
+
+def test_a_target_of_a_configuration_goes_by_its_name(check: Check, rolling: str, tmp_path: Path) -> None:
+    file = configured(tmp_path, targets=[{"name": "contoso", "url": rolling}, {"name": "other", "url": "file:///no"}])
+    ran = check("contoso", f"--config.file={file}")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Target      contoso\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"), [("contosso", "; did you mean contoso?"), ("https://sts.example.org/", "")]
+)
+def test_a_target_that_is_not_known_is_named_with_the_nearest_that_is(
+    name: str, suggestion: str, check: Check, rolling: str, tmp_path: Path
+) -> None:
+    file = configured(tmp_path, targets=[{"name": "contoso", "url": rolling}])
+    assert check(name, f"--config.file={file}") == Run(1, "", f"{file} has no target {name}{suggestion}\n")
+
+
+def test_a_configuration_with_problems_is_not_used(check: Check, tmp_path: Path) -> None:
+    file = configured(tmp_path, tagrets=[])
+    ran = check("contoso", f"--config.file={file}")
+    assert (ran.code, ran.out) == (1, "")
+    assert "did you mean targets?" in ran.err
+
+
+def test_a_signal_ends_it_before_the_answer_comes(check: Check) -> None:
+    with closing(listening()) as silent, ThreadPoolExecutor(1) as pool:
+        silent.settimeout(PATIENCE)
+
+        def interrupt() -> None:
+            connection, _ = silent.accept()
+            os.kill(os.getpid(), signal.SIGINT)
+            connection.close()
+
+        interrupting = pool.submit(interrupt)
+        ran = check(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        interrupting.result()
+    assert ran == Run(1, "", "")
+
+
+# --- looks from other places, and Entra ID
+
+
+@pytest.fixture
+def simulation(tmp_path: Path) -> Iterator[Simulation]:
+    """Farms and a stand-in for Entra ID on loopback, in a thread of their own."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    served = serving((each for each in SCENARIOS if each.name in WATCHED), now=NOW, folder=tmp_path, key="ec")
+    try:
+        yield asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(served.__aexit__(None, None, None), loop).result(PATIENCE)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def of(simulation: Simulation, tmp_path: Path) -> Check:
+    """Checks the farm of a scenario, as a configuration file describes it, in a process of its own."""
+    with closing(listening()) as taken:
+        nobody = taken.getsockname()[1]
+
+    def run(name: str, *arguments: str) -> Run:
+        (target,) = (each for each in simulation.targets if each.name == name)
+        file = configured(
+            tmp_path,
+            modules={
+                "demo": {"tls_config": {"ca_file": str(simulation.ca_file)}, "timeout": "10s"},
+                "outside": {"proxy_url": f"http://127.0.0.1:{nobody}"},
+            },
+            targets=[described(target)],
+        )
+        command = [sys.executable, "-m", "exporter", "check", name, f"--config.file={file}", *arguments]
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
+        return Run(ran.returncode, ran.stdout, ran.stderr)
+
+    return run
+
+
+def described(target: Target) -> dict[str, object]:
+    """A simulated farm as it stands in a configuration file."""
+    entra = target.entra
+    assert entra is not None
+    assert entra.client_secret is not None
+    vantages = {target.vantage: "demo", **{each.vantage: "outside" for each in target.others if each.node == SERVICE}}
+    nodes = [{"name": each.node, "address": each.address} for each in target.others if each.node != SERVICE]
+    return {
+        "name": target.name,
+        "url": target.url,
+        "vantages": vantages,
+        "nodes": nodes,
+        "entra": {
+            "tenant": entra.tenant,
+            "domains": list(entra.domains),
+            "client_id": entra.client_id,
+            "client_secret_file": entra.client_secret.file,
+            "module": "demo",
+            "login_url": entra.login_url,
+            "graph_url": entra.graph_url,
+        },
+    }
+
+
+def test_every_node_is_looked_at_and_the_one_that_lags_is_seen(of: Check) -> None:
+    ran = of("stale-proxy")
+    assert (ran.code, ran.err) == (0, "")
+    service, wap1, wap2 = (line[12:] for line in ran.out.splitlines() if "  from default  readable: keys " in line)
+    assert service.startswith("service ")
+    assert wap1.startswith("wap1 at 127.0.0.1:")
+    assert wap2.startswith("wap2 at 127.0.0.1:")
+    assert service.count(", ") == wap1.count(", ") == 1
+    assert wap2.count(", ") == 0
+    assert "            These looks do not get the same keys.\n" in ran.out
+
+
+def test_every_domain_is_asked_for_and_judged(of: Check) -> None:
+    ran = of("half-updated")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Domain      updated.example\nState       In sync (ok)\nAnswer      graph, " in ran.out
+    assert "Domain      forgotten.example\nState       Pending (info)\nAnswer      graph, " in ran.out
+
+
+def test_a_primary_that_is_not_trusted_is_told_with_the_way_out(of: Check) -> None:
+    ran = of("promoted-early")
+    assert ran.code == 0
+    assert "State       Broken (critical)\n" in ran.out
+    assert "Microsoft 365 now." in ran.out
+    assert "\n\nWhat to do  " in ran.out
+
+
+def test_a_vantage_from_where_nothing_is_read_says_why(of: Check) -> None:
+    ran = of("not-public")
+    assert ran.code == 0
+    assert "from intranet  readable: keys " in ran.out
+    assert "from internet  not readable: proxy: " in ran.out
+    assert "State       At risk (critical)\n" in ran.out
+    assert ": couldNotAccessRemoteHost\n" in ran.out
+
+
+def test_after_a_domain_that_is_throttled_the_others_are_not_asked_for(of: Check, simulation: Simulation) -> None:
+    simulation.directory.fail("updated.example", 429, retry_after="60")
+    ran = of("half-updated")
+    assert ran.code == 0
+    assert "Answer      no answer yet; the last inquiry failed (throttled): " in ran.out
+    assert "Domain      forgotten.example\nState       Unknown (info)\nAnswer      no answer yet\n" in ran.out
+
+
+def test_a_refused_secret_is_a_reason_and_is_not_shown(of: Check, simulation: Simulation) -> None:
+    simulation.directory.revoke()
+    ran = of("promoted-early")
+    assert (ran.code, ran.err) == (0, "")
+    assert "the last inquiry failed (refused): " in ran.out
+    assert Path(secret_file(simulation)).read_text() not in ran.out
+
+
+def secret_file(simulation: Simulation) -> str:
+    entra = simulation.targets[0].entra
+    assert entra is not None
+    assert entra.client_secret is not None
+    assert entra.client_secret.file is not None
+    return entra.client_secret.file
+
+
+def test_a_certificate_is_printed_without_asking_anybody_else(of: Check, simulation: Simulation) -> None:
+    simulation.take_down("stale-proxy", node="wap2")
+    simulation.directory.revoke()
+    ran = of("stale-proxy", "--print-certificate")
+    assert (ran.code, ran.err) == (0, "")
+    (line,) = ran.out.splitlines()
+    assert base64.b64decode(line, validate=True)

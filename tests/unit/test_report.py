@@ -1,0 +1,354 @@
+"""The text of ``check``: what stands in it, for whom, and that nothing smuggles itself in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from inspect import cleandoc
+
+import pytest
+from builders import DAY, HOST, HOUR, NOW
+from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, good, idp, pair, published, signed_by
+
+from exporter.action import action
+from exporter.config.settings import INTERNET, Entra, Target, TrustSource
+from exporter.model import Observation, Reason, SignatureState
+from exporter.policy import PolicySettings, Profile
+from exporter.record import Record, advance, joined
+from exporter.report import about, report, seen, worst_first
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.trust import advance as after_inquiry
+
+OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
+NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+STRANGE = certificate("5", not_after=NOW + 300 * DAY)
+ALONE = document(adfs_entity(OLD, encryption=ENCRYPTION), signature=signed_by(OLD))
+BOTH = document(adfs_entity(NEW, OLD, encryption=ENCRYPTION), signature=signed_by(OLD))
+
+
+def refused(detail: str = "connection refused") -> Observation:
+    return Observation(NOW, Reason.REFUSED, detail, {}, None, None, document=None)
+
+
+def graph(
+    slots: Mapping[Slot, str] | None = None,
+    *,
+    unreadable: tuple[Slot, ...] = (),
+    update: UpdateResult | None = None,
+    federated: bool = True,
+) -> DomainTrust:
+    """What Graph says: slots by the digit of the certificate in them."""
+    known = {"1": OLD, "3": NEW, "5": STRANGE}
+    return DomainTrust(
+        TrustSource.GRAPH,
+        federated=federated,
+        certificates={slot: known[digit] for slot, digit in (slots or {}).items()},
+        unreadable=unreadable,
+        service=HOST,
+        update=update,
+        updated=NOW - 5 * HOUR if update else None,
+    )
+
+
+def asked(record: Record, *answers: DomainTrust | TrustReason | None) -> Record:
+    """The target with a domain for each answer, or failure; None: it was not asked yet."""
+    domains = tuple(f"{name}.com" for name in ("contoso", "fabrikam", "tailspin")[: len(answers)])
+    known = []
+    for domain, answer in zip(domains, answers, strict=True):
+        each = DomainRecord(domain)
+        if isinstance(answer, DomainTrust):
+            each = after_inquiry(each, Inquiry(NOW, None, "", answer))
+        elif answer is not None:
+            each = after_inquiry(each, Inquiry(NOW, answer, "403 Forbidden", trust=None))
+        known.append(each)
+    target = replace(record.target, entra=Entra(domains, tenant="contoso.onmicrosoft.com"))
+    return replace(record, target=target, domains=tuple(known))
+
+
+def looked(record: Record, **looks: Observation | None) -> Record:
+    """The target with a node for each look."""
+    others = tuple(replace(record.target, node=node, address="10.0.0.11") for node in looks)
+    found = replace(record, target=replace(record.target, others=others), others=tuple(map(Record, others)))
+    for each, look in zip(found.others, looks.values(), strict=True):
+        found = found if look is None else joined(found, advance(each, look))
+    return found
+
+
+def rows(text: str) -> dict[str, str]:
+    """What stands beside each label of a report; a label that comes again has the last say."""
+    found: dict[str, str] = {}
+    label = ""
+    for line in text.splitlines():
+        label = line[:12].strip() or label
+        found[label] = line[12:] if line[:12].strip() else f"{found[label]} {line.strip()}"
+    return found
+
+
+def test_a_farm_in_the_middle_of_its_rollover_reads_like_this() -> None:
+    farm = after(replace(FARM, vantage=INTERNET), good(BOTH, NOW))
+    farm = looked(farm, wap1=good(BOTH, NOW), wap2=good(ALONE, NOW), wap3=refused())
+    farm = asked(
+        farm,
+        graph({Slot.SIGNING: "1"}, update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST),
+        graph({Slot.SIGNING: "5", Slot.NEXT: "3"}),
+        TrustReason.PERMISSION,
+    )
+
+    *sections, together = report(farm, NOW + HOUR).split("\n\n")
+    assert " ".join(together.split()) == f"What to do {action(farm.situation(NOW + HOUR), farm.policy).text}"
+    assert "\n\n".join(sections) == cleandoc(
+        """
+        Target      fs.example
+        URL         https://fs.example/federationmetadata/2007-06/federationmetadata.xml
+        Profile     adfs, known by shape
+        As of       2026-06-01 13:00 UTC
+        Looks       service            from internet  readable: keys 11111111 (signs), 33333333
+                    wap1 at 10.0.0.11  from internet  readable: keys 11111111 (signs), 33333333
+                    wap2 at 10.0.0.11  from internet  readable: keys 11111111 (signs)
+                    wap3 at 10.0.0.11  from internet  not readable: refused: connection refused
+                    These looks do not get the same keys.
+
+        Entity      http://fs.example/adfs/services/trust
+        State       Successor published (info)
+        Primary     1111111111111111111111111111111111111111, SHA-256 11111111
+                    from 2025-06-19 12:00 UTC to 2026-06-19 12:00 UTC, 18.0 days left
+                    because it signed the document (inferred)
+                    because it was made together with the encryption certificate (inferred)
+        Successor   3333333333333333333333333333333333333333, SHA-256 33333333
+                    from 2026-05-30 12:00 UTC to 2027-05-30 12:00 UTC, 363.0 days left
+        Promotion   predicted for about 2026-06-04 12:00 UTC
+        Advice      A successor is published: make sure that Entra ID and every other partner know it before
+                    AD FS promotes it, about 2026-06-04 12:00 UTC.
+
+        Domain      contoso.com
+        State       Pending (info)
+        Answer      graph, 2026-06-01 12:00 UTC (1.0 h ago)
+        Signing     1111111111111111111111111111111111111111, until 2026-06-19 12:00 UTC, primary
+        Next        empty
+        Entra ID    last reading of the metadata on 2026-06-01 07:00 UTC: couldNotAccessRemoteHost
+        Advice      Entra ID does not know the successor (3333333333333333333333333333333333333333) for
+                    contoso.com yet, and says that it cannot read the metadata. The successor signs about
+                    2026-06-04 12:00 UTC: write it with Update-MgDomainFederationConfiguration
+                    -NextSigningCertificate before. fedmeta-exporter check prints it with
+                    --print-certificate.
+
+        Domain      fabrikam.com
+        State       Broken (critical)
+        Answer      graph, 2026-06-01 12:00 UTC (1.0 h ago)
+        Signing     5555555555555555555555555555555555555555, until 2027-03-28 12:00 UTC, not published
+        Next        3333333333333333333333333333333333333333, until 2027-05-30 12:00 UTC, successor
+        Advice      Entra ID does not trust the certificate in use
+                    (1111111111111111111111111111111111111111): everybody of fabrikam.com is locked out of
+                    Microsoft 365 now. Write it with Update-MgDomainFederationConfiguration
+                    -SigningCertificate. fedmeta-exporter check prints it with --print-certificate=primary.
+                    Trusted and not published: 5555555555555555555555555555555555555555. Left over, or
+                    planted: find out who wrote that.
+
+        Domain      tailspin.com
+        State       Unknown (info)
+        Answer      no answer yet; the last inquiry failed (permission): 403 Forbidden
+        Advice      Entra ID never answered: whether it trusts what signs for tailspin.com is not known.
+        """
+    )
+
+
+def test_no_line_is_longer_than_100_columns_but_for_a_word_that_is() -> None:
+    farm = looked(asked(published(), graph({Slot.SIGNING: "1"})), wap1=refused("no " * 80), wap2=None)
+
+    assert max(map(len, report(farm, NOW).splitlines())) <= 100
+    address = f"https://idp.example/{'a' * 100}"
+    assert address in report(after(Target("idp", address), good(document(idp()), NOW)), NOW)
+
+
+def test_a_name_that_leaves_no_room_leaves_some_all_the_same() -> None:
+    farm = looked(after(FARM, good(BOTH, NOW)), **{"n" * 120: good(BOTH, NOW)})
+
+    assert "readable: keys 11111111 (signs)," in report(farm, NOW)
+
+
+def test_a_target_that_cannot_be_read_says_why_and_has_nothing_to_judge() -> None:
+    text = report(after(FARM, refused()), NOW)
+
+    assert rows(text)["Looks"] == "service  from default  not readable: refused: connection refused"
+    assert "Profile     adfs, known by url" in text
+    assert not {"Entity", "Advice", "What to do"} & set(rows(text))
+
+
+def test_a_look_that_fails_says_what_it_got_before() -> None:
+    record = after(FARM, good(ALONE, NOW - DAY), refused())
+
+    assert seen(record) == (
+        "not readable",
+        "refused: connection refused; on 2026-05-31 12:00 UTC: keys 11111111 (signs)",
+    )
+
+
+def test_a_place_that_was_not_looked_at_yet_says_so() -> None:
+    assert seen(Record(FARM)) == ("not looked at yet", "")
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 signing keys"), (1, "keys 0000"), (6, "keys 0000"), (7, "7 signing keys")]
+)
+def test_a_few_keys_are_named_and_many_are_counted(count: int, words: str) -> None:
+    found = document(idp(*(certificate(f"{digit}") for digit in range(count))))
+
+    assert seen(after(FARM, good(found, NOW)))[1].startswith(words)
+
+
+def test_a_node_that_is_named_by_its_address_is_named_once() -> None:
+    node = replace(FARM, node="10.0.0.11", address="10.0.0.11")
+    farm = replace(after(FARM, good(ALONE, NOW)), others=(Record(node),))
+
+    assert "            10.0.0.11  from default  not looked at yet" in report(farm, NOW).splitlines()
+
+
+def test_evidence_that_disagrees_is_shown_with_what_it_names() -> None:
+    farm = after(FARM, good(document(adfs_entity(NEW, OLD, encryption=ENCRYPTION), signature=signed_by(NEW)), NOW))
+
+    evidence = rows(report(farm, NOW))["Primary"]
+
+    assert "because it signed the document (inferred)" in evidence
+    assert f"disputed by {OLD.thumbprint}: it was made together with the encryption certificate (inferred)" in evidence
+
+
+@pytest.mark.parametrize(
+    ("settings", "state", "words"),
+    [
+        (PolicySettings(primary=OLD.fingerprint), SignatureState.VALID, "because the policy names it"),
+        (
+            PolicySettings(),
+            SignatureState.INVALID,
+            "because it is named in a signature that does not verify (inferred)",
+        ),
+        (
+            PolicySettings(profile=Profile.SAML),
+            SignatureState.VALID,
+            "because its dates fit best, which is weak (inferred)",
+        ),
+    ],
+)
+def test_the_primary_has_its_evidence(settings: PolicySettings, state: SignatureState, words: str) -> None:
+    found = document(adfs_entity(OLD, NEW, encryption=ENCRYPTION), signature=signed_by(OLD, state))
+
+    lines = report(after(replace(FARM, policy=settings), good(found, NOW)), NOW).splitlines()
+
+    assert f"            {words}" in lines
+
+
+def test_a_single_certificate_is_primary_and_has_no_successor_to_show() -> None:
+    text = report(after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW)), NOW)
+
+    assert "            because it is the only one (inferred)" in text.splitlines()
+    assert not {"Successor", "Promotion", "What to do"} & set(rows(text))
+
+
+def test_an_entity_without_a_certificate_has_a_state_and_advice() -> None:
+    text = report(after(Target("idp", "https://idp.example/"), good(document(idp()), NOW)), NOW)
+
+    assert rows(text)["State"] == "No signing key (critical)"
+    assert rows(text)["Advice"].startswith("The document has no signing key")
+    assert "Primary" not in rows(text)
+
+
+def test_of_an_aggregate_the_five_worst_entities_are_shown_and_the_others_counted() -> None:
+    record = aggregate()
+
+    text = report(record, NOW)
+
+    assert text.count("\nEntity ") == 5
+    assert f"… and {len(record.judge(NOW)) - 5} entities that are no worse." in text.splitlines()
+    assert about(record, record.judge(NOW)) is None
+    urgencies = [each.urgency for each in worst_first(record, NOW)]
+    assert urgencies == sorted(urgencies)
+
+
+def test_the_entity_that_the_target_names_is_the_one_of_an_aggregate() -> None:
+    record = aggregate()
+    entity_id = record.judge(NOW)[-1].entity_id
+    named = replace(record, target=replace(record.target, entity_id=entity_id))
+
+    found = about(named, named.judge(NOW))
+
+    assert found is not None
+    assert found.entity_id == entity_id
+
+
+def test_what_a_slot_holds_is_told_as_far_as_it_is_known() -> None:
+    farm = after(FARM, good(BOTH, NOW))
+
+    slots = rows(report(asked(farm, graph({Slot.NEXT: "3"}, unreadable=(Slot.SIGNING,))), NOW))
+
+    assert slots["Signing"] == "holds something that is no certificate"
+    assert slots["Next"] == f"{NEW.thumbprint}, until 2027-05-30 12:00 UTC, successor"
+
+
+def test_without_a_document_a_slot_is_compared_with_nothing() -> None:
+    slots = rows(report(asked(after(FARM, refused()), graph({Slot.SIGNING: "1"})), NOW))
+
+    assert slots["Signing"] == f"{OLD.thumbprint}, until 2026-06-19 12:00 UTC, nothing to compare with"
+    assert slots["State"] == "Unknown (info)"
+
+
+def test_without_credentials_only_what_was_seen_is_shown() -> None:
+    trust = DomainTrust(TrustSource.USER_REALM, federated=True, certificates={Slot.UNNAMED: OLD}, service=HOST)
+
+    found = rows(report(asked(after(FARM, good(ALONE, NOW)), trust), NOW))
+
+    assert found["Answer"] == "user_realm, 2026-06-01 12:00 UTC (0.0 h ago)"
+    assert found["Unnamed"].endswith("primary")
+    assert not {"Signing", "Next", "Entra ID"} & set(found)
+
+
+def test_a_domain_that_is_not_federated_has_no_slots() -> None:
+    found = rows(report(asked(after(FARM, good(ALONE, NOW)), graph(federated=False)), NOW))
+
+    assert found["State"] == "Not federated (warning)"
+    assert not {"Signing", "Next"} & set(found)
+
+
+def test_a_reading_without_a_date_is_told_without_one() -> None:
+    trust = replace(graph({Slot.SIGNING: "1"}, update=UpdateResult.SUCCESS), updated=None)
+
+    found = rows(report(asked(after(FARM, good(ALONE, NOW)), trust), NOW))
+
+    assert found["Entra ID"] == "last reading of the metadata: success"
+
+
+def test_a_domain_that_was_not_asked_for_yet_has_no_answer() -> None:
+    assert rows(report(asked(after(FARM, good(ALONE, NOW)), None), NOW))["Answer"] == "no answer yet"
+
+
+def test_a_failed_inquiry_stands_beside_the_last_good_answer() -> None:
+    farm = asked(after(FARM, good(ALONE, NOW)), graph({Slot.SIGNING: "1"}))
+    later = Inquiry(NOW + HOUR, TrustReason.THROTTLED, "429 Too Many Requests", trust=None)
+    farm = replace(farm, domains=tuple(after_inquiry(each, later) for each in farm.domains))
+
+    assert rows(report(farm, NOW + timedelta(hours=3)))["Answer"] == (
+        "graph, 2026-06-01 12:00 UTC (3.0 h ago); the last inquiry failed (throttled): 429 Too Many Requests"
+    )
+
+
+def test_the_action_table_speaks_of_ad_fs_and_of_whoever_has_domains() -> None:
+    idp_of_contoso = after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW))
+
+    assert "What to do" in rows(report(published(), NOW))
+    assert "What to do" not in rows(report(idp_of_contoso, NOW))
+    assert "What to do" in rows(report(asked(idp_of_contoso, graph({Slot.SIGNING: "5"})), NOW))
+    assert "What to do" not in rows(report(asked(aggregate(), graph({Slot.SIGNING: "5"})), NOW)), "of nobody in it"
+
+
+def test_what_others_wrote_can_neither_break_a_line_nor_speak_to_a_terminal() -> None:
+    hostile = "https://idp.example/\x1b[2J\x9b31m\r\nState       Steady (ok)\u2028\u202e"
+    found = good(document(idp(STRANGE, entity_id=hostile)), NOW)
+    record = looked(after(Target("idp", "https://idp.example/"), found), wap1=refused(hostile))
+
+    text = report(record, NOW)
+
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert [line for line in text.split("\n") if line.startswith("State")] == ["State       Steady (ok)"]
+
+
+def test_an_entity_without_a_name_has_its_line() -> None:
+    text = report(after(Target("idp", "https://idp.example/"), good(document(idp(entity_id=" ")), NOW)), NOW)
+
+    assert "Entity" in rows(text)

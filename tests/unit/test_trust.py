@@ -1,0 +1,483 @@
+"""Every state of a trust, its boundaries, its precedence, and what stands around it.
+
+``T`` is the moment at which the primary ends. Who signs the document is primary, unless a test says otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+import pytest
+from builders import DAY, NOW, SECOND, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
+
+from exporter.config.settings import TrustSource
+from exporter.model import Certificate, Metadata, Role
+from exporter.policy import Policy, Profile
+from exporter.rollover import FOREVER, Severity
+from exporter.trust import (
+    DomainRecord,
+    DomainTrust,
+    Inquiry,
+    Slot,
+    TrustReason,
+    TrustState,
+    UpdateResult,
+    Verdict,
+    advance,
+    host_of,
+    judge,
+)
+
+DOMAIN = "contoso.com"
+URL = "https://fs.example/federationmetadata/2007-06/federationmetadata.xml"
+T = NOW + 19 * DAY
+
+PRIMARY = certificate(not_before=T - 365 * DAY, not_after=T)
+SUCCESSOR = certificate(not_before=T - 20 * DAY, not_after=T + 345 * DAY)
+PROMOTION = SUCCESSOR.not_before + 5 * DAY
+EARLY = certificate(not_before=T - 100 * DAY, not_after=T + 265 * DAY)
+"""A successor that somebody generated long before AD FS would."""
+FOREIGN = certificate(not_before=T - 400 * DAY, not_after=T + 3000 * DAY, subject="CN=planted")
+LEFTOVER = certificate(not_before=T - 730 * DAY, not_after=T - 365 * DAY)
+"""The primary before this one; it ended long ago."""
+
+ADFS, MANUAL = policy(), policy(Profile.ADFS_MANUAL)
+
+NOT_FEDERATED = (TrustState.NOT_FEDERATED, Severity.WARNING)
+BROKEN = (TrustState.BROKEN, Severity.CRITICAL)
+UNKNOWN = (TrustState.UNKNOWN, Severity.INFO)
+AT_RISK = (TrustState.AT_RISK, Severity.CRITICAL)
+PENDING = (TrustState.PENDING, Severity.INFO)
+IN_SYNC = (TrustState.IN_SYNC, Severity.OK)
+
+
+def graph(
+    signing: Certificate | None = None, following: Certificate | None = None, *, service: str | None = None
+) -> DomainTrust:
+    """What Graph says of a domain with these two slots."""
+    slots = {Slot.SIGNING: signing, Slot.NEXT: following}
+    kept = {slot: each for slot, each in slots.items() if each is not None}
+    return DomainTrust(TrustSource.GRAPH, federated=True, certificates=kept, service=service)
+
+
+def realm(shown: Certificate | None = None, *, service: str | None = None) -> DomainTrust:
+    """What user realm discovery says of a federated domain."""
+    kept = {} if shown is None else {Slot.UNNAMED: shown}
+    return DomainTrust(TrustSource.USER_REALM, federated=True, certificates=kept, service=service)
+
+
+def unreadable(trust: DomainTrust, *slots: Slot) -> DomainTrust:
+    """The answer with something that is no certificate in these slots."""
+    return replace(trust, unreadable=slots)
+
+
+def judged(
+    trust: DomainTrust | None,
+    published: Metadata,
+    *,
+    policy: Policy = ADFS,
+    signer: Certificate | None = PRIMARY,
+    first_seen: Mapping[str, datetime] | None = None,
+    url: str = URL,
+    now: datetime = NOW,
+) -> Verdict:
+    rollover = verdict(published, policy, signer=signer, first_seen=first_seen, now=now)
+    return judge(DOMAIN, trust, entity=published.entities[0], rollover=rollover, policy=policy, url=url, now=now)
+
+
+def standing(verdict: Verdict) -> tuple[TrustState, Severity]:
+    return verdict.state, verdict.severity
+
+
+def before_at_after(moment: datetime) -> tuple[datetime, datetime, datetime]:
+    return moment - SECOND, moment, moment + SECOND
+
+
+ALONE, BOTH = farm(PRIMARY), farm(PRIMARY, SUCCESSOR)
+
+
+# Nothing to compare
+
+
+def test_a_domain_that_entra_id_never_told_of_is_unknown() -> None:
+    found = judged(None, ALONE)
+
+    assert standing(found) == UNKNOWN
+    assert (found.primary_trusted, found.successor_trusted, found.foreign, found.service_matches) == (None,) * 4
+    assert found.until == FOREVER
+
+
+@pytest.mark.parametrize("trust", [graph(PRIMARY), DomainTrust(TrustSource.GRAPH, federated=False)])
+def test_without_a_document_nothing_is_said_of_any_trust(trust: DomainTrust) -> None:
+    rollover = verdict(ALONE, ADFS, signer=PRIMARY)
+    ask = partial(judge, DOMAIN, trust, policy=ADFS, url=URL, now=NOW)
+
+    assert standing(ask(entity=None, rollover=rollover)) == UNKNOWN
+    assert standing(ask(entity=ALONE.entities[0], rollover=None)) == UNKNOWN
+
+
+def test_a_farm_without_a_certificate_leaves_the_trust_unknown() -> None:
+    found = judged(graph(FOREIGN), farm(), signer=None)
+
+    assert standing(found) == UNKNOWN
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, (FOREIGN,))
+
+
+# Not federated
+
+
+@pytest.mark.parametrize("source", TrustSource)
+def test_a_domain_that_is_not_federated_is_said_to_be_so_and_nothing_else(source: TrustSource) -> None:
+    found = judged(DomainTrust(source, federated=False), BOTH)
+
+    assert standing(found) == NOT_FEDERATED
+    assert (found.primary_trusted, found.successor_trusted, found.foreign, found.service_matches) == (None,) * 4
+
+
+@pytest.mark.parametrize("trust", [graph(FOREIGN, service="sts.other.example"), realm(service="sts.other.example")])
+def test_people_who_are_sent_elsewhere_do_not_sign_in_here(trust: DomainTrust) -> None:
+    found = judged(trust, BOTH)
+
+    assert standing(found) == NOT_FEDERATED
+    assert found.service_matches is False
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
+    assert found.domain == DOMAIN
+
+
+@pytest.mark.parametrize(
+    ("service", "entity_id", "locations", "url"),
+    [
+        ("wap.example", "urn:x", (), "https://WAP.example:8443/metadata.xml"),
+        ("fs.example", "http://fs.example/adfs/services/trust", (), "file:///srv/metadata.xml"),
+        ("login.example", "urn:x", ("https://x.example/", "https://login.example/adfs/ls/"), "file:///srv/m.xml"),
+    ],
+    ids=["where the metadata is", "the entityID", "where people sign in"],
+)
+def test_the_service_is_known_by_any_of_its_names(
+    service: str, entity_id: str, locations: tuple[str, ...], url: str
+) -> None:
+    entity = replace(entity_of(role_of(Role.IDP, PRIMARY), entity_id=entity_id), sign_in_locations=locations)
+
+    assert judged(graph(PRIMARY, service=service), metadata_of(entity), url=url).service_matches is True
+    assert judged(graph(PRIMARY, service="other.example"), metadata_of(entity), url=url).service_matches is False
+
+
+def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -> None:
+    nameless = metadata_of(entity_of(role_of(Role.IDP, PRIMARY), entity_id="urn:x"))
+
+    for found in (
+        judged(graph(PRIMARY), ALONE),
+        judged(graph(PRIMARY, service="fs.example"), nameless, url="file:///srv/metadata.xml"),
+    ):
+        assert standing(found) == IN_SYNC
+        assert found.service_matches is None
+
+
+# Graph: all that is trusted
+
+
+@pytest.mark.parametrize(
+    ("trust", "published", "expected", "primary", "successor"),
+    [
+        (graph(PRIMARY), ALONE, IN_SYNC, True, None),
+        (graph(None, PRIMARY), ALONE, IN_SYNC, True, None),
+        (graph(PRIMARY, SUCCESSOR), BOTH, IN_SYNC, True, True),
+        # Neither slot is the primary's.
+        (graph(SUCCESSOR, PRIMARY), BOTH, IN_SYNC, True, True),
+        (graph(PRIMARY), BOTH, PENDING, True, False),
+        (graph(PRIMARY, PRIMARY), BOTH, PENDING, True, False),
+        (graph(PRIMARY, LEFTOVER), BOTH, PENDING, True, False),
+        (graph(SUCCESSOR), BOTH, BROKEN, False, True),
+        (graph(SUCCESSOR, SUCCESSOR), BOTH, BROKEN, False, True),
+        (graph(), BOTH, BROKEN, False, False),
+        (graph(), ALONE, BROKEN, False, None),
+        (graph(FOREIGN, LEFTOVER), ALONE, BROKEN, False, None),
+    ],
+)
+def test_what_graph_shows_is_compared_as_a_set(
+    trust: DomainTrust,
+    published: Metadata,
+    expected: tuple[TrustState, Severity],
+    primary: bool,  # noqa: FBT001 - a row of the table
+    successor: bool | None,  # noqa: FBT001 - likewise
+) -> None:
+    found = judged(trust, published)
+
+    assert standing(found) == expected
+    assert (found.primary_trusted, found.successor_trusted) == (primary, successor)
+
+
+@pytest.mark.parametrize(
+    ("published", "policy", "moment", "before", "from_then_on"),
+    [
+        (BOTH, ADFS, PROMOTION - 2 * DAY, PENDING, AT_RISK),
+        (BOTH, ADFS, PROMOTION, AT_RISK, AT_RISK),
+        (BOTH, ADFS, T, AT_RISK, AT_RISK),
+        (BOTH, policy(notice=0), PROMOTION, PENDING, AT_RISK),
+        (BOTH, policy(notice=4.5), PROMOTION - 4.5 * DAY, PENDING, AT_RISK),
+        (farm(PRIMARY, EARLY), ADFS, EARLY.not_before + 3 * DAY, PENDING, AT_RISK),
+        (farm(PRIMARY, EARLY), ADFS, T - 15 * DAY, AT_RISK, AT_RISK),
+        # Nobody knows when people promote: only the end of the primary counts.
+        (BOTH, MANUAL, PROMOTION - 2 * DAY, PENDING, PENDING),
+        (BOTH, MANUAL, T - 15 * DAY, PENDING, AT_RISK),
+        (BOTH, policy(Profile.SAML, primary=PRIMARY, trust=3), T - 3 * DAY, PENDING, AT_RISK),
+        (BOTH, policy(Profile.ADFS_MANUAL, expiry=False), T - 15 * DAY, PENDING, PENDING),
+        (BOTH, policy(expiry=False), PROMOTION - 2 * DAY, PENDING, AT_RISK),
+    ],
+)
+def test_a_successor_that_is_not_trusted_becomes_a_risk_at_the_second(
+    published: Metadata,
+    policy: Policy,
+    moment: datetime,
+    before: tuple[TrustState, Severity],
+    from_then_on: tuple[TrustState, Severity],
+) -> None:
+    turned = [standing(judged(graph(PRIMARY), published, policy=policy, now=now)) for now in before_at_after(moment)]
+
+    assert turned == [before, from_then_on, from_then_on]
+
+
+@pytest.mark.parametrize("now", [NOW, PROMOTION - 2 * DAY, T - SECOND])
+def test_a_successor_that_is_trusted_is_no_risk_at_any_time(now: datetime) -> None:
+    assert standing(judged(graph(PRIMARY, SUCCESSOR), BOTH, now=now)) == IN_SYNC
+
+
+def test_after_a_promotion_that_nobody_followed_the_trust_is_broken() -> None:
+    found = judged(graph(PRIMARY), BOTH, signer=SUCCESSOR, now=PROMOTION)
+
+    assert standing(found) == BROKEN
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (False, None, ())
+
+
+def test_after_a_promotion_the_key_before_it_need_not_be_trusted() -> None:
+    assert standing(judged(graph(SUCCESSOR), BOTH, signer=SUCCESSOR, now=PROMOTION)) == IN_SYNC
+
+
+# Which key is primary is told by dates alone
+
+
+def test_by_dates_alone_a_trust_is_broken_only_when_no_valid_key_is_trusted() -> None:
+    by_dates = [standing(judged(graph(*kept), BOTH, signer=None)) for kept in ((SUCCESSOR,), (FOREIGN,), ())]
+
+    assert by_dates == [UNKNOWN, BROKEN, BROKEN]
+    assert judged(graph(SUCCESSOR), BOTH, signer=None).primary_trusted is False
+
+
+def test_by_dates_alone_the_trust_breaks_when_the_key_that_is_trusted_ends() -> None:
+    older = certificate(not_before=PRIMARY.not_before + DAY, not_after=T - 10 * DAY)
+    turned = [
+        standing(judged(graph(older), farm(PRIMARY, older), signer=None, now=now))
+        for now in before_at_after(older.not_after)
+    ]
+
+    assert turned == [UNKNOWN, BROKEN, BROKEN]
+
+
+def test_a_key_alone_needs_no_other_evidence() -> None:
+    assert standing(judged(graph(FOREIGN), ALONE, signer=None)) == BROKEN
+
+
+@pytest.mark.parametrize("shape", ["AD FS's own", "issued"])
+def test_by_dates_alone_the_risk_does_not_end_with_the_promotion_that_was_due(shape: str) -> None:
+    successor = EARLY if shape == "AD FS's own" else replace(EARLY, self_issued=False)
+    promotion = EARLY.not_before + 5 * DAY
+    seen = {successor.fingerprint: EARLY.not_before}
+
+    for moment, before in ((promotion - 2 * DAY, PENDING), (promotion, AT_RISK), (T - 15 * DAY, AT_RISK)):
+        turned = [
+            standing(judged(graph(PRIMARY), farm(PRIMARY, successor), signer=None, first_seen=seen, now=now))
+            for now in before_at_after(moment)
+        ]
+        assert turned == [before, AT_RISK, AT_RISK]
+
+
+# User realm discovery: one certificate at most
+
+
+@pytest.mark.parametrize(
+    ("shown", "published", "expected", "primary", "successor"),
+    [
+        (PRIMARY, ALONE, IN_SYNC, True, None),
+        (PRIMARY, BOTH, UNKNOWN, True, None),
+        (SUCCESSOR, BOTH, UNKNOWN, None, True),
+        (FOREIGN, ALONE, UNKNOWN, None, None),
+        (LEFTOVER, BOTH, UNKNOWN, None, None),
+        (None, ALONE, UNKNOWN, None, None),
+    ],
+)
+def test_the_user_realm_proves_that_a_key_is_trusted_and_never_that_one_is_not(
+    shown: Certificate | None,
+    published: Metadata,
+    expected: tuple[TrustState, Severity],
+    primary: bool | None,  # noqa: FBT001 - a row of the table
+    successor: bool | None,  # noqa: FBT001 - likewise
+) -> None:
+    for now in (NOW, PROMOTION, T - SECOND):
+        found = judged(realm(shown), published, now=now)
+
+        assert standing(found) == expected
+        assert (found.primary_trusted, found.successor_trusted, found.foreign) == (primary, successor, None)
+
+
+# A slot with something in it that is no certificate
+
+
+@pytest.mark.parametrize(
+    ("trust", "published", "expected", "primary", "successor"),
+    [
+        (graph(PRIMARY), ALONE, IN_SYNC, True, None),
+        (graph(PRIMARY), BOTH, UNKNOWN, True, None),
+        (graph(SUCCESSOR), BOTH, UNKNOWN, None, True),
+        (graph(), ALONE, UNKNOWN, None, None),
+    ],
+)
+def test_a_slot_that_cannot_be_read_may_hold_any_key(
+    trust: DomainTrust,
+    published: Metadata,
+    expected: tuple[TrustState, Severity],
+    primary: bool | None,  # noqa: FBT001 - a row of the table
+    successor: bool | None,  # noqa: FBT001 - likewise
+) -> None:
+    found = judged(unreadable(trust, Slot.NEXT), published, now=T - SECOND)
+
+    assert standing(found) == expected
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (primary, successor, None)
+
+
+def test_a_slot_that_cannot_be_read_hides_no_foreign_certificate_in_the_other() -> None:
+    assert judged(unreadable(graph(FOREIGN), Slot.NEXT), ALONE).foreign == (FOREIGN,)
+
+
+# Foreign certificates
+
+
+@pytest.mark.parametrize(
+    ("trust", "foreign"),
+    [
+        (graph(PRIMARY), ()),
+        (graph(PRIMARY, PRIMARY), ()),
+        (graph(PRIMARY, FOREIGN), (FOREIGN,)),
+        (graph(FOREIGN, PRIMARY), (FOREIGN,)),
+        (graph(FOREIGN, FOREIGN), (FOREIGN,)),
+        (graph(FOREIGN, EARLY), (FOREIGN, EARLY)),
+        (graph(EARLY, FOREIGN), (EARLY, FOREIGN)),
+        (graph(PRIMARY, LEFTOVER), ()),
+    ],
+)
+def test_foreign_is_what_is_trusted_and_valid_and_not_published(
+    trust: DomainTrust, foreign: tuple[Certificate, ...]
+) -> None:
+    assert judged(trust, ALONE).foreign == foreign
+
+
+def test_a_foreign_certificate_does_not_change_the_state() -> None:
+    assert standing(judged(graph(PRIMARY, FOREIGN), ALONE)) == IN_SYNC
+
+
+def test_a_leftover_is_foreign_until_the_second_at_which_it_ends() -> None:
+    leftover = certificate(not_before=T - 400 * DAY, not_after=T - 10 * DAY)
+    trust = graph(PRIMARY, leftover)
+
+    turned = [judged(trust, ALONE, now=now) for now in before_at_after(leftover.not_after)]
+
+    assert [found.foreign for found in turned] == [(leftover,), (), ()]
+    assert turned[0].until == leftover.not_after
+
+
+def test_a_certificate_that_the_farm_publishes_for_encryption_alone_is_foreign() -> None:
+    encryption = certificate(subject="CN=ADFS Encryption - fs.example")
+
+    assert judged(graph(PRIMARY, encryption), farm(PRIMARY, encryption=[encryption])).foreign == (encryption,)
+
+
+# How long a verdict holds
+
+
+def test_a_verdict_holds_until_the_successor_becomes_a_risk() -> None:
+    found = judged(graph(PRIMARY), BOTH, now=NOW + DAY)
+
+    assert (found.state, found.until) == (TrustState.PENDING, PROMOTION - 2 * DAY)
+
+
+def test_a_verdict_holds_no_longer_than_that_on_the_rollover() -> None:
+    found = judged(graph(PRIMARY), ALONE, now=T - 21 * DAY)
+
+    assert found.until == verdict(ALONE, ADFS, signer=PRIMARY, now=T - 21 * DAY).until == T - 19 * DAY
+
+
+def test_when_all_has_ended_the_verdict_holds_for_ever() -> None:
+    assert judged(graph(PRIMARY), ALONE, now=T).until == FOREVER
+
+
+# One more inquiry
+
+ANSWER = Inquiry(NOW, reason=None, detail="", trust=graph(PRIMARY))
+FAILURE = Inquiry(NOW + DAY, TrustReason.THROTTLED, "asked too often", trust=None, retry_after=30.0)
+
+
+def test_an_answer_is_kept_with_its_moment() -> None:
+    assert advance(DomainRecord(DOMAIN), ANSWER) == DomainRecord(
+        DOMAIN, inquiry=ANSWER, trust=ANSWER.trust, last_success=NOW, inquiries=1
+    )
+
+
+def test_a_failure_replaces_nothing_but_the_inquiry_itself() -> None:
+    assert advance(advance(DomainRecord(DOMAIN), ANSWER), FAILURE) == DomainRecord(
+        DOMAIN, inquiry=FAILURE, trust=ANSWER.trust, last_success=NOW, inquiries=2, failures=1
+    )
+
+
+def test_the_latest_answer_counts() -> None:
+    later = Inquiry(NOW + 2 * DAY, reason=None, detail="", trust=graph(PRIMARY, SUCCESSOR))
+    record = DomainRecord(DOMAIN)
+    for inquiry in (FAILURE, ANSWER, later):
+        record = advance(record, inquiry)
+
+    assert record == DomainRecord(
+        DOMAIN, inquiry=later, trust=later.trust, last_success=NOW + 2 * DAY, inquiries=3, failures=1
+    )
+
+
+# Entra ID's own account, and hosts
+
+READABLE = {
+    UpdateResult.SUCCESS: True,
+    UpdateResult.UNKNOWN_ERROR: None,
+    UpdateResult.INTERNAL_SERVER_ERROR: None,
+    UpdateResult.NO_VALID_EXISTING_CERT_FOUND: None,
+    UpdateResult.NO_STS_AUTH_URL_FOUND: None,
+    UpdateResult.NO_FEDERATION_PROTOCOL_FOUND: None,
+    # It was read, and normal until AD FS generates a successor.
+    UpdateResult.NO_NEW_CERTIFICATE_FOUND: True,
+    UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST: False,
+    UpdateResult.CONNECTION_ERROR: False,
+    UpdateResult.XML_PARSING_ERROR: False,
+    UpdateResult.BAD_REQUEST: False,
+    UpdateResult.UNAUTHORIZED: False,
+    UpdateResult.FORBIDDEN: False,
+    UpdateResult.NOT_FOUND: False,
+    UpdateResult.PROVIDER_ERROR: False,
+    UpdateResult.OTHER: None,
+}
+
+
+def test_each_result_of_an_update_says_whether_the_metadata_could_be_read() -> None:
+    assert {result: result.readable for result in UpdateResult} == READABLE
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("https://FS.Example:8443/adfs/ls/", "fs.example"),
+        ("http://kim:secret@fs.example/", "fs.example"),
+        ("https://[2001:db8::1]/", "2001:db8::1"),
+        ("urn:federation:fs.example", None),
+        ("fs.example", None),
+        ("file:///srv/metadata.xml", None),
+        ("http://[fs.example/", None),
+        ("", None),
+    ],
+)
+def test_the_host_of_an_address(address: str, host: str | None) -> None:
+    assert host_of(address) == host
