@@ -202,7 +202,7 @@ def _pending(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: date
     when, write = f"The successor signs {_signing(rollover, now)}", f"write it with {_writing(trust, rollover)}"
     if trust.update is not None and trust.update.readable is False:
         return f"{begin}, and says that it cannot read the metadata. {when}: {write} before. {_PRINTS}."
-    return f"{begin}; it reads the metadata daily. {when}: look again tomorrow, and {write} if need be. {_PRINTS}."
+    return f"{begin}. {when}: if Entra ID does not take it from the metadata before, {write}. {_PRINTS}."
 
 
 def _in_sync(verdict: Verdict, _trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:

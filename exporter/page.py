@@ -39,7 +39,7 @@ class _Judged:
     @property
     def badness(self) -> tuple[int, float]:
         """The worst first: what cannot be read, from wherever it is looked at, is as bad as a warning."""
-        severities = [_severity(verdict) for verdict in self.verdicts]
+        severities = [verdict.severity for verdict in self.verdicts]
         severities += [Severity.WARNING for look in (self.record, *self.record.others) if not _is_read(look)]
         # A trust or a look that is all right says nothing about the order.
         others = [(-severity, 0.0) for severity in severities if severity is not Severity.OK]
@@ -72,7 +72,7 @@ def _rows(judged: _Judged, now: datetime) -> Iterator[str]:
     subject = about(record, rollovers)
     for verdict, known in zip(judged.verdicts, record.domains, strict=True):
         yield _domain(verdict, known, subject, now)
-    if (text := together(record, rollovers, now)) is not None:
+    if record.domains and (text := together(record, rollovers, now)) is not None:
         yield _part("All together", "", escape(text))
 
 
@@ -104,13 +104,8 @@ def _looks(record: Record) -> Iterator[str]:
 
 def _domain(verdict: Verdict, known: DomainRecord, rollover: Rollover | None, now: datetime) -> str:
     age = f'<div class="small">{escape(answered(known, now))}</div>'
-    state = _state(TRUST_WORDS[verdict.state], _css(_severity(verdict)))
+    state = _state(TRUST_WORDS[verdict.state], _css(verdict.severity))
     return _part(escape(verdict.domain), state, escape(trust_advice(verdict, known.trust, rollover, now)) + age)
-
-
-def _severity(verdict: Verdict) -> Severity:
-    """How bad a trust is: with a foreign certificate it is never all right."""
-    return max(verdict.severity, Severity.WARNING) if verdict.foreign else verdict.severity
 
 
 def _is_read(look: Record) -> bool:

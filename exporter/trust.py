@@ -167,17 +167,29 @@ class Verdict:
 
     domain: str
     state: TrustState
-    severity: Severity
-    primary_trusted: bool | None
+    primary_trusted: bool | None = None
     """None: not known."""
-    successor_trusted: bool | None
+    successor_trusted: bool | None = None
     """None: not known, or there is no successor."""
-    foreign: tuple[Certificate, ...] | None
+    foreign: tuple[Certificate, ...] | None = None
     """What is trusted, not expired, and not published: a leftover, or planted. None: the source cannot tell."""
-    service_matches: bool | None
-    """Whether people are sent to this federation service. None: not known."""
-    until: datetime
+    until: datetime = FOREVER
     """The same question asked before this moment has the same answer."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is; with a foreign certificate no state is all right."""
+        return max(_SEVERITIES[self.state], Severity.WARNING if self.foreign else Severity.OK)
+
+
+_SEVERITIES = {
+    TrustState.NOT_FEDERATED: Severity.WARNING,
+    TrustState.BROKEN: Severity.CRITICAL,
+    TrustState.UNKNOWN: Severity.INFO,
+    TrustState.AT_RISK: Severity.CRITICAL,
+    TrustState.PENDING: Severity.INFO,
+    TrustState.IN_SYNC: Severity.OK,
+}
 
 
 def advance(record: DomainRecord, inquiry: Inquiry) -> DomainRecord:
@@ -208,14 +220,13 @@ def judge(
     ``trust`` is None when Entra ID never answered, ``entity`` and ``rollover`` when no document was ever read;
     ``url`` is where the document is.
     """
+    if trust is not None and not trust.federated:
+        return Verdict(domain, TrustState.NOT_FEDERATED)
     if trust is None or entity is None or rollover is None:
-        return _verdict(domain, TrustState.UNKNOWN)
-    if not trust.federated:
-        return _verdict(domain, TrustState.NOT_FEDERATED)
+        return Verdict(domain, TrustState.UNKNOWN)
     hosts = _hosts(entity, url)
-    matches = trust.service in hosts if trust.service is not None and hosts else None
-    if matches is False:
-        return _verdict(domain, TrustState.NOT_FEDERATED, service_matches=False)
+    if trust.service is not None and hosts and trust.service not in hosts:
+        return Verdict(domain, TrustState.NOT_FEDERATED)
     published = set(entity.published(rollover.role, signs=True))
     foreign = [each for each in dict.fromkeys(trust.certificates.values()) if each not in published]
     primary = _accepts(trust, rollover.primary)
@@ -232,39 +243,13 @@ def judge(
         (TrustState.IN_SYNC, True),
     )
     moments = (*near, rollover.until, *(each.not_after for each in (*published, *foreign)))
-    return _verdict(
+    return Verdict(
         domain,
         next(state for state, holds in rows if holds),
         primary_trusted=primary,
         successor_trusted=successor,
         foreign=unexpected if trust.source is TrustSource.GRAPH and (unexpected or not trust.unreadable) else None,
-        service_matches=matches,
         until=min((moment for moment in moments if moment > now), default=FOREVER),
-    )
-
-
-_SEVERITIES = {
-    TrustState.NOT_FEDERATED: Severity.WARNING,
-    TrustState.BROKEN: Severity.CRITICAL,
-    TrustState.UNKNOWN: Severity.INFO,
-    TrustState.AT_RISK: Severity.CRITICAL,
-    TrustState.PENDING: Severity.INFO,
-    TrustState.IN_SYNC: Severity.OK,
-}
-
-
-def _verdict(
-    domain: str,
-    state: TrustState,
-    *,
-    primary_trusted: bool | None = None,
-    successor_trusted: bool | None = None,
-    foreign: tuple[Certificate, ...] | None = None,
-    service_matches: bool | None = None,
-    until: datetime = FOREVER,
-) -> Verdict:
-    return Verdict(
-        domain, state, _SEVERITIES[state], primary_trusted, successor_trusted, foreign, service_matches, until
     )
 
 

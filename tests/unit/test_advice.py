@@ -314,7 +314,7 @@ TRUSTS = {
     "pending": Trusted(
         TrustState.PENDING,
         {Slot.SIGNING: PRIMARY},
-        ["reads the metadata daily", f"about {PROMOTION}", "tomorrow", f"{WRITE} -NextSigningCertificate"],
+        ["does not take it from the metadata before", f"about {PROMOTION}", f"{WRITE} -NextSigningCertificate"],
         ["cannot"],
         left=19 * DAY,
         update=UpdateResult.NO_NEW_CERTIFICATE_FOUND,

@@ -220,7 +220,7 @@ def test_targets_do_not_mix(store: Store) -> None:
 
 
 def test_a_look_that_failed_is_not_saved(store: Store) -> None:
-    store.save(Record(TARGET), Record(TARGET, probes=1, failures=1))
+    store.save(Record(TARGET), Record(TARGET, probes=1, failures=1, differing_since=NOW))
     assert load(store) is None
     known = record()
     store.save(Record(TARGET), known)

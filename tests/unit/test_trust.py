@@ -104,23 +104,29 @@ def test_a_domain_that_entra_id_never_told_of_is_unknown() -> None:
     found = judged(None, ALONE)
 
     assert standing(found) == UNKNOWN
-    assert (found.primary_trusted, found.successor_trusted, found.foreign, found.service_matches) == (None,) * 4
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
     assert found.until == FOREVER
 
 
-@pytest.mark.parametrize("trust", [graph(PRIMARY), DomainTrust(TrustSource.GRAPH, federated=False)])
-def test_without_a_document_nothing_is_said_of_any_trust(trust: DomainTrust) -> None:
+@pytest.mark.parametrize(
+    ("trust", "said"),
+    [(graph(PRIMARY), UNKNOWN), (DomainTrust(TrustSource.GRAPH, federated=False), NOT_FEDERATED)],
+    ids=["federated", "not federated"],
+)
+def test_without_a_document_only_a_domain_that_is_not_federated_is_known_to_be_so(
+    trust: DomainTrust, said: tuple[TrustState, Severity]
+) -> None:
     rollover = verdict(ALONE, ADFS, signer=PRIMARY)
     ask = partial(judge, DOMAIN, trust, policy=ADFS, url=URL, now=NOW)
 
-    assert standing(ask(entity=None, rollover=rollover)) == UNKNOWN
-    assert standing(ask(entity=ALONE.entities[0], rollover=None)) == UNKNOWN
+    assert standing(ask(entity=None, rollover=rollover)) == said
+    assert standing(ask(entity=ALONE.entities[0], rollover=None)) == said
 
 
 def test_a_farm_without_a_certificate_leaves_the_trust_unknown() -> None:
     found = judged(graph(FOREIGN), farm(), signer=None)
 
-    assert standing(found) == UNKNOWN
+    assert found.state is TrustState.UNKNOWN
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, (FOREIGN,))
 
 
@@ -132,7 +138,7 @@ def test_a_domain_that_is_not_federated_is_said_to_be_so_and_nothing_else(source
     found = judged(DomainTrust(source, federated=False), BOTH)
 
     assert standing(found) == NOT_FEDERATED
-    assert (found.primary_trusted, found.successor_trusted, found.foreign, found.service_matches) == (None,) * 4
+    assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
 
 
 @pytest.mark.parametrize("trust", [graph(FOREIGN, service="sts.other.example"), realm(service="sts.other.example")])
@@ -140,7 +146,6 @@ def test_people_who_are_sent_elsewhere_do_not_sign_in_here(trust: DomainTrust) -
     found = judged(trust, BOTH)
 
     assert standing(found) == NOT_FEDERATED
-    assert found.service_matches is False
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
     assert found.domain == DOMAIN
 
@@ -159,8 +164,8 @@ def test_the_service_is_known_by_any_of_its_names(
 ) -> None:
     entity = replace(entity_of(role_of(Role.IDP, PRIMARY), entity_id=entity_id), sign_in_locations=locations)
 
-    assert judged(graph(PRIMARY, service=service), metadata_of(entity), url=url).service_matches is True
-    assert judged(graph(PRIMARY, service="other.example"), metadata_of(entity), url=url).service_matches is False
+    assert standing(judged(graph(PRIMARY, service=service), metadata_of(entity), url=url)) == IN_SYNC
+    assert standing(judged(graph(PRIMARY, service="other.example"), metadata_of(entity), url=url)) == NOT_FEDERATED
 
 
 def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -> None:
@@ -171,7 +176,6 @@ def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -
         judged(graph(PRIMARY, service="fs.example"), nameless, url="file:///srv/metadata.xml"),
     ):
         assert standing(found) == IN_SYNC
-        assert found.service_matches is None
 
 
 # Graph: all that is trusted
@@ -371,8 +375,9 @@ def test_foreign_is_what_is_trusted_and_valid_and_not_published(
     assert judged(trust, ALONE).foreign == foreign
 
 
-def test_a_foreign_certificate_does_not_change_the_state() -> None:
-    assert standing(judged(graph(PRIMARY, FOREIGN), ALONE)) == IN_SYNC
+def test_a_foreign_certificate_does_not_change_the_state_and_is_a_warning_at_least() -> None:
+    assert standing(judged(graph(PRIMARY, FOREIGN), ALONE)) == (TrustState.IN_SYNC, Severity.WARNING)
+    assert standing(judged(graph(FOREIGN), ALONE)) == (TrustState.BROKEN, Severity.CRITICAL)
 
 
 def test_a_leftover_is_foreign_until_the_second_at_which_it_ends() -> None:

@@ -768,9 +768,7 @@ async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_befor
     wap1 = at_node(alone, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
     at = replace(alone, others=(wap1,))
     async with watching(at, client=client, store=store) as watch:
-        await looked(watch)
-        await asked(watch)
-        await watch.stop()
+        await until(lambda: (saved := store.load(at.name, at.url)) and saved.differing_since and len(saved.answers) > 1)
         (known,) = watch.records
     tenant.directory.revoke()
     answers = tuple(DomainRecord(each.domain, trust=each.trust, last_success=NOW) for each in known.domains)
@@ -790,8 +788,7 @@ async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
     store = state.memory()
     gone = target(tmp_path / "gone.xml", entra=tenant.asking(CONTOSO, interval=3600))
     async with watching(gone, client=client, store=store) as watch:
-        await asked(watch)
-        await watch.stop()
+        await until(lambda: store.load(gone.name, gone.url))
         (answered,) = domains(watch)
     assert answered.trust is not None
     moved = replace(gone, url=published(tmp_path).as_uri())
