@@ -31,9 +31,8 @@ from exporter.history import MEMORY
 from exporter.model import Certificate
 from exporter.policy import PolicySettings
 from exporter.record import Record, answered, domains_of, joined
-from exporter.report import about, report
+from exporter.report import report
 from exporter.server import CONFIGURATION, Options, application
-from exporter.trust import TrustReason
 from exporter.watch import CONCURRENCY
 
 T = TypeVar("T")
@@ -283,15 +282,14 @@ async def _asked(record: Record, entra: Entra, client: fetch.Client) -> Record:
     for known in record.domains:
         inquiry = await probe.ask(entra, known.domain, client=client, now=_now())
         record = answered(record, trust.advance(known, inquiry))
-        # Who is throttled and asks on waits the longer.
-        if inquiry.reason is TrustReason.THROTTLED:
+        if inquiry.ends_round:
             break
     return record
 
 
 def _certificate(record: Record, now: datetime, position: str) -> Certificate:
     """The certificate in this position. Raises :class:`RefusedError` when there is none."""
-    rollover = about(record, record.judge(now))
+    rollover = record.rollover(now)
     if rollover is None:
         raise RefusedError(
             f"{record.target.name}: no certificate: the entity has no role, or it is one of an aggregate and entity_id"

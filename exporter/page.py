@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from exporter.advice import TRUST_WORDS, WORDS, advice, trust_advice
 from exporter.record import Record
-from exporter.report import SHOWN, about, answered, days, moment, place, seen, together, worst_first
+from exporter.report import SHOWN, answered, days, moment, place, seen, together, worst_first
 from exporter.rollover import Rollover, Severity
 from exporter.trust import DomainRecord, Verdict
 
@@ -69,10 +69,10 @@ def _rows(judged: _Judged, now: datetime) -> Iterator[str]:
     yield from _entities(record, rollovers, now)
     if record.others:
         yield from _looks(record)
-    subject = about(record, rollovers)
+    subject = record.rollover(now)
     for verdict, known in zip(judged.verdicts, record.domains, strict=True):
         yield _domain(verdict, known, subject, now)
-    if record.domains and (text := together(record, rollovers, now)) is not None:
+    if record.domains and (text := together(record, now)) is not None:
         yield _part("All together", "", escape(text))
 
 

@@ -102,11 +102,18 @@ class Record:
         """How the rollover of each entity of the last good document stands."""
         return _judge(self.document, self.policy, self.history.first_seen, now) if self.document else ()
 
+    def rollover(self, now: datetime) -> Rollover | None:
+        """How the rollover of the entity that the target is about stands."""
+        entity = self._entity
+        if entity is None:
+            return None
+        return next((each for each in self.judge(now) if each.entity_id == entity.entity_id), None)
+
     def judge_domains(self, now: datetime) -> tuple[Verdict, ...]:
         """How the trust of each domain stands."""
         if not self.domains:
             return ()
-        entity, rollover = self._entity, self._rollover(now)
+        entity, rollover = self._entity, self.rollover(now)
         return tuple(
             trust.judge(
                 each.domain,
@@ -122,7 +129,7 @@ class Record:
 
     def situation(self, now: datetime) -> Situation:
         """Where the entity stands in the table of :mod:`exporter.action`."""
-        policy, rollover = self.policy, self._rollover(now)
+        policy, rollover = self.policy, self.rollover(now)
         primary = rollover.primary if rollover and policy.expiry else None
         return Situation(
             rollover=Answer.to(known=policy.auto_certificate_rollover),
@@ -146,11 +153,6 @@ class Record:
         """The entity that the last good document is about; None of an aggregate without a configured one."""
         entities = self.document.metadata.entities if self.document else ()
         return next((each for each in entities if each.entity_id == self.entity_id), None)
-
-    def _rollover(self, now: datetime) -> Rollover | None:
-        """How the rollover of that entity stands."""
-        entity = self._entity
-        return next((each for each in self.judge(now) if entity and each.entity_id == entity.entity_id), None)
 
 
 def advance(record: Record, observation: Observation) -> Record:

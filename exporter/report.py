@@ -43,7 +43,7 @@ _EVIDENCE: Mapping[Evidence, str] = {
 def report(record: Record, now: datetime) -> str:
     """Everything that is known of a target as of ``now``, for a person at a terminal."""
     rollovers = worst_first(record, now)
-    subject, all_in_all = about(record, rollovers), together(record, rollovers, now)
+    subject, all_in_all = record.rollover(now), together(record, now)
     sections = [_target(record, now), *(_entity(each, record, now) for each in rollovers[:SHOWN])]
     if len(rollovers) > SHOWN:
         sections.append([f"… and {len(rollovers) - SHOWN} entities that are no worse."])
@@ -59,15 +59,10 @@ def worst_first(record: Record, now: datetime) -> Sequence[Rollover]:
     return sorted(record.judge(now), key=attrgetter("urgency"))
 
 
-def about(record: Record, rollovers: Sequence[Rollover]) -> Rollover | None:
-    """The one of the entity that the target is about; None of an aggregate without a configured one."""
-    return next((each for each in rollovers if each.entity_id == record.entity_id), None)
-
-
-def together(record: Record, rollovers: Sequence[Rollover], now: datetime) -> str | None:
+def together(record: Record, now: datetime) -> str | None:
     """What the action table says, where it speaks of such a target."""
     policy = record.policy
-    applies = about(record, rollovers) is not None and (policy.profile.is_adfs or record.domains)
+    applies = record.rollover(now) is not None and (policy.profile.is_adfs or record.domains)
     return action(record.situation(now), policy).text if applies else None
 
 

@@ -146,6 +146,11 @@ class Inquiry:
     retry_after: float | None = None
     """Seconds that the other side wants us to wait."""
 
+    @property
+    def ends_round(self) -> bool:
+        """Whether the other side wants not to be asked about more domains now."""
+        return self.reason is TrustReason.THROTTLED or self.retry_after is not None
+
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:

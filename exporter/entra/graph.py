@@ -35,7 +35,8 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
     match answer.status:
         case HTTPStatus.OK:
             return _trust(url, answer)
-        case HTTPStatus.NOT_FOUND:
+        # Another's 404, such as a proxy's, says nothing about the domain.
+        case HTTPStatus.NOT_FOUND if "error" in json_object(url, answer):
             return DomainTrust(TrustSource.GRAPH, federated=False)
         case HTTPStatus.UNAUTHORIZED:
             raise EntraError(TrustReason.UNAUTHORIZED, f"{host_of(url)} does not accept the token (HTTP 401)")

@@ -110,8 +110,12 @@ class Watch:
             watched.tasks = self._started(watched)
 
     async def stop(self) -> None:
-        """Ends every look and inquiry; what is known stays."""
+        """Ends every look and inquiry; what is known stays, and is saved."""
         await _stop(self._watched.values())
+        for watched in self._watched.values():
+            # A file that cannot be written must not hold up the end for each target.
+            if watched.record is not watched.saved and not await self._save(watched):
+                break
 
     async def _begin(self, target: Target, known: _Watched | None) -> _Watched:
         if known is not None and known.record.target.url == target.url:
@@ -173,11 +177,12 @@ class Watch:
             watched.record = answered(watched.record, after)
             log_answer(watched.record.target.name, before, after)
             await self._save(watched)
-            if inquiry.reason is TrustReason.THROTTLED or inquiry.retry_after is not None:
+            if inquiry.ends_round:
                 return inquiry.retry_after or 0.0
         return 0.0
 
-    async def _save(self, watched: _Watched) -> None:
+    async def _save(self, watched: _Watched) -> bool:
+        """Whether the state file holds the record now."""
         # One after the other: an older record must not be written over a newer one.
         async with watched.saving:
             record = watched.record
@@ -186,8 +191,9 @@ class Watch:
             except sqlite3.Error as error:
                 self.storage_errors += 1
                 log.error("state not saved", extra={"target": record.target.name, "error": str(error)})  # noqa: TRY400 -- no mistake of ours
-            else:
-                watched.saved = record
+                return False
+            watched.saved = record
+            return True
 
 
 async def _stop(watched: Iterable[_Watched]) -> None:

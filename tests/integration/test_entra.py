@@ -683,6 +683,23 @@ async def test_an_answer_of_another_shape_is_malformed(
     assert (error.reason, error.detail) == (TrustReason.MALFORMED, detail)
 
 
+async def test_a_404_that_is_not_graphs_own_says_nothing_about_the_domain(
+    federation: Federation, entra: Entra, client: fetch.Client
+) -> None:
+    granting(federation, TOKEN)
+    federation.at(GRAPH_URL, answering(404, b"<html>not found</html>"))
+
+    error = await refused(entra_id.ask(entra, DOMAIN, client=client))
+
+    assert (error.reason, error.detail) == (TrustReason.MALFORMED, NO_OBJECT)
+
+    federation.at(GRAPH_URL, answering(404, b'{"detail": "no route"}'))
+
+    error = await refused(entra_id.ask(entra, DOMAIN, client=client))
+
+    assert (error.reason, error.detail) == (TrustReason.HTTP_STATUS, "graph.example.org answers HTTP 404 Not Found")
+
+
 async def test_an_answer_that_is_too_large_or_packed_strangely_is_malformed(
     federation: Federation, entra: Entra, client: fetch.Client
 ) -> None:

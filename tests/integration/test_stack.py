@@ -18,13 +18,14 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from exporter import state
-from exporter.config.settings import Config
+from exporter.config.settings import INTERNET, Config, Target
 from exporter.demo.scenarios import SCENARIOS, Lifetime, Scenario
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import FaultKind
 from exporter.policy import DEFAULTS, PolicySettings
 from exporter.rollover import State
 from exporter.server import Options, application
+from exporter.trust import TrustState
 
 ALERTS = Path(__file__).parents[2] / "alerts"
 RUNBOOKS = "https://github.com/fedmeta-exporter/fedmeta-exporter/blob/main/docs/runbooks.md"
@@ -46,8 +47,11 @@ STALLED_LATE = Scenario(
 Arrival = tuple[str, str, str]
 """Alert, severity and target; an alert that is about no target has an empty one."""
 
-SILENCED = ("FedmetaPromotionStalled", "warning", STALLED_LATE.name)
-"""Fires, and must not arrive."""
+SILENCED = {
+    ("FedmetaPromotionStalled", "warning", STALLED_LATE.name),
+    ("FedmetaEntraCannotReadMetadata", "warning", "not-public"),
+}
+"""Fire, and must not arrive: a critical alert says more."""
 
 BY_STATE = {
     State.EXPIRED: ("FedmetaSigningCertificateExpired", "critical"),
@@ -57,6 +61,13 @@ BY_STATE = {
     State.DUE: ("FedmetaRenewalDue", "warning"),
     State.PUBLISHED: ("FedmetaSuccessorPublished", "info"),
 }
+
+BY_TRUST_STATE = {
+    TrustState.BROKEN: ("FedmetaTrustBroken", "critical"),
+    TrustState.AT_RISK: ("FedmetaTrustAtRisk", "critical"),
+}
+"""What takes a day or longer (pending, half updated) or is counted in hours that are not shortened (nodes that differ)
+does not come within the minute of this test; the replay has it."""
 
 
 def expected() -> set[Arrival]:
@@ -70,6 +81,14 @@ def expected() -> set[Arrival]:
             arrivals.add(("FedmetaEncryptionCertificateExpiring", "warning", each.name))
         if FaultKind.CERTIFICATE_DER in each.faults:
             arrivals.add(("FedmetaCertificateUnreadable", "warning", each.name))
+        arrivals |= {
+            (*BY_TRUST_STATE[domain.state], each.name) for domain in each.domains if domain.state in BY_TRUST_STATE
+        }
+        if any(domain.foreign for domain in each.domains):
+            arrivals.add(("FedmetaTrustForeignCertificate", "warning", each.name))
+        if any(look.vantage == INTERNET and look.reason for look in each.others):
+            arrivals.add(("FedmetaMetadataUnreachable", "warning", each.name))
+            arrivals.add(("FedmetaMetadataUnreachableFromInternet", "warning", each.name))
     return arrivals | {("FedmetaPromotionStalledLate", "critical", STALLED_LATE.name)}
 
 
@@ -138,7 +157,7 @@ async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Pa
     async with AsyncExitStack() as opened:
         start = opened.enter_async_context
         simulation = await start(serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec"))
-        targets = tuple(replace(target, interval=1) for target in simulation.targets)
+        targets = tuple(map(often, simulation.targets))
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
         exporter = await start(TestServer(application(Options(config), store=state.memory(), clock=clock)))
         notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
@@ -154,7 +173,7 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_has(inbox, must_arrive)
     assert inbox.firing == must_arrive
     assert inbox.receivers == {"critical": {"pager"}, "warning": {"queue"}, "info": {"chat"}}
-    assert await running.firing() - must_arrive == {SILENCED}
+    assert await running.firing() - must_arrive == SILENCED
 
     # The endpoint fails: that is one alert more, and silences nothing.
     running.simulation.take_down("missing")
@@ -173,6 +192,12 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_has(inbox, must_arrive)
     assert inbox.firing == must_arrive
     assert inbox.runbooks == {alert: f"{RUNBOOKS}#{alert.lower()}" for alert, _, _ in must_arrive}
+
+
+def often(target: Target) -> Target:
+    """The target, looked at and asked about every second."""
+    others = tuple(replace(each, interval=1) for each in target.others)
+    return replace(target, interval=1, others=others, entra=target.entra and replace(target.entra, interval=1))
 
 
 def shipped(name: str) -> str:

@@ -91,8 +91,8 @@ def answered(scrape: Scrape, target: str = "farm", domain: str = DOMAIN) -> bool
     return bool(list(scrape.samples("fedmeta_trust_last_success_timestamp_seconds", target=target, domain=domain)))
 
 
-def inquiries(scrape: Scrape) -> list[float]:
-    return [value for _, value in scrape.samples("fedmeta_trust_inquiries_total")]
+def inquiries(scrape: Scrape) -> float:
+    return sum(value for _, value in scrape.samples("fedmeta_trust_inquiries_total"))
 
 
 def reasons(scrape: Scrape, **labels: str) -> list[str]:
@@ -248,9 +248,9 @@ async def test_a_restart_brings_the_answers_back_while_graph_is_down(
     file = tmp_path / "state.sqlite"
     with closing(state.open_file(file, NOW)) as store:
         async with running(at, clock=clock, store=store) as client:
-            # The second question is put when the answer to the first is saved.
+            # The second look, or inquiry, begins when what the first one got is saved.
             before = await eventually(
-                client, lambda scrape: sum(inquiries(scrape)) > 1 and scrape.state("farm") == "published"
+                client, lambda scrape: inquiries(scrape) > 1 and scrape.value("fedmeta_probes_total") > 1
             )
     clock.now += HOUR
     hanging(tenant)

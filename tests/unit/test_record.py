@@ -440,7 +440,10 @@ def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() 
     states = {}
     for entity_id in (None, ENTITY_ID):
         record = told(begun(replace(target, entity_id=entity_id)), answer, answer)
-        states[entity_id] = {verdict.state for verdict in advance(record, seen(document)).judge_domains(NOW)}
+        record = advance(record, seen(document))
+        states[entity_id] = {verdict.state for verdict in record.judge_domains(NOW)}
+        rollover = record.rollover(NOW)
+        assert (rollover and rollover.entity_id) == entity_id
     assert states == {None: {TrustState.UNKNOWN}, ENTITY_ID: {TrustState.IN_SYNC}}
 
 

@@ -14,7 +14,7 @@ from exporter.config.settings import INTERNET, Entra, Target, TrustSource
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, advance, joined
-from exporter.report import about, report, seen, worst_first
+from exporter.report import report, seen, worst_first
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.trust import advance as after_inquiry
 
@@ -257,20 +257,9 @@ def test_of_an_aggregate_the_five_worst_entities_are_shown_and_the_others_counte
 
     assert text.count("\nEntity ") == 5
     assert f"… and {len(record.judge(NOW)) - 5} entities that are no worse." in text.splitlines()
-    assert about(record, record.judge(NOW)) is None
+    assert record.rollover(NOW) is None
     urgencies = [each.urgency for each in worst_first(record, NOW)]
     assert urgencies == sorted(urgencies)
-
-
-def test_the_entity_that_the_target_names_is_the_one_of_an_aggregate() -> None:
-    record = aggregate()
-    entity_id = record.judge(NOW)[-1].entity_id
-    named = replace(record, target=replace(record.target, entity_id=entity_id))
-
-    found = about(named, named.judge(NOW))
-
-    assert found is not None
-    assert found.entity_id == entity_id
 
 
 def test_what_a_slot_holds_is_told_as_far_as_it_is_known() -> None:

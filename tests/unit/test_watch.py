@@ -884,6 +884,29 @@ async def test_what_is_saved_follows_on_what_was_saved_whichever_look_ends_first
     assert all(before is saved for (before, _), (_, saved) in zip(saves[1:], saves, strict=False))
 
 
+async def test_what_was_got_while_an_earlier_save_was_under_way_is_saved_at_the_end(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    service = target(published(tmp_path), interval=3600)
+    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
+    store = Notes()
+    async with watching(replace(service, others=others), client=client, store=store) as watch:
+        await until(lambda: all(each.observation for each in places(watch)))
+        store.gate.set()
+        await watch.stop()
+        assert store.saves[-1][1] is watch.records[0]
+        assert len(store.saves) == 2
+
+
+async def test_a_file_that_cannot_be_written_holds_up_the_end_only_once(tmp_path: Path, client: fetch.Client) -> None:
+    store = Notes(broken=100)
+    targets = [target(published(tmp_path), name=name, interval=3600) for name in ("one", "two", "three")]
+    async with watching(*targets, client=client, store=store) as watch:
+        await until(lambda: watch.storage_errors == 3)
+        await watch.stop()
+        assert len(store.saves) == 4
+
+
 async def test_what_could_not_be_saved_is_saved_with_what_comes_next(tmp_path: Path, client: fetch.Client) -> None:
     store = Notes(broken=2)
     store.gate.set()
