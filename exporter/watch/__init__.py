@@ -112,10 +112,11 @@ class Watch:
     async def stop(self) -> None:
         """Ends every look and inquiry; what is known stays, and is saved."""
         await _stop(self._watched.values())
+        errors = self.storage_errors
         for watched in self._watched.values():
             # A file that cannot be written must not hold up the end for each target.
-            if watched.record is not watched.saved and not await self._save(watched):
-                break
+            if watched.record is not watched.saved and self.storage_errors == errors:
+                await self._save(watched)
 
     async def _begin(self, target: Target, known: _Watched | None) -> _Watched:
         if known is not None and known.record.target.url == target.url:
@@ -181,8 +182,7 @@ class Watch:
                 return inquiry.retry_after or 0.0
         return 0.0
 
-    async def _save(self, watched: _Watched) -> bool:
-        """Whether the state file holds the record now."""
+    async def _save(self, watched: _Watched) -> None:
         # One after the other: an older record must not be written over a newer one.
         async with watched.saving:
             record = watched.record
@@ -191,9 +191,8 @@ class Watch:
             except sqlite3.Error as error:
                 self.storage_errors += 1
                 log.error("state not saved", extra={"target": record.target.name, "error": str(error)})  # noqa: TRY400 -- no mistake of ours
-                return False
-            watched.saved = record
-            return True
+            else:
+                watched.saved = record
 
 
 async def _stop(watched: Iterable[_Watched]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import builders
@@ -289,6 +289,8 @@ async def test_a_node_that_lags_is_seen_and_it_ends_when_the_node_follows(federa
     async with running(replace(service, others=tuple(nodes)), clock=clock, federation=federation) as client:
         await eventually(client, lambda scrape: agree(scrape) == [1] and looked(scrape) == {"service", *served})
         clock.now += HOUR
+        # A look that began before may still be under way.
+        await eventually(client, lambda scrape: began(scrape) == {clock.now})
         served["wap2"] = PUBLISHED
         await eventually(client, lambda scrape: agree(scrape) == [0])
         clock.now += HOUR
@@ -302,6 +304,12 @@ async def test_a_node_that_lags_is_seen_and_it_ends_when_the_node_follows(federa
 
 def agree(scrape: Scrape) -> list[float]:
     return [value for _, value in scrape.samples("fedmeta_nodes_agree", target="farm")]
+
+
+def began(scrape: Scrape) -> set[datetime]:
+    """When the latest look at each node began."""
+    attempts = scrape.samples("fedmeta_probe_last_attempt_timestamp_seconds")
+    return {datetime.fromtimestamp(value, UTC) for _, value in attempts}
 
 
 def looked(scrape: Scrape) -> set[str]:
