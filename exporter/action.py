@@ -33,6 +33,8 @@ class Step(StrEnum):
     YES = "yes"
     NO = "no"
     """It does not know the successor."""
+    LATE = "late"
+    """It does not know the successor, whose promotion is near."""
     BROKEN = "not the primary"
     """It does not even know the primary."""
     UNKNOWN = "unknown"
@@ -43,7 +45,6 @@ class Left(StrEnum):
 
     ENDED = "ended"
     MISSING = "missing"
-    TRUST = "trust"
     GENERATION = "generation"
     DUE = "due"
     POLL = "poll"
@@ -53,7 +54,6 @@ class Left(StrEnum):
         return {
             Left.ENDED: timedelta(),
             Left.MISSING: timedelta(days=days.missing),
-            Left.TRUST: timedelta(days=days.trust),
             Left.GENERATION: overdue_before(days),
             Left.DUE: timedelta(days=days.due),
             Left.POLL: timedelta(days=days.poll),
@@ -118,7 +118,7 @@ ROWS = (
     ),
     Row(
         "Today: update Entra ID with the successor, tell the other partners, and promote it.",
-        in_step=(Step.NO,),
+        in_step=(Step.NO, Step.LATE),
         successor=True,
         left=Left.MISSING,
     ),
@@ -168,9 +168,8 @@ ROWS = (
     ),
     Row(
         "Update Entra ID with the successor, now: a promotion before that locks everybody out of Microsoft 365.",
-        in_step=(Step.NO,),
+        in_step=(Step.LATE,),
         successor=True,
-        left=Left.TRUST,
     ),
     Row(
         "Update Entra ID by hand before the promotion: it cannot read the metadata.",

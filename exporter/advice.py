@@ -207,8 +207,8 @@ def _pending(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: date
 
 def _in_sync(verdict: Verdict, _trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:
     known = "the primary and the successor" if verdict.successor_trusted else "the primary"
-    idle = "" if verdict.foreign else "Nothing to do: "
-    return f"{idle}Entra ID trusts {known} for {verdict.domain}."
+    begin = "Entra ID trusts" if verdict.foreign else "Nothing to do in Entra ID, which trusts"
+    return f"{begin} {known} for {verdict.domain}."
 
 
 def _not_federated(verdict: Verdict, trust: DomainTrust, _rollover: Rollover, _now: datetime) -> str:
@@ -242,7 +242,7 @@ def _writing(trust: DomainTrust, rollover: Rollover) -> str:
 def _signing(rollover: Rollover, now: datetime) -> str:
     """When the successor will sign."""
     if rollover.promotion is None:
-        return f"by {_end(rollover)} at the latest"
+        return f"any day, by {_end(rollover)} at the latest"
     return f"about {_date(rollover.promotion)}" if now < rollover.promotion else "at any moment"
 
 

@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "--storage.path",
         dest="storage",
         metavar="FILE",
-        help="where last good documents and first-seen times are kept; empty: nowhere (default: the XDG state folder)",
+        help="where all that must survive a restart is kept; empty: nowhere (default: the XDG state folder)",
     )
     serve.add_argument(
         "--limit.entities",
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const="successor",
         choices=["primary", "successor"],
-        help="print this certificate and nothing else (default: successor)",
+        help="print this certificate and nothing else (default: successor); stands after the target",
     )
     check.add_argument(
         "--certificate-format",

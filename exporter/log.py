@@ -43,6 +43,8 @@ def set_up(level: str, form: Form) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # At debug it logs whole documents.
+    logging.getLogger("signxml").setLevel(logging.WARNING)
 
 
 def _quoted(text: str) -> str:

@@ -254,6 +254,11 @@ class Reason(StrEnum):
     INTERNAL = "internal"
     """A mistake of ours; the log has the traceback."""
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it failed on our side, before the endpoint, and says nothing about that."""
+        return self in {Reason.PROXY, Reason.CREDENTIALS, Reason.INTERNAL}
+
 
 class Phase(StrEnum):
     """A stretch of a probe, in order."""

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from exporter.advice import TRUST_WORDS, WORDS, advice, trust_advice
 from exporter.record import Record
-from exporter.report import SHOWN, answered, days, moment, place, seen, together, worst_first
+from exporter.report import DIFFERENT, SHOWN, answered, days, moment, place, seen, together, worst_first
 from exporter.rollover import Rollover, Severity
 from exporter.trust import DomainRecord, Verdict
 
@@ -73,7 +73,7 @@ def _rows(judged: _Judged, now: datetime) -> Iterator[str]:
     for verdict, known in zip(judged.verdicts, record.domains, strict=True):
         yield _domain(verdict, known, subject, now)
     if record.domains and (text := together(record, now)) is not None:
-        yield _part("All together", "", escape(text))
+        yield _part("Rollover", "", escape(text))
 
 
 def _entities(record: Record, rollovers: Sequence[Rollover], now: datetime) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _looks(record: Record) -> Iterator[str]:
         state = _state(words.capitalize(), "ok" if _is_read(look) else "warning")
         yield _part(escape(f"{host}, {where}"), state, escape(found), css="small")
     if record.differing_since is not None:
-        text = f"Since {moment(record.differing_since)} these looks do not get the same keys."
+        text = f"{DIFFERENT}, since {moment(record.differing_since)}."
         yield _part("", _state("Looks differ", "warning"), text)
 
 

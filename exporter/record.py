@@ -144,7 +144,9 @@ class Record:
         """By a look from there, else by Entra ID's own account."""
         for each in (self, *self.others):
             if (each.target.node, each.target.vantage) == (SERVICE, INTERNET) and each.observation is not None:
-                return each.observation.reason is None
+                reason = each.observation.reason
+                if reason is None or not reason.is_ours:
+                    return reason is None
         accounts = {each.trust.update.readable for each in self.domains if each.trust and each.trust.update}
         return False if False in accounts else True if True in accounts else None
 
@@ -204,7 +206,9 @@ def _questions(target: Target) -> tuple[Question, ...]:
 def _in_step(states: Collection[TrustState]) -> Step:
     if TrustState.BROKEN in states:
         return Step.BROKEN
-    if not {TrustState.AT_RISK, TrustState.PENDING}.isdisjoint(states):
+    if TrustState.AT_RISK in states:
+        return Step.LATE
+    if TrustState.PENDING in states:
         return Step.NO
     return Step.YES if set(states) - {TrustState.NOT_FEDERATED} == {TrustState.IN_SYNC} else Step.UNKNOWN
 

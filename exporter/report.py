@@ -20,6 +20,9 @@ from exporter.trust import DomainRecord, DomainTrust, Slot, Verdict
 SHOWN = 5
 """Entities of an aggregate that are named, the worst first."""
 
+DIFFERENT = "Looks get different keys, or documents that different keys signed"
+"""What it means that looks do not agree."""
+
 _WIDTH = 100
 _LABEL = 12
 """Columns of a label and the space after it."""
@@ -50,7 +53,7 @@ def report(record: Record, now: datetime) -> str:
     for verdict, known in zip(record.judge_domains(now), record.domains, strict=True):
         sections.append(_domain(verdict, known, subject, now))
     if all_in_all is not None:
-        sections.append(_row("What to do", all_in_all))
+        sections.append(_row("Rollover", all_in_all))
     return "\n\n".join("\n".join(lines) for lines in sections)
 
 
@@ -130,7 +133,7 @@ def _target(record: Record, now: datetime) -> Sequence[str]:
         lead, text = f"{host:<{node}}  {where:<{vantage}}  ", ": ".join(filter(None, seen(each)))
         lines += _row("Looks" if each is record else "", text, lead=lead)
     if record.differing_since is not None:
-        lines += _row("", "These looks do not get the same keys.")
+        lines += _row("", f"{DIFFERENT}.")
     return lines
 
 

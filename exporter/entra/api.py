@@ -90,7 +90,7 @@ def seconds_to_wait(retry_after: str, now: datetime) -> float | None:
         return min(float(retry_after), _LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     wait = moment.replace(tzinfo=moment.tzinfo or UTC) - now
     return min(max(wait.total_seconds(), 0.0), _LONGEST_WAIT)

@@ -24,20 +24,37 @@ async def token(entra: Entra, api: Api) -> str:
     Raises :class:`EntraError`.
     """
     url = f"{places(entra).login}/{quote(entra.tenant, safe='')}/oauth2/v2.0/token"
+    with told():
+        # Before we wait for others: what is late then is not our credentials.
+        async with until(api.deadline, Reason.CREDENTIALS, "the client's credentials could not be had in time"):
+            secret = await _secret(entra)
 
     async def ask() -> Grant:
-        return await _ask(entra, url, api)
+        return await _ask(entra, secret, url, api)
 
     client = (entra.client_id, entra.client_secret, entra.client_certificate, entra.federated_token)
-    return await api.client.tokens.get((url, scope(entra), client), ask)
+    try:
+        return await api.client.tokens.get((url, scope(entra), client), ask, deadline=api.deadline)
+    except TimeoutError:
+        detail = f"no token in time: another inquiry still asks {host_of(url)} for it"
+        raise EntraError(TrustReason.TIMEOUT, detail) from None
 
 
-async def _ask(entra: Entra, url: str, api: Api) -> Grant:
-    with told():
-        async with until(api.deadline, Reason.CREDENTIALS, "the client's credentials could not be had in time"):
-            proof = await _proof(entra, url)
-    form = {"grant_type": "client_credentials", "client_id": entra.client_id, "scope": scope(entra), **proof}
-    answer = await api.send(url, form=form)
+async def _secret(entra: Entra) -> str:
+    """What only the client has. Raises :class:`FetchError`."""
+    match entra:
+        case Entra(client_secret=Secret() as secret):
+            return await credentials.reveal(secret, "client_secret")
+        case Entra(client_certificate=Secret() as certificate):
+            return await credentials.content(certificate, "client_certificate")
+        case Entra(federated_token=Secret() as federated):
+            return await credentials.reveal(federated, "federated_token")
+    raise FetchError(Reason.CREDENTIALS, "no credentials are configured")
+
+
+async def _ask(entra: Entra, secret: str, url: str, api: Api) -> Grant:
+    form = {"grant_type": "client_credentials", "client_id": entra.client_id, "scope": scope(entra)}
+    answer = await api.send(url, form={**form, **_proof(entra, secret, url)})
     try:
         return granted(answer.status, answer.body)
     except NotGranted as failure:
@@ -47,19 +64,14 @@ async def _ask(entra: Entra, url: str, api: Api) -> Grant:
         raise EntraError(reason, f"no token from {host_of(url)}: {failure.detail}") from None
 
 
-async def _proof(entra: Entra, url: str) -> Mapping[str, str]:
-    """What shows that we are the client. Raises :class:`FetchError`."""
-    match entra:
-        case Entra(client_secret=Secret() as secret):
-            return {"client_secret": await credentials.reveal(secret, "client_secret")}
-        case Entra(client_certificate=Secret() as certificate):
-            pem = await credentials.content(certificate, "client_certificate")
-            try:
-                word = assertion(pem, client_id=entra.client_id, audience=url, now=datetime.now(UTC))
-            except ValueError as error:
-                raise FetchError(Reason.CREDENTIALS, f"client_certificate: {error}") from None
-        case Entra(federated_token=Secret() as federated):
-            word = await credentials.reveal(federated, "federated_token")
-        case _:
-            raise FetchError(Reason.CREDENTIALS, "no credentials are configured")
+def _proof(entra: Entra, secret: str, url: str) -> Mapping[str, str]:
+    """What shows that we are the client. Raises :class:`EntraError`."""
+    if entra.client_secret is not None:
+        return {"client_secret": secret}
+    word = secret
+    if entra.client_certificate is not None:
+        try:
+            word = assertion(secret, client_id=entra.client_id, audience=url, now=datetime.now(UTC))
+        except ValueError as error:
+            raise EntraError(TrustReason.CREDENTIALS, f"client_certificate: {error}") from None
     return {"client_assertion_type": _ASSERTION_TYPE, "client_assertion": word}

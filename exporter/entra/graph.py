@@ -35,12 +35,12 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
     match answer.status:
         case HTTPStatus.OK:
             return _trust(url, answer)
-        # Another's 404, such as a proxy's, says nothing about the domain.
-        case HTTPStatus.NOT_FOUND if "error" in json_object(url, answer):
-            return DomainTrust(TrustSource.GRAPH, federated=False)
         case HTTPStatus.UNAUTHORIZED:
             raise EntraError(TrustReason.UNAUTHORIZED, f"{host_of(url)} does not accept the token (HTTP 401)")
-        case HTTPStatus.FORBIDDEN:
+        # Another's refusal, such as a proxy's page, says nothing about the domain.
+        case HTTPStatus.NOT_FOUND if "error" in json_object(url, answer):
+            return DomainTrust(TrustSource.GRAPH, federated=False)
+        case HTTPStatus.FORBIDDEN if "error" in json_object(url, answer):
             raise EntraError(
                 TrustReason.PERMISSION,
                 f"{host_of(url)} does not allow it (HTTP 403): the application needs the permission {PERMISSION}, "

@@ -68,16 +68,24 @@ class Tokens:
         self._clock = clock
         self._kept: dict[Hashable, _Kept] = {}
 
-    async def get(self, key: Hashable, ask: Callable[[], Awaitable[Grant]]) -> str:
-        """The token under a key, asked for once however many want it at the same time. Raises what ``ask`` raises."""
+    async def get(self, key: Hashable, ask: Callable[[], Awaitable[Grant]], *, deadline: float | None = None) -> str:
+        """The token under a key, asked for once however many want it at the same time.
+
+        ``deadline``, a moment of the running loop's clock, ends the wait while somebody else asks; None: nothing does.
+        Raises what ``ask`` raises, and TimeoutError.
+        """
         kept = self._kept.setdefault(key, _Kept())
-        async with kept.asking:
+        async with asyncio.timeout_at(deadline):
+            await kept.asking.acquire()
+        try:
             if kept.token is None or self._clock() >= kept.until:
                 kept.token = None
                 grant = await ask()
                 kept.token = grant.token
                 kept.until = self._clock() + grant.life - min(_EARLY, grant.life / 10)
             return kept.token
+        finally:
+            kept.asking.release()
 
     def forget(self, token: str) -> None:
         """Drops a token that was refused."""

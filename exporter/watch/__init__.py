@@ -11,15 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from exporter.config.settings import Entra, Target
 from exporter.fetch import Client
-from exporter.model import Reason, Tally
+from exporter.model import Document, Reason, Tally
 from exporter.probe import ask, look
-from exporter.record import Record, answered, joined
+from exporter.record import Record, Served, answered, joined
 from exporter.state import Store
-from exporter.trust import TrustReason, advance
+from exporter.trust import DomainRecord, TrustReason, advance
 from exporter.watch.beginning import continued, restored
 from exporter.watch.lines import log_agreement, log_answer, log_look
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
 """Looks and inquiries under way at once."""
+
+RETRY = 300.0
+"""Seconds after which is asked again, at the latest, where an inquiry failed and nobody wants us to wait."""
 
 JITTER = 0.1
 """An interval is this much shorter or longer, so that targets with the same one drift apart."""
@@ -40,6 +43,8 @@ class _Watched:
     saved: Record
     """What the state file holds of it."""
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rolled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its keys changed: what Entra ID trusts is worth asking at once."""
     tasks: Sequence[asyncio.Task[None]] = ()
 
 
@@ -146,10 +151,13 @@ class Watch:
             await asyncio.sleep(self._jittered(target.interval))
 
     async def _keep_asking(self, watched: _Watched, entra: Entra) -> None:
-        await asyncio.sleep(_held_back(watched.record, self._clock()))
         while True:
-            wait = await self._ask_all(watched, entra)
-            await asyncio.sleep(max(wait, self._jittered(entra.interval)))
+            await asyncio.sleep(_held_back(watched.record, self._clock()))
+            watched.rolled.clear()
+            rest = await self._ask_all(watched, entra)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await watched.rolled.wait()
 
     def _jittered(self, interval: float) -> float:
         return interval * self._jitter(1 - JITTER, 1 + JITTER)
@@ -162,25 +170,32 @@ class Watch:
             self.failures[after.observation.reason] += 1
         # Other looks and inquiries have ended meanwhile.
         record, watched.record = watched.record, joined(watched.record, after)
-        log_look(before, after, own=target.place == record.target.place)
+        own = target.place == record.target.place
+        if own and _rolled(before.document, after.document):
+            watched.rolled.set()
+        log_look(before, after, own=own)
         log_agreement(record, watched.record)
         await self._save(watched)
 
     async def _ask_all(self, watched: _Watched, entra: Entra) -> float:
-        """Asks about each domain in turn; how many seconds the other side wants us to wait, which ends the round."""
-        for domain in entra.domains:
+        """Asks about each domain in turn; the seconds until the next round.
+
+        Whoever wants us to wait ends the round, so the domain that was asked about the longest ago is the first.
+        """
+        failed = False
+        for before in sorted(watched.record.domains, key=_asked_at):
             async with self._slots:
-                inquiry = await ask(entra, domain, client=self._client, now=self._clock())
-            before = next(each for each in watched.record.domains if each.domain == domain)
+                inquiry = await ask(entra, before.domain, client=self._client, now=self._clock())
             after = advance(before, inquiry)
             if inquiry.reason is not None:
                 self.inquiry_failures[inquiry.reason] += 1
+                failed = True
             watched.record = answered(watched.record, after)
             log_answer(watched.record.target.name, before, after)
             await self._save(watched)
             if inquiry.ends_round:
-                return inquiry.retry_after or 0.0
-        return 0.0
+                return max(inquiry.retry_after or 0.0, self._jittered(entra.interval))
+        return self._jittered(min(entra.interval, RETRY) if failed else entra.interval)
 
     async def _save(self, watched: _Watched) -> None:
         # One after the other: an older record must not be written over a newer one.
@@ -202,6 +217,17 @@ async def _stop(watched: Iterable[_Watched]) -> None:
     for task in tasks:
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _rolled(before: Document | None, after: Document | None) -> bool:
+    """Whether there are other keys than before."""
+    if before is None or after is None or before is after:
+        return False
+    return Served.by(before) != Served.by(after)
+
+
+def _asked_at(domain: DomainRecord) -> datetime:
+    return domain.inquiry.at if domain.inquiry else datetime.min.replace(tzinfo=UTC)
 
 
 def _held_back(record: Record, now: datetime) -> float:

@@ -14,7 +14,7 @@ def log_look(before: Record, after: Record, *, own: bool) -> None:
     """A line for each thing that a look found not to be as it was."""
     target = after.target
     place = {"target": target.name} if own else {"target": target.name, "node": target.node, "vantage": target.vantage}
-    _log_turn(before.observation, after.observation, place, up={"url": target.url})
+    _log_turn(before.observation, after.observation, {**place, "url": target.url}, good="up", bad="down")
     if before.history.entities is after.history.entities:
         return
     for entity_id, entity in after.history.entities.items():
@@ -43,13 +43,14 @@ def log_agreement(before: Record, after: Record) -> None:
 def log_answer(target: str, before: DomainRecord, after: DomainRecord) -> None:
     """A line for each thing that an inquiry found not to be as it was."""
     place = {"target": target, "domain": after.domain}
-    _log_turn(before.inquiry, after.inquiry, place)
+    # Not "down": an inquiry that fails says nothing about the domain.
+    _log_turn(before.inquiry, after.inquiry, place, good="inquiry answered", bad="inquiry failed")
     was, now_is = before.trust, after.trust
     if was is None or now_is is None:
         return
     earlier, trusted = _fingerprints(was), _fingerprints(now_is)
     if earlier != trusted:
-        changes = {"added": " ".join(trusted - earlier), "removed": " ".join(earlier - trusted)}
+        changes = {"added": " ".join(sorted(trusted - earlier)), "removed": " ".join(sorted(earlier - trusted))}
         log.warning("trusted certificates changed", extra={**place, **changes})
     if was.update is not now_is.update:
         log.info("update result changed", extra={**place, "result": now_is.update})
@@ -63,12 +64,14 @@ def _log_turn(
     was: Observation | Inquiry | None,
     now_is: Observation | Inquiry | None,
     place: Mapping[str, str],
-    up: Mapping[str, str] | None = None,
+    *,
+    good: str,
+    bad: str,
 ) -> None:
     """A line when it went well and does no longer, the other way round, or fails for another reason."""
     if now_is is None or (was is not None and was.reason is now_is.reason):
         return
     if now_is.reason is None:
-        log.info("up", extra={**place, **(up or {})})
+        log.info(good, extra=place)
     else:
-        log.warning("down", extra={**place, "reason": now_is.reason, "detail": now_is.detail})
+        log.warning(bad, extra={**place, "reason": now_is.reason, "detail": now_is.detail})

@@ -91,11 +91,7 @@ def test_what_has_another_severity_or_none_is_not_lost(amtool: str) -> None:
         },
         "FedmetaMetadataUnreachableFromInternet": {"FedmetaMetadataUnreachable"},
         "FedmetaMetadataOutdated": {"FedmetaMetadataOutdatedSoon"},
-        "FedmetaTrustBroken": {
-            "FedmetaTrustPendingTooLong",
-            "FedmetaTrustHalfUpdated",
-            "FedmetaEntraCannotReadMetadata",
-        },
+        "FedmetaTrustBroken": {"FedmetaTrustPendingTooLong", "FedmetaEntraCannotReadMetadata"},
         "FedmetaTrustAtRisk": {
             "FedmetaTrustPendingTooLong",
             "FedmetaTrustHalfUpdated",

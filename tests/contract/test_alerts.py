@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config.settings import INTERNET, SERVICE
+from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.history import Change
@@ -54,6 +54,7 @@ VALUES: Mapping[str, set[str]] = {
     "expiry": {"on", "off"},
     "node": {SERVICE},
     "vantage": {INTERNET},
+    "source": values(TrustSource),
 }
 """What a label that is selected by can be."""
 

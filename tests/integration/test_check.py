@@ -275,7 +275,7 @@ def test_every_node_is_looked_at_and_the_one_that_lags_is_seen(of: Check) -> Non
     assert wap2.startswith("wap2 at 127.0.0.1:")
     assert service.count(", ") == wap1.count(", ") == 1
     assert wap2.count(", ") == 0
-    assert "            These looks do not get the same keys.\n" in ran.out
+    assert "            Looks get different keys, or documents that different keys signed.\n" in ran.out
 
 
 def test_every_domain_is_asked_for_and_judged(of: Check) -> None:
@@ -290,7 +290,7 @@ def test_a_primary_that_is_not_trusted_is_told_with_the_way_out(of: Check) -> No
     assert ran.code == 0
     assert "State       Broken (critical)\n" in ran.out
     assert "Microsoft 365 now." in ran.out
-    assert "\n\nWhat to do  " in ran.out
+    assert "\n\nRollover    " in ran.out
 
 
 def test_a_vantage_from_where_nothing_is_read_says_why(of: Check) -> None:

@@ -395,6 +395,46 @@ async def test_one_deadline_holds_for_all_that_an_inquiry_needs(
     )
 
 
+async def test_who_waits_for_a_token_that_another_inquiry_asks_for_has_its_own_deadline(
+    federation: Federation, entra: Entra, client: fetch.Client
+) -> None:
+    asked = asyncio.Event()
+
+    async def hang(request: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        return await wait(request)
+
+    federation.at(TOKEN_URL, hang)
+    patient, hasty = (replace(entra, module=replace(entra.module, timeout=timeout)) for timeout in (30, 0.3))
+    first = asyncio.create_task(entra_id.ask(patient, DOMAIN, client=client))
+    await asked.wait()
+
+    async with asyncio.timeout(10):
+        error = await refused(entra_id.ask(hasty, DOMAIN, client=client))
+
+    assert (error.reason, error.detail) == (
+        TrustReason.TIMEOUT,
+        "no token in time: another inquiry still asks login.example.org for it",
+    )
+    assert not first.done()
+    first.cancel()
+    federation.at(TOKEN_URL, answering(400, b'{"error": "invalid_client"}'))
+    assert (await refused(entra_id.ask(hasty, DOMAIN, client=client))).reason is TrustReason.REFUSED
+
+
+async def test_inquiries_that_wait_for_one_token_in_vain_do_not_blame_their_credentials(
+    federation: Federation, entra: Entra, client: fetch.Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    federation.at(TOKEN_URL, wait)
+    entra = replace(entra, client_secret=Secret(file=str(file)), module=replace(entra.module, timeout=0.3))
+
+    errors = await asyncio.gather(*(refused(entra_id.ask(entra, DOMAIN, client=client)) for _ in range(20)))
+
+    assert {error.reason for error in errors} == {TrustReason.TIMEOUT}
+
+
 @pytest.fixture
 def stuck(tmp_path: Path) -> Path:
     """A pipe that nobody writes to."""
@@ -683,21 +723,22 @@ async def test_an_answer_of_another_shape_is_malformed(
     assert (error.reason, error.detail) == (TrustReason.MALFORMED, detail)
 
 
-async def test_a_404_that_is_not_graphs_own_says_nothing_about_the_domain(
-    federation: Federation, entra: Entra, client: fetch.Client
+@pytest.mark.parametrize(("status", "words"), [(403, "HTTP 403 Forbidden"), (404, "HTTP 404 Not Found")])
+async def test_a_refusal_that_is_not_graphs_own_says_nothing_about_the_domain(
+    status: int, words: str, federation: Federation, entra: Entra, client: fetch.Client
 ) -> None:
     granting(federation, TOKEN)
-    federation.at(GRAPH_URL, answering(404, b"<html>not found</html>"))
+    federation.at(GRAPH_URL, answering(status, b"<html>somebody in between</html>"))
 
     error = await refused(entra_id.ask(entra, DOMAIN, client=client))
 
     assert (error.reason, error.detail) == (TrustReason.MALFORMED, NO_OBJECT)
 
-    federation.at(GRAPH_URL, answering(404, b'{"detail": "no route"}'))
+    federation.at(GRAPH_URL, answering(status, b'{"detail": "no route"}'))
 
     error = await refused(entra_id.ask(entra, DOMAIN, client=client))
 
-    assert (error.reason, error.detail) == (TrustReason.HTTP_STATUS, "graph.example.org answers HTTP 404 Not Found")
+    assert (error.reason, error.detail) == (TrustReason.HTTP_STATUS, f"graph.example.org answers {words}")
 
 
 async def test_an_answer_that_is_too_large_or_packed_strangely_is_malformed(

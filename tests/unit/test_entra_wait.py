@@ -26,6 +26,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
         ("٣", None),
         ("soon", None),
         ("Mon, 99 Jun 2026 12:02:00 GMT", None),
+        ("Mon, 01 Jun 99999999999 12:02:00 GMT", None),
     ],
 )
 def test_seconds_and_dates_are_understood_and_cut_to_a_day(retry_after: str, seconds: float | None) -> None:

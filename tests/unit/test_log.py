@@ -171,3 +171,12 @@ def test_setting_up_again_replaces_what_was_set_up(capsys: pytest.CaptureFixture
     log.debug("unheard")
     log.info("once")
     assert parsed(the_line(capsys), Form.JSON)["msg"] == "once"
+
+
+def test_at_debug_the_library_that_logs_whole_documents_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("debug", Form.LOGFMT)
+
+    logging.getLogger("signxml.verifier").debug("a document")
+    logging.getLogger("exporter").debug("a look")
+
+    assert "a document" not in capsys.readouterr().err

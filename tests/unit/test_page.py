@@ -259,7 +259,7 @@ def test_an_entity_is_named_by_its_id() -> None:
 
 FARM = looked(builders.adfs(pair(), signer=pair()))
 SIGNS = f"keys {pair().certificate.fingerprint[:8]} (signs)"
-ALL_TOGETHER = ["All together", "", ""]
+ROLLOVER = ["Rollover", "", ""]
 
 
 def seen_from(record: Record, **looks: Observation | None) -> Record:
@@ -317,14 +317,14 @@ def test_looks_that_differ_are_told_since_when() -> None:
         "",
         "Looks differ",
         "",
-        "Since 2026-06-01 12:00 UTC these looks do not get the same keys.",
+        "Looks get different keys, or documents that different keys signed, since 2026-06-01 12:00 UTC.",
     ]
 
 
 def test_a_domain_has_its_name_state_advice_and_the_age_of_the_answer() -> None:
     (domain, state, days, todo), _ = parts(trusting(FARM, pair()))
     assert (domain, state, days) == ("contoso.com", TRUST_WORDS[TrustState.IN_SYNC], "")
-    assert todo.startswith("Nothing to do: Entra ID trusts the primary for contoso.com.")
+    assert todo.startswith("Nothing to do in Entra ID, which trusts the primary for contoso.com.")
     assert todo.endswith("graph, 2026-05-31 12:00 UTC (24.0 h ago)")
 
 
@@ -338,7 +338,7 @@ def test_each_domain_has_its_row_in_the_order_of_the_configuration() -> None:
     assert [(domain, state) for domain, state, *_ in parts(farm)] == [
         ("contoso.com", "Broken"),
         ("fabrikam.com", "In sync"),
-        ("All together", ""),
+        ("Rollover", ""),
     ]
 
 
@@ -361,7 +361,7 @@ def test_a_trust_has_its_colour(farm: Record, css: str) -> None:
 def test_the_action_table_is_asked_for_whoever_has_domains() -> None:
     farm = trusting(FARM, pair())
     _, row = parts(farm)
-    assert row == [*ALL_TOGETHER, action(farm.situation(NOW), farm.policy).text]
+    assert row == [*ROLLOVER, action(farm.situation(NOW), farm.policy).text]
     assert parts(FARM) == []
     assert [name for name, *_ in parts(trusting(Record(TARGET), pair()))] == ["contoso.com"], "no document, no action"
 

@@ -491,6 +491,11 @@ def test_entra_id_is_in_step_when_all_federated_domains_are(
     assert joined(record, advance(record, seen(BOTH))).situation(NOW).in_step is step
 
 
+def test_entra_id_is_late_when_it_lacks_a_successor_whose_promotion_is_near() -> None:
+    record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
+    assert joined(record, advance(record, seen(BOTH))).situation(NOW + 3 * DAY).in_step is Step.LATE
+
+
 @pytest.mark.parametrize(
     ("target", "found", "readable"),
     [
@@ -510,6 +515,13 @@ def test_what_can_be_read_from_the_internet_is_what_the_vantage_of_that_name_rea
 
 
 READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.is_ours])
+def test_what_fails_on_our_side_does_not_say_whether_it_can_be_read(reason: Reason) -> None:
+    target = replace(FEDERATED, vantage=INTERNET)
+    record = told(begun(target), *(trusting(FIRST, update=UpdateResult.SUCCESS) for _ in DOMAINS))
+    assert joined(record, advance(record, failed(NOW, reason))).situation(NOW).readable is Answer.YES
 
 
 @pytest.mark.parametrize(

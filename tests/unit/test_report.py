@@ -94,7 +94,7 @@ def test_a_farm_in_the_middle_of_its_rollover_reads_like_this() -> None:
     )
 
     *sections, together = report(farm, NOW + HOUR).split("\n\n")
-    assert " ".join(together.split()) == f"What to do {action(farm.situation(NOW + HOUR), farm.policy).text}"
+    assert " ".join(together.split()) == f"Rollover {action(farm.situation(NOW + HOUR), farm.policy).text}"
     assert "\n\n".join(sections) == cleandoc(
         """
         Target      fs.example
@@ -105,7 +105,7 @@ def test_a_farm_in_the_middle_of_its_rollover_reads_like_this() -> None:
                     wap1 at 10.0.0.11  from internet  readable: keys 11111111 (signs), 33333333
                     wap2 at 10.0.0.11  from internet  readable: keys 11111111 (signs)
                     wap3 at 10.0.0.11  from internet  not readable: refused: connection refused
-                    These looks do not get the same keys.
+                    Looks get different keys, or documents that different keys signed.
 
         Entity      http://fs.example/adfs/services/trust
         State       Successor published (info)
@@ -170,7 +170,7 @@ def test_a_target_that_cannot_be_read_says_why_and_has_nothing_to_judge() -> Non
 
     assert rows(text)["Looks"] == "service  from default  not readable: refused: connection refused"
     assert "Profile     adfs, known by url" in text
-    assert not {"Entity", "Advice", "What to do"} & set(rows(text))
+    assert not {"Entity", "Advice", "Rollover"} & set(rows(text))
 
 
 def test_a_look_that_fails_says_what_it_got_before() -> None:
@@ -239,7 +239,7 @@ def test_a_single_certificate_is_primary_and_has_no_successor_to_show() -> None:
     text = report(after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW)), NOW)
 
     assert "            because it is the only one (inferred)" in text.splitlines()
-    assert not {"Successor", "Promotion", "What to do"} & set(rows(text))
+    assert not {"Successor", "Promotion", "Rollover"} & set(rows(text))
 
 
 def test_an_entity_without_a_certificate_has_a_state_and_advice() -> None:
@@ -320,10 +320,10 @@ def test_a_failed_inquiry_stands_beside_the_last_good_answer() -> None:
 def test_the_action_table_speaks_of_ad_fs_and_of_whoever_has_domains() -> None:
     idp_of_contoso = after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW))
 
-    assert "What to do" in rows(report(published(), NOW))
-    assert "What to do" not in rows(report(idp_of_contoso, NOW))
-    assert "What to do" in rows(report(asked(idp_of_contoso, graph({Slot.SIGNING: "5"})), NOW))
-    assert "What to do" not in rows(report(asked(aggregate(), graph({Slot.SIGNING: "5"})), NOW)), "of nobody in it"
+    assert "Rollover" in rows(report(published(), NOW))
+    assert "Rollover" not in rows(report(idp_of_contoso, NOW))
+    assert "Rollover" in rows(report(asked(idp_of_contoso, graph({Slot.SIGNING: "5"})), NOW))
+    assert "Rollover" not in rows(report(asked(aggregate(), graph({Slot.SIGNING: "5"})), NOW)), "of nobody in it"
 
 
 def test_what_others_wrote_can_neither_break_a_line_nor_speak_to_a_terminal() -> None:

@@ -240,7 +240,7 @@ def test_what_is_not_public_cannot_be_read_from_the_internet_and_not_by_entra_id
     situation = known(scenario).situation(NOW)
     assert (scenario.vantage, other.vantage) == ("intranet", INTERNET)
     assert domain.update.readable is False
-    assert (situation.readable, situation.in_step, situation.successor) == (Told.NO, Step.NO, True)
+    assert (situation.readable, situation.in_step, situation.successor) == (Told.NO, Step.LATE, True)
 
 
 def test_a_stale_proxy_serves_the_primary_and_not_the_successor() -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import builders
 import pytest
-from builders import ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
 from federation import listening
 from tenant import Tenant, tenant
 
 from exporter import fetch, state
 from exporter.config.settings import INTERNET, Cloud, Entra, Module, Secret, Target
-from exporter.model import Observation, Reason, SignatureState
+from exporter.model import Observation, Reason, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import ask, read_document
 from exporter.record import Record, advance
@@ -401,23 +401,47 @@ async def test_who_wants_us_to_wait_is_left_alone_for_so_long(
     tenant.directory.fail("contoso.com", status, retry_after="1")
     at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
     loop = asyncio.get_running_loop()
+    began = loop.time()
     async with watching(at, client=client) as watch:
         await until(lambda: watch.inquiry_failures.total() == 1)
-        began = loop.time()
         tenant.directory.manage("contoso.com")
-        await asked(watch)
+        await until(lambda: len(tenant.asked) > 2)
         assert loop.time() - began > 0.9
-        assert tenant.asked[:3] == ["contoso.com", "contoso.com", "fabrikam.com"], "the rest of that round is left out"
+        assert tenant.asked[:3] == ["contoso.com", "fabrikam.com", "contoso.com"], "the others come first next"
 
 
 async def test_too_many_inquiries_end_the_round_though_nobody_says_for_how_long(
     client: fetch.Client, tenant: Tenant
 ) -> None:
-    tenant.directory.fail("contoso.com", 429)
-    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
+    for domain in ("contoso.com", "fabrikam.com"):
+        tenant.directory.fail(domain, 429)
+    asking = tenant.asking("contoso.com", "fabrikam.com", interval=3600)
+    async with watching(Target("fs", "file:///nowhere", interval=3600, entra=asking), client=client) as watch:
+        await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED])
+        await looked(watch)
+        assert tenant.asked == ["contoso.com"]
+
+
+async def test_new_keys_are_reason_to_ask_at_once(tmp_path: Path, client: fetch.Client, tenant: Tenant) -> None:
+    tenant.directory.federate("contoso.com", signing=OLD.der, service=HOST)
+    at = target(published(tmp_path), entra=tenant.asking("contoso.com", interval=3600))
     async with watching(at, client=client) as watch:
-        await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED] > 2)
-    assert set(tenant.asked) == {"contoso.com"}
+        await asked(watch)
+        await looked(watch, 5)
+        assert tenant.asked == ["contoso.com"]
+        published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, OLD), (Use.SIGNING, pair(nth=7))]))
+        await asked(watch, 2)
+
+
+async def test_what_failed_is_asked_again_long_before_the_interval_is_over(
+    client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.fail("contoso.com", 500)
+    day = DAY.total_seconds()
+    at = Target("fs", "file:///nowhere", interval=day, entra=tenant.asking("contoso.com", interval=day))
+    # A day takes half a minute, longer than the test waits; what comes after a failure, a tenth of a second.
+    async with watching(at, client=client, jitter=Jitter(1 / 3000)) as watch:
+        await asked(watch, 3)
 
 
 async def test_who_wants_us_to_wait_is_left_alone_across_a_change_of_the_target_too(
@@ -456,7 +480,7 @@ async def test_what_changes_in_the_answers_about_a_domain_are_lines(
     async with watching(at, client=client) as watch:
         await asked(watch, 3)
         assert [line for line in lines(caplog, "target", "domain") if len(line) > 3] == [
-            ("INFO", "up", "fs", "contoso.com")
+            ("INFO", "inquiry answered", "fs", "contoso.com")
         ]
         federate(OLD.der, NEW.der)
         assert await news() == [("WARNING", "trusted certificates changed", "fs", "contoso.com", new, "")]
@@ -469,10 +493,10 @@ async def test_what_changes_in_the_answers_about_a_domain_are_lines(
         ]
         tenant.directory.fail("contoso.com", 500)
         ((*line, detail),) = await news()
-        assert line == ["WARNING", "down", "fs", "contoso.com", "server"]
+        assert line == ["WARNING", "inquiry failed", "fs", "contoso.com", "server"]
         assert "500" in detail
         federate(NEW.der, result=UpdateResult.SUCCESS)
-        assert await news() == [("INFO", "up", "fs", "contoso.com")]
+        assert await news() == [("INFO", "inquiry answered", "fs", "contoso.com")]
 
 
 # --- readiness
