@@ -17,7 +17,7 @@ from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.history import Change
-from exporter.model import FaultKind, SignatureState, Use
+from exporter.model import FaultKind, Reason, SignatureState, Use
 from exporter.policy import THRESHOLD_NAMES, Profile
 from exporter.rollover import Position, State
 from exporter.trust import TrustState
@@ -55,6 +55,7 @@ VALUES: Mapping[str, set[str]] = {
     "node": {SERVICE},
     "vantage": {INTERNET},
     "source": values(TrustSource),
+    "reason": values(Reason),
 }
 """What a label that is selected by can be."""
 

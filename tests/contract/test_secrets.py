@@ -342,7 +342,7 @@ def tenants(federation: Federation) -> list[dict[str, str]]:
     graph: dict[str, Answers] = {
         "ok": tell(200, value=[{"signingCertificate": der}]),
         "unauthorized": echo(401, **{"WWW-Authenticate": f'Bearer error="{TOKEN}"'}),
-        "forbidden": echo(403),
+        "forbidden": tell(403, error={"code": "Authorization_RequestDenied", "message": f"{STEM} may not"}),
         "gone": echo(410),
         "throttled": echo(429, **{"Retry-After": TOKEN}),
         "broken": echo(500),
