@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 IN := .venv/bin/python -m
-INSTALL := $(IN) pip install --quiet --require-hashes
+INSTALL := $(IN) pip install --quiet --require-hashes --no-deps
 UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make lock'
