@@ -1,5 +1,11 @@
-"""``python -m exporter``: the same as the console command."""
+"""The console command, and ``python -m exporter``."""
 
-from exporter.cli import run
+from exporter import hangup
 
-run()
+# Before the imports: they take most of a second, in which a SIGHUP would end the process.
+hangup.hear()
+
+from exporter.cli import run  # noqa: E402 -- see above
+
+if __name__ == "__main__":
+    run()

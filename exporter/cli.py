@@ -5,14 +5,13 @@ import asyncio
 import logging
 import os
 import signal
-import sqlite3
 import ssl
 import sys
 import tempfile
 from base64 import b64encode
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -21,19 +20,19 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, fetch, log, probe, state, trust
+from exporter import __version__, fetch, hangup, log, state
 from exporter.config.document import did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
-from exporter.config.settings import Config, Entra, Target
+from exporter.config.settings import Config, Target
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.history import MEMORY
 from exporter.model import Certificate
 from exporter.policy import PolicySettings
-from exporter.record import Record, answered, domains_of, joined
+from exporter.record import Record
 from exporter.report import report
+from exporter.rounds import LOOKS, Rounds
 from exporter.server import CONFIGURATION, Options, application
-from exporter.watch import CONCURRENCY
 
 T = TypeVar("T")
 
@@ -43,7 +42,11 @@ DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.5
 """Seconds that a running scrape has to end in when the program stops."""
 
-THREADS = 2 * CONCURRENCY
+SAVING = 1.5
+"""Seconds that the state file gets at the end."""
+
+THREADS = 2 * LOOKS
+"""For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
 Command = Callable[[argparse.Namespace], int | None]
 """Gives an exit code; None is 0."""
@@ -204,8 +207,8 @@ def _serve(flags: argparse.Namespace) -> None:
         print(f"{len(config.targets)} targets, no problems")
         return
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
-    with closing(_store(flags.storage, config)) as store:
-        _until_done(_run(options, store, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
+    with _state(flags.storage, config) as kept:
+        _until_done(_run(options, kept, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
 
 def _config(flags: argparse.Namespace) -> Config:
@@ -223,22 +226,18 @@ def _read(file: str | None, addresses: Sequence[str]) -> Config:
         raise RefusedError(str(error)) from error
 
 
-def _store(given: str | None, config: Config) -> state.Store:
-    if given == "":
-        return state.memory()
-    path = Path(given) if given else default_storage(os.environ)
-    try:
-        store = state.open_file(path, _now())
-    except state.StateError as error:
-        raise RefusedError(str(error)) from error
-    try:
-        store.prune(_now() - MEMORY, but={target.name for target in config.targets})
-    except sqlite3.Error as error:
-        _log.error("state not pruned", extra={"error": str(error)})
-    return store
+@contextmanager
+def _state(given: str | None, config: Config) -> Iterator[state.State]:
+    """What survives a restart, saved at the end of the block as far as a moment allows."""
+    path = None if given == "" else Path(given) if given else default_storage(os.environ)
+    opened = state.open(path, _now())
+    opened.prune(_now() - MEMORY, but={target.name for target in config.targets})
+    yield opened
+    opened.close(SAVING)
 
 
 def _check(flags: argparse.Namespace) -> int:
+    hangup.end()
     target = _target(flags.config_file, flags.address)
     if flags.certificate is not None:
         # One document is all that this takes.
@@ -267,24 +266,8 @@ def _target(file: str | None, address: str) -> Target:
 
 
 async def _checked(target: Target) -> Record:
-    """What one look from every place, and one inquiry about every domain, tell of a target."""
-    record = Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, {}))
     async with fetch.client() as client:
-        look = partial(probe.look, client=client, now=_now())
-        record = joined(record, await look(record))
-        # The first look says of which entity the others must be.
-        for each in await asyncio.gather(*(look(each, entity_id=record.entity_id) for each in record.others)):
-            record = joined(record, each)
-        return await _asked(record, target.entra, client) if target.entra else record
-
-
-async def _asked(record: Record, entra: Entra, client: fetch.Client) -> Record:
-    for known in record.domains:
-        inquiry = await probe.ask(entra, known.domain, client=client, now=_now())
-        record = answered(record, trust.advance(known, inquiry))
-        if inquiry.ends_round:
-            break
-    return record
+        return await Rounds(client, _now).everything(target)
 
 
 def _certificate(record: Record, now: datetime, position: str) -> Certificate:
@@ -309,16 +292,15 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 
 
 def _demo(flags: argparse.Namespace) -> None:
-    with closing(state.memory()) as store:
-        _until_done(_run_demo(flags.listen, store))
+    _until_done(_run_demo(flags.listen, state.open(None, _now())))
 
 
-async def _run(options: Options, store: state.Store, listen: Listen, announce: Callable[[str], None]) -> None:
+async def _run(options: Options, kept: state.State, listen: Listen, announce: Callable[[str], None]) -> None:
     """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
-    hangup = asyncio.Event()
-    # Before anything that takes time: unhandled, a SIGHUP ends the process.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
-    app = application(options, store=store, clock=_now)
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    hangup.hear()
+    hangup.tell(lambda: loop.call_soon_threadsafe(asked.set))
+    app = application(options, state=kept, clock=_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     try:
         await runner.setup()
@@ -331,19 +313,20 @@ async def _run(options: Options, store: state.Store, listen: Listen, announce: C
         # With port 0 and no host every family has a port of its own: the IPv4 address is the shorter one.
         announce(_url_of(min(runner.addresses, key=len)))
         while True:
-            await hangup.wait()
-            hangup.clear()
+            await asked.wait()
+            asked.clear()
             await app[CONFIGURATION].reload()
     finally:
+        hangup.ignore()
         await runner.cleanup()
 
 
-async def _run_demo(listen: Listen, store: state.Store) -> None:
+async def _run_demo(listen: Listen, kept: state.State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
             modules = {"default": simulation.targets[0].module}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
-            await _run(Options(config), store, listen, partial(_introduce, simulation))
+            await _run(Options(config), kept, listen, partial(_introduce, simulation))
 
 
 def _introduce(simulation: Simulation, url: str) -> None:
@@ -367,7 +350,6 @@ def _until_done(work: Coroutine[None, None, T]) -> T | None:
     Unlike :func:`asyncio.run` it does not wait for threads that hang.
     """
     loop = asyncio.new_event_loop()
-    # Each look may hold a thread while a name server is silent, and a scrape must not queue behind them.
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     task = loop.create_task(work)
 

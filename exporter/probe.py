@@ -1,82 +1,27 @@
-"""One look at one target: fetch, parse, verify; one inquiry about one domain.
-
-The only place where an exception becomes a reason.
-"""
+"""What a target shows at one look: fetch, parse, verify; the only place where one of our exceptions becomes a reason."""
 
 import asyncio
 import hashlib
-import logging
-import traceback
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from exporter import entra as entra_id
 from exporter import fetch, metadata, signature
-from exporter.config import settings
+from exporter.config.settings import Target
 from exporter.metadata import DocumentError
 from exporter.model import Document, Observation, Phase, Reason, Signature, SignatureState
-from exporter.record import Record, advance
-from exporter.trust import Inquiry, TrustReason
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
 
-_log = logging.getLogger(__name__)
-
-
-async def look(
-    record: Record,
-    *,
-    client: fetch.Client,
-    now: datetime,
-    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
-    allow_host: Callable[[str], bool] | None = None,
-    entity_id: str | None = None,
-) -> Record:
-    """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
-
-    ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
-    redirects may lead, None to any. ``entity_id`` is the entity that the target's own look is about: a node must not
-    serve another's document. None: the record's own.
-    """
-    target = record.target
-    try:
-        observation = await probe(
-            target,
-            client=client,
-            previous=record.document,
-            now=now,
-            timeout=target.module.timeout if timeout is None else timeout,
-            allow_host=allow_host,
-            entity_id=entity_id or record.entity_id,
-        )
-        return await asyncio.to_thread(advance, record, observation)
-    except Exception as error:  # noqa: BLE001 -- the only two: see above
-        detail = _admitted(error, f"probe of {target.name}")
-        mistake = Observation(
-            now, Reason.INTERNAL, detail, phases={}, http_status=None, tls_not_after=None, document=None
-        )
-        return advance(record, mistake)
-
-
-async def ask(entra: settings.Entra, domain: str, *, client: fetch.Client, now: datetime) -> Inquiry:
-    """What Entra ID says of a domain, or why it says nothing. Raises nothing: whatever happens, the others go on."""
-    try:
-        return Inquiry(now, None, "", await entra_id.ask(entra, domain, client=client))
-    except entra_id.EntraError as error:
-        return Inquiry(now, error.reason, error.detail, trust=None, retry_after=error.retry_after)
-    except Exception as error:  # noqa: BLE001 -- see look
-        return Inquiry(now, TrustReason.INTERNAL, _admitted(error, f"inquiry about {domain}"), trust=None)
-
 
 async def probe(
-    target: settings.Target,
+    target: Target,
     *,
     client: fetch.Client,
     previous: Document | None,
     now: datetime,
-    timeout: float,  # noqa: ASYNC109 -- see look
+    timeout: float,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
 ) -> Observation:
@@ -151,23 +96,6 @@ def read_document(
         last_modified=last_modified,
         packed=zlib.compress(body, 1),
     )
-
-
-def _admitted(error: Exception, what: str) -> str:
-    """The detail of a failure that is a mistake of ours; the log gets the traceback.
-
-    Without what the errors say: it may quote what they stumbled over, a token for one.
-    """
-    _log.error("%s failed by a mistake of ours", what, extra={"traceback": "".join(_frames(error))})
-    return f"a mistake of ours ({type(error).__name__}): the log has the traceback"
-
-
-def _frames(error: BaseException | None) -> Iterator[str]:
-    """A traceback that ends with the error, then those of the errors behind it."""
-    while error is not None:
-        yield from traceback.format_tb(error.__traceback__)
-        yield f"{type(error).__qualname__}\n"
-        error = error.__cause__ or error.__context__
 
 
 def _read(answer: fetch.Answer, body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.config.reader import ConfigError, load, matching_files
 from exporter.config.settings import Config
+from exporter.rounds import Raised, admitted, attempt, for_ever, log_mistake
 from exporter.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -34,33 +35,49 @@ class Configuration:
         self._watch = watch
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._seen: Mapping[str, bytes] | None = None
+        """The target files as they were last; None: not looked at yet."""
 
     async def reload(self) -> str | None:
         """Reads the configuration again and follows it; what is wrong with it, or None."""
         if self._file is None:
             return None
         async with self._lock:
-            try:
-                config = await asyncio.to_thread(load, self._file)
-            except ConfigError as error:
-                self.succeeded = False
-                log.error("configuration not reloaded", extra={"problems": str(error)})  # noqa: TRY400 -- no mistake of ours
-                return str(error)
-            await self._watch.follow(config.targets)
-            self.config = config
-            self.succeeded, self.succeeded_at = True, self._clock()
-            log.info("configuration reloaded", extra={"targets": len(config.targets)})
-            return None
+            config = await attempt(self._read_and_follow(self._file))
+            if not isinstance(config, Raised):
+                self.config = config
+                self.succeeded, self.succeeded_at = True, self._clock()
+                log.info("configuration reloaded", extra={"targets": len(config.targets)})
+                return None
+            self.succeeded = False
+            if isinstance(config.error, ConfigError):
+                problems = str(config.error)
+            else:
+                problems = admitted(config.error)
+                log_mistake("reload", config.error)
+            log.error("configuration not reloaded", extra={"problems": problems})
+            return problems
 
     async def follow_target_files(self, every: float = LOOK_EVERY) -> None:
         """Reloads whenever a target file appears, changes or goes, for ever."""
-        seen = await asyncio.to_thread(_digests, self.config)
-        while True:
-            await asyncio.sleep(every)
+
+        def failed(error: BaseException) -> float:
+            log_mistake("a look at the target files", error)
+            return every
+
+        async def turn() -> None:
             found = await asyncio.to_thread(_digests, self.config)
-            if found != seen:
-                seen = found
+            seen, self._seen = self._seen, found
+            if seen is not None and found != seen:
                 await self.reload()
+            await asyncio.sleep(every)
+
+        await for_ever(turn, failed=failed)
+
+    async def _read_and_follow(self, file: str) -> Config:
+        config = await asyncio.to_thread(load, file)
+        await self._watch.follow(config.targets)
+        return config
 
 
 def _digests(config: Config) -> Mapping[str, bytes]:

@@ -2,12 +2,15 @@
 
 import asyncio
 import gzip
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -20,14 +23,22 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press, render_probe
 from exporter.model import Tally
 from exporter.page import page
-from exporter.probe import look
 from exporter.record import Record
 from exporter.reload import Configuration
-from exporter.state import Store
-from exporter.watch import Watch
+from exporter.rounds import look
+from exporter.state import State
+from exporter.watch import LATE, Watch
+
+T = TypeVar("T")
 
 SCRAPE_OFFSET = 0.5
 """Seconds before the scraper's own deadline at which ``/probe`` answers."""
+
+RENDERERS = 2
+"""Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
+
+SHOWN = 5
+"""Loops that ``/-/healthy`` names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,8 @@ class _Scrapes:
 
 _OPTIONS = web.AppKey("_OPTIONS", Options)
 _CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("_CLOCK")
-_STORE = web.AppKey("_STORE", Store)
+_STATE = web.AppKey("_STATE", State)
+_RENDERERS = web.AppKey("_RENDERERS", ThreadPoolExecutor)
 _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
 _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
@@ -72,15 +84,15 @@ CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 
 
 def application(
-    options: Options, *, store: Store, clock: Callable[[], datetime], resolver: AbstractResolver | None = None
+    options: Options, *, state: State, clock: Callable[[], datetime], resolver: AbstractResolver | None = None
 ) -> web.Application:
-    """The exporter as an aiohttp application. Who made the store closes it, after the application."""
+    """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
-    app[_OPTIONS], app[_CLOCK], app[_STORE] = options, clock, store
+    app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
     app[_PRESS], app[_SCRAPES] = Press(limit=options.limit), _Scrapes()
     if resolver is not None:
         app[_RESOLVER] = resolver
-    app.cleanup_ctx.extend([_client, _watch, _configuration])
+    app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
     app.add_routes(
         [
             web.get("/", _page),
@@ -138,6 +150,16 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return any(name == "gzip" and (not weighted or weight.strip("0.") != "") for name, weighted, weight in codings)
 
 
+async def _renderers(app: web.Application) -> AsyncIterator[None]:
+    app[_RENDERERS] = pool = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render")
+    # Its threads start now, and wait for each other: later the looks may have taken all that the system gives.
+    together = threading.Barrier(RENDERERS, timeout=1)
+    with suppress(RuntimeError):
+        await asyncio.gather(*(_rendered(app, together.wait) for _ in range(RENDERERS)))
+    yield
+    pool.shutdown(wait=False)
+
+
 async def _client(app: web.Application) -> AsyncIterator[None]:
     async with fetch.client(resolver=app.get(_RESOLVER)) as client:
         app[_CLIENT] = client
@@ -145,7 +167,7 @@ async def _client(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _watch(app: web.Application) -> AsyncIterator[None]:
-    watch = Watch(client=app[_CLIENT], store=app[_STORE], clock=app[_CLOCK])
+    watch = Watch(client=app[_CLIENT], state=app[_STATE], clock=app[_CLOCK])
     await watch.follow(app[_OPTIONS].config.targets)
     app[_WATCH] = watch
     yield
@@ -165,7 +187,7 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
 async def _page(request: web.Request) -> web.Response:
     records, now = request.app[_WATCH].records, request.app[_CLOCK]()
-    text = await asyncio.to_thread(page, records, now, version=__version__)
+    text = await _rendered(request.app, lambda: page(records, now, version=__version__))
     return web.Response(text=text, content_type="text/html")
 
 
@@ -206,8 +228,13 @@ async def _probe(request: web.Request) -> web.Response:
     return await _answer(request, form, scrape)
 
 
-async def _healthy(_request: web.Request) -> web.Response:
-    return web.Response(text="fedmeta-exporter is healthy.\n")
+async def _healthy(request: web.Request) -> web.Response:
+    late = request.app[_WATCH].late
+    if not late:
+        return web.Response(text="fedmeta-exporter is healthy.\n")
+    more = f" and {len(late) - SHOWN} more" if len(late) > SHOWN else ""
+    names = ", ".join(late[:SHOWN])
+    return web.Response(text=f"Late by more than {LATE} intervals: {names}{more}.\n", status=503)
 
 
 async def _ready(request: web.Request) -> web.Response:
@@ -237,7 +264,8 @@ def _status(app: web.Application) -> Status:
         inquiry_failures=dict(watch.inquiry_failures),
         reloaded=configuration.succeeded,
         reloaded_at=configuration.succeeded_at,
-        storage_errors=watch.storage_errors,
+        storage=app[_STATE].status,
+        restarts=dict(watch.restarts),
         lag=watch.lag,
         scrapes=app[_SCRAPES].tally,
         scrape_size=app[_SCRAPES].size,
@@ -249,7 +277,12 @@ async def _answer(request: web.Request, form: Format, scrape: Callable[[], bytes
     headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
     if accepts_gzip(request.headers.get("Accept-Encoding", "")):
         headers["Content-Encoding"] = "gzip"
-        body = await asyncio.to_thread(lambda: gzip.compress(scrape(), 1))
+        body = await _rendered(request.app, lambda: gzip.compress(scrape(), 1))
     else:
-        body = await asyncio.to_thread(scrape)
+        body = await _rendered(request.app, scrape)
     return web.Response(body=body, headers=headers)
+
+
+async def _rendered(app: web.Application, work: Callable[[], T]) -> T:
+    """What some work gives that a person or a scraper waits for, done beside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(app[_RENDERERS], work)

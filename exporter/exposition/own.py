@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.model import Reason, Tally
+from exporter.state import StorageStatus
 from exporter.trust import TrustReason
 
 
@@ -26,8 +27,9 @@ class Status:
     """The last reading of the configuration succeeded."""
     reloaded_at: datetime
     """The last successful reading of the configuration."""
-    storage_errors: int
-    """Writes to the state file that failed since the start."""
+    storage: StorageStatus
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    """Looks and rounds of inquiries since the start that an unexpected error cut off, by target."""
     inquiry_failures: Mapping[TrustReason, int] = field(default_factory=dict)
     """Inquiries about all domains since the start that got no answer."""
     lag: Tally = field(default_factory=Tally)
@@ -45,6 +47,8 @@ OWN_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "fedmeta_exporter_trust_failures_total": ("counter", ("reason",)),
     "fedmeta_exporter_config_last_reload_successful": ("gauge", ()),
     "fedmeta_exporter_config_last_reload_success_timestamp_seconds": ("gauge", ()),
+    "fedmeta_exporter_watch_restarts_total": ("counter", ("target",)),
+    "fedmeta_exporter_storage_writable": ("gauge", ()),
     "fedmeta_exporter_storage_errors_total": ("counter", ()),
     "fedmeta_exporter_probe_lag_seconds": ("summary", ()),
     "fedmeta_exporter_scrape_duration_seconds": ("summary", ()),
@@ -91,10 +95,24 @@ class _StatusCollector(Collector):
             "When the configuration was last read with success.",
             value=status.reloaded_at.timestamp(),
         )
+        restarts = CounterMetricFamily(
+            "fedmeta_exporter_watch_restarts",
+            "Looks and rounds of inquiries since the exporter started that an unexpected error cut off.",
+            labels=["target"],
+        )
+        for target, count in status.restarts.items():
+            restarts.add_metric([target], count)
+        yield restarts
+        if status.storage.writable is not None:
+            yield GaugeMetricFamily(
+                "fedmeta_exporter_storage_writable",
+                "1 while what must survive a restart is saved, 0 while the state file cannot be used: the log says why.",
+                value=status.storage.writable,
+            )
         yield CounterMetricFamily(
             "fedmeta_exporter_storage_errors",
             "Writes to the state file that failed since the exporter started.",
-            value=status.storage_errors,
+            value=status.storage.errors,
         )
         yield SummaryMetricFamily(
             "fedmeta_exporter_probe_lag_seconds",

@@ -1,32 +1,27 @@
-"""When to look and when to ask: everything at its own interval, a little jittered, not too much at once.
+"""When to look and when to ask: everything at its own interval, a little jittered.
 
-Holds the latest record of every target. Logs a line per change, never one per probe.
+Holds the latest record of every target. Logs a line per change, never one per probe. Nothing ends its watch: whatever a
+turn raises is counted, logged, and costs that turn.
 """
 
 import asyncio
-import logging
 import random
-import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from exporter.config.settings import Entra, Target
 from exporter.fetch import Client
 from exporter.model import Document, Reason, Tally
-from exporter.probe import ask, look
-from exporter.record import Record, Served, answered, joined
-from exporter.state import Store
-from exporter.trust import DomainRecord, TrustReason, advance
-from exporter.watch.beginning import continued, restored
+from exporter.record import Record, Served, resumed
+from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
+from exporter.state import State
+from exporter.trust import Inquiry, TrustReason
+from exporter.watch.beginning import bare, continued, restored
 from exporter.watch.lines import log_agreement, log_answer, log_look
-
-log = logging.getLogger(__name__)
-
-CONCURRENCY = 32
-"""Looks and inquiries under way at once."""
 
 RETRY = 300.0
 """Seconds after which is asked again, at the latest, where an inquiry failed and nobody wants us to wait."""
@@ -34,18 +29,42 @@ RETRY = 300.0
 JITTER = 0.1
 """An interval is this much shorter or longer, so that targets with the same one drift apart."""
 
+LATE = 3
+"""Intervals after which a turn that has not begun, or not ended, means that somebody is not watched."""
+
+
+@dataclass(slots=True, eq=False)
+class _Loop:
+    """What is done again and again: to look at one place, or to ask about the domains of a target."""
+
+    name: str
+    interval: float
+    due: float
+    """When the turn under way was, or the next one is, to begin: a moment of the running loop's clock."""
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def dead(self) -> bool:
+        return self.task is None or self.task.done()
+
+    def is_late(self, now: float) -> bool:
+        return self.dead or now - self.due > LATE * self.interval
+
 
 @dataclass(slots=True, eq=False)
 class _Watched:
     """One target that is watched."""
 
-    record: Record
-    saved: Record
-    """What the state file holds of it."""
-    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    latest: Latest
+    whole: bool
+    """Whether what the state file holds of it is in the record. Before that nothing is saved, or it would be lost."""
     rolled: asyncio.Event = field(default_factory=asyncio.Event)
     """Its keys changed: what Entra ID trusts is worth asking at once."""
-    tasks: Sequence[asyncio.Task[None]] = ()
+    loops: tuple[_Loop, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        return self.latest.record.target
 
 
 class Watch:
@@ -55,15 +74,14 @@ class Watch:
         self,
         *,
         client: Client,
-        store: Store,
+        state: State,
         clock: Callable[[], datetime],
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        self._client = client
-        self._store = store
+        self._rounds = Rounds(client, clock)
+        self._state = state
         self._clock = clock
         self._jitter = jitter
-        self._slots = asyncio.Semaphore(CONCURRENCY)
         self._watched: dict[str, _Watched] = {}
         self._ready = False
         self._ready_by = clock()
@@ -71,15 +89,18 @@ class Watch:
         """Failed looks since the start, by reason."""
         self.inquiry_failures: Counter[TrustReason] = Counter()
         """Inquiries without an answer since the start, by reason."""
-        self.storage_errors = 0
-        """Saves since the start that failed."""
-        self.lag = Tally()
-        """How long looks that were due had to wait for a slot."""
+        self.restarts: Counter[str] = Counter()
+        """Turns since the start that were cut off by an error that nobody expected, by target."""
 
     @property
     def records(self) -> Sequence[Record]:
         """The latest record of every target, in the order of the configuration."""
-        return tuple(watched.record for watched in self._watched.values())
+        return tuple(watched.latest.record for watched in self._watched.values())
+
+    @property
+    def lag(self) -> Tally:
+        """How long looks that were due had to wait for a slot."""
+        return self._rounds.lag
 
     @property
     def ready(self) -> bool:
@@ -93,130 +114,150 @@ class Watch:
             )
         return self._ready
 
+    @property
+    def late(self) -> Sequence[str]:
+        """What is not done any more, or is late by more than three of its intervals: by name, in no order of weight."""
+        now = asyncio.get_running_loop().time()
+        return [loop.name for watched in self._watched.values() for loop in watched.loops if loop.is_late(now)]
+
     async def follow(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: unchanged ones go on as they are, those not named vanish.
 
         A changed one keeps what is true of it still: what was got at the same address, and what Entra ID of the same
-        cloud and tenant said of a domain.
+        cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
         """
+        now = self._clock()
         wanted = {target.name: target for target in targets}
-        kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.record.target}
+        kept = {
+            name: each
+            for name, each in self._watched.items()
+            if wanted.get(name) == each.target and not any(loop.dead for loop in each.loops)
+        }
         await _stop(each for name, each in self._watched.items() if name not in kept)
         begun = {
-            name: await self._begin(target, self._watched.get(name))
+            name: await self._begun(target, self._watched.get(name))
             for name, target in wanted.items()
             if name not in kept
         }
         self._watched = {name: kept.get(name) or begun[name] for name in wanted}
         if not self._ready:
             timeouts = (each.module.timeout for target in wanted.values() for each in (target, *target.others))
-            self._ready_by = self._clock() + timedelta(seconds=max(timeouts, default=0))
+            self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
         for watched in begun.values():
-            watched.tasks = self._started(watched)
+            self._start(watched)
 
     async def stop(self) -> None:
-        """Ends every look and inquiry; what is known stays, and is saved."""
+        """Ends every look and inquiry; what is known stays, and is handed over to be saved."""
         await _stop(self._watched.values())
-        errors = self.storage_errors
         for watched in self._watched.values():
-            # A file that cannot be written must not hold up the end for each target.
-            if watched.record is not watched.saved and self.storage_errors == errors:
-                await self._save(watched)
+            self._keep(watched)
 
-    async def _begin(self, target: Target, known: _Watched | None) -> _Watched:
-        if known is not None and known.record.target.url == target.url:
-            record, saved = await asyncio.to_thread(continued, target, known.record), known.saved
+    async def _begun(self, target: Target, known: _Watched | None) -> _Watched:
+        record = known.latest.record if known else Record(target)
+        if known is not None and known.whole and record.target.url == target.url:
+            after = await attempt(asyncio.to_thread(continued, target, record))
+            if not isinstance(after, Raised):
+                return _Watched(Latest(after), whole=True)
+            self._failed(target.name, after.error)
+        watched = _Watched(Latest(bare(target, record.answers)), whole=False)
+        await self._bring_back(watched)
+        return watched
+
+    async def _bring_back(self, watched: _Watched) -> None:
+        """Joins what the state file holds of a target to what is known of it; what fails is tried again later."""
+        record = watched.latest.record
+        saved = await attempt(asyncio.to_thread(restored, record.target, self._state, record.answers))
+        if isinstance(saved, Raised):
+            self._failed(record.target.name, saved.error)
         else:
-            answers = known.record.answers if known else {}
-            record = saved = await asyncio.to_thread(restored, target, self._store, answers)
-        # Where there is no document to go on with, the file is written anew.
-        return _Watched(record, saved if record.document else Record(target))
+            watched.latest.record = resumed(watched.latest.record, saved)
+            watched.whole = True
 
-    def _started(self, watched: _Watched) -> Sequence[asyncio.Task[None]]:
-        target = watched.record.target
-        tasks = [
-            asyncio.create_task(self._keep_looking(watched, each), name=f"watch {' '.join(each.place)}")
-            for each in (target, *target.others)
+    def _start(self, watched: _Watched) -> None:
+        target = watched.target
+        loops = [
+            self._loop(f"watch {' '.join(place.place)}", target.name, place.interval, partial(self._look, watched, place))
+            for place in (target, *target.others)
         ]
         if target.entra is not None:
-            tasks.append(asyncio.create_task(self._keep_asking(watched, target.entra), name=f"ask {target.name}"))
-        return tasks
+            turn = partial(self._ask, watched, target.entra)
+            loops.append(self._loop(f"ask {target.name}", target.name, target.entra.interval, turn))
+        watched.loops = tuple(loops)
 
-    async def _keep_looking(self, watched: _Watched, target: Target) -> None:
-        while True:
-            due = self._clock()
-            async with self._slots:
-                self.lag = self.lag.plus((self._clock() - due).total_seconds())
-                await self._look(watched, target)
-            await asyncio.sleep(self._jittered(target.interval))
+    def _loop(self, name: str, target: str, interval: float, turn: Callable[[_Loop], Awaitable[None]]) -> _Loop:
+        """A loop under way, whose turns rest by themselves."""
+        time = asyncio.get_running_loop().time
+        loop = _Loop(name, interval, due=time())
 
-    async def _keep_asking(self, watched: _Watched, entra: Entra) -> None:
-        while True:
-            await asyncio.sleep(_held_back(watched.record, self._clock()))
-            watched.rolled.clear()
-            rest = await self._ask_all(watched, entra)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(rest):
-                    await watched.rolled.wait()
+        def failed(error: BaseException) -> float:
+            self._failed(target, error)
+            pause = min(interval, RETRY)
+            loop.due = time() + pause
+            return pause
+
+        loop.task = asyncio.create_task(for_ever(partial(turn, loop), failed=failed), name=name)
+        return loop
+
+    async def _look(self, watched: _Watched, place: Target, loop: _Loop) -> None:
+        if not watched.whole:
+            await self._bring_back(watched)
+        looked = await self._rounds.look(watched.latest, place)
+        before, after = looked.place
+        self._keep(watched)
+        if after.observation is not None and after.observation.reason is not None:
+            self.failures[after.observation.reason] += 1
+        own = place.place == watched.target.place
+        if own and _rolled(before.document, after.document):
+            watched.rolled.set()
+        log_look(before, after, own=own)
+        log_agreement(*looked.whole)
+        await asyncio.sleep(self._due_in(loop, self._jittered(place.interval)))
+
+    async def _ask(self, watched: _Watched, entra: Entra, loop: _Loop) -> None:
+        await asyncio.sleep(self._due_in(loop, _held_back(watched.latest.record, self._clock())))
+        watched.rolled.clear()
+        inquiries = []
+        async for asked in self._rounds.ask(watched.latest, entra):
+            self._keep(watched)
+            inquiries.append(asked.inquiry)
+            if asked.inquiry.reason is not None:
+                self.inquiry_failures[asked.inquiry.reason] += 1
+            log_answer(watched.target.name, asked.before, asked.after)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._due_in(loop, self._until_next(inquiries, entra.interval))):
+                await watched.rolled.wait()
+
+    def _until_next(self, inquiries: Sequence[Inquiry], interval: float) -> float:
+        """The seconds between a round of inquiries and the next."""
+        if inquiries[-1].ends_round:
+            return max(inquiries[-1].retry_after or 0.0, self._jittered(interval))
+        failed = any(each.reason is not None for each in inquiries)
+        return self._jittered(min(interval, RETRY) if failed else interval)
+
+    def _due_in(self, loop: _Loop, seconds: float) -> float:
+        """The seconds themselves, the loop's next turn being due when they are over."""
+        loop.due = asyncio.get_running_loop().time() + seconds
+        return seconds
 
     def _jittered(self, interval: float) -> float:
         return interval * self._jitter(1 - JITTER, 1 + JITTER)
 
-    async def _look(self, watched: _Watched, target: Target) -> None:
-        record = watched.record
-        before = next(each for each in (record, *record.others) if each.target.place == target.place)
-        after = await look(before, client=self._client, now=self._clock(), entity_id=record.entity_id)
-        if after.observation is not None and after.observation.reason is not None:
-            self.failures[after.observation.reason] += 1
-        # Other looks and inquiries have ended meanwhile.
-        record, watched.record = watched.record, joined(watched.record, after)
-        own = target.place == record.target.place
-        if own and _rolled(before.document, after.document):
-            watched.rolled.set()
-        log_look(before, after, own=own)
-        log_agreement(record, watched.record)
-        await self._save(watched)
+    def _keep(self, watched: _Watched) -> None:
+        """Hands what is known of a target over to be saved."""
+        if watched.whole:
+            self._state.keep(watched.latest.record)
 
-    async def _ask_all(self, watched: _Watched, entra: Entra) -> float:
-        """Asks about each domain in turn; the seconds until the next round.
-
-        Whoever wants us to wait ends the round, so the domain that was asked about the longest ago is the first.
-        """
-        failed = False
-        for before in sorted(watched.record.domains, key=_asked_at):
-            async with self._slots:
-                inquiry = await ask(entra, before.domain, client=self._client, now=self._clock())
-            after = advance(before, inquiry)
-            if inquiry.reason is not None:
-                self.inquiry_failures[inquiry.reason] += 1
-                failed = True
-            watched.record = answered(watched.record, after)
-            log_answer(watched.record.target.name, before, after)
-            await self._save(watched)
-            if inquiry.ends_round:
-                return max(inquiry.retry_after or 0.0, self._jittered(entra.interval))
-        return self._jittered(min(entra.interval, RETRY) if failed else entra.interval)
-
-    async def _save(self, watched: _Watched) -> None:
-        # One after the other: an older record must not be written over a newer one.
-        async with watched.saving:
-            record = watched.record
-            try:
-                await asyncio.to_thread(self._store.save, watched.saved, record)
-            except sqlite3.Error as error:
-                self.storage_errors += 1
-                log.error("state not saved", extra={"target": record.target.name, "error": str(error)})  # noqa: TRY400 -- no mistake of ours
-            else:
-                watched.saved = record
+    def _failed(self, target: str, error: BaseException) -> None:
+        self.restarts[target] += 1
+        log_mistake(f"watch of {target}", error)
 
 
 async def _stop(watched: Iterable[_Watched]) -> None:
-    tasks = [task for each in watched for task in each.tasks]
+    tasks = [loop.task for each in watched for loop in each.loops if loop.task is not None]
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def _rolled(before: Document | None, after: Document | None) -> bool:
@@ -224,10 +265,6 @@ def _rolled(before: Document | None, after: Document | None) -> bool:
     if before is None or after is None or before is after:
         return False
     return Served.by(before) != Served.by(after)
-
-
-def _asked_at(domain: DomainRecord) -> datetime:
-    return domain.inquiry.at if domain.inquiry else datetime.min.replace(tzinfo=UTC)
 
 
 def _held_back(record: Record, now: datetime) -> float:

@@ -18,12 +18,17 @@ from exporter.trust import DomainRecord
 log = logging.getLogger(__package__)
 
 
+def bare(target: Target, answers: Mapping[Question, DomainRecord]) -> Record:
+    """The record of a target of which nothing is known but some answers about its domains."""
+    return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
+
+
 def restored(target: Target, store: Store, answers: Mapping[Question, DomainRecord]) -> Record:
     """The record of a target as the state file has it; what that lacks, or what cannot be used, is not known.
 
     ``answers`` are those that are known already, and newer.
     """
-    record = Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
+    record = bare(target, answers)
     try:
         saved = store.load(target.name, target.url)
         if saved is None:

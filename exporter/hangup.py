@@ -1,0 +1,46 @@
+"""SIGHUP from the very first moment: it asks for a reload, and never ends the process.
+
+Imports nothing that takes time, so that :func:`hear` can run before everything else does.
+"""
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+_pending = False
+_listener: Callable[[], None] | None = None
+
+
+def hear() -> None:
+    """Takes SIGHUP from now on; one that comes before :func:`tell` is not lost."""
+    signal.signal(signal.SIGHUP, _came)
+
+
+def tell(listener: Callable[[], None]) -> None:
+    """Calls this at every SIGHUP from now on, and once for those that came before.
+
+    It runs between two instructions of the main thread, so it must do no more than to pass the word on.
+    """
+    global _pending, _listener  # noqa: PLW0603 -- a process has one SIGHUP
+    _listener = listener
+    if _pending:
+        _pending = False
+        listener()
+
+
+def ignore() -> None:
+    """Lets SIGHUP pass from now on: nobody is there any more whom it could be told."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def end() -> None:
+    """Lets SIGHUP end the process, as it does where nobody takes it: a terminal that closes ends its commands."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def _came(_number: int, _frame: FrameType | None) -> None:
+    global _pending  # noqa: PLW0603 -- see tell
+    if _listener is None:
+        _pending = True
+    else:
+        _listener()

@@ -1,0 +1,323 @@
+"""Whatever is raised wherever in the watch: everybody is looked at again, it is counted and told, and a reload keeps all."""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, cast
+
+import builders
+import pytest
+from builders import NOW
+from clockwork import Clockwork, run
+
+from exporter import rounds, watch
+from exporter.config.settings import Entra, Target, TrustSource
+from exporter.entra import EntraError
+from exporter.fetch import Client
+from exporter.model import Observation, Reason
+from exporter.probe import read_document
+from exporter.record import Record
+from exporter.state import State
+from exporter.trust import DomainTrust, TrustReason
+from exporter.watch import JITTER, RETRY, Watch
+
+DOCUMENTS = [read_document(builders.saml_metadata(f"https://fs{number}.example/"), ()) for number in range(3)]
+
+
+class StrangeError(BaseException):
+    """What no code of ours or of a library ever raises."""
+
+
+KINDS: Sequence[Callable[[], BaseException]] = (
+    lambda: ValueError("x"),
+    lambda: KeyError("x"),
+    lambda: OSError(24, "Too many open files"),
+    lambda: sqlite3.OperationalError("database is locked"),
+    lambda: RuntimeError("can't start new thread"),
+    MemoryError,
+    RecursionError,
+    TimeoutError,
+    asyncio.CancelledError,
+    SystemExit,
+    KeyboardInterrupt,
+    StrangeError,
+)
+
+
+@dataclass
+class Faults:
+    """Raises at the seams of the watch, as often as it is armed to."""
+
+    chance: random.Random
+    seam: str = ""
+    """The only one that raises; empty: every one may."""
+    kind: Callable[[], BaseException] | None = None
+    """What is raised; None: any."""
+    armed: int = 0
+    odds: float = 1.0
+    raised: list[str] = field(default_factory=list)
+    last: float = 0.0
+
+    def at(self, seam: str) -> None:
+        """Raises now, or not."""
+        if self.armed and self.seam in {"", seam} and self.chance.random() < self.odds:
+            self.armed -= 1
+            self.raised.append(seam)
+            self.last = asyncio.get_event_loop().time()
+            raise (self.kind or self.chance.choice(KINDS))()
+
+    def before(self, seam: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, behind this seam."""
+
+        def guarded(*args: Any, **named: Any) -> Any:
+            self.at(seam)
+            return function(*args, **named)
+
+        return guarded
+
+
+@dataclass
+class Memory:
+    """A state that keeps the latest record of each target."""
+
+    faults: Faults
+    records: dict[str, Record] = field(default_factory=dict)
+
+    def load(self, _name: str, _url: str) -> None:
+        self.faults.at("load")
+
+    def keep(self, record: Record) -> None:
+        self.faults.at("keep")
+        self.records[record.target.name] = record
+
+
+@dataclass
+class World:
+    """A watch over targets that publish what they like, and Entra ID, which sometimes refuses."""
+
+    faults: Faults
+    loop: Clockwork
+    watch: Watch
+    memory: Memory
+    targets: list[Target]
+
+    def places(self) -> Iterator[tuple[Target, float | None]]:
+        """Every place that should be looked at, and when it last was."""
+        records = {record.target.name: record for record in self.watch.records}
+        for target in self.targets:
+            record = records[target.name]
+            for each in (record, *record.others):
+                at = each.observation.at if each.observation else None
+                yield each.target, None if at is None else (at - NOW).total_seconds()
+
+    def domains(self) -> Iterator[tuple[Entra, float | None]]:
+        """Every domain that should be asked about, and when it last was."""
+        records = {record.target.name: record for record in self.watch.records}
+        for target in self.targets:
+            for each in records[target.name].domains if target.entra else ():
+                assert target.entra is not None
+                yield target.entra, (each.inquiry.at - NOW).total_seconds() if each.inquiry else None
+
+    def check_all_are_watched_since(self, moment: float) -> None:
+        """Two intervals after a moment everybody was looked at, and asked about, since."""
+        for place, at in self.places():
+            if self.loop.time() > moment + 2 * place.interval * (1 + JITTER):
+                assert at is not None, place.place
+                assert at >= moment, (place.place, at, moment)
+        for entra, at in self.domains():
+            # Answers that throttle make the round longer by what they ask for.
+            if self.loop.time() > moment + 2 * entra.interval * (1 + JITTER) + 2 * RETRY:
+                assert at is not None
+                assert at >= moment, (entra.domains, at, moment)
+
+
+SEAMS = (
+    "look",
+    "ask",
+    "advance",
+    "join",
+    "answer",
+    "log look",
+    "log agreement",
+    "log answer",
+    "load",
+    "keep",
+    "clock",
+    "thread",
+    "jitter",
+)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    def made(faults: Faults, targets: Sequence[Target] | None = None) -> World:
+        loop, chance = Clockwork(), faults.chance
+        loop.at_thread = lambda: faults.at("thread")
+        memory = Memory(faults)
+
+        def clock() -> Any:
+            faults.at("clock")
+            return loop.now()
+
+        def jitter(low: float, high: float) -> float:
+            faults.at("jitter")
+            return chance.uniform(low, high)
+
+        async def probe(target: Target, *, now: Any, **_: Any) -> Observation:
+            await asyncio.sleep(chance.uniform(0, 0.1))
+            faults.at("look")
+            document = chance.choice([None, DOCUMENTS[len(target.name) % 3]])
+            reason = None if document else Reason.HTTP_STATUS
+            return Observation(now, reason, "", {}, None, None, document)
+
+        async def ask(entra: Entra, domain: str, **_: Any) -> DomainTrust:
+            await asyncio.sleep(chance.uniform(0, 0.1))
+            faults.at("ask")
+            if chance.random() < 0.1:
+                raise EntraError(TrustReason.THROTTLED, "", retry_after=chance.choice([None, 1.0, RETRY]))
+            return DomainTrust(TrustSource.GRAPH, federated=bool(domain))
+
+        monkeypatch.setattr(rounds, "probe", probe)
+        monkeypatch.setattr(rounds.entra_id, "ask", ask)
+        for module, name, seam in (
+            (rounds, "advance", "advance"),
+            (rounds, "joined", "join"),
+            (rounds, "answered", "answer"),
+            (watch, "log_look", "log look"),
+            (watch, "log_agreement", "log agreement"),
+            (watch, "log_answer", "log answer"),
+        ):
+            monkeypatch.setattr(module, name, faults.before(seam, getattr(module, name)))
+        watched = Watch(
+            client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter
+        )
+        return World(faults, loop, watched, memory, list(targets or farms(chance)))
+
+    return made
+
+
+def farms(chance: random.Random) -> Iterator[Target]:
+    """A few targets of all kinds: with nodes, with domains, looked at often and seldom."""
+    for number in range(8):
+        target = Target(f"fs{number}", f"https://fs{number}.example/", interval=chance.choice([1.0, 7.0, 60.0, 300.0]))
+        nodes = tuple(replace(target, node=f"wap{nth}") for nth in range(chance.randint(0, 2)))
+        domains = tuple(f"{nth}.example" for nth in range(chance.randint(1, 3)))
+        entra = Entra(domains, interval=chance.choice([60.0, 3600.0])) if chance.random() < 0.5 else None
+        yield replace(target, others=nodes, entra=entra)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind()).__name__)
+@pytest.mark.parametrize("seam", SEAMS)
+def test_one_failure_costs_one_turn_of_one_target(
+    world: Callable[..., World], seam: str, kind: Callable[[], BaseException]
+) -> None:
+    farm = Target("fs", "https://fs.example/", interval=60.0)
+    farm = replace(farm, others=(replace(farm, node="wap1"),), entra=Entra(("a.example", "b.example"), interval=60.0))
+    other = Target("other", "https://other.example/", interval=60.0)
+    here = world(Faults(random.Random(1), seam, kind), [farm, other])  # noqa: S311 -- no secret
+
+    async def life() -> None:
+        here.faults.armed = 1
+        failed = await rounds.attempt(here.watch.follow(here.targets))
+        if here.faults.raised and isinstance(failed, rounds.Raised):
+            assert here.watch.records == (), "what was not taken on is not shown as watched"
+            await here.watch.follow(here.targets)
+        while not here.faults.raised:
+            await asyncio.sleep(30)
+        moment = here.faults.last
+        await asyncio.sleep(2 * 60.0 * (1 + JITTER) + RETRY * 2)
+        here.check_all_are_watched_since(moment + 0.001)
+        assert here.watch.late == []
+        counted = here.watch.restarts.total() + here.watch.failures[Reason.INTERNAL]
+        counted += here.watch.inquiry_failures[TrustReason.INTERNAL]
+        assert counted == 1 - isinstance(failed, rounds.Raised)
+        assert set(here.memory.records) == {"fs", "other"}
+        await here.watch.stop()
+
+    run(here.loop, life())
+    assert here.faults.raised == [seam]
+
+
+def test_a_thousand_failures_at_random_end_nobodys_watch(world: Callable[..., World]) -> None:
+    seed = random.randrange(2**32)  # noqa: S311 -- no secret
+    print(f"seed {seed}")
+    check_random_failures(world, seed, times=1000)
+
+
+def check_random_failures(world: Callable[..., World], seed: int, times: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 -- no secret
+    here = world(Faults(chance))
+    done = 0
+
+    async def life() -> None:
+        nonlocal done
+        await here.watch.follow(here.targets)
+        while done < times:
+            here.faults.armed, here.faults.odds = chance.randint(1, 60), chance.choice([1.0, 0.3, 0.02])
+            before = len(here.faults.raised)
+            until = here.loop.time() + chance.uniform(0, 2000)
+            while here.faults.armed and here.loop.time() < until:
+                await asyncio.sleep(chance.uniform(0, 100))
+                if chance.random() < 0.2:
+                    await reloaded(here, chance)
+            here.faults.armed = 0
+            done += len(here.faults.raised) - before
+            moment = here.loop.time()
+            if chance.random() < 0.5:
+                await reloaded(here, chance)
+            await asyncio.sleep(2 * 300.0 * (1 + JITTER) + 1)
+            here.check_all_are_watched_since(moment)
+            assert here.watch.late == []
+            assert [record.target for record in here.watch.records] == here.targets
+        await asyncio.sleep(3 * 3600)
+        here.check_all_are_watched_since(here.loop.time() - 3 * 3600)
+        await here.watch.stop()
+
+    run(here.loop, life())
+    assert here.watch.restarts.total() > 0
+
+
+async def reloaded(here: World, chance: random.Random) -> None:
+    """Another configuration, followed; where that fails, everybody is watched as before, and it is tried again."""
+    targets = [
+        replace(each, labels={"nth": str(chance.random())}) if chance.random() < 0.3 else each for each in here.targets
+    ]
+    chance.shuffle(targets)
+    outcome = await rounds.attempt(here.watch.follow(targets))
+    names = {record.target.name for record in here.watch.records}
+    assert names == {each.name for each in targets}, "a reload leaves nobody out"
+    if not isinstance(outcome, rounds.Raised):
+        here.targets = targets
+
+
+def test_a_look_that_never_ends_is_told_by_its_name(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    here = world(Faults(random.Random(1)), [Target("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
+
+    async def never(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def life() -> None:
+        await here.watch.follow(here.targets)
+        monkeypatch.setattr(rounds, "probe", never)
+        await asyncio.sleep(180)
+        assert here.watch.late == []
+        await asyncio.sleep(66.1 + 1)
+        assert here.watch.late == ["watch fs service default"]
+        await here.watch.stop()
+
+    run(here.loop, life())
+
+
+def test_what_was_told_before_it_ends_is_kept(world: Callable[..., World]) -> None:
+    here = world(Faults(random.Random(1)))  # noqa: S311 -- no secret
+
+    async def life() -> None:
+        await here.watch.follow(here.targets)
+        await asyncio.sleep(timedelta(hours=2).total_seconds())
+        await here.watch.stop()
+
+    run(here.loop, life())
+    assert tuple(here.memory.records[target.name] for target in here.targets) == here.watch.records
