@@ -17,7 +17,7 @@ from exporter.config.settings import Entra, Target
 from exporter.fetch import Client
 from exporter.model import Document, Reason, Tally
 from exporter.probe import ask, look
-from exporter.record import Record, Served, answered, joined
+from exporter.record import Record, Served, answered, clamped, joined
 from exporter.state import Store
 from exporter.trust import DomainRecord, TrustReason, advance
 from exporter.watch.beginning import continued, restored
@@ -130,7 +130,8 @@ class Watch:
             answers = known.record.answers if known else {}
             record = saved = await asyncio.to_thread(restored, target, self._store, answers)
         # Where there is no document to go on with, the file is written anew.
-        return _Watched(record, saved if record.document else Record(target))
+        # The file holds what was saved: a time that is put right is written with the next look.
+        return _Watched(clamped(record, self._clock()), saved if record.document else Record(target))
 
     def _started(self, watched: _Watched) -> Sequence[asyncio.Task[None]]:
         target = watched.record.target
@@ -169,7 +170,7 @@ class Watch:
         if after.observation is not None and after.observation.reason is not None:
             self.failures[after.observation.reason] += 1
         # Other looks and inquiries have ended meanwhile.
-        record, watched.record = watched.record, joined(watched.record, after)
+        record, watched.record = watched.record, joined(watched.record, after, now=self._clock())
         own = target.place == record.target.place
         if own and _rolled(before.document, after.document):
             watched.rolled.set()
@@ -190,7 +191,7 @@ class Watch:
             if inquiry.reason is not None:
                 self.inquiry_failures[inquiry.reason] += 1
                 failed = True
-            watched.record = answered(watched.record, after)
+            watched.record = answered(watched.record, after, now=self._clock())
             log_answer(watched.record.target.name, before, after)
             await self._save(watched)
             if inquiry.ends_round:
@@ -232,9 +233,4 @@ def _asked_at(domain: DomainRecord) -> datetime:
 
 def _held_back(record: Record, now: datetime) -> float:
     """The seconds for which the other side still does not want to be asked."""
-    waits = (
-        each.inquiry.retry_after - (now - each.inquiry.at).total_seconds()
-        for each in record.domains
-        if each.inquiry is not None and each.inquiry.retry_after is not None
-    )
-    return max(waits, default=0.0)
+    return max((each.inquiry.held_back(now) for each in record.domains if each.inquiry is not None), default=0.0)
