@@ -2,13 +2,17 @@
 
 Pure: a history and one more look give the next history. A node that flaps between two key sets resets
 nothing, and a change that fell into a gap between our looks is told apart from one that we saw.
+
+Nothing in a history is later than its last look: after the clock jumped, the next look puts right what is. What is
+remembered beside what is published has a bound in time, and one in number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from exporter.clock import believed
 from exporter.model import Entity, Metadata, Role, Use
 from exporter.policy import Policy
 from exporter.primary import Evidence
@@ -21,7 +25,25 @@ RETURN = timedelta(days=7)
 """A key set that comes back within this time had not gone: two nodes, or a copy that lags, take turns."""
 
 MEMORY = timedelta(days=400)
-"""How long a key set and a first-seen time are kept after they were last seen: longer than a certificate year."""
+"""How long key sets, first-seen times and entities are kept after they were last seen: more than a certificate year."""
+
+STEADY = timedelta(days=7)
+"""Nothing is forgotten for its age before looks have gone on for this long without a gap.
+
+A clock that jumped ahead makes everything look old at once. People find it in this time: every certificate has ended.
+"""
+
+PER_KEY_SET = 256
+"""Certificates that are remembered of the earlier sets of one role and use.
+
+Keys of a tenant that rotate every six weeks make some 50 in :data:`MEMORY`, nodes that take turns a few for each node.
+"""
+
+PER_TARGET = 20_000
+"""Certificates that are remembered of a target beside those it publishes.
+
+More than the largest aggregates have, so that one look which gets half of one forgets nothing.
+"""
 
 
 class Change(StrEnum):
@@ -70,6 +92,8 @@ class EntityHistory:
     """Which certificate was primary, each as a set of one; the one in force is the last."""
     last_promotion: datetime | None = None
     """When we saw the primary change."""
+    left: datetime | None = None
+    """The look that first missed the entity; None while it is published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,11 @@ class History:
     entities: Mapping[str, EntityHistory] = field(default_factory=dict)
     looked: datetime | None = None
     """The last look that got a usable document."""
+    # Both are about this process, and no part of what is remembered.
+    steady: datetime | None = field(default=None, compare=False)
+    """Since when such looks have followed one another without a gap; None until there was one since the start."""
+    dropped: int = field(default=0, compare=False)
+    """Key sets, primaries and entities forgotten since the start because there were too many."""
 
     @property
     def first_seen(self) -> Mapping[str, Mapping[str, datetime]]:
@@ -100,21 +129,78 @@ def advance(
     ``before`` and ``after`` are the verdicts on the document before and on this one, both as of ``at``.
     What did not change keeps its very object, so that a store need write, and an exposition render, only what is new.
     """
+    if history.looked is not None and believed(history.looked, at) != history.looked:
+        # Only then: nothing in a history is later than its last look, and all of it is much to go through.
+        history = clamped(history, at)
     was = {rollover.entity_id: rollover for rollover in before}
     now_is = {rollover.entity_id: rollover for rollover in after}
-    entities = dict(history.entities)
+    steady = history.steady if _follows(history.looked, at) else None
+    oldest = at - MEMORY if steady is not None and at - steady >= STEADY else None
+    entities = _departed(history.entities, {entity.entity_id for entity in metadata.entities}, oldest, at)
+    dropped = 0
     for entity in metadata.entities:
         known = entities.get(entity.entity_id)
-        entities[entity.entity_id] = _advance_entity(
+        advanced = _advance_entity(
             known or EntityHistory(),
             entity,
             primary=_primary(now_is.get(entity.entity_id)),
             arrival=Change.ADDED if expects_new_key(was.get(entity.entity_id), policy, at) else Change.UNEXPECTED,
-            previous_look=history.looked if known else None,
+            previous_look=(known.left or history.looked) if known else None,
             at=at,
         )
-    changed = any(entities[each] is not history.entities.get(each) for each in entities)
-    return History(entities if changed else history.entities, looked=at)
+        if advanced is not known:
+            advanced, lost = _forget(advanced, oldest)
+            dropped += lost
+        entities[entity.entity_id] = advanced
+    if len(entities) == len(history.entities) and _same(entities, history.entities):
+        return replace(history, looked=at, steady=steady or at)
+    entities, lost = _within_bound(entities)
+    return History(entities, looked=at, steady=steady or at, dropped=history.dropped + dropped + lost)
+
+
+def clamped(history: History, now: datetime) -> History:
+    """The history without a time that cannot be true; the very same object where there is none.
+
+    What such a time stands for was seen, by a look that did not know when. It counts as seen by the last look: an alert
+    about a change then lasts as long as it would have, and not until the time that the clock once showed.
+    """
+    looked = believed(history.looked, now) if history.looked else None
+    steady = believed(history.steady, now) if history.steady else None
+    entities = {entity_id: _clamped_entity(entity, looked or now) for entity_id, entity in history.entities.items()}
+    if _same(entities, history.entities):
+        if (looked, steady) == (history.looked, history.steady):
+            return history
+        return replace(history, looked=looked, steady=steady)
+    return replace(history, entities=entities, looked=looked, steady=steady)
+
+
+def resumed(saved: History, since: History, now: datetime, *, expecting: Container[str] = ()) -> History:
+    """What was saved, joined with the history that was gathered while it could not be read.
+
+    Whatever either knows is kept: of two first-seen times the earlier, of two changes of one kind the later. The first
+    set that ``since`` saw is compared with the last that was saved, as a look would have done it: over a gap the change
+    is ``unseen``, else keys that appeared were expected of the entities in ``expecting``, and unexpected of others.
+    """
+    saved, since = clamped(saved, now), clamped(since, now)
+    if saved.looked is None or since.looked is None:
+        return since if saved.looked is None else saved
+    began = since.steady or since.looked
+    entities = dict(saved.entities)
+    dropped = saved.dropped + since.dropped
+    for entity_id in saved.entities.keys() - since.entities.keys():
+        if entities[entity_id].left is None:
+            entities[entity_id] = replace(entities[entity_id], left=began)
+    for entity_id, found in since.entities.items():
+        known = saved.entities.get(entity_id)
+        if known is None:
+            entities[entity_id] = found
+            continue
+        arrival = Change.ADDED if entity_id in expecting else Change.UNEXPECTED
+        joined, lost = _forget(_resumed_entity(known, found, arrival, known.left or saved.looked, began), oldest=None)
+        dropped += lost
+        entities[entity_id] = known if joined == known else joined
+    entities, lost = _within_bound(entities)
+    return replace(since, entities=entities, dropped=dropped + lost)
 
 
 def key_sets(entity: Entity) -> Mapping[tuple[Role, Use], frozenset[str]]:
@@ -160,9 +246,7 @@ def _advance_entity(
         primaries=primaries,
         last_promotion=at if promoted and not _is_gap(previous_look, at) else history.last_promotion,
     )
-    if advanced == history:
-        return history
-    return _forget(advanced, at)
+    return history if advanced == history else advanced
 
 
 def _advance_key_set(
@@ -174,7 +258,7 @@ def _advance_key_set(
 ) -> KeySetHistory:
     if known is None:
         # A role or use that was not there before is a change, unless this is the first document ever.
-        known = KeySetHistory((Sighting(frozenset(), at, at),) if previous_look else ())
+        known = _empty(at) if previous_look else KeySetHistory(())
     sightings, changed = _sight(known.sightings, fingerprints, previous_look, at)
     if not changed:
         return known if sightings == known.sightings else replace(known, sightings=sightings)
@@ -216,20 +300,226 @@ def _is_gap(previous_look: datetime | None, at: datetime) -> bool:
     return previous_look is not None and at - previous_look > GAP
 
 
-def _forget(history: EntityHistory, at: datetime) -> EntityHistory:
-    """The history without what was last seen too long ago."""
-    sets = {
-        place: replace(known, sightings=(*_recent(known.sightings[:-1], at), known.sightings[-1]))
-        for place, known in history.key_sets.items()
+def _follows(previous_look: datetime | None, at: datetime) -> bool:
+    """Whether a look came after another one, and without a gap."""
+    return previous_look is not None and timedelta() <= at - previous_look <= GAP
+
+
+def _departed(
+    entities: Mapping[str, EntityHistory], present: Container[str], oldest: datetime | None, at: datetime
+) -> dict[str, EntityHistory]:
+    """The entities, those that are not present marked as such, without those that left too long ago."""
+    known = {
+        entity_id: entity if entity_id in present or entity.left else replace(entity, left=at)
+        for entity_id, entity in entities.items()
     }
-    remembered = frozenset().union(*(sighting.fingerprints for known in sets.values() for sighting in known.sightings))
-    return replace(
-        history,
-        key_sets=sets,
-        primaries=(*_recent(history.primaries[:-1], at), *history.primaries[-1:]),
-        first_seen={each: seen for each, seen in history.first_seen.items() if each in remembered},
+    if oldest is None:
+        return known
+    return {
+        entity_id: entity
+        for entity_id, entity in known.items()
+        if entity_id in present or entity.left is None or entity.left >= oldest
+    }
+
+
+def _forget(history: EntityHistory, oldest: datetime | None) -> tuple[EntityHistory, int]:
+    """The history without what was last seen too long ago, or is too much; and how much was too much."""
+    recent = _with(history, lambda sightings: _recent(sightings, oldest))
+    latest = _with(recent, _latest)
+    return _without_forgotten_keys(latest), _sightings(recent) - _sightings(latest)
+
+
+def _with(history: EntityHistory, change: Callable[[tuple[Sighting, ...]], tuple[Sighting, ...]]) -> EntityHistory:
+    """The history with all its sightings changed in one way."""
+    sets = {place: replace(known, sightings=change(known.sightings)) for place, known in history.key_sets.items()}
+    return replace(history, key_sets=sets, primaries=change(history.primaries))
+
+
+def _recent(sightings: tuple[Sighting, ...], oldest: datetime | None) -> tuple[Sighting, ...]:
+    """Those that were last seen lately, and the one in force."""
+    if oldest is None:
+        return sightings
+    return (*(each for each in sightings[:-1] if each.last >= oldest), *sightings[-1:])
+
+
+def _latest(sightings: tuple[Sighting, ...]) -> tuple[Sighting, ...]:
+    """As many of the latest as there is room for, and the one in force."""
+    room, first = PER_KEY_SET, len(sightings) - 1
+    while first > 0 and (room := room - _size(sightings[first - 1].fingerprints)) >= 0:
+        first -= 1
+    return sightings[max(first, 0) :]
+
+
+def _size(fingerprints: Collection[str]) -> int:
+    """How much of a bound a set takes up; one that is empty has times all the same."""
+    return len(fingerprints) or 1
+
+
+def _sightings(history: EntityHistory) -> int:
+    return len(history.primaries) + sum(len(known.sightings) for known in history.key_sets.values())
+
+
+def _without_forgotten_keys(history: EntityHistory) -> EntityHistory:
+    """The history without first-seen times of certificates that no key set has any more."""
+    remembered = frozenset().union(
+        *(sighting.fingerprints for known in history.key_sets.values() for sighting in known.sightings)
+    )
+    return replace(history, first_seen={each: at for each, at in history.first_seen.items() if each in remembered})
+
+
+def _within_bound(entities: dict[str, EntityHistory]) -> tuple[dict[str, EntityHistory], int]:
+    """The entities without what is more than a target may have beside what it publishes; and how much that was.
+
+    What was last seen the longest ago goes first, be it an entity or one of its earlier key sets.
+    """
+    spare = sum(map(_spare, entities.values())) - PER_TARGET
+    if spare <= 0:
+        return entities, 0
+    kept, dropped = dict(entities), 0
+    gone: dict[str, set[Sighting]] = {}
+    for _, entity_id, sighting in sorted(_memories(entities), key=lambda memory: memory[0]):
+        if spare <= 0:
+            break
+        dropped += 1
+        if sighting is None:
+            spare -= _size(kept.pop(entity_id).first_seen)
+        else:
+            spare -= _size(sighting.fingerprints)
+            gone.setdefault(entity_id, set()).add(sighting)
+    kept.update((entity_id, _without(kept[entity_id], sightings)) for entity_id, sightings in gone.items())
+    return kept, dropped
+
+
+def _spare(entity: EntityHistory) -> int:
+    """Certificates that are remembered of an entity beside what it publishes."""
+    if entity.left is not None:
+        return _size(entity.first_seen)
+    return sum(_size(each.fingerprints) for each in _earlier(entity))
+
+
+def _earlier(entity: EntityHistory) -> Iterator[Sighting]:
+    for sightings in (entity.primaries, *(known.sightings for known in entity.key_sets.values())):
+        yield from sightings[:-1]
+
+
+def _memories(entities: Mapping[str, EntityHistory]) -> Iterator[tuple[datetime, str, Sighting | None]]:
+    """What is remembered beside what is published: when it was last seen, of which entity; None: the entity itself."""
+    for entity_id, entity in entities.items():
+        if entity.left is not None:
+            yield entity.left, entity_id, None
+        else:
+            yield from ((each.last, entity_id, each) for each in _earlier(entity))
+
+
+def _without(entity: EntityHistory, gone: Container[Sighting]) -> EntityHistory:
+    """The entity without some of its earlier sightings."""
+
+    def kept(sightings: tuple[Sighting, ...]) -> tuple[Sighting, ...]:
+        return (*(each for each in sightings[:-1] if each not in gone), *sightings[-1:])
+
+    return _without_forgotten_keys(_with(entity, kept))
+
+
+def _same(entities: Mapping[str, EntityHistory], known: Mapping[str, EntityHistory]) -> bool:
+    """Whether these are the very objects that are known."""
+    return all(entity is known.get(entity_id) for entity_id, entity in entities.items())
+
+
+def _clamped_entity(entity: EntityHistory, now: datetime) -> EntityHistory:
+    clamped = _with(entity, lambda sightings: tuple(_clamped_sighting(each, now) for each in sightings))
+    first = _first_sightings(clamped)
+    clamped = replace(
+        clamped,
+        first_seen={each: min(believed(at, now), first.get(each, now)) for each, at in entity.first_seen.items()},
+        key_sets={
+            place: replace(known, changes={change: believed(at, now) for change, at in known.changes.items()})
+            for place, known in clamped.key_sets.items()
+        },
+        last_promotion=believed(entity.last_promotion, now) if entity.last_promotion else None,
+        left=believed(entity.left, now) if entity.left else None,
+    )
+    return entity if clamped == entity else clamped
+
+
+def _clamped_sighting(sighting: Sighting, now: datetime) -> Sighting:
+    last = believed(sighting.last, now)
+    return Sighting(sighting.fingerprints, min(believed(sighting.first, now), last), last)
+
+
+def _first_sightings(entity: EntityHistory) -> Mapping[str, datetime]:
+    """When each certificate was first in a key set that is remembered."""
+    first: dict[str, datetime] = {}
+    for known in entity.key_sets.values():
+        for sighting in known.sightings:
+            for each in sighting.fingerprints:
+                first[each] = min(sighting.first, first.get(each, sighting.first))
+    return first
+
+
+def _resumed_entity(
+    saved: EntityHistory, since: EntityHistory, arrival: Change, previous_look: datetime, began: datetime
+) -> EntityHistory:
+    """What is remembered of an entity by both: ``previous_look`` was the last before, ``began`` the first since."""
+    primaries, promoted = _resumed_sightings(saved.primaries, since.primaries, previous_look)
+    if promoted is not None and _is_gap(previous_look, promoted):
+        promoted = None
+    promotions = [each for each in (saved.last_promotion, promoted, since.last_promotion) if each is not None]
+    return EntityHistory(
+        first_seen={
+            each: min(seen[each] for seen in (saved.first_seen, since.first_seen) if each in seen)
+            for each in {**saved.first_seen, **since.first_seen}
+        },
+        key_sets={
+            place: _resumed_key_set(
+                # A role or use of which one knows nothing was not there.
+                saved.key_sets.get(place, _empty(previous_look)),
+                since.key_sets.get(place, _empty(began)),
+                arrival,
+                previous_look,
+            )
+            for place in {**saved.key_sets, **since.key_sets}
+        },
+        primaries=primaries,
+        last_promotion=max(promotions, default=None),
+        left=since.left,
     )
 
 
-def _recent(sightings: tuple[Sighting, ...], at: datetime) -> tuple[Sighting, ...]:
-    return tuple(sighting for sighting in sightings if at - sighting.last <= MEMORY)
+def _empty(at: datetime) -> KeySetHistory:
+    return KeySetHistory((Sighting(frozenset(), at, at),))
+
+
+def _resumed_key_set(
+    saved: KeySetHistory, since: KeySetHistory, arrival: Change, previous_look: datetime
+) -> KeySetHistory:
+    sightings, at = _resumed_sightings(saved.sightings, since.sightings, previous_look)
+    between: Mapping[Change, datetime] = {}
+    if at is not None:
+        kinds = _kinds(saved.sightings[-1].fingerprints, _began_with(since.sightings).fingerprints, arrival)
+        between = dict.fromkeys((Change.UNSEEN,) if _is_gap(previous_look, at) else kinds, at)
+    histories = (saved.changes, between, since.changes)
+    return KeySetHistory(
+        sightings,
+        {kind: max(each[kind] for each in histories if kind in each) for history in histories for kind in history},
+    )
+
+
+def _resumed_sightings(
+    saved: tuple[Sighting, ...], since: tuple[Sighting, ...], previous_look: datetime
+) -> tuple[tuple[Sighting, ...], datetime | None]:
+    """The sightings of both, and when the set changed between them; None: it did not."""
+    if not saved or not since:
+        return saved or since, None
+    *earlier, last = saved
+    first, known = _began_with(since), {each.fingerprints: each for each in saved}
+    again = known.get(first.fingerprints)
+    returned = again is last or (again is not None and first.first - again.last <= RETURN)
+    found = {each.fingerprints for each in since}
+    before = (each for each in (*earlier, replace(last, last=previous_look)) if each.fingerprints not in found)
+    after = (replace(each, first=min(each.first, known.get(each.fingerprints, each).first)) for each in since)
+    return (*before, *after), None if returned else first.first
+
+
+def _began_with(sightings: tuple[Sighting, ...]) -> Sighting:
+    """The sighting that came first; the first in order is the one that left first."""
+    return min(sightings, key=lambda each: each.first)

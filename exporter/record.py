@@ -3,7 +3,7 @@
 Last good wins: a look that fails replaces nothing but the look itself.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -11,11 +11,12 @@ from typing import NamedTuple
 from exporter import history as past
 from exporter import trust
 from exporter.action import Answer, Situation, Step
+from exporter.clock import believed
 from exporter.config.settings import INTERNET, SERVICE, Cloud, Target, TrustSource
 from exporter.history import History
 from exporter.model import Document, Entity, Observation, SignatureState
 from exporter.policy import Policy, in_force
-from exporter.rollover import Rollover, judge
+from exporter.rollover import Rollover, expects_new_key, judge
 from exporter.trust import DomainRecord, TrustState, Verdict
 
 
@@ -159,6 +160,7 @@ class Record:
 
 def advance(record: Record, observation: Observation) -> Record:
     """The record after one more look."""
+    record = _put_right(record, observation.at)
     looked = replace(
         record,
         observation=observation,
@@ -177,20 +179,76 @@ def advance(record: Record, observation: Observation) -> Record:
     return replace(found, history=history)
 
 
-def joined(record: Record, look: Record) -> Record:
-    """The record of a target after one of its looks, which may be its own or one of the others'."""
+def joined(record: Record, look: Record, *, now: datetime | None = None) -> Record:
+    """The record of a target after one of its looks, which may be its own or one of the others'.
+
+    ``now`` is when the look ended: others ended since it began. Without it the look took no time.
+    """
     if look.target.place == record.target.place:
         found = replace(look, others=record.others, domains=record.domains, differing_since=record.differing_since)
     else:
         others = tuple(look if each.target.place == look.target.place else each for each in record.others)
         found = replace(record, others=others)
+    now = now or (look.observation.at if look.observation else None)
+    found = _put_right(found, now) if now else found
     return replace(found, differing_since=_differing_since(found, look)) if found.others else found
 
 
-def answered(record: Record, domain: DomainRecord) -> Record:
-    """The record of a target after an inquiry about one of its domains."""
+def answered(record: Record, domain: DomainRecord, *, now: datetime | None = None) -> Record:
+    """The record of a target after an inquiry about one of its domains.
+
+    ``now`` is when the inquiry ended: looks ended since it began. Without it the inquiry took no time.
+    """
     domains = tuple(domain if each.domain == domain.domain else each for each in record.domains)
-    return replace(record, domains=domains)
+    found = replace(record, domains=domains)
+    now = now or (domain.inquiry.at if domain.inquiry else None)
+    return _put_right(found, now) if now else found
+
+
+def clamped(record: Record, now: datetime) -> Record:
+    """The record without a time of ours that cannot be true; the very same object where there is none.
+
+    What others say, as a document or Entra ID does, may lie at any time.
+    """
+    observation = record.observation and replace(record.observation, at=believed(record.observation.at, now))
+    right = replace(
+        record,
+        observation=observation,
+        last_success=record.last_success and believed(record.last_success, now),
+        history=past.clamped(record.history, now),
+        others=tuple(clamped(each, now) for each in record.others),
+        differing_since=record.differing_since and believed(record.differing_since, now),
+        domains=tuple(trust.clamped(each, now) for each in record.domains),
+    )
+    return record if right == record else right
+
+
+def resumed(record: Record, saved: Record, now: datetime) -> Record:
+    """The record of a target, joined with what had been saved of it and could not be read when its watch began.
+
+    Both are of the same target. What looks and answers have told since is newer; of the rest nothing is lost.
+    """
+    record, saved = clamped(record, now), clamped(saved, now)
+    known = saved.answers
+    found = replace(
+        record,
+        document=record.document or saved.document,
+        last_success=record.last_success or saved.last_success,
+        history=past.resumed(
+            saved.history,
+            record.history,
+            now,
+            expecting={each.entity_id for each in saved.judge(now) if expects_new_key(each, saved.policy, now)},
+        ),
+        differing_since=min(filter(None, (record.differing_since, saved.differing_since)), default=None),
+        domains=tuple(
+            each
+            if each.trust is not None or question not in known
+            else replace(each, trust=known[question].trust, last_success=known[question].last_success)
+            for question, each in record.answers.items()
+        ),
+    )
+    return replace(found, differing_since=_differing_since(found, found)) if found.others else found
 
 
 def domains_of(target: Target, answers: Mapping[Question, DomainRecord]) -> tuple[DomainRecord, ...]:
@@ -230,6 +288,21 @@ def _differ(documents: Iterable[Document | None]) -> bool:
     served = {Served.by(each) for each in documents if each is not None}
     signers = {each.signer for each in served} - {None}
     return len({each.keys for each in served}) > 1 or len(signers) > 1
+
+
+def _put_right(record: Record, now: datetime) -> Record:
+    """The record as :func:`clamped` gives it, which is much work, and none where the latest times can be true."""
+    return record if all(believed(each, now) == each for each in _latest(record)) else clamped(record, now)
+
+
+def _latest(record: Record) -> Iterator[datetime]:
+    """The latest times of a record: nothing in a history is later than its last look."""
+    moments = [record.last_success, record.history.looked, record.differing_since]
+    moments += [each.last_success for each in record.domains]
+    moments += [each.at for each in (record.observation, *(known.inquiry for known in record.domains)) if each]
+    yield from filter(None, moments)
+    for each in record.others:
+        yield from _latest(each)
 
 
 def _judge(

@@ -181,7 +181,7 @@ class Rounds:
             before = next(each for each in (record, *record.others) if each.target.place == target.place)
             after = await look(before, client=self.client, now=self.clock(), entity_id=record.entity_id)
         # Other looks and inquiries have ended meanwhile.
-        was, latest.record = latest.record, joined(latest.record, after)
+        was, latest.record = latest.record, joined(latest.record, after, now=self.clock())
         return Looked((before, after), (was, latest.record))
 
     async def ask(self, latest: Latest, entra: Entra) -> AsyncIterator[Asked]:
@@ -193,7 +193,7 @@ class Rounds:
             async with self._inquiries:
                 inquiry = await ask(entra, before.domain, client=self.client, now=self.clock())
             after = trust.advance(before, inquiry)
-            latest.record = answered(latest.record, after)
+            latest.record = answered(latest.record, after, now=self.clock())
             yield Asked(inquiry, before, after)
             if inquiry.ends_round:
                 return

@@ -5,11 +5,12 @@ token signed by either; neither of them is the primary (Microsoft Graph, ``inter
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from exporter.clock import believed
 from exporter.config.settings import TrustSource
 from exporter.model import Certificate, Entity
 from exporter.policy import Policy, Profile
@@ -151,6 +152,11 @@ class Inquiry:
         """Whether the other side wants not to be asked about more domains now."""
         return self.reason is TrustReason.THROTTLED or self.retry_after is not None
 
+    def held_back(self, now: datetime) -> float:
+        """Seconds for which the other side still wants us to wait: whatever the clock shows, not more than it said."""
+        waited = max(0.0, (now - self.at).total_seconds())
+        return max(0.0, (self.retry_after or 0.0) - waited)
+
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
@@ -199,6 +205,7 @@ _SEVERITIES = {
 
 def advance(record: DomainRecord, inquiry: Inquiry) -> DomainRecord:
     """The record after one more inquiry."""
+    record = clamped(record, inquiry.at)
     answered = inquiry.trust is not None
     return DomainRecord(
         domain=record.domain,
@@ -208,6 +215,15 @@ def advance(record: DomainRecord, inquiry: Inquiry) -> DomainRecord:
         inquiries=record.inquiries + 1,
         failures=record.failures + (not answered),
     )
+
+
+def clamped(record: DomainRecord, now: datetime) -> DomainRecord:
+    """The record without a time of ours that cannot be true; the very same object where there is none."""
+    inquiry = record.inquiry and replace(record.inquiry, at=believed(record.inquiry.at, now))
+    last_success = record.last_success and believed(record.last_success, now)
+    if (inquiry, last_success) == (record.inquiry, record.last_success):
+        return record
+    return replace(record, inquiry=inquiry, last_success=last_success)
 
 
 def judge(

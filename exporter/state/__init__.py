@@ -197,6 +197,10 @@ class Store:
             if entity is not known.history.entities.get(entity_id)
         )
         self._connection.executemany("INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?)", map(_sealed, entities))
+        forgotten = known.history.entities.keys() - after.history.entities.keys()
+        self._connection.executemany(
+            "DELETE FROM entity WHERE target = ? AND entity_id = ?", [(name, entity_id) for entity_id in forgotten]
+        )
 
     def prune(self, before: datetime, *, but: Container[str]) -> None:
         """Removes what was last seen or told before a moment, except of some targets. Raises :class:`sqlite3.Error`."""

@@ -69,6 +69,7 @@ def history_text(history: EntityHistory) -> str:
             ],
             "primaries": _plain_sightings(history.primaries),
             "last_promotion": moment_text(history.last_promotion),
+            **({"left": moment_text(history.left)} if history.left else {}),
         }
     )
 
@@ -87,6 +88,7 @@ def history_of(text: str) -> EntityHistory:
         },
         primaries=_sightings(plain["primaries"]),
         last_promotion=moment_of(plain["last_promotion"]),
+        left=moment_of(plain.get("left")),
     )
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from exporter.config.settings import Entra, Target
 from exporter.fetch import Client
 from exporter.model import Document, Reason, Tally
-from exporter.record import Record, Served, resumed
+from exporter.record import Record, Served, clamped, resumed
 from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
 from exporter.state import State
 from exporter.trust import Inquiry, TrustReason
@@ -56,7 +56,7 @@ class _Watched:
     """One target that is watched."""
 
     latest: Latest
-    whole: bool
+    whole: bool = False
     """Whether what the state file holds of it is in the record. Before that nothing is saved, or it would be lost."""
     rolled: asyncio.Event = field(default_factory=asyncio.Event)
     """Its keys changed: what Entra ID trusts is worth asking at once."""
@@ -157,21 +157,26 @@ class Watch:
         if known is not None and known.whole and record.target.url == target.url:
             after = await attempt(asyncio.to_thread(continued, target, record))
             if not isinstance(after, Raised):
-                return _Watched(Latest(after), whole=True)
+                return _Watched(Latest(clamped(after, self._clock())), whole=True)
             self._failed(target.name, after.error)
-        watched = _Watched(Latest(bare(target, record.answers)), whole=False)
+        watched = _Watched(Latest(bare(target, record.answers)))
         await self._bring_back(watched)
         return watched
 
     async def _bring_back(self, watched: _Watched) -> None:
         """Joins what the state file holds of a target to what is known of it; what fails is tried again later."""
+        failure = await attempt(self._brought_back(watched))
+        if failure is not None:
+            self._failed(watched.target.name, failure.error)
+
+    async def _brought_back(self, watched: _Watched) -> None:
         record = watched.latest.record
-        saved = await attempt(asyncio.to_thread(restored, record.target, self._state, record.answers))
-        if isinstance(saved, Raised):
-            self._failed(record.target.name, saved.error)
-        else:
-            watched.latest.record = resumed(watched.latest.record, saved)
-            watched.whole = True
+        saved = self._state.load(record.target.name, record.target.url)
+        if saved is not None:
+            before = await asyncio.to_thread(restored, record.target, saved, record.answers)
+            watched.latest.record = resumed(watched.latest.record, before, self._clock())
+        watched.whole = True
+        self._keep(watched)
 
     def _start(self, watched: _Watched) -> None:
         target = watched.target
@@ -269,9 +274,4 @@ def _rolled(before: Document | None, after: Document | None) -> bool:
 
 def _held_back(record: Record, now: datetime) -> float:
     """The seconds for which the other side still does not want to be asked."""
-    waits = (
-        each.inquiry.retry_after - (now - each.inquiry.at).total_seconds()
-        for each in record.domains
-        if each.inquiry is not None and each.inquiry.retry_after is not None
-    )
-    return max(waits, default=0.0)
+    return max((each.inquiry.held_back(now) for each in record.domains if each.inquiry is not None), default=0.0)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 
+from exporter.history import clamped
 from exporter.model import Observation
 from exporter.record import Record
 from exporter.trust import DomainRecord, DomainTrust, Inquiry
@@ -17,8 +18,10 @@ def log_look(before: Record, after: Record, *, own: bool) -> None:
     _log_turn(before.observation, after.observation, {**place, "url": target.url}, good="up", bad="down")
     if before.history.entities is after.history.entities:
         return
+    # A time that was put right is no change.
+    entities = clamped(before.history, after.history.looked).entities if after.history.looked else {}
     for entity_id, entity in after.history.entities.items():
-        known = before.history.entities.get(entity_id)
+        known = entities.get(entity_id)
         if known is None:
             continue
         of_entity = {**place, "entity_id": entity_id}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, certificate
 
-from exporter.history import GAP, MEMORY, RETURN, Change, EntityHistory, History, Sighting, advance, key_sets
+from exporter.history import GAP, MEMORY, RETURN, STEADY, Change, EntityHistory, History, Sighting, advance, key_sets
 from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Signature, SignatureState, Use
 from exporter.policy import DEFAULTS, Policy, PolicySettings, Profile, in_force
 from exporter.rollover import judge
@@ -52,6 +52,18 @@ class Watcher:
         after = judge(self.seen, self.policy, signature=self.signature, first_seen=self.history.first_seen, now=at)
         self.history = advance(self.history, self.seen, self.policy, before=before, after=after, at=at)
         return self.history
+
+    def goes_on(self, until: datetime) -> None:
+        """Sees the same every day for so long before a moment that the clock is trusted."""
+        signer = next((each for each in (A, B, C, D) if each.fingerprint == self.signer), None)
+        at = until - STEADY
+        while at < until:
+            self.sees(*self.seen.entities, at=at, signed_by=signer)
+            at += DAY
+
+    @property
+    def signer(self) -> str | None:
+        return self.signature.fingerprint if self.signature else None
 
     @property
     def known(self) -> EntityHistory:
@@ -299,6 +311,7 @@ def test_what_was_last_seen_longer_ago_than_memory_lasts_is_forgotten(beside: ti
     watcher.sees(entity(A), at=NOW, signed_by=A)
     watcher.sees(entity(B), at=LATER, signed_by=B)
     at = NOW + MEMORY + beside
+    watcher.goes_on(at)
     watcher.sees(entity(B, C), at=at, signed_by=B)
     assert (A.fingerprint in watcher.known.first_seen) is remembered
     for sightings in (watcher.known.key_sets[SIGNING].sightings, watcher.known.primaries):
@@ -311,8 +324,14 @@ def test_a_certificate_that_another_use_still_publishes_is_not_forgotten() -> No
     watcher = Watcher()
     watcher.sees(entity(A, encryption=(A,)), at=NOW)
     watcher.sees(entity(B, encryption=(A,)), at=LATER)
-    watcher.sees(entity(C, encryption=(A,)), at=NOW + 2 * MEMORY)
-    assert watcher.known.first_seen == {A.fingerprint: NOW, C.fingerprint: NOW + 2 * MEMORY}
+    watcher.sees(entity(C, encryption=(A,)), at=LATER + HOUR)
+    watcher.goes_on(NOW + 2 * MEMORY)
+    watcher.sees(entity(D, encryption=(A,)), at=NOW + 2 * MEMORY)
+    assert watcher.known.first_seen == {
+        A.fingerprint: NOW,
+        C.fingerprint: LATER + HOUR,
+        D.fingerprint: NOW + 2 * MEMORY,
+    }
 
 
 # Promotions
