@@ -15,7 +15,7 @@ from exporter import entra as entra_id
 from exporter import fetch, metadata, signature
 from exporter.config import settings
 from exporter.metadata import DocumentError
-from exporter.model import Document, Observation, Phase, Reason, Signature, SignatureState
+from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
 from exporter.record import Record, advance
 from exporter.trust import Inquiry, TrustReason
 
@@ -46,6 +46,7 @@ async def look(
             target,
             client=client,
             previous=record.document,
+            validators=record.validators,
             now=now,
             timeout=target.module.timeout if timeout is None else timeout,
             allow_host=allow_host,
@@ -75,6 +76,7 @@ async def probe(
     *,
     client: fetch.Client,
     previous: Document | None,
+    validators: Validators,
     now: datetime,
     timeout: float,  # noqa: ASYNC109 -- see look
     allow_host: Callable[[str], bool] | None = None,
@@ -82,7 +84,8 @@ async def probe(
 ) -> Observation:
     """What a target shows now; its document is ``previous`` itself when that has not changed.
 
-    ``entity_id`` is the entity that the document must be about, or that an aggregate must hold; None: any.
+    ``validators`` are those of the last answer that was ``previous``. ``entity_id`` is the entity that the document
+    must be about, or that an aggregate must hold; None: any.
     """
     signers = target.policy.signers
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
@@ -93,8 +96,7 @@ async def probe(
             target.module,
             client=client,
             timeout=timeout,
-            etag=None if known is None else known.etag,
-            last_modified=None if known is None else known.last_modified,
+            validators=NO_VALIDATORS if known is None else validators,
             allow_host=allow_host,
             address=target.address,
         )
@@ -107,7 +109,7 @@ async def probe(
     if answer.body is not None:
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer, answer.body, known, signers)
+                document = await asyncio.to_thread(_read, answer.body, known, signers)
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -123,12 +125,11 @@ async def probe(
         http_status=answer.http_status,
         tls_not_after=answer.tls_not_after,
         document=None if failure else document,
+        validators=answer.validators,
     )
 
 
-def read_document(
-    body: bytes, signers: Sequence[bytes], *, etag: str | None = None, last_modified: str | None = None
-) -> Document:
+def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
 
     Raises :class:`~exporter.metadata.DocumentError`.
@@ -147,8 +148,6 @@ def read_document(
         signature=verdict,
         size=len(body),
         digest=hashlib.sha256(body).hexdigest(),
-        etag=etag,
-        last_modified=last_modified,
         packed=zlib.compress(body, 1),
     )
 
@@ -170,10 +169,10 @@ def _frames(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def _read(answer: fetch.Answer, body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return read_document(body, signers, etag=answer.etag, last_modified=answer.last_modified)
+    return read_document(body, signers)
 
 
 def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:
