@@ -272,8 +272,19 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Validators:
+    """What an answer says by which to ask next time whether anything changed (RFC 9110 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+NO_VALIDATORS = Validators()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A usable metadata document, and what is needed to ask for it again or to bring it back."""
+    """A usable metadata document, and what is needed to bring it back."""
 
     metadata: Metadata
     signature: Signature
@@ -281,8 +292,6 @@ class Document:
     """Bytes, decompressed."""
     digest: str
     """SHA-256 of the bytes: equal digests are not parsed twice."""
-    etag: str | None
-    last_modified: str | None
     packed: bytes = field(repr=False)
     """The bytes, compressed with zlib."""
 
@@ -304,6 +313,8 @@ class Observation:
     """Of the endpoint's own TLS certificate, also when it does not verify."""
     document: Document | None
     """What the look got; the earlier object itself when nothing changed. None after a failure."""
+    validators: Validators = NO_VALIDATORS
+    """Of the answer: a publisher may write the same bytes anew, so the document has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import datetime
 from exporter import fetch, metadata, signature
 from exporter.config.settings import Target
 from exporter.metadata import DocumentError
-from exporter.model import Document, Observation, Phase, Reason, Signature, SignatureState
+from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -20,6 +20,7 @@ async def probe(
     *,
     client: fetch.Client,
     previous: Document | None,
+    validators: Validators,
     now: datetime,
     timeout: float,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
@@ -27,7 +28,8 @@ async def probe(
 ) -> Observation:
     """What a target shows now; its document is ``previous`` itself when that has not changed.
 
-    ``entity_id`` is the entity that the document must be about, or that an aggregate must hold; None: any.
+    ``validators`` are those of the last answer that was ``previous``. ``entity_id`` is the entity that the document
+    must be about, or that an aggregate must hold; None: any.
     """
     signers = target.policy.signers
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
@@ -38,8 +40,7 @@ async def probe(
             target.module,
             client=client,
             timeout=timeout,
-            etag=None if known is None else known.etag,
-            last_modified=None if known is None else known.last_modified,
+            validators=NO_VALIDATORS if known is None else validators,
             allow_host=allow_host,
             address=target.address,
         )
@@ -52,7 +53,7 @@ async def probe(
     if answer.body is not None:
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer, answer.body, known, signers)
+                document = await asyncio.to_thread(_read, answer.body, known, signers)
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -68,12 +69,11 @@ async def probe(
         http_status=answer.http_status,
         tls_not_after=answer.tls_not_after,
         document=None if failure else document,
+        validators=answer.validators,
     )
 
 
-def read_document(
-    body: bytes, signers: Sequence[bytes], *, etag: str | None = None, last_modified: str | None = None
-) -> Document:
+def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
 
     Raises :class:`~exporter.metadata.DocumentError`.
@@ -92,16 +92,14 @@ def read_document(
         signature=verdict,
         size=len(body),
         digest=hashlib.sha256(body).hexdigest(),
-        etag=etag,
-        last_modified=last_modified,
         packed=zlib.compress(body, 1),
     )
 
 
-def _read(answer: fetch.Answer, body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return read_document(body, signers, etag=answer.etag, last_modified=answer.last_modified)
+    return read_document(body, signers)
 
 
 def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:

@@ -14,7 +14,7 @@ from exporter.action import Answer, Situation, Step
 from exporter.clock import believed
 from exporter.config.settings import INTERNET, SERVICE, Cloud, Target, TrustSource
 from exporter.history import History
-from exporter.model import Document, Entity, Observation, SignatureState
+from exporter.model import NO_VALIDATORS, Document, Entity, Observation, SignatureState, Validators
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
 from exporter.trust import DomainRecord, TrustState, Verdict
@@ -74,6 +74,8 @@ class Record:
     """Since when these looks and this one do not get the same keys; None while they do."""
     domains: tuple[DomainRecord, ...] = ()
     """What Entra ID says of each domain, in the order of the configuration."""
+    validators: Validators = NO_VALIDATORS
+    """Of the last answer that gave the last good document, or said that it has not changed."""
 
     @property
     def policy(self) -> Policy:
@@ -170,7 +172,7 @@ def advance(record: Record, observation: Observation) -> Record:
     if observation.document is None:
         return looked
     document, at = observation.document, observation.at
-    found = replace(looked, document=document, last_success=at)
+    found = replace(looked, document=document, validators=observation.validators, last_success=at)
     before = record.judge(at)
     # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
     after = _judge(document, found.policy, record.history.first_seen, at)
@@ -233,6 +235,7 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
     found = replace(
         record,
         document=record.document or saved.document,
+        validators=record.validators if record.document else saved.validators,
         last_success=record.last_success or saved.last_success,
         history=past.resumed(
             saved.history,

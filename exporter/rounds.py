@@ -106,6 +106,7 @@ async def look(
             target,
             client=client,
             previous=record.document,
+            validators=record.validators,
             now=now,
             timeout=target.module.timeout if timeout is None else timeout,
             allow_host=allow_host,

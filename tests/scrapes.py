@@ -138,8 +138,6 @@ def document(
         signature=signature,
         size=65_536,
         digest="",
-        etag=None,
-        last_modified=None,
         packed=b"",
     )
 

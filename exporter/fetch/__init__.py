@@ -15,7 +15,7 @@ from exporter.fetch.failure import FetchError, until
 from exporter.fetch.look import Look, looking, peer_not_after
 from exporter.fetch.tls import glance
 from exporter.fetch.web import Client, Response
-from exporter.model import Phase, Reason
+from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
 __all__ = ["Answer", "Client", "FetchError", "Response", "client", "exchange", "fetch"]
 
@@ -30,8 +30,7 @@ class Answer:
     """None: not modified since the validators that were sent."""
     http_status: int | None
     """None: not over HTTP."""
-    etag: str | None
-    last_modified: str | None
+    validators: Validators
     phases: Mapping[Phase, float]
     """Seconds spent in each phase that was reached, over all redirects."""
     tls_not_after: datetime | None
@@ -53,15 +52,14 @@ async def fetch(
     *,
     client: Client,
     timeout: float,  # noqa: ASYNC109 -- the deadline is one for all that happens here, and its error ours
-    etag: str | None = None,
-    last_modified: str | None = None,
+    validators: Validators = NO_VALIDATORS,
     allow_host: Callable[[str], bool] | None = None,
     address: str | None = None,
 ) -> Answer:
     """The document at an http, https or file URL, within ``timeout`` seconds.
 
-    ``etag`` and ``last_modified`` make the request conditional (RFC 9110 13.1); ``allow_host`` says to which hosts
-    redirects may lead, None to any. ``address``, a ``host`` or ``host:port``, is connected to in place of the URL's own
+    ``validators`` make the request conditional (RFC 9110 13.1); ``allow_host`` says to which hosts redirects may lead,
+    None to any. ``address``, a ``host`` or ``host:port``, is connected to in place of the URL's own
     host and port, which must be a name; nothing else changes, so TLS is verified against that name. Through a proxy it
     does not count. Raises :class:`FetchError`.
     """
@@ -72,14 +70,13 @@ async def fetch(
             if url.lower().startswith("file:"):
                 look.enter(Phase.TRANSFER)
                 async with until(deadline, Reason.TIMEOUT, "the file was not read in time"):
-                    reply = web.Reply(await files.read(url, module.body_size_limit), None, None)
+                    reply = web.Reply(await files.read(url, module.body_size_limit), NO_VALIDATORS)
             else:
                 async with until(deadline, Reason.CREDENTIALS, "the module's credentials could not be had in time"):
                     question = await web.prepare(
                         client,
                         module,
-                        etag=etag,
-                        last_modified=last_modified,
+                        validators=validators,
                         allow_host=allow_host,
                         address=address,
                     )
@@ -92,8 +89,7 @@ async def fetch(
     return Answer(
         body=reply.body,
         http_status=look.http_status,
-        etag=reply.etag,
-        last_modified=reply.last_modified,
+        validators=reply.validators,
         phases=look.phases,
         tls_not_after=look.tls_not_after,
     )

@@ -21,7 +21,7 @@ from exporter.fetch.failure import FetchError, status_line, translated, until
 from exporter.fetch.look import Look, Resolver, current, looking, open_socket, peer_not_after
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
-from exporter.model import Phase, Reason
+from exporter.model import Phase, Reason, Validators
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -49,8 +49,7 @@ class Question:
     """For the endpoint's own origin only."""
     token: str | None
     proxy: URL | None
-    etag: str | None
-    last_modified: str | None
+    validators: Validators
     allow_host: Callable[[str], bool] | None
     """Which hosts a redirect may lead to; None: any."""
     address: str | None
@@ -62,8 +61,7 @@ class Reply:
     """The document that came back."""
 
     body: bytes | None
-    etag: str | None
-    last_modified: str | None
+    validators: Validators
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +106,7 @@ async def prepare(
     client: Client,
     module: Module,
     *,
-    etag: str | None,
-    last_modified: str | None,
+    validators: Validators,
     allow_host: Callable[[str], bool] | None,
     address: str | None,
 ) -> Question:
@@ -132,8 +129,7 @@ async def prepare(
         own_headers=own_headers,
         token=token,
         proxy=proxy,
-        etag=etag,
-        last_modified=last_modified,
+        validators=validators,
         allow_host=allow_host,
         address=address,
     )
@@ -223,14 +219,16 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     etag = _validator(response.headers.get("ETag"))
     last_modified = _validator(response.headers.get("Last-Modified"))
     if response.status == HTTPStatus.NOT_MODIFIED and _conditions(question):
-        return Reply(None, etag or question.etag, last_modified or question.last_modified)
+        asked = question.validators
+        return Reply(None, Validators(etag or asked.etag, last_modified or asked.last_modified))
     if response.status == HTTPStatus.UNAUTHORIZED and question.token is not None:
         client.tokens.forget(question.token)
     _check_proxy(response.status, question.proxy)
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
     return Reply(
-        await body.read(response, question.module.body_size_limit, named="body_size_limit"), etag, last_modified
+        await body.read(response, question.module.body_size_limit, named="body_size_limit"),
+        Validators(etag, last_modified),
     )
 
 
@@ -262,7 +260,10 @@ def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -
 
 
 def _conditions(question: Question) -> dict[str, str]:
-    asked = {"If-None-Match": question.etag, "If-Modified-Since": question.last_modified}
+    asked = {
+        "If-None-Match": question.validators.etag,
+        "If-Modified-Since": question.validators.last_modified,
+    }
     return {name: value for name, value in asked.items() if value is not None}
 
 

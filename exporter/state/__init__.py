@@ -19,6 +19,7 @@ from typing import Any
 
 from exporter.config.settings import Cloud, TrustSource
 from exporter.history import History
+from exporter.model import Validators
 from exporter.record import Question, Record
 from exporter.state.text import history_of, history_text, moment_of, moment_text, trust_of, trust_text
 from exporter.trust import DomainRecord
@@ -100,8 +101,7 @@ class Saved:
 
     packed: bytes | None
     """The last good document, compressed with zlib; None: there is none of this address."""
-    etag: str | None
-    last_modified: str | None
+    validators: Validators
     last_success: datetime | None
     history: History
     differing_since: datetime | None
@@ -140,8 +140,7 @@ class Store:
         looked = moment_of(last_success)
         return Saved(
             packed=packed,
-            etag=etag,
-            last_modified=last_modified,
+            validators=Validators(etag, last_modified),
             last_success=looked,
             history=History({entity_id: history_of(text) for entity_id, text in entities if row}, looked),
             differing_since=moment_of(differing_since),
@@ -186,10 +185,10 @@ class Store:
             " last_success = excluded.last_success, differing_since = excluded.differing_since, seal = excluded.seal",
             _sealed((name, after.target.url, moment_text(after.last_success), moment_text(after.differing_since))),
         )
-        if document is not None and document is not known.document:
+        if document is not None and (document is not known.document or after.validators != known.validators):
             self._connection.execute(
                 "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?)",
-                _sealed((name, document.packed, document.etag, document.last_modified)),
+                _sealed((name, document.packed, after.validators.etag, after.validators.last_modified)),
             )
         entities = (
             (name, entity_id, history_text(entity))

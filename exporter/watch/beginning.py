@@ -10,6 +10,7 @@ from exporter.certificates import CertificateError
 from exporter.config.settings import Target
 from exporter.history import History
 from exporter.metadata import DocumentError
+from exporter.model import NO_VALIDATORS
 from exporter.probe import read_document
 from exporter.record import Question, Record, domains_of
 from exporter.state import Store
@@ -40,16 +41,19 @@ def restored(target: Target, store: Store, answers: Mapping[Question, DomainReco
         )
         if saved.packed is None:
             return record
-        document = read_document(
-            zlib.decompress(saved.packed),
-            target.policy.signers,
-            etag=saved.etag,
-            last_modified=saved.last_modified,
-        )
+        document = read_document(zlib.decompress(saved.packed), target.policy.signers)
     except (sqlite3.Error, DocumentError, CertificateError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
-    return _of_its_entity(replace(record, document=document, last_success=saved.last_success, history=saved.history))
+    return _of_its_entity(
+        replace(
+            record,
+            document=document,
+            validators=saved.validators,
+            last_success=saved.last_success,
+            history=saved.history,
+        )
+    )
 
 
 def continued(target: Target, before: Record) -> Record:
@@ -82,17 +86,18 @@ def _verified_anew(record: Record) -> Record:
     document = record.document
     if document is None:
         return record
-    again = read_document(
-        zlib.decompress(document.packed),
-        record.target.policy.signers,
-        etag=document.etag,
-        last_modified=document.last_modified,
-    )
-    return replace(record, document=again)
+    return replace(record, document=read_document(zlib.decompress(document.packed), record.target.policy.signers))
 
 
 def _of_its_entity(record: Record) -> Record:
     """The record, without what it knows of another entity than the configured one."""
     if record.is_about_its_entity:
         return record
-    return replace(record, document=None, last_success=None, history=History(), differing_since=None)
+    return replace(
+        record,
+        document=None,
+        validators=NO_VALIDATORS,
+        last_success=None,
+        history=History(),
+        differing_since=None,
+    )

@@ -19,7 +19,7 @@ from federation import Federation, Speaks, free_port, joined
 
 from exporter import __version__, fetch
 from exporter.config.settings import IpProtocol, Module, Tls
-from exporter.model import Phase, Reason
+from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
 URL = "https://idp.example.org/metadata"
 BODY = b"<EntityDescriptor/>"
@@ -70,7 +70,7 @@ async def test_an_answer_has_its_body_status_phases_and_the_end_of_the_endpoints
     answer = await fetch.fetch(url, module, client=client, timeout=5)
 
     assert (answer.body, answer.http_status) == (BODY, 200)
-    assert (answer.etag, answer.last_modified) == ('"1"', "Mon, 01 Jun 2026 00:00:00 GMT")
+    assert answer.validators == Validators('"1"', "Mon, 01 Jun 2026 00:00:00 GMT")
     assert set(answer.phases) == OVER_HTTPS
     assert all(seconds >= 0 for seconds in answer.phases.values())
     assert sum(answer.phases.values()) <= time.monotonic() - began
@@ -265,10 +265,11 @@ async def test_an_unchanged_document_is_not_sent_again(
 
     url = federation.at(URL, answer)
 
-    reply = await fetch.fetch(url, module, client=client, timeout=5, etag='"1"', last_modified="yesterday")
+    asked = Validators('"1"', "yesterday")
+    reply = await fetch.fetch(url, module, client=client, timeout=5, validators=asked)
 
     assert (reply.body, reply.http_status) == (None, 304)
-    assert (reply.etag, reply.last_modified) == ('"1"', "yesterday")
+    assert reply.validators == asked
     assert set(reply.phases) == OVER_HTTPS
     assert reply.tls_not_after is not None
 
@@ -304,7 +305,7 @@ async def test_validators_that_could_not_stand_in_a_request_are_dropped(
 
     answer = await fetch.fetch("http://odd.test/", Module(), client=client, timeout=5)
 
-    assert (answer.body, answer.etag, answer.last_modified) == (b"", None, None)
+    assert (answer.body, answer.validators) == (b"", NO_VALIDATORS)
 
 
 TEXT = bytes(range(256)) * 40

@@ -20,7 +20,7 @@ import pytest
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
-from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use
+from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record
 from exporter.state import Saved, open_file
 from exporter.trust import DomainRecord, DomainTrust
@@ -43,7 +43,7 @@ def document(number: int) -> Document:
     nothing = Metadata((), aggregate=True, valid_until=None, cache_duration=None, faults=())
     unsigned = Signature(SignatureState.UNSIGNED, None, "")
     packed = random.Random(number).randbytes(SIZE)  # noqa: S311 -- no secret
-    return Document(nothing, unsigned, SIZE, str(number), f'"{number}"', None, packed)
+    return Document(nothing, unsigned, SIZE, str(number), packed)
 
 
 @cache
@@ -72,6 +72,7 @@ def record(number: int) -> Record:
     return Record(
         TARGET,
         document=document(number - number % 3),
+        validators=Validators(f'"{number - number % 2}"'),
         last_success=at(number),
         history=History(entities, looked=at(number)),
         differing_since=at(number) if number % 5 == 0 else None,
@@ -94,8 +95,7 @@ def number_in(path: Path) -> int:
     assert known.document is not None
     assert saved == Saved(
         packed=known.document.packed,
-        etag=known.document.etag,
-        last_modified=None,
+        validators=known.validators,
         last_success=at(number),
         history=known.history,
         differing_since=known.differing_since,

@@ -43,8 +43,6 @@ class Published:
             signed_by(self.signer) if self.signer else Signature(SignatureState.UNSIGNED, None, detail=""),
             size=0,
             digest="",
-            etag=None,
-            last_modified=None,
             packed=b"",
         )
 

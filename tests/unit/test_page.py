@@ -62,7 +62,7 @@ def looked(document: bytes, name: str = "fs", at: datetime = NOW, **fields: Poli
 def of(metadata: Metadata) -> Record:
     """A target whose only look got a document that says this."""
     signature = Signature(SignatureState.UNSIGNED, None, "")
-    return advance(Record(TARGET), seen(Document(metadata, signature, 1, "", None, None, b"")))
+    return advance(Record(TARGET), seen(Document(metadata, signature, 1, "", b"")))
 
 
 def seen(document: Document, at: datetime = NOW) -> Observation:

@@ -21,7 +21,7 @@ from exporter.config.settings import Entra, Module, Secret, Target, Tls, TrustSo
 from exporter.demo.documents import KeyPair
 from exporter.demo.graph import Directory
 from exporter.metadata import DocumentError
-from exporter.model import Document, Observation, Phase, Reason, SignatureState
+from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, SignatureState, Validators
 from exporter.policy import PolicySettings
 from exporter.probe import STREAM_ABOVE, ask, look, probe, read_document
 from exporter.record import Record
@@ -56,11 +56,18 @@ async def observe(
     *,
     client: fetch.Client,
     previous: Document | None = None,
+    validators: Validators = NO_VALIDATORS,
     timeout: float = 10,  # noqa: ASYNC109 -- handed on
     entity_id: str | None = None,
 ) -> Observation:
     return await probe(
-        target, client=client, previous=previous, now=NOW, timeout=timeout, entity_id=target.entity_id or entity_id
+        target,
+        client=client,
+        previous=previous,
+        validators=validators,
+        now=NOW,
+        timeout=timeout,
+        entity_id=target.entity_id or entity_id,
     )
 
 
@@ -103,11 +110,13 @@ async def test_a_document_not_modified_is_the_earlier_one_itself_and_is_not_pars
     url = federation.at("https://idp.example.org/", answer)
     target = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
     async with fetch.client(resolver=federation.names) as client:
-        first = document(await observe(target, client=client))
-        second = await observe(target, client=client, previous=first)
-        mismatch = await observe(replace(target, entity_id="other"), client=client, previous=first)
+        seen = await observe(target, client=client)
+        first, validators = document(seen), seen.validators
+        second = await observe(target, client=client, previous=first, validators=validators)
+        other = replace(target, entity_id="other")
+        mismatch = await observe(other, client=client, previous=first, validators=validators)
 
-    assert (first.etag, first.last_modified) == ('"1"', "now")
+    assert validators == Validators('"1"', "now")
     assert second.document is first
     assert (second.reason, second.http_status) == (None, 304)
     assert Phase.PARSE not in second.phases
@@ -194,10 +203,53 @@ def test_a_large_document_is_streamed_and_its_signature_left_alone_unless_a_sign
     assert read_document(large, ()).metadata.entities[0].entity_id == ENTITY_ID
 
 
-def test_a_document_keeps_the_validators_it_came_with() -> None:
-    read = read_document(builders.saml_metadata(), (), etag='"1"', last_modified="now")
+class Publisher:
+    """Answers with the headers of its script, one after the other, and keeps what it was asked by."""
 
-    assert (read.etag, read.last_modified) == ('"1"', "now")
+    def __init__(self, *script: tuple[int, dict[str, str]]) -> None:
+        self.script = iter(script)
+        self.asked: list[Validators] = []
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(Validators(request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")))
+        status, headers = next(self.script)
+        return web.Response(status=status, headers=headers, body=builders.saml_metadata() if status == 200 else None)
+
+
+async def test_a_look_asks_by_what_the_last_good_answer_said_and_not_by_what_came_with_the_bytes(
+    federation: Federation,
+) -> None:
+    publisher = Publisher(
+        (200, {"ETag": '"1"', "Last-Modified": "now"}),
+        (200, {"ETag": '"2"', "Last-Modified": "later"}),
+        (304, {}),
+        (304, {"ETag": '"3"'}),
+        (503, {"ETag": '"4"'}),
+        (200, {}),
+        (200, {"ETag": '"5"'}),
+        (200, {}),
+    )
+    record = Record(Target("target", federation.at("http://idp.example.org/", publisher)))
+    async with fetch.client(resolver=federation.names) as client:
+        first = record = await look(record, client=client, now=NOW)
+        for _ in range(6):
+            record = await look(record, client=client, now=NOW)
+            assert record.document is first.document, "the same bytes are the same document"
+        signers = replace(record.target, policy=signed_by(SIGNER))
+        again = await look(replace(record, target=signers), client=client, now=NOW)
+
+    assert publisher.asked == [
+        NO_VALIDATORS,
+        Validators('"1"', "now"),
+        Validators('"2"', "later"),
+        Validators('"2"', "later"),
+        Validators('"3"', "later"),
+        Validators('"3"', "later"),
+        NO_VALIDATORS,
+        NO_VALIDATORS,
+    ]
+    assert record.validators == Validators('"5"')
+    assert again.validators == record.validators, "a look that failed says nothing about the document"
 
 
 def test_bytes_that_are_no_document_say_why() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from exporter.certificates import CertificateError
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
-from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use
+from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record
 from exporter.state import APPLICATION_ID, VERSION, Saved, StateError, Store, memory, open_file
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
@@ -57,10 +57,10 @@ trusts = st.builds(
 entity_ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
-def document(content: bytes = b"<EntityDescriptor/>", etag: str | None = '"1"') -> Document:
+def document(content: bytes = b"<EntityDescriptor/>") -> Document:
     nothing = Metadata((), aggregate=True, valid_until=None, cache_duration=None, faults=())
     unsigned = Signature(SignatureState.UNSIGNED, None, "")
-    return Document(nothing, unsigned, len(content), content.hex(), etag, None, packed=zlib.compress(content, 1))
+    return Document(nothing, unsigned, len(content), content.hex(), packed=zlib.compress(content, 1))
 
 
 def entity(fingerprint: str = "aa", at: datetime = NOW) -> EntityHistory:
@@ -84,6 +84,7 @@ def record(
     return Record(
         target,
         document=content or document(),
+        validators=Validators('"1"'),
         last_success=at,
         history=History(entities or {"urn:a": entity()}, looked=at),
         domains=told(at, target=target),
@@ -105,8 +106,7 @@ def expected(known: Record) -> Saved:
     given = known.document
     return Saved(
         packed=given.packed if given else None,
-        etag=given.etag if given else None,
-        last_modified=given.last_modified if given else None,
+        validators=known.validators,
         last_success=known.last_success,
         history=known.history,
         differing_since=known.differing_since,
@@ -168,7 +168,7 @@ def test_nothing_comes_back_where_nothing_was_saved(store: Store) -> None:
     entities=st.dictionaries(entity_ids, entity_histories, max_size=3),
     at=moments,
     content=st.binary(),
-    etag=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    validators=st.builds(Validators, *2 * (st.none() | st.text(st.characters(exclude_categories=["Cs"])),)),
     differing_since=st.none() | moments,
     trust=trusts,
 )
@@ -177,13 +177,14 @@ def test_whatever_was_saved_comes_back_equal(
     entities: dict[str, EntityHistory],
     at: datetime,
     content: bytes,
-    etag: str | None,
+    validators: Validators,
     differing_since: datetime | None,
     trust: DomainTrust,
 ) -> None:
     known = Record(
         TARGET,
-        document=document(content, etag),
+        document=document(content),
+        validators=validators,
         last_success=at,
         history=History(entities, looked=at),
         differing_since=differing_since,
@@ -209,6 +210,14 @@ def test_the_latest_of_many_saves_comes_back(store: Store) -> None:
     store.save(Record(TARGET), first)
     store.save(first, second)
     assert load(store) == expected(second)
+
+
+def test_validators_that_changed_while_the_document_did_not_come_back(store: Store) -> None:
+    known = record()
+    again = replace(known, last_success=LATER, history=replace(known.history, looked=LATER), validators=Validators("2"))
+    store.save(Record(TARGET), known)
+    store.save(known, again)
+    assert load(store) == expected(again)
 
 
 def test_targets_do_not_mix(store: Store) -> None:
