@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, fetch, hangup, log, state
+from exporter import __version__, fetch, hangup, log
 from exporter.config.document import did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config, Target
@@ -33,6 +33,7 @@ from exporter.record import Record
 from exporter.report import report
 from exporter.rounds import LOOKS, Rounds
 from exporter.server import CONFIGURATION, Options, application
+from exporter.state import State, open_state
 
 T = TypeVar("T")
 
@@ -207,8 +208,8 @@ def _serve(flags: argparse.Namespace) -> None:
         print(f"{len(config.targets)} targets, no problems")
         return
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
-    with _state(flags.storage, config) as kept:
-        _until_done(_run(options, kept, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
+    with _state(flags.storage, config) as state:
+        _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
 
 def _config(flags: argparse.Namespace) -> Config:
@@ -227,13 +228,13 @@ def _read(file: str | None, addresses: Sequence[str]) -> Config:
 
 
 @contextmanager
-def _state(given: str | None, config: Config) -> Iterator[state.State]:
-    """What survives a restart, saved at the end of the block as far as a moment allows."""
+def _state(given: str | None, config: Config) -> Iterator[State]:
+    """What survives a restart; at the end of the block what waits is saved, as far as a moment allows."""
     path = None if given == "" else Path(given) if given else default_storage(os.environ)
-    opened = state.open(path, _now())
-    opened.prune(_now() - MEMORY, but={target.name for target in config.targets})
-    yield opened
-    opened.close(SAVING)
+    state = open_state(path, _now)
+    state.prune(_now() - MEMORY, but={target.name for target in config.targets})
+    yield state
+    state.close(SAVING)
 
 
 def _check(flags: argparse.Namespace) -> int:
@@ -292,15 +293,15 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 
 
 def _demo(flags: argparse.Namespace) -> None:
-    _until_done(_run_demo(flags.listen, state.open(None, _now())))
+    _until_done(_run_demo(flags.listen, open_state(None, _now)))
 
 
-async def _run(options: Options, kept: state.State, listen: Listen, announce: Callable[[str], None]) -> None:
+async def _run(options: Options, state: State, listen: Listen, announce: Callable[[str], None]) -> None:
     """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     hangup.hear()
     hangup.tell(lambda: loop.call_soon_threadsafe(asked.set))
-    app = application(options, state=kept, clock=_now)
+    app = application(options, state=state, clock=_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     try:
         await runner.setup()
@@ -321,12 +322,12 @@ async def _run(options: Options, kept: state.State, listen: Listen, announce: Ca
         await runner.cleanup()
 
 
-async def _run_demo(listen: Listen, kept: state.State) -> None:
+async def _run_demo(listen: Listen, state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
             modules = {"default": simulation.targets[0].module}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
-            await _run(Options(config), kept, listen, partial(_introduce, simulation))
+            await _run(Options(config), state, listen, partial(_introduce, simulation))
 
 
 def _introduce(simulation: Simulation, url: str) -> None:

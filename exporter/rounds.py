@@ -42,7 +42,7 @@ async def attempt(work: Awaitable[T]) -> T | Raised:
     """What some work gives, or what it raised, of any kind. Only the end of the task that awaits it passes through."""
     try:
         return await work
-    except BaseException as error:  # noqa: BLE001 -- the last resort
+    except BaseException as error:
         if isinstance(error, GeneratorExit) or is_ending():
             raise
         return Raised(error)

@@ -85,6 +85,7 @@ class Watch:
         self._watched: dict[str, _Watched] = {}
         self._ready = False
         self._ready_by = clock()
+        self._reading: asyncio.Task[None] | None = None
         self.failures: Counter[Reason] = Counter()
         """Failed looks since the start, by reason."""
         self.inquiry_failures: Counter[TrustReason] = Counter()
@@ -127,6 +128,7 @@ class Watch:
         cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
         """
         now = self._clock()
+        self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
         kept = {
             name: each
@@ -149,19 +151,34 @@ class Watch:
     async def stop(self) -> None:
         """Ends every look and inquiry; what is known stays, and is handed over to be saved."""
         await _stop(self._watched.values())
+        if self._reading is not None:
+            self._reading.cancel()
         for watched in self._watched.values():
             self._keep(watched)
+
+    def _opened(self) -> None:
+        """What the state file holds is joined to what is known: it could not be read before."""
+        for watched in self._watched.values():
+            watched.whole = False
+        self._reading = asyncio.create_task(self._bring_all_back(), name="read state")
+
+    async def _bring_all_back(self) -> None:
+        for watched in tuple(self._watched.values()):
+            await self._bring_back(watched)
 
     async def _begun(self, target: Target, known: _Watched | None) -> _Watched:
         record = known.latest.record if known else Record(target)
         if known is not None and known.whole and record.target.url == target.url:
-            after = await attempt(asyncio.to_thread(continued, target, record))
-            if not isinstance(after, Raised):
-                return _Watched(Latest(clamped(after, self._clock())), whole=True)
-            self._failed(target.name, after.error)
+            now_is = await attempt(self._continued(target, record))
+            if not isinstance(now_is, Raised):
+                return _Watched(Latest(now_is), whole=True)
+            self._failed(target.name, now_is.error)
         watched = _Watched(Latest(bare(target, record.answers)))
         await self._bring_back(watched)
         return watched
+
+    async def _continued(self, target: Target, record: Record) -> Record:
+        return clamped(await asyncio.to_thread(continued, target, record), self._clock())
 
     async def _bring_back(self, watched: _Watched) -> None:
         """Joins what the state file holds of a target to what is known of it; what fails is tried again later."""
@@ -181,8 +198,8 @@ class Watch:
     def _start(self, watched: _Watched) -> None:
         target = watched.target
         loops = [
-            self._loop(f"watch {' '.join(place.place)}", target.name, place.interval, partial(self._look, watched, place))
-            for place in (target, *target.others)
+            self._loop(f"watch {' '.join(each.place)}", target.name, each.interval, partial(self._look, watched, each))
+            for each in (target, *target.others)
         ]
         if target.entra is not None:
             turn = partial(self._ask, watched, target.entra)

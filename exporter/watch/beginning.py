@@ -1,19 +1,17 @@
 """What a target that is new, or another than before, starts with: what is true of it still."""
 
 import logging
-import sqlite3
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from exporter.certificates import CertificateError
 from exporter.config.settings import Target
 from exporter.history import History
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS
 from exporter.probe import read_document
 from exporter.record import Question, Record, domains_of
-from exporter.state import Store
+from exporter.state import Saved
 from exporter.trust import DomainRecord
 
 log = logging.getLogger(__package__)
@@ -24,35 +22,25 @@ def bare(target: Target, answers: Mapping[Question, DomainRecord]) -> Record:
     return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
 
 
-def restored(target: Target, store: Store, answers: Mapping[Question, DomainRecord]) -> Record:
-    """The record of a target as the state file has it; what that lacks, or what cannot be used, is not known.
+def restored(target: Target, saved: Saved, answers: Mapping[Question, DomainRecord]) -> Record:
+    """The record of a target as the state file has it; a document that cannot be used any more is not known.
 
     ``answers`` are those that are known already, and newer.
     """
-    record = bare(target, answers)
+    record = replace(
+        bare(target, {**saved.answers, **answers}),
+        differing_since=saved.differing_since if target.others else None,
+        history=saved.history,
+    )
+    if saved.packed is None:
+        return record
     try:
-        saved = store.load(target.name, target.url)
-        if saved is None:
-            return record
-        record = replace(
-            record,
-            differing_since=saved.differing_since if target.others else None,
-            domains=domains_of(target, {**saved.answers, **answers}),
-        )
-        if saved.packed is None:
-            return record
         document = read_document(zlib.decompress(saved.packed), target.policy.signers)
-    except (sqlite3.Error, DocumentError, CertificateError, zlib.error) as error:
+    except (DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
     return _of_its_entity(
-        replace(
-            record,
-            document=document,
-            validators=saved.validators,
-            last_success=saved.last_success,
-            history=saved.history,
-        )
+        replace(record, document=document, validators=saved.validators, last_success=saved.last_success)
     )
 
 

@@ -191,9 +191,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
             (watch, "log_answer", "log answer"),
         ):
             monkeypatch.setattr(module, name, faults.before(seam, getattr(module, name)))
-        watched = Watch(
-            client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter
-        )
+        watched = Watch(client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter)
         return World(faults, loop, watched, memory, list(targets or farms(chance)))
 
     return made
@@ -293,7 +291,9 @@ async def reloaded(here: World, chance: random.Random) -> None:
         here.targets = targets
 
 
-def test_a_look_that_never_ends_is_told_by_its_name(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_never_ends_is_told_by_its_name(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = world(Faults(random.Random(1)), [Target("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
 
     async def never(*_: Any, **__: Any) -> None:

@@ -47,7 +47,14 @@ def hangups(times: int = 200) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "fedmeta.yml").write_text("targets: []\n")
-        command = [sys.executable, "-m", "exporter", "serve", f"--config.file={folder / 'fedmeta.yml'}", "--storage.path="]
+        command = [
+            sys.executable,
+            "-m",
+            "exporter",
+            "serve",
+            f"--config.file={folder / 'fedmeta.yml'}",
+            "--storage.path=",
+        ]
         for nth in range(times):
             with subprocess.Popen(  # noqa: S603 -- a command of ours
                 [*command, "--web.listen-address=127.0.0.1:0"], stderr=subprocess.DEVNULL
