@@ -24,8 +24,8 @@ def pins(lock: Path) -> tuple[Requirement, ...]:
 
 
 def locked(lock: Path, machine: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The version of every distribution that the lock gives to a machine with these marker values, by default to this one."""
-    versions = {}
+    """The version of each distribution that a machine with these marker values gets; without them this machine."""
+    versions: dict[str, str] = {}
     for pin in pins(lock):
         if pin.marker is None or pin.marker.evaluate(machine):
             (version,) = pin.specifier
@@ -39,7 +39,7 @@ def offer_newer(names: Iterable[str], folder: Path) -> None:
         stem = f"{name.replace('-', '_')}-{NEWER}"
         files = {
             f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {NEWER}\n",
-            f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
         record = [f"{path},{_sealed(text)}" for path, text in files.items()]
         with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:

@@ -1,4 +1,4 @@
-"""An installation takes what the locks say and nothing else: with the oldest pip there is, whatever the index has got since."""
+"""An installation takes what the locks say and nothing else, with an old pip and whatever the index has got since."""
 
 import json
 import shutil
@@ -25,14 +25,15 @@ def clone(checkout: Path, environ: Mapping[str, str], tmp_path: Path) -> Path:
     if sys.version_info < (3, 12):
         environment = tmp_path / ".venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], env=environ, check=True)
-        pip = [sys.executable, "-m", "pip", "--python", environment]
+        pip = [sys.executable, "-m", "pip", "--python", str(environment)]
         subprocess.run([*pip, "install", "--quiet", f"pip=={OLDEST_PIP}"], env=environ, check=True)
     return tmp_path
 
 
 def installed(clone: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """What the environment has, apart from pip and the project itself."""
-    command = [clone / ".venv" / "bin" / "python", "-m", "pip", "list", "--format=json", "--exclude-editable"]
+    pip = [str(clone / ".venv" / "bin" / "python"), "-m", "pip"]
+    command = [*pip, "list", "--format=json", "--exclude-editable"]
     listed = json.loads(subprocess.run(command, env=environ, check=True, capture_output=True).stdout)
     return {canonicalize_name(each["name"]): each["version"] for each in listed if each["name"] != "pip"}
 

@@ -1,4 +1,4 @@
-"""The lock files against pyproject.toml and against what the distributions themselves ask for, without asking an index."""
+"""The lock files against pyproject.toml, and against what the distributions in them ask for; no index is asked."""
 
 import re
 import tomllib
