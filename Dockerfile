@@ -6,9 +6,9 @@ WORKDIR /src
 # Dependencies first: their layers last until a lock file changes.
 COPY requirements-build.lock requirements.lock ./
 RUN python -m venv /opt/build \
-    && /opt/build/bin/pip install --require-hashes -r requirements-build.lock
+    && /opt/build/bin/pip install --require-hashes --no-deps -r requirements-build.lock
 RUN python -m venv /opt/fedmeta-exporter \
-    && /opt/fedmeta-exporter/bin/pip install --require-hashes -r requirements.lock
+    && /opt/fedmeta-exporter/bin/pip install --require-hashes --no-deps -r requirements.lock
 COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/fedmeta-exporter/bin/pip install --no-deps dist/*.whl \

@@ -10,10 +10,12 @@ export PATH := $(CURDIR)/.tools/usr/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 IN := .venv/bin/python -m
+# A lock is installed as it stands: old pips that resolve again want what the index has got since, and then refuse it.
 INSTALL := $(IN) pip install --quiet --require-hashes --no-deps
 UV := .tools/uv/bin/uv
+# Wheels only: building from source would bring build tools that no lock names.
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--custom-compile-command 'make lock'
+	--only-binary :all: --emit-build-options --custom-compile-command 'make lock'
 
 .PHONY: help run demo-stack test check lint prometheus golden dashboards bench lock clean
 .NOTPARALLEL:
@@ -75,6 +77,7 @@ clean: ## remove all that these targets made
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
+# Not locked: a lock that does not install must not prevent the next one, and what uv writes is reviewed.
 $(UV):
 	@.ci/system-packages python '$(PYTHON)'
 	@'$(PYTHON)' -m venv --clear .tools/uv

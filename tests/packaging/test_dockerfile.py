@@ -21,10 +21,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from locks import RUNTIME, locked
+from packaging.utils import canonicalize_name
 
+from exporter import __version__
 from exporter.cli import DEFAULT_LISTEN
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+LIST = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
 STARTS_WITHIN = 20
 STOPS_WITHIN = 5
 
@@ -189,7 +193,7 @@ def runs_as(user: int, python: str, shim: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def image(checkout: Path, environ: Mapping[str, str]) -> Iterator[Image]:
+def image(checkout: Path, later: Mapping[str, str]) -> Iterator[Image]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         base.chmod(0o755)
@@ -199,7 +203,7 @@ def image(checkout: Path, environ: Mapping[str, str]) -> Iterator[Image]:
             pytest.skip("root's Python lies where no other user may run it, and the system has none from 3.11 on")
         seen_by_the_build(checkout, base / "context")
         dockerfile = (checkout / "Dockerfile").read_text()
-        yield build(dockerfile, base / "context", base / "root", f"{base / 'bin'}:{SYSTEM_PATH}", environ)
+        yield build(dockerfile, base / "context", base / "root", f"{base / 'bin'}:{SYSTEM_PATH}", later)
 
 
 def test_the_build_sees_what_it_needs_and_nothing_else(checkout: Path, tmp_path: Path) -> None:
@@ -222,6 +226,17 @@ def test_the_entry_point_is_the_command_and_runs_as_somebody_who_is_not_root(ima
     assert image.user > 0
     status, printed = image.run(*image.entrypoint, "--version")
     assert (status, "fedmeta-exporter" in printed) == (0, True)
+
+
+def test_the_image_holds_the_locked_versions_though_the_index_offers_newer_ones(image: Image, checkout: Path) -> None:
+    python = image.root / "opt" / "fedmeta-exporter" / "bin" / "python"
+    _, version = image.run(str(python), "-c", "import platform; print(platform.python_version())")
+    machine = {"python_full_version": version.strip(), "python_version": version.rpartition(".")[0]}
+    _, listed = image.run(str(python), "-c", LIST)
+    installed = {canonicalize_name(name): pinned for name, pinned in map(str.split, listed.splitlines())}
+    # Python 3.11 puts setuptools into every environment; that of the base image does not.
+    expected = {"fedmeta-exporter": __version__, **locked(checkout / RUNTIME, machine)}
+    assert {name: pinned for name, pinned in installed.items() if name != "setuptools"} == expected
 
 
 def test_the_image_holds_rules_and_dashboards_and_no_installer(image: Image) -> None:

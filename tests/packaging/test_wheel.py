@@ -1,25 +1,43 @@
-"""What ``pip install`` gives to somebody who has no checkout."""
+"""What README's installation of the tested versions gives, outside the checkout."""
 
+import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from locks import BUILD, RUNTIME, locked
+from packaging.utils import canonicalize_name
 
 import exporter
 
 
 @pytest.fixture(scope="module")
-def environment(checkout: Path, environ: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def environment(checkout: Path, later: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     environment = tmp_path_factory.mktemp("wheel") / "environment"
-    subprocess.run([sys.executable, "-m", "venv", environment], env=environ, check=True)
-    subprocess.run([environment / "bin" / "pip", "install", "--quiet", checkout], env=environ, check=True)
+    subprocess.run([sys.executable, "-m", "venv", environment], env=later, check=True)
+    inside = {**later, "PATH": f"{environment / 'bin'}{os.pathsep}{later['PATH']}"}
+    (commands,) = re.findall(r"```console\n((?:\$ pip .*\n){2})```", (checkout / "README.md").read_text())
+    for command in re.findall(r"^\$ (.*)", commands, re.MULTILINE):
+        subprocess.run(["sh", "-c", command], cwd=checkout, env=inside, check=True)
     return environment
 
 
 def output(environ: Mapping[str, str], cwd: Path, *command: Path | str) -> str:
     return subprocess.run(command, cwd=cwd, env=environ, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_locked_versions_are_installed_though_the_index_offers_newer_ones(
+    environment: Path, environ: Mapping[str, str], checkout: Path, tmp_path: Path
+) -> None:
+    pip = output(environ, tmp_path, environment / "bin" / "python", "-m", "pip", "list", "--format=json")
+    installed = {canonicalize_name(each["name"]): each["version"] for each in json.loads(pip)}
+    expected = locked(checkout / RUNTIME) | locked(checkout / BUILD) | {"fedmeta-exporter": exporter.__version__}
+    # Every environment has pip; that of Python 3.11 has setuptools too.
+    assert {name: pinned for name, pinned in installed.items() if name not in {"pip", "setuptools"}} == expected
 
 
 def files(folder: Path) -> set[Path]:
