@@ -1,8 +1,10 @@
 """Bytes to a tree of elements, or the reason why there is none.
 
-Nothing here follows a reference out of the document: no DTD is loaded, no entity expanded, no address opened.
+Nothing here follows a reference out of the document: no DTD is loaded, no entity expanded, no address opened. A
+document with a DOCTYPE is refused whole: the attributes that it adds are read, and no signature covers them.
 """
 
+import codecs
 import io
 import re
 from collections.abc import Iterator
@@ -17,17 +19,29 @@ MD: Final = "{urn:oasis:names:tc:SAML:2.0:metadata}"
 ENTITY: Final = MD + "EntityDescriptor"
 GROUP: Final = MD + "EntitiesDescriptor"
 
-_HTML = re.compile(
-    rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<(?:!doctype\s+html|html|head|body|script|title|meta)\b", re.DOTALL | re.IGNORECASE
+_BEGINNING = re.compile(
+    rb"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<(?:(?P<html>!doctype\s+html|html|head|body|script|title|meta)|!doctype)\b",
+    re.DOTALL | re.IGNORECASE,
 )
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_UTF16_HEAD = 4096
+"""Whatever may stand before them, and a page or a DOCTYPE."""
+_UTF8_MARK = codecs.BOM_UTF8
+_UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    "<".encode("utf-32-le"): "utf-32-le",
+    "<".encode("utf-32-be"): "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+    "<".encode("utf-16-le"): "utf-16-le",
+    "<".encode("utf-16-be"): "utf-16-be",
+}
+"""How documents begin that have more than one byte for each character of markup (XML 1.0, appendix F); longer first."""
 _LONGEST_DETAIL = 200
 
 
 class DocumentError(Exception):
-    """Nothing can be said about the document: HTML, NOT_XML, NOT_METADATA or NO_ENTITY, and a sentence."""
+    """Nothing can be said about the document: HTML, DOCTYPE, NOT_XML, NOT_METADATA or NO_ENTITY, and a sentence."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -38,19 +52,18 @@ class DocumentError(Exception):
 def tree(body: bytes) -> Element:
     """The root element of a document, with its comments, because signatures may cover them.
 
-    Declared entities are refused as NOT_XML: metadata has none, and whoever sends some means harm. A DOCTYPE without
-    any is let pass and not followed. The size is limited by whoever got the bytes; within it, libxml2's own limits (a
-    text of 10 MB, a depth of 256) stay in force, since no real document comes near them.
+    The size is limited by whoever got the bytes; within it, libxml2's own limits (a text of 10 MB, a depth of 256)
+    stay in force, since no real document comes near them.
 
     Raises :class:`DocumentError`.
     """
-    _refuse_html(body)
+    body = _unmasked(body)
     try:
         # collect_ids=False would be faster, and would make libxml2 load external DTDs whatever load_dtd says.
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    _refuse_entities(root)
+    _refuse_declarations(root)
     return root
 
 
@@ -68,9 +81,8 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
 
     Raises :class:`DocumentError`, with the same reason as :func:`tree`.
     """
-    _refuse_html(body)
     events = etree.iterparse(
-        io.BytesIO(body),
+        io.BytesIO(_unmasked(body)),
         events=("start", "end"),
         tag=(GROUP, ENTITY),
         resolve_entities=False,
@@ -81,7 +93,9 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
     try:
         for event, element in events:
             parent = element.getparent()
-            if parent is not None and not (groups and groups[-1] in {parent, element}):
+            if parent is None:
+                _refuse_declarations(element)
+            elif not (groups and groups[-1] in {parent, element}):
                 continue
             if element.tag == GROUP:
                 groups.append(element) if event == "start" else groups.pop()
@@ -90,24 +104,35 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
                 _forget(element, parent)
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    root = cast("Element", events.root)  # there is one, or this were no XML
-    _refuse_entities(root)
-    refuse_other_roots(root)
+    refuse_other_roots(cast("Element", events.root))  # there is one, or this were no XML
 
 
-def _refuse_html(body: bytes) -> None:
-    if body.startswith(_UTF16_MARKS):
-        head = body[:_UTF16_HEAD].decode("utf-16", errors="replace").encode()
-    else:
-        head = body.removeprefix(_UTF8_MARK)
-    if _HTML.match(head):
-        raise DocumentError(Reason.HTML, "an HTML page")
+def _unmasked(body: bytes) -> bytes:
+    """The body, once its beginning shows neither a page nor a DOCTYPE.
+
+    Without the mark of UTF-32, which libxml2 does not know when it reads a document piece by piece.
+    """
+    if found := _BEGINNING.match(_legible(body)):
+        raise DocumentError(Reason.HTML, "an HTML page") if found["html"] else _doctype()
+    return body[len(codecs.BOM_UTF32_LE) :] if body.startswith(_UTF32_MARKS) else body
 
 
-def _refuse_entities(root: Element) -> None:
-    dtd = root.getroottree().docinfo.internalDTD
-    if dtd is not None and any(True for _ in dtd.iterentities()):
-        raise DocumentError(Reason.NOT_XML, "declares entities of its own")
+def _legible(body: bytes) -> bytes:
+    """The body with its markup in ASCII and without a mark."""
+    for beginning, encoding in _WIDE.items():
+        if body.startswith(beginning):
+            return body.decode(encoding, errors="replace").encode().removeprefix(_UTF8_MARK)
+    return body.removeprefix(_UTF8_MARK)
+
+
+def _refuse_declarations(root: Element) -> None:
+    """Raises :class:`DocumentError` for a DOCTYPE in an encoding that only the parser knows."""
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _doctype()
+
+
+def _doctype() -> DocumentError:
+    return DocumentError(Reason.DOCTYPE, "has a DOCTYPE")
 
 
 def _not_xml(error: etree.XMLSyntaxError) -> DocumentError:

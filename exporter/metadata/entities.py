@@ -34,11 +34,12 @@ _ROLES = {
     MD + "AffiliationDescriptor": Role.OTHER,
 }
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
-_FED = "http://docs.oasis-open.org/wsfed/federation/200706"
-_TYPES = {
-    (_FED, "SecurityTokenServiceType"): Role.IDP,
-    (_FED, "ApplicationServiceType"): Role.SP,
-}
+_TYPES = {"SecurityTokenServiceType": Role.IDP, "ApplicationServiceType": Role.SP}
+"""By local name (WS-Federation 1.2, 3.1.2).
+
+What the prefix stands for is not asked: exclusive canonicalization leaves out a namespace that only a value names, so
+that whoever passes a signed document on could change it.
+"""
 _SIDES = frozenset({Role.IDP, Role.SP})
 _USES = {None: Use.UNSPECIFIED, "signing": Use.SIGNING, "encryption": Use.ENCRYPTION}
 
@@ -151,9 +152,8 @@ class Reader:
     def _role(self, element: Element, entity_id: str) -> RoleDescriptor:
         role, name = _ROLES[str(element.tag)], _local(element)
         if element.tag == _ROLE_OF_A_TYPE and (qname := (element.get(_XSI_TYPE) or "").strip()):
-            # The prefix is the publisher's choice: the namespace it stands for counts.
-            prefix, _, name = qname.rpartition(":")
-            role = _TYPES.get((element.nsmap.get(prefix or None, ""), name), role)
+            name = qname.rpartition(":")[2]
+            role = _TYPES.get(name, role)
         keys = tuple(self._key(key, name, entity_id) for key in element.iterchildren(MD + "KeyDescriptor"))
         return RoleDescriptor(role, name, keys)
 

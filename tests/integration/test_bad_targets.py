@@ -30,7 +30,7 @@ PAGE = b"<!DOCTYPE html><html><body>Sign in</body></html>"
 
 BODIES = {
     "oversized": (b" " * (LIMIT + 1), Reason.TOO_LARGE),
-    "xml-bomb": (builders.bomb(), Reason.NOT_XML),
+    "xml-bomb": (builders.bomb(), Reason.DOCTYPE),
     "page": (PAGE, Reason.HTML),
     "not-xml": (b"all is well", Reason.NOT_XML),
     "cut-off": (GOOD[:-20], Reason.NOT_XML),

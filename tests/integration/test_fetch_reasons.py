@@ -213,6 +213,12 @@ async def login_page(federation: Federation, _: Path) -> Seen:
     return Seen(looks_at(federation, url), "")
 
 
+@case(Reason.DOCTYPE)
+async def doctype(federation: Federation, _: Path) -> Seen:
+    url = federation.serve(URL, builders.with_doctype(builders.saml_metadata()))
+    return Seen(looks_at(federation, url), "has a DOCTYPE")
+
+
 @case(Reason.NOT_XML)
 async def text(federation: Federation, _: Path) -> Seen:
     return Seen(looks_at(federation, federation.serve(URL, b"hello")), "")

@@ -31,7 +31,7 @@ from exporter.model import Metadata, Reason, SignatureState
 
 LONGEST_READING = 2.0
 """Seconds; every document here is below 100 kB and takes milliseconds."""
-REASONS = {Reason.HTML, Reason.NOT_XML, Reason.NOT_METADATA, Reason.NO_ENTITY}
+REASONS = {Reason.HTML, Reason.DOCTYPE, Reason.NOT_XML, Reason.NOT_METADATA, Reason.NO_ENTITY}
 LONGEST_DETAIL = 200
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
 

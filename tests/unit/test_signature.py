@@ -16,7 +16,6 @@ from builders import (
     pair,
     saml_metadata,
     tampered,
-    with_doctype,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -355,12 +354,6 @@ def test_an_empty_signature_is_invalid() -> None:
         root[0].clear()
 
     assert_invalid(verdict(edited(adfs(signer=PUBLISHED), empty)), "SignedInfo", None)
-
-
-def test_references_to_undeclared_entities_are_invalid() -> None:
-    document = signed(saml_metadata(), form=WITH_COMMENTS).replace(b"<IDP", b"&unknown;<IDP")
-    external = with_doctype(document).replace(b"EntityDescriptor []", b'EntityDescriptor SYSTEM "x.dtd"', 1)
-    assert_invalid(verdict(external), "")
 
 
 # --- manners
