@@ -72,8 +72,9 @@ def exporter(
     before: str = "",
     user: int | None = None,
 ) -> Iterator[Process]:
-    """An exporter with this configuration, its state in ``folder``. ``prefix`` stands before the command, the Python code
-    ``before`` runs ahead of it in the same process.
+    """An exporter with this configuration, and its state in ``folder``.
+
+    ``prefix`` stands before the command, the Python code ``before`` runs ahead of it in the same process.
     """
     (file := folder / "fedmeta.yml").write_text(json.dumps(config))
     code = f"{before}\nfrom exporter.__main__ import run\nrun()"

@@ -21,7 +21,7 @@ def few_threads(seconds: float = 45.0) -> str:
         folder = Path(name)
         (document := folder / "idp.xml").write_bytes(builders.saml_metadata())
         targets = [{"name": f"f{nth}", "url": document.as_uri(), "interval": "10s"} for nth in range(40)]
-        # As another user, and one that has no other processes: the limit counts all of a user's threads, and not root's.
+        # As a user who has no other processes: the limit counts all threads of a user, and none of root's.
         limited = os.geteuid() == 0
         for path in (folder, document):
             path.chmod(0o777)
@@ -37,7 +37,7 @@ def few_threads(seconds: float = 45.0) -> str:
     assert (seen, old, code) == (40, {}, 0), (seen, old, code)
     assert took < 3, took
     assert threads <= 12 or not limited, threads
-    return f"{seen} of 40 seen, the oldest look within two intervals, {threads} threads, {restarts:g} restarts, stop {took:.1f} s"
+    return f"{seen} of 40 seen, none older than two intervals, {threads} threads, {restarts:g} restarts, stop {took:.1f} s"
 
 
 def hangups(times: int = 200) -> str:
