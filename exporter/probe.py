@@ -33,12 +33,14 @@ async def look(
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
+    found: fetch.Found | None = None,
 ) -> Record:
     """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
 
     ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
     redirects may lead, None to any. ``entity_id`` is the entity that the target's own look is about: a node must not
-    serve another's document. None: the record's own.
+    serve another's document. None: the record's own. ``found`` is what :func:`~exporter.fetch.find` gave for it, if
+    anybody asked.
     """
     target = record.target
     try:
@@ -50,6 +52,7 @@ async def look(
             timeout=target.module.timeout if timeout is None else timeout,
             allow_host=allow_host,
             entity_id=entity_id or record.entity_id,
+            found=found,
         )
         return await asyncio.to_thread(advance, record, observation)
     except Exception as error:  # noqa: BLE001 -- the only two: see above
@@ -79,14 +82,17 @@ async def probe(
     timeout: float,  # noqa: ASYNC109 -- see look
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
+    found: fetch.Found | None = None,
 ) -> Observation:
     """What a target shows now; its document is ``previous`` itself when that has not changed.
 
-    ``entity_id`` is the entity that the document must be about, or that an aggregate must hold; None: any.
+    ``entity_id`` is the entity that the document must be about, or that an aggregate must hold; None: any. ``found`` is
+    as in :func:`~exporter.fetch.fetch`.
     """
     signers = target.policy.signers
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
-    began = client.clock()
+    found = found or fetch.Found()
+    began = client.clock() - found.seconds
     try:
         answer = await fetch.fetch(
             target.url,
@@ -97,6 +103,7 @@ async def probe(
             last_modified=None if known is None else known.last_modified,
             allow_host=allow_host,
             address=target.address,
+            found=found,
         )
     except fetch.FetchError as error:
         return Observation(
