@@ -143,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
     )
+    _add_resolver(serve)
     check = commands.add_parser("check", allow_abbrev=False, help="look at one target once and say how it stands")
     # On its standard output stands what was asked for; nothing else is worth a line but trouble.
     _add_log(check, "warning")
@@ -163,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=["base64", "pem"],
         help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
     )
+    _add_resolver(check)
     demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
     _add_log(demo, "info")
     _add_listen(demo, DEMO_LISTEN)
@@ -172,6 +174,17 @@ def _parser() -> argparse.ArgumentParser:
 def _add_log(parser: argparse.ArgumentParser, level: str) -> None:
     parser.add_argument("--log.level", dest="log_level", default=level, choices=["debug", "info", "warning", "error"])
     parser.add_argument("--log.format", dest="log_format", default="logfmt", choices=[each.value for each in log.Form])
+
+
+def _add_resolver(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dns.resolver",
+        dest="resolver",
+        default="c-ares",
+        choices=list(fetch.RESOLVERS),
+        help="what looks names up: c-ares, or the system, which knows all of nsswitch.conf and needs a thread for each"
+        " name (default: %(default)s)",
+    )
 
 
 def _add_listen(parser: argparse.ArgumentParser, default: str) -> None:
@@ -207,7 +220,9 @@ def _serve(flags: argparse.Namespace) -> None:
     if flags.config_check:
         print(f"{len(config.targets)} targets, no problems")
         return
-    options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit)
+    options = Options(
+        config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver
+    )
     with _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
@@ -243,7 +258,7 @@ def _check(flags: argparse.Namespace) -> int:
     if flags.certificate is not None:
         # One document is all that this takes.
         target = replace(target, others=(), entra=None)
-    record = _until_done(_checked(target))
+    record = _until_done(_checked(target, flags.resolver))
     if record is None:
         # A signal came first.
         return 1
@@ -266,8 +281,8 @@ def _target(file: str | None, address: str) -> Target:
     return known[address]
 
 
-async def _checked(target: Target) -> Record:
-    async with fetch.client() as client:
+async def _checked(target: Target, resolver: str) -> Record:
+    async with fetch.client(resolver=fetch.RESOLVERS[resolver]()) as client:
         return await Rounds(client, _now).everything(target)
 
 

@@ -25,15 +25,17 @@ async def probe(
     timeout: float,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
+    found: fetch.Found | None = None,
 ) -> Observation:
     """What a target shows now; its document is ``previous`` itself when that has not changed.
 
     ``validators`` are those of the last answer that was ``previous``. ``entity_id`` is the entity that the document
-    must be about, or that an aggregate must hold; None: any.
+    must be about, or that an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
     """
     signers = target.policy.signers
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
-    began = client.clock()
+    found = found or fetch.Found()
+    began = client.clock() - found.seconds
     try:
         answer = await fetch.fetch(
             target.url,
@@ -43,6 +45,7 @@ async def probe(
             validators=NO_VALIDATORS if known is None else validators,
             allow_host=allow_host,
             address=target.address,
+            found=found,
         )
     except fetch.FetchError as error:
         return Observation(

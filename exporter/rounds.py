@@ -92,12 +92,14 @@ async def look(
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
+    found: fetch.Found | None = None,
 ) -> Record:
     """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
 
     ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
     redirects may lead, None to any. ``entity_id`` is the entity that the target's own look is about: a node must not
-    serve another's document. None: the record's own.
+    serve another's document. None: the record's own. ``found`` is what :func:`~exporter.fetch.find` gave for it, if
+    anybody asked.
     """
     target = record.target
 
@@ -111,6 +113,7 @@ async def look(
             timeout=target.module.timeout if timeout is None else timeout,
             allow_host=allow_host,
             entity_id=entity_id or record.entity_id,
+            found=found,
         )
         return await asyncio.to_thread(advance, record, observation)
 
@@ -175,12 +178,18 @@ class Rounds:
 
     async def look(self, latest: Latest, target: Target) -> Looked:
         """One look at a place of a target, joined into its latest record; what that changed."""
+        # Without a slot: a name server may be silent for long, and needs nothing of what slots bound.
+        found = await fetch.find(
+            target.url, target.module, client=self.client, timeout=target.module.timeout, address=target.address
+        )
         due = self.clock()
         async with self._looks:
             self.lag = self.lag.plus((self.clock() - due).total_seconds())
             record = latest.record
             before = next(each for each in (record, *record.others) if each.target.place == target.place)
-            after = await look(before, client=self.client, now=self.clock(), entity_id=record.entity_id)
+            after = await look(
+                before, client=self.client, now=self.clock(), entity_id=record.entity_id, found=found
+            )
         # Other looks and inquiries have ended meanwhile.
         was, latest.record = latest.record, joined(latest.record, after, now=self.clock())
         return Looked((before, after), (was, latest.record))

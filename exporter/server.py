@@ -52,6 +52,8 @@ class Options:
     """Whether ``/-/reload`` is open."""
     limit: int = 200
     """Entities of an aggregate that get series without being watched."""
+    resolver: str = "c-ares"
+    """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
 
 
 class NotAllowedError(Exception):
@@ -161,7 +163,7 @@ async def _renderers(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _client(app: web.Application) -> AsyncIterator[None]:
-    async with fetch.client(resolver=app.get(_RESOLVER)) as client:
+    async with fetch.client(resolver=app.get(_RESOLVER) or fetch.RESOLVERS[app[_OPTIONS].resolver]()) as client:
         app[_CLIENT] = client
         yield
 

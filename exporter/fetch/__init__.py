@@ -2,23 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.config.settings import Module
 from exporter.fetch import files, web
-from exporter.fetch.failure import FetchError, until
-from exporter.fetch.look import Look, looking, peer_not_after
+from exporter.fetch.failure import FetchError, translated, until
+from exporter.fetch.look import Found, Look, looking, peer_not_after
+from exporter.fetch.names import RESOLVERS
 from exporter.fetch.tls import glance
 from exporter.fetch.web import Client, Response
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
-__all__ = ["Answer", "Client", "FetchError", "Response", "client", "exchange", "fetch"]
+__all__ = ["RESOLVERS", "Answer", "Client", "FetchError", "Found", "Response", "client", "exchange", "fetch", "find"]
 
+_NO_CREDENTIALS = "the module's credentials could not be had in time"
 _HANDSHAKE_FAILED = {Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS}
 
 
@@ -41,9 +43,43 @@ class Answer:
 async def client(
     *, resolver: AbstractResolver | None = None, clock: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[Client]:
-    """What fetches share, for as long as the block lasts."""
+    """What fetches share, for as long as the block lasts; without a resolver of their own c-ares looks names up."""
     async with web.open_client(resolver, clock) as opened:
         yield opened
+
+
+async def find(
+    url: str,
+    module: Module,
+    *,
+    client: Client,
+    timeout: float,  # noqa: ASYNC109 -- see fetch
+    address: str | None = None,
+) -> Found:
+    """Where a fetch of the same URL, module and address will connect to, within ``timeout`` seconds.
+
+    So a name that hangs keeps nobody from a place among those who fetch. Raises nothing that a fetch would tell: the
+    fetch that gets it tells it.
+    """
+    if _is_file(url):
+        return Found()
+    look = Look.by(module, client.clock)
+    began = client.clock()
+    deadline = asyncio.get_running_loop().time() + timeout
+    place: tuple[str, int] | None = None
+    addresses: Sequence[ResolveResult] = ()
+    failure: tuple[Reason, str] | None = None
+    with looking(look):
+        try:
+            async with until(deadline, Reason.CREDENTIALS, _NO_CREDENTIALS):
+                place = await web.sought(url, module, address)
+            if place is not None:
+                async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
+                    with translated(look):
+                        addresses = await client.names.resolve(*place)
+        except FetchError as error:
+            failure = error.reason, error.detail
+    return Found(client.clock() - began, place, tuple(addresses), failure)
 
 
 async def fetch(
@@ -55,24 +91,32 @@ async def fetch(
     validators: Validators = NO_VALIDATORS,
     allow_host: Callable[[str], bool] | None = None,
     address: str | None = None,
+    found: Found | None = None,
 ) -> Answer:
     """The document at an http, https or file URL, within ``timeout`` seconds.
 
     ``validators`` make the request conditional (RFC 9110 13.1); ``allow_host`` says to which hosts redirects may lead,
     None to any. ``address``, a ``host`` or ``host:port``, is connected to in place of the URL's own
     host and port, which must be a name; nothing else changes, so TLS is verified against that name. Through a proxy it
-    does not count. Raises :class:`FetchError`.
+    does not count. ``found`` is what :func:`find` gave, and the seconds that it took are some of the ``timeout``; None:
+    the name is looked up here. Raises :class:`FetchError`.
     """
+    found = found or Found()
     look = Look.by(module, client.clock)
-    deadline = asyncio.get_running_loop().time() + timeout
+    look.take(found)
+    if found.failure is not None:
+        error = FetchError(*found.failure)
+        error.phases = look.phases
+        raise error
+    deadline = asyncio.get_running_loop().time() + timeout - found.seconds
     with looking(look):
         try:
-            if url.lower().startswith("file:"):
+            if _is_file(url):
                 look.enter(Phase.TRANSFER)
                 async with until(deadline, Reason.TIMEOUT, "the file was not read in time"):
                     reply = web.Reply(await files.read(url, module.body_size_limit), NO_VALIDATORS)
             else:
-                async with until(deadline, Reason.CREDENTIALS, "the module's credentials could not be had in time"):
+                async with until(deadline, Reason.CREDENTIALS, _NO_CREDENTIALS):
                     question = await web.prepare(
                         client,
                         module,
@@ -80,7 +124,7 @@ async def fetch(
                         allow_host=allow_host,
                         address=address,
                     )
-                async with until(deadline, Reason.TIMEOUT, f"no answer within {timeout:g} s"):
+                async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
                     reply = await web.get(url, question, client)
         except FetchError as error:
             await _complete(error, look, deadline)
@@ -111,6 +155,14 @@ async def exchange(
     """
     with looking(Look.by(module, client.clock)):
         return await web.exchange(url, module, client, form=form, headers=headers or {}, deadline=deadline)
+
+
+def _is_file(url: str) -> bool:
+    return url.lower().startswith("file:")
+
+
+def _no_answer(timeout: float) -> str:
+    return f"no answer within {timeout:g} s"
 
 
 async def _complete(error: FetchError, look: Look, deadline: float) -> None:

@@ -89,7 +89,7 @@ def _failure(error: Exception, look: Look) -> FetchError | None:
     match error, root:
         case aiohttp.InvalidURL(), _:
             found = FetchError(Reason.DNS, f"{look.host} is no host that can be looked up")
-        case aiohttp.ClientConnectorDNSError(), _:
+        case OSError(), _ if look.phase is Phase.RESOLVE:
             found = FetchError(Reason.DNS, f"{look.who} does not resolve: {_words(root)}")
         case _, ssl.SSLError():
             found = _tls_failure(root, look)

@@ -4,9 +4,10 @@ aiohttp tells when a connection is complete, not when its TCP part was. What tel
 from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both run inside the fetch's own context.
 """
 
+import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,7 +18,20 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter import certificates
 from exporter.config.settings import IpProtocol, Module
-from exporter.model import Phase
+from exporter.model import Phase, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a fetch will connect to, looked up ahead of it; or why that is not known."""
+
+    seconds: float = 0.0
+    """What it took."""
+    place: tuple[str, int] | None = None
+    """The host and port that were looked up; None: nothing was."""
+    addresses: Sequence[ResolveResult] = ()
+    failure: tuple[Reason, str] | None = None
+    """Why there is none of them, and the sentence for it: it is the fetch's own."""
 
 
 @dataclass(slots=True)
@@ -34,6 +48,7 @@ class Look:
     """Hosts and ports to connect to in place of others."""
     at: str = ""
     """The detour that was taken, for a sentence."""
+    found: Found = Found()
     phases: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
     http_status: int | None = None
@@ -55,6 +70,12 @@ class Look:
             fallback=module.ip_protocol_fallback,
             proxied=module.proxy_url is not None,
         )
+
+    def take(self, found: Found) -> None:
+        """Takes over what was looked up ahead."""
+        self.found = found
+        if found.place is not None:
+            self.phases[Phase.RESOLVE] = found.seconds
 
     def enter(self, phase: Phase) -> None:
         """Ends the phase that was running and begins the next; a phase may come again with every redirect."""
@@ -121,16 +142,19 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of a host. Raises OSError when there is none of the kind that is wanted."""
+        """The addresses of a host, which need no other resolver where it is an address itself, or was looked up ahead.
+
+        Raises OSError when there is none of the kind that is wanted.
+        """
         look = current.get()
         look.enter(Phase.RESOLVE)
-        if (host, port) in look.detours:
-            host, port = look.detours[host, port]
+        place = host, port
+        if place in look.detours:
+            host, port = look.detours[place]
             look.at = f" at {host} port {port}"
-        try:
-            found = await self._inner.resolve(host, port, family)
-        except UnicodeError as error:
-            raise OSError(f"no name that DNS can hold ({error})") from error
+        if look.found.place == place:
+            return list(look.found.addresses)
+        found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
         if look.prefer is not IpProtocol.ANY:
             wanted = socket.AF_INET if look.prefer is IpProtocol.IP4 else socket.AF_INET6
             preferred = [each for each in found if each["family"] == wanted]
@@ -143,6 +167,29 @@ class Resolver(AbstractResolver):
     async def close(self) -> None:
         """Closes the other resolver."""
         await self._inner.close()
+
+    async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        # C would take what stands before a NUL for the whole name, and look up another than was allowed.
+        if "\0" in host:
+            raise OSError("no name that DNS can hold (a NUL in it)")
+        try:
+            return await self._inner.resolve(host, port, family)
+        except UnicodeError as error:
+            raise OSError(f"no name that DNS can hold ({error})") from error
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is named by its address, which may have a zone (RFC 4007)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _itself(host: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return ResolveResult(hostname=host, host=host, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
 
 
 def open_socket(address: tuple[Any, ...]) -> socket.socket:

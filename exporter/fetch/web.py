@@ -18,7 +18,8 @@ from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, credentials
 from exporter.fetch.failure import FetchError, status_line, translated, until
-from exporter.fetch.look import Look, Resolver, current, looking, open_socket, peer_not_after
+from exporter.fetch.look import Look, Resolver, current, is_address, looking, open_socket, peer_not_after
+from exporter.fetch.names import CAres
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators
@@ -31,11 +32,12 @@ _SERVICE_LIMIT = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What all fetches share: the session, TLS contexts and tokens. No connection, no cookie, no address is kept."""
+    """What all fetches share: the session, TLS contexts and tokens. No connection and no cookie is kept."""
 
     session: aiohttp.ClientSession
     contexts: Contexts
     tokens: Tokens
+    names: Resolver
     clock: Callable[[], float]
     """Seconds, for durations."""
 
@@ -78,7 +80,7 @@ class Response:
 @asynccontextmanager
 async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
     """A client that closes with the block, and its resolver too."""
-    names = Resolver(resolver or aiohttp.ThreadedResolver())
+    names = Resolver(resolver or CAres())
     connector = aiohttp.TCPConnector(
         resolver=names,
         use_dns_cache=False,
@@ -88,18 +90,37 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
     )
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(_connected)
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        trust_env=False,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        headers={"User-Agent": f"fedmeta-exporter/{__version__}", "Accept-Encoding": body.ACCEPTED},
-        trace_configs=[trace],
-        middlewares=[_once],
-    ) as session:
-        yield Client(session, Contexts(), Tokens(clock), clock)
-    await names.close()
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            headers={"User-Agent": f"fedmeta-exporter/{__version__}", "Accept-Encoding": body.ACCEPTED},
+            trace_configs=[trace],
+            middlewares=[_once],
+        ) as session:
+            yield Client(session, Contexts(), Tokens(clock), names, clock)
+    finally:
+        await names.close()
+
+
+async def sought(address: str, module: Module, detour: str | None) -> tuple[str, int] | None:
+    """The name and port that a fetch of an http or https address looks up first; None: it needs no look-up.
+
+    Tells the current look of the host and the detour. Raises :class:`FetchError`.
+    """
+    look = current.get()
+    url = _url(address)
+    look.go(url.host or "")
+    proxy = await credentials.proxy(module)
+    if proxy is not None:
+        url = proxy
+    elif detour is not None:
+        look.detours = _detours(url, detour)
+    host = url.raw_host or ""
+    return None if not host or is_address(host) else (host, url.port or 0)
 
 
 async def prepare(
