@@ -315,7 +315,7 @@ async def _run(options: Options, state: State, listen: Listen, announce: Callabl
     """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     hangup.hear()
-    hangup.tell(lambda: loop.call_soon_threadsafe(asked.set))
+    hangup.tell(partial(loop.call_soon_threadsafe, asked.set))
     app = application(options, state=state, clock=_now)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 
 _pending = False
-_listener: Callable[[], None] | None = None
+_listener: Callable[[], object] | None = None
 
 
 def hear() -> None:
@@ -16,7 +16,7 @@ def hear() -> None:
     signal.signal(signal.SIGHUP, _came)
 
 
-def tell(listener: Callable[[], None]) -> None:
+def tell(listener: Callable[[], object]) -> None:
     """Calls this at every SIGHUP from now on, and once for those that came before.
 
     It runs between two instructions of the main thread, so it must do no more than to pass the word on.

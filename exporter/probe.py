@@ -1,4 +1,4 @@
-"""What a target shows at one look: fetch, parse, verify; the only place where one of our exceptions becomes a reason."""
+"""What a target shows at one look: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
 import hashlib

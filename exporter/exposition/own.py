@@ -106,7 +106,7 @@ class _StatusCollector(Collector):
         if status.storage.writable is not None:
             yield GaugeMetricFamily(
                 "fedmeta_exporter_storage_writable",
-                "1 while what must survive a restart is saved, 0 while the state file cannot be used: the log says why.",
+                "1 while what must survive a restart is saved, 0 while the state file cannot be written.",
                 value=status.storage.writable,
             )
         yield CounterMetricFamily(

@@ -19,8 +19,8 @@ def moment_text(moment: datetime | None) -> str | None:
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """The moment in a text."""
-    return datetime.fromisoformat(text) if text else None
+    """The moment in a text. Raises ValueError, also where it names no time zone."""
+    return _moment(text) if text else None
 
 
 def trust_text(trust: DomainTrust) -> str:
@@ -38,7 +38,11 @@ def trust_text(trust: DomainTrust) -> str:
 
 
 def trust_of(text: str, source: TrustSource) -> DomainTrust:
-    """What a source said of a domain. Raises :class:`~exporter.certificates.CertificateError`."""
+    """What a source said of a domain.
+
+    What the text lacks is not known. Raises :class:`~exporter.certificates.CertificateError`, and ValueError,
+    TypeError, KeyError or AttributeError for what is written in another way than here.
+    """
     plain = json.loads(text)
     return DomainTrust(
         source=source,
@@ -46,10 +50,10 @@ def trust_of(text: str, source: TrustSource) -> DomainTrust:
         certificates={
             Slot(slot): certificates.read(base64.b64decode(der))[0] for slot, der in plain["certificates"].items()
         },
-        unreadable=tuple(map(Slot, plain["unreadable"])),
-        service=plain["service"],
-        update=plain["update"] and UpdateResult(plain["update"]),
-        updated=moment_of(plain["updated"]),
+        unreadable=tuple(map(Slot, plain.get("unreadable", ()))),
+        service=plain.get("service"),
+        update=UpdateResult(plain["update"]) if plain.get("update") else None,
+        updated=moment_of(plain.get("updated")),
     )
 
 
@@ -75,19 +79,19 @@ def history_text(history: EntityHistory) -> str:
 
 
 def history_of(text: str) -> EntityHistory:
-    """The history of an entity in a text."""
+    """The history of an entity in a text. Raises as :func:`trust_of` does."""
     plain = json.loads(text)
     return EntityHistory(
-        first_seen={fingerprint: datetime.fromisoformat(at) for fingerprint, at in plain["first_seen"].items()},
+        first_seen={fingerprint: _moment(at) for fingerprint, at in plain["first_seen"].items()},
         key_sets={
             (Role(each["role"]), Use(each["use"])): KeySetHistory(
                 _sightings(each["sightings"]),
-                {Change(change): datetime.fromisoformat(at) for change, at in each["changes"].items()},
+                {Change(change): _moment(at) for change, at in each["changes"].items()},
             )
             for each in plain["key_sets"]
         },
         primaries=_sightings(plain["primaries"]),
-        last_promotion=moment_of(plain["last_promotion"]),
+        last_promotion=moment_of(plain.get("last_promotion")),
         left=moment_of(plain.get("left")),
     )
 
@@ -98,9 +102,15 @@ def _plain_sightings(sightings: tuple[Sighting, ...]) -> list[list[Any]]:
 
 def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:
     return tuple(
-        Sighting(frozenset(fingerprints), datetime.fromisoformat(first), datetime.fromisoformat(last))
-        for fingerprints, first, last in plain
+        Sighting(frozenset(fingerprints), _moment(first), _moment(last)) for fingerprints, first, last in plain
     )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {text}")
+    return moment
 
 
 def _json(plain: Mapping[str, Any]) -> str:

@@ -1,0 +1,454 @@
+"""The state file on disk: whose it is, how it is opened, mended and written.
+
+Whatever happens to the process, a file that was whole is whole: what is written is one transaction, and a new file gets
+its name when it is complete. A file that is damaged is set aside by name and never deleted; one that is not ours is not
+touched.
+"""
+
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from exporter.state import older, salvage
+from exporter.state.rows import SCHEMA, VERSION, Changes, Row, missing, newest, stored
+
+APPLICATION_ID = 0x46454D45
+"""``FEME``: marks the file as ours (SQLite, "PRAGMA application_id")."""
+
+PATIENCE = 5.0
+"""Seconds in which SQLite waits for another process that has locked the file."""
+
+PAGE_SIZE = 4096
+
+_MAGIC = b"SQLite format 3\0"
+
+_LABELS = 256
+"""No version is as high: such a label in the file's header is damage."""
+
+_PARTS = ("", "-wal", "-shm", "-journal")
+"""A file, and what SQLite keeps beside it."""
+
+_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The errors that speak of a file's content; others speak of the file: it is locked, or may not be read."""
+
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+_COLUMNS = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c ORDER BY m.name, c.cid"
+
+
+class UnusableError(Exception):
+    """The state file cannot be written now; the text says why and what to do."""
+
+    def __init__(self, sentence: str, rows: Sequence[Row] = (), *, readable: bool = False) -> None:
+        super().__init__(sentence)
+        self.rows = rows
+        """What the file is known to hold all the same."""
+        self.readable = readable
+        """Whether a :func:`glance` may be worth it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file held when it was opened."""
+
+    rows: Sequence[Row]
+    fault: str = ""
+    """What was damaged; empty: nothing."""
+    aside: Path | None = None
+    """The name of the damaged file now."""
+    lost: int = 0
+    """Rows that the damaged file must have held too, at least."""
+
+
+class File:
+    """The state file, open for writing, and nobody else's as long as it is. For one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: ExitStack, serial: int) -> None:
+        self._path = path
+        self._connection = connection
+        self._lock = lock
+        self._serial = serial
+        self._identity = _identity(path)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the name is no longer this file's: somebody deleted or replaced it."""
+        return _identity(self._path) != self._identity
+
+    def write(self, batch: Sequence[tuple[str, Changes]]) -> Mapping[str, Exception]:
+        """Writes all in one transaction; what kept single targets from being written, by their names.
+
+        Raises :class:`sqlite3.Error` where nothing could be written.
+        """
+        refused: dict[str, Exception] = {}
+        self._serial += 1
+        with _transaction(self._connection):
+            for name, each in batch:
+                self._connection.execute("SAVEPOINT target")
+                try:
+                    self._apply(each)
+                except Exception as error:
+                    if speaks_of_the_file(error):
+                        raise
+                    # What SQLite does not take is a mistake of ours. It must cost no more than this target.
+                    self._connection.execute("ROLLBACK TO target")
+                    refused[name] = error
+                self._connection.execute("RELEASE target")
+        return refused
+
+    def _apply(self, each: Changes) -> None:
+        for table, key in each.drops:
+            named = " AND ".join(f"{column} = ?" for column in older.TODAY.tables[table][: len(key)])
+            self._connection.execute(f"DELETE FROM {table} WHERE {named}", key)  # noqa: S608 -- our own words
+        for table, values in each.puts:
+            _put(self._connection, Row(table, values, self._serial))
+
+    def close(self) -> None:
+        """Closes the file and lets go of it."""
+        with self._lock, closing(self._connection):
+            pass
+
+
+def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> tuple[File, Found]:
+    """The state file, made anew where there is none, and what it held; ``now`` names a file that had to be set aside.
+
+    Raises :class:`UnusableError` where it cannot be written, whyever.
+    """
+    # What a link names is the file, whoever else names it otherwise.
+    path = Path(os.path.realpath(path))
+    found = Found(())
+    with ExitStack() as on_error:
+        try:
+            _check_place(path)
+            _make_folder(path.parent)
+            lock = on_error.enter_context(ExitStack())
+            lock.callback(os.close, _locked(path))
+            found = _mended(path, now, patience)
+            connection = on_error.enter_context(closing(_writable(path, patience)))
+            opened = File(path, connection, lock, max(_serials(found.rows)))
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error, found.rows) from error
+        on_error.pop_all()
+    return opened, found
+
+
+def glance(path: Path) -> Sequence[Row]:
+    """What stands in a file that can only be read; nothing of it is changed, nor written beside it. Raises nothing."""
+    try:
+        image, log = path.read_bytes(), _bytes(path, "-wal")
+        rows = newest(salvage.rows(image, log))
+        if rows or log:
+            return rows
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)) as connection:
+            return _read(connection)[1]
+    except (OSError, sqlite3.Error):
+        return ()
+
+
+def _check_place(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise UnusableError(_sentence(path, "it is no file"))
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _locked(path: Path) -> int:
+    """A descriptor that holds a lock as long as it is open: the kernel lets go of it when the process ends.
+
+    On a file of its own: closing a second descriptor of the state file would drop SQLite's locks on it (POSIX).
+    """
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise
+        raise UnusableError(
+            f"another exporter keeps its state in {path}, so this one keeps none; end one of them, or give this one"
+            " a file of its own with --storage.path"
+        ) from None
+    return descriptor
+
+
+def _mended(path: Path, now: datetime, patience: float) -> Found:
+    """What the file holds; afterwards it is there, ours, whole and of today's format."""
+    fresh = path.with_name(path.name + ".unfinished")
+    if not _size(path) and _is_complete(fresh):
+        # The process was killed before this one had its name.
+        _give_name(path, fresh, now)
+    _delete(fresh)
+    known, examined = _examined(path, patience)
+    if examined.fault or known is None:
+        _write_new(fresh, examined.rows)
+        aside = _give_name(path, fresh, now)
+        return Found(examined.rows, examined.fault, aside, missing(examined.rows) if examined.fault else 0)
+    _tighten(path)
+    if known is not older.TODAY:
+        try:
+            _migrate(path, examined.rows, patience)
+        except sqlite3.Error as error:
+            raise _unusable(path, error, examined.rows) from error
+    return examined
+
+
+def _give_name(path: Path, fresh: Path, now: datetime) -> Path | None:
+    """Sets aside what has the name until now, if anything, and gives it to a file that is complete."""
+    aside = _set_aside(path, now)
+    fresh.rename(path)
+    return aside
+
+
+def _is_complete(fresh: Path) -> bool:
+    """Whether a file was written to its end: SQLite deletes the journal last."""
+    return bool(_size(fresh)) and not _size(fresh.with_name(fresh.name + "-journal"))
+
+
+def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
+    """What a file holds, in whatever state it is. Raises :class:`UnusableError` for one that is not ours to touch."""
+    log = _bytes(path, "-wal")
+    if not _size(path):
+        rows = newest(salvage.rows(b"", log))
+        return None, Found(rows, "it is gone, and its log is not" if rows else "")
+    head = _head(path)
+    marked = head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if marked and VERSION < int.from_bytes(head[60:64], "big") < _LABELS:
+        raise UnusableError(
+            f"{path} was written by a newer version, so it is left as it is and nothing is kept; install that version"
+            " again, or name another file with --storage.path"
+        )
+    if marked and _is_sane(head):
+        # Before SQLite leaves out what it thinks is damaged in the log, and deletes that.
+        logged = newest(salvage.rows(path.read_bytes(), log)) if log else ()
+        with closing(_connect(path, patience)) as connection:
+            known, rows, fault = _read(connection)
+        if not fault and max(_serials(logged)) <= max(_serials(rows)):
+            return known, Found(rows)
+        image = path.read_bytes() if not log else b""
+        found = newest((*rows, *logged, *salvage.rows(image)))
+        return known, Found(found, fault or "its log is damaged")
+    rows = newest(salvage.rows(path.read_bytes(), log))
+    if not rows and not marked:
+        raise UnusableError(
+            f"{path} is not ours, so it is left as it is and nothing is kept; name another file with --storage.path,"
+            " or move that one away"
+        )
+    return None, Found(rows, "its header is damaged")
+
+
+def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Sequence[Row], str]:
+    """The format of a file, as many of its rows as SQLite finds, and what is damaged."""
+    # Text that is damaged must not keep us from saying so.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    shape: dict[str, list[str]] = {}
+    faults, tables = list[str](), dict[str, list[tuple[Any, ...]]]()
+    with _noted(faults):
+        for table, column in connection.execute(_COLUMNS):
+            shape.setdefault(table, []).append(column)
+        (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            faults.append(str(verdict))
+    known = older.format_of({table: tuple(columns) for table, columns in shape.items()})
+    if known is None:
+        return None, (), next(iter(faults), "its tables are of no version")
+    for table, columns in known.tables.items():
+        tables[table] = []
+        with _noted(faults):
+            # Keeps what came before SQLite gave up.
+            tables[table].extend(connection.execute(f"SELECT {', '.join(columns)} FROM {table} NOT INDEXED"))  # noqa: S608 -- our own words
+    found, bad = older.rows(known, tables)
+    if bad:
+        faults.append("a row is not as it was written")
+    return known, newest(found), next(iter(faults), "")
+
+
+@contextmanager
+def _noted(faults: list[str]) -> Iterator[None]:
+    """Notes that a file's content is damaged where SQLite gives up on it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        faults.append(str(error))
+    except UnicodeDecodeError:
+        faults.append("its schema is so damaged that SQLite's words for it are")
+
+
+def _write_new(path: Path, rows: Sequence[Row]) -> None:
+    """Makes a file that holds these rows."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(_connect(path, 0)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        with _transaction(connection):
+            _make_tables(connection, rows)
+
+
+def _migrate(path: Path, rows: Sequence[Row], patience: float) -> None:
+    """Writes the rows of an older file in today's format, in one transaction."""
+    with closing(_connect(path, patience)) as connection, _transaction(connection):
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            if table in older.TODAY.tables:
+                connection.execute(f"DROP TABLE {table}")
+        _make_tables(connection, rows)
+
+
+def _make_tables(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    for row in rows:
+        _put(connection, row)
+
+
+def _put(connection: sqlite3.Connection, row: Row) -> None:
+    values = stored(*row)
+    connection.execute(f"INSERT OR REPLACE INTO {row.table} VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608 -- our own words
+
+
+def _writable(path: Path, patience: float) -> sqlite3.Connection:
+    """A connection through which can be written."""
+    with ExitStack() as on_error:
+        connection = on_error.enter_context(closing(_connect(path, patience)))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            # Fails here and now where the file may be read and not written. That it is locked now does not matter.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            if not is_locked(error):
+                raise
+        connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        on_error.pop_all()
+    return connection
+
+
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+    # What is deleted must not be found again by whoever looks for what is left of a damaged file.
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            # SQLite has rolled back by itself where it had to.
+            connection.execute("ROLLBACK")
+        raise
+
+
+def speaks_of_the_file(error: Exception) -> bool:
+    """Whether it says that nothing can be written now, rather than that one thing can never be."""
+    of_file = (sqlite3.OperationalError, OSError, MemoryError)
+    return isinstance(error, of_file) or type(error) is sqlite3.DatabaseError
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file is damaged."""
+    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether an error, or the one behind it, says that another process has locked the file."""
+    if isinstance(error, UnusableError):
+        error = error.__cause__
+    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that there is no room, and nothing else."""
+    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+
+
+def _unusable(path: Path, error: Exception, rows: Sequence[Row] = ()) -> UnusableError:
+    if is_locked(error):
+        return UnusableError(f"another process has locked {path}: what is to be kept waits", rows)
+    return UnusableError(_sentence(path, str(error)), rows, readable=True)
+
+
+def _sentence(path: Path, cause: str) -> str:
+    return (
+        f"cannot keep state in {path}: {cause}; name another file with --storage.path, or --storage.path= to keep none"
+    )
+
+
+def _serials(rows: Sequence[Row]) -> Iterator[int]:
+    yield 0
+    yield from (row.serial for row in rows)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(100)
+
+
+def _is_sane(head: bytes) -> bool:
+    """Whether a header is one that SQLite opens for writing (https://www.sqlite.org/fileformat2.html, 1.3)."""
+    return head[:16] == _MAGIC and set(head[18:20]) <= {1, 2} and head[20:24] == bytes((0, 64, 32, 32))
+
+
+def _bytes(path: Path, suffix: str) -> bytes:
+    beside = path.with_name(path.name + suffix)
+    return beside.read_bytes() if beside.exists() else b""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _delete(path: Path) -> None:
+    for suffix in _PARTS:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _tighten(path: Path) -> None:
+    """Lets nobody but the owner read the file."""
+    for suffix in _PARTS:
+        part = path.with_name(path.name + suffix)
+        # Another's file cannot be tightened, and may be ours to write all the same.
+        with suppress(FileNotFoundError, PermissionError):
+            if stat.S_IMODE(part.stat().st_mode) & 0o077:
+                part.chmod(0o600)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _set_aside(path: Path, now: datetime) -> Path | None:
+    """The name that a file has now; None where there was none."""
+    stem = f"{path.name}.{now:%Y%m%dT%H%M%SZ}"
+    names = (path.with_name(f"{stem}{f'-{nth}' if nth else ''}.aside") for nth in count())
+    aside = next(name for name in names if not name.exists())
+    parts = [suffix for suffix in _PARTS if path.with_name(path.name + suffix).exists()]
+    # The file itself first: as long as it has its name, it needs what stands beside it.
+    for suffix in parts:
+        path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside if parts else None

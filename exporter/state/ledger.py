@@ -1,0 +1,124 @@
+"""What the state file holds, and what waits to be written into it. Touches no file, and waits for none."""
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+from exporter.state.saved import Saved, joined, pruned
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is to be written together."""
+
+    targets: Mapping[str, tuple[Saved | None, Saved | None]]
+    """What is held of each, and what is to be held."""
+    waiting: Mapping[str, Saved]
+    pruning: "_Pruning | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pruning:
+    before: datetime
+    but: Container[str]
+
+
+class Ledger:
+    """The books of the state file; for use from any thread."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._held: Mapping[str, Saved] = {}
+        self._waiting: dict[str, Saved] = {}
+        self._since: datetime | None = None
+        self._known = set[str]()
+        """The targets of which nothing is in the file that nobody knows: they may be written."""
+        self._open = False
+        self._pruning: _Pruning | None = None
+
+    def load(self, name: str, url: str) -> Saved | None:
+        """What is known of the target at this address; None when nothing is. From now on it may be written.
+
+        What waited of a target is given up where the file turns out to hold something of it: whoever asked puts both
+        together, and gives that to :meth:`keep`.
+        """
+        with self._lock:
+            if self._open and name not in self._known:
+                self._known.add(name)
+                if name in self._held:
+                    self._waiting.pop(name, None)
+            found = joined(self._held.get(name), self._waiting.get(name))
+        return found.at(url) if found else None
+
+    def keep(self, name: str, saved: Saved) -> None:
+        """Lets something wait to be written, in place of what waited of that target before."""
+        with self._lock:
+            self._since = self._since or self._clock()
+            self._waiting[name] = saved
+
+    def prune(self, before: datetime, *, but: Container[str]) -> None:
+        """Lets what was last seen or told before a moment be removed, except of some targets."""
+        with self._lock:
+            self._pruning = _Pruning(before, but)
+
+    def read(self, held: Mapping[str, Saved]) -> None:
+        """Notes what a file holds that cannot be written."""
+        with self._lock:
+            self._held = held
+
+    def opened(self, held: Mapping[str, Saved]) -> bool:
+        """Notes what a file holds that can be written from now on; whether it is the first.
+
+        All that is known from an earlier one waits to be written into this one.
+        """
+        with self._lock:
+            first, self._open = not self._open, True
+            if not first:
+                names = {*self._held, *self._waiting}
+                known = {name: joined(self._held.get(name), self._waiting.get(name)) for name in names}
+                self._waiting = {name: each for name, each in known.items() if each is not None}
+                self._known |= self._held.keys()
+            self._held = held
+            return first
+
+    def batch(self) -> Batch | None:
+        """What may be written now; None when nothing may."""
+        with self._lock:
+            waiting = {name: each for name, each in self._waiting.items() if name in self._known}
+            held = {name: self._held.get(name) for name in waiting}
+            targets = {name: (held[name], joined(held[name], each)) for name, each in waiting.items()}
+            pruning = self._pruning
+            if pruning is not None:
+                old = {name: (each, pruned(each, pruning.before)) for name, each in self._held.items()}
+                targets = {**{name: pair for name, pair in old.items() if name not in pruning.but}, **targets}
+        return Batch(targets, waiting, pruning) if targets or pruning else None
+
+    def written(self, batch: Batch, *, but: Container[str]) -> None:
+        """Notes that a batch stands in the file, except of some targets, which are not tried again."""
+        with self._lock:
+            held = dict(self._held)
+            for name, (_, after) in batch.targets.items():
+                if name in but:
+                    continue
+                if after is None:
+                    del held[name]
+                else:
+                    held[name] = after
+            self._held = held
+            self._waiting = {name: each for name, each in self._waiting.items() if each is not batch.waiting.get(name)}
+            self._since = self._clock() if self._waiting else None
+            if self._pruning is batch.pruning:
+                self._pruning = None
+
+    @property
+    def waiting(self) -> Sequence[str]:
+        """The targets of which something is not in the file yet."""
+        with self._lock:
+            return sorted(self._waiting)
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the oldest of it waits."""
+        return self._since

@@ -1,0 +1,92 @@
+"""The rows of the state file, each sealed and numbered, so that any one of them can be trusted alone. Pure."""
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+VERSION = 3
+"""The format that is written; older ones are read (:mod:`exporter.state.older`)."""
+
+TABLES: Mapping[str, Sequence[str]] = {
+    "target": ("name", "url", "last_success", "differing_since", "etag", "last_modified", "entities"),
+    "document": ("target", "url", "got", "packed"),
+    "entity": ("target", "entity_id", "url", "history"),
+    "domain": ("target", "domain", "source", "cloud", "tenant", "trust", "last_success"),
+}
+"""The columns of each table, its key first; after them every table has ``serial`` and ``seal``."""
+
+KEYS: Mapping[str, int] = {"target": 1, "document": 1, "entity": 2, "domain": 2}
+"""How many columns are the key."""
+
+# No WITHOUT ROWID: a row that is damaged must not take with it those that would be found through it.
+SCHEMA: Sequence[str] = tuple(
+    f"CREATE TABLE {table} ({', '.join(columns)}, serial INTEGER NOT NULL, seal INTEGER NOT NULL,"
+    f" PRIMARY KEY ({', '.join(columns[: KEYS[table]])}))"
+    for table, columns in TABLES.items()
+)
+
+
+class Row(NamedTuple):
+    """One row as it was written."""
+
+    table: str
+    values: tuple[Any, ...]
+    serial: int
+    """Larger in what was written later: of two rows with one key the larger is true."""
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What no other row has at the same time."""
+        return self.table, *self.values[: KEYS[self.table]]
+
+
+class Changes(NamedTuple):
+    """What to write."""
+
+    drops: Sequence[tuple[str, tuple[str, ...]]]
+    """Tables, and the key of a row there or the beginning of it."""
+    puts: Sequence[tuple[str, tuple[Any, ...]]]
+    """Tables, and what the row there says."""
+
+
+def stored(table: str, values: tuple[Any, ...], serial: int) -> tuple[Any, ...]:
+    """A row as it stands in its table."""
+    return *values, serial, seal((table, *values, serial))
+
+
+def row_of(found: Sequence[Any]) -> Row | None:
+    """The row in what was found in a file, in whichever place; None when it is not as any was written."""
+    for table, columns in TABLES.items():
+        if len(found) == len(columns) + 2:
+            *values, serial, sealed = found
+            if seal((table, *values, serial)) == sealed:
+                return Row(table, tuple(values), serial)
+    return None
+
+
+def seal(row: tuple[Any, ...]) -> int:
+    """A checksum of what a row says: SQLite watches over its pages, not over the text in them."""
+    return zlib.crc32(repr(row).encode("utf-8", "surrogatepass"))
+
+
+def newest(rows: Iterable[Row]) -> Sequence[Row]:
+    """The rows without what a newer one of the same key replaced."""
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        known = found.get(row.key)
+        if known is None or known.serial < row.serial:
+            found[row.key] = row
+    return tuple(found.values())
+
+
+def missing(rows: Iterable[Row]) -> int:
+    """How many rows there must have been beside these, at least."""
+    found = {row.key: row for row in rows}
+    names = {row.values[0] for row in found.values() if row.table != "domain"}
+    lost = 0
+    for name in names:
+        target = found.get(("target", name))
+        lost += (target is None) + (("document", name) not in found)
+        if target is not None:
+            lost += max(0, target.values[-1] - sum(key[:2] == ("entity", name) for key in found))
+    return lost
