@@ -1,4 +1,4 @@
-"""An event loop whose time passes only when everybody waits, so that a year of a watch takes a second and no test races."""
+"""An event loop whose time passes only when everybody waits: a year of a watch takes a second, and no test races."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -27,7 +27,7 @@ class Clockwork(asyncio.SelectorEventLoop):
         """The moment by the wall clock, which runs with the loop's."""
         return NOW + timedelta(seconds=self._virtual)
 
-    def run_in_executor(self, _executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]  # typeshed has a stricter one
+    def run_in_executor(self, _executor: object, func: Callable[..., T], *args: object) -> "asyncio.Future[T]":  # type: ignore[override]  # typeshed binds the arguments' types
         """The result of a function that runs here and now."""
         self.at_thread()
         done: asyncio.Future[T] = self.create_future()
