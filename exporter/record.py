@@ -244,7 +244,7 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
             for question, each in record.answers.items()
         ),
     )
-    return replace(found, differing_since=_differing_since(found, found)) if found.others else found
+    return replace(found, differing_since=_differing_since(found, found) if found.others else None)
 
 
 def domains_of(target: Target, answers: Mapping[Question, DomainRecord]) -> tuple[DomainRecord, ...]:
