@@ -258,7 +258,7 @@ def _advance_key_set(
 ) -> KeySetHistory:
     if known is None:
         # A role or use that was not there before is a change, unless this is the first document ever.
-        known = _empty(at) if previous_look else KeySetHistory(())
+        known = _empty(previous_look) if previous_look else KeySetHistory(())
     sightings, changed = _sight(known.sightings, fingerprints, previous_look, at)
     if not changed:
         return known if sightings == known.sightings else replace(known, sightings=sightings)
@@ -510,14 +510,18 @@ def _resumed_sightings(
     """The sightings of both, and when the set changed between them; None: it did not."""
     if not saved or not since:
         return saved or since, None
-    *earlier, last = saved
-    first, known = _began_with(since), {each.fingerprints: each for each in saved}
-    again = known.get(first.fingerprints)
-    returned = again is last or (again is not None and first.first - again.last <= RETURN)
+    *earlier, current = saved
+    left = replace(current, last=previous_look)
+    known = {each.fingerprints: each for each in (*earlier, left)}
+    first = _began_with(since)
     found = {each.fingerprints for each in since}
-    before = (each for each in (*earlier, replace(last, last=previous_look)) if each.fingerprints not in found)
-    after = (replace(each, first=min(each.first, known.get(each.fingerprints, each).first)) for each in since)
-    return (*before, *after), None if returned else first.first
+    after = [replace(each, first=min(each.first, known.get(each.fingerprints, each).first)) for each in since]
+    if first.fingerprints == current.fingerprints == since[-1].fingerprints:
+        after[-1] = current
+    before = (each for each in known.values() if each.fingerprints not in found)
+    again = known.get(first.fingerprints)
+    had_not_gone = again is left or (again is not None and first.first - again.last <= RETURN)
+    return (*before, *after), None if had_not_gone else first.first
 
 
 def _began_with(sightings: tuple[Sighting, ...]) -> Sighting:

@@ -184,26 +184,22 @@ def advance(record: Record, observation: Observation) -> Record:
 def joined(record: Record, look: Record, *, now: datetime | None = None) -> Record:
     """The record of a target after one of its looks, which may be its own or one of the others'.
 
-    ``now`` is when the look ended: others ended since it began. Without it the look took no time.
+    ``now`` is when the look ended, which is later than what others that ended meanwhile have told; by it, all of the
+    record is put right after the clock was wrong. Without it only the look is, because other times may well be later.
     """
     if look.target.place == record.target.place:
         found = replace(look, others=record.others, domains=record.domains, differing_since=record.differing_since)
     else:
         others = tuple(look if each.target.place == look.target.place else each for each in record.others)
         found = replace(record, others=others)
-    now = now or (look.observation.at if look.observation else None)
     found = _put_right(found, now) if now else found
     return replace(found, differing_since=_differing_since(found, look)) if found.others else found
 
 
 def answered(record: Record, domain: DomainRecord, *, now: datetime | None = None) -> Record:
-    """The record of a target after an inquiry about one of its domains.
-
-    ``now`` is when the inquiry ended: looks ended since it began. Without it the inquiry took no time.
-    """
+    """The record of a target after an inquiry about one of its domains; ``now`` is as in :func:`joined`."""
     domains = tuple(domain if each.domain == domain.domain else each for each in record.domains)
     found = replace(record, domains=domains)
-    now = now or (domain.inquiry.at if domain.inquiry else None)
     return _put_right(found, now) if now else found
 
 
@@ -251,7 +247,7 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
             for question, each in record.answers.items()
         ),
     )
-    return replace(found, differing_since=_differing_since(found, found)) if found.others else found
+    return replace(found, differing_since=_differing_since(found, found) if found.others else None)
 
 
 def domains_of(target: Target, answers: Mapping[Question, DomainRecord]) -> tuple[DomainRecord, ...]:

@@ -28,6 +28,8 @@ def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
         return pen.sheet(now, FOREVER)
     rollovers = record.judge(now)
     _write_document(pen, document, rollovers)
+    if record.history.dropped:
+        pen.write(families.HISTORY_DROPPED, record.history.dropped)
     entities = document.metadata.entities
     verdicts = {rollover.entity_id: rollover for rollover in rollovers}
     if document.metadata.aggregate:

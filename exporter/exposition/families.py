@@ -226,6 +226,11 @@ LAST_CHANGE = Family(
     "When this exporter last saw the published keys change in this way; the first document is no change.",
     ("entity_id", "role", "use", "change"),
 )
+HISTORY_DROPPED = Family(
+    "fedmeta_history_dropped_total",
+    Kind.COUNTER,
+    "Earlier key sets, primaries and entities forgotten since the exporter started because there were too many.",
+)
 THRESHOLD = Family("fedmeta_threshold_days", Kind.GAUGE, "The policy in force for the target.", ("threshold",))
 TARGET = Family(
     "fedmeta_target_info",
@@ -354,6 +359,7 @@ MEMORY = frozenset(
         PROMOTION,
         LAST_PROMOTION,
         LAST_CHANGE,
+        HISTORY_DROPPED,
         *(family for family in FAMILIES if family.name.startswith("fedmeta_trust_")),
     }
 )

@@ -198,7 +198,7 @@ def everything(found: Document) -> Record:
     looked = scrapes.after(replace(scrapes.FARM, policy=policy), scrapes.good(found, NOW))
     assert looked.observation
     failed = replace(looked.observation, reason=Reason.NOT_XML, document=None)
-    history = History({entity.entity_id: known for entity in found.metadata.entities}, NOW)
+    history = History({entity.entity_id: known for entity in found.metadata.entities}, NOW, dropped=1)
     return replace(looked, observation=failed, history=history)
 
 

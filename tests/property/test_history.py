@@ -1,13 +1,27 @@
 """What holds of a history whatever a target shows, and however often we look."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from builders import DAY, NOW, certificate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.history import GAP, RETURN, Change, EntityHistory, History, advance
+from exporter.history import (
+    GAP,
+    PER_KEY_SET,
+    PER_TARGET,
+    RETURN,
+    Change,
+    EntityHistory,
+    History,
+    KeySetHistory,
+    advance,
+    key_sets,
+    resumed,
+)
 from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Use
 from exporter.policy import PolicySettings, Profile, in_force
 from exporter.rollover import judge
@@ -128,3 +142,137 @@ def test_the_same_life_at_another_time_is_the_same_history(looks: list[Look], sh
     assert there.key_sets.keys() == here.key_sets.keys()
     for place, known in here.key_sets.items():
         assert there.key_sets[place].changes == {change: at + shift for change, at in known.changes.items()}
+
+
+# A history that was gathered while what had been saved could not be read
+
+
+def halves(looks: Sequence[Look], at: int) -> tuple[History, History, datetime]:
+    """What was saved after some looks, what the others gathered without it, and when it was."""
+    saved = lived(looks[:at])[-1]
+    assert saved.looked is not None
+    since = lived(looks[at:], start=saved.looked)[-1]
+    assert since.looked is not None
+    # Of a history, a file holds what is remembered and when that was.
+    return History(saved.entities, saved.looked), since, since.looked
+
+
+splits = lives.filter(lambda looks: len(looks) > 1).flatmap(
+    lambda looks: st.tuples(st.just(looks), st.integers(1, len(looks) - 1))
+)
+
+
+def key_set(history: History) -> KeySetHistory:
+    return entity_of(history).key_sets.get(PLACE, KeySetHistory(()))
+
+
+@given(splits)
+def test_a_life_that_was_saved_at_any_moment_and_resumed_has_the_same_first_seen_times(
+    split: tuple[list[Look], int],
+) -> None:
+    saved, since, now = halves(*split)
+    whole = lived(split[0])[-1]
+    assert resumed(saved, since, now).first_seen == whole.first_seen
+
+
+@given(splits)
+def test_what_is_resumed_has_every_key_set_and_change_that_either_half_had(split: tuple[list[Look], int]) -> None:
+    saved, since, now = halves(*split)
+    # Where dates count for nothing, every key that comes is expected.
+    whole, joined = key_set(lived(split[0])[-1]), key_set(resumed(saved, since, now, expecting={"urn:a"}))
+    for half in map(key_set, (saved, since)):
+        assert all(joined.changes[kind] >= at for kind, at in half.changes.items())
+        for sighting in half.sightings:
+            (found,) = (each for each in joined.sightings if each.fingerprints == sighting.fingerprints)
+            assert found.first <= sighting.first
+            assert found.first <= found.last
+    if whole.sightings:
+        assert joined.sightings[-1].fingerprints == whole.sightings[-1].fingerprints
+        assert all(joined.changes[kind] >= at for kind, at in whole.changes.items() if kind in joined.changes)
+
+
+@given(splits)
+def test_a_change_between_the_halves_is_the_change_that_a_look_would_have_seen(split: tuple[list[Look], int]) -> None:
+    looks, at = split
+    # Each half is one set, so all that changes, changes between them; and no gap hides when the second began.
+    before = [(looks[at - 1][0], pause) for _, pause in looks[:at]]
+    after = [(looks[at][0], min(pause, GAP)) for _, pause in looks[at + 1 :]]
+    looks = [*before, looks[at], *after]
+    saved, since, now = halves(looks, at)
+    joined = resumed(saved, since, now, expecting={"urn:a"})
+    assert entity_of(joined) == entity_of(lived(looks)[-1])
+
+
+@given(splits)
+def test_what_is_resumed_goes_on_as_if_nothing_had_been_missing(split: tuple[list[Look], int]) -> None:
+    looks, at = split
+    saved, since, now = halves(looks, at)
+    joined = resumed(saved, since, now)
+    (again,) = lived([(looks[-1][0], timedelta(minutes=5))], start=now, history=joined)
+    assert again.entities is joined.entities
+    assert joined.looked == since.looked
+
+
+# Bounds
+
+
+def shown(look: int, *, entities: int, keys: int) -> Metadata:
+    """A document in which everything is new at every look."""
+    template = CERTIFICATES[0]
+
+    def entity(number: int) -> Entity:
+        new = (replace(template, fingerprint=f"{look}.{number}.{each}") for each in range(keys))
+        role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, (each,)) for each in new))
+        return Entity("urn:a" if entities == 1 else f"urn:{look}:{number}", (role,), None, ())
+
+    return Metadata(tuple(map(entity, range(entities))), entities > 1, None, None, ())
+
+
+def remembered(history: History) -> tuple[int, int, int]:
+    """How much is remembered beside what is published: entities, sightings, first-seen times."""
+    entities = history.entities.values()
+    sightings = [each for entity in entities for known in entity.key_sets.values() for each in known.sightings]
+    return len(entities), len(sightings), sum(len(entity.first_seen) for entity in entities)
+
+
+@pytest.mark.parametrize(
+    ("entities", "keys", "looks", "bound"),
+    [(2000, 1, 30, PER_TARGET), (1000, 30, 8, PER_TARGET), (1, 20, 100, PER_KEY_SET)],
+    ids=["new entities", "new entities with many keys", "new keys"],
+)
+def test_what_is_new_at_every_look_is_remembered_up_to_a_bound_and_counted(
+    entities: int, keys: int, looks: int, bound: int
+) -> None:
+    history, at, sizes = History(), NOW, []
+    for look in range(looks):
+        at += timedelta(minutes=5)
+        history = advance(history, shown(look, entities=entities, keys=keys), POLICY, before=(), after=(), at=at)
+        sizes.append(remembered(history))
+        assert sizes[-1][2] <= bound + entities * keys
+        assert (history.dropped > 0) is (look * entities * keys > bound)
+    assert sizes[-1] == sizes[-3]
+    assert history.dropped == looks * entities - sizes[-1][1]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.frozensets(st.integers(0, 30), min_size=1), st.integers(1, 40)), min_size=3, max_size=6))
+def test_what_is_published_is_never_dropped(looks: list[tuple[frozenset[int], int]]) -> None:
+    history, at = History(), NOW
+    for number, (present, keys) in enumerate(looks):
+        at += timedelta(minutes=5)
+        several = shown(number, entities=31, keys=keys * 10)
+        kept = [replace(each, entity_id=f"urn:{nth}") for nth, each in enumerate(several.entities) if nth in present]
+        history = advance(history, replace(several, entities=tuple(kept)), POLICY, before=(), after=(), at=at)
+        for entity in kept:
+            known = history.entities[entity.entity_id]
+            (sets,) = key_sets(entity).values()
+            assert known.left is None
+            assert known.key_sets[PLACE].sightings[-1].fingerprints == sets
+            assert sets <= known.first_seen.keys()
+        departed = [each for each in history.entities.values() if each.left is not None]
+        beside = sum(len(each.first_seen) for each in departed)
+        for known in history.entities.values():
+            earlier = [] if known.left else known.key_sets[PLACE].sightings[:-1]
+            beside += sum(len(each.fingerprints) for each in earlier)
+            assert sum(len(each.fingerprints) for each in earlier) <= PER_KEY_SET
+        assert beside <= PER_TARGET

@@ -7,7 +7,23 @@ from datetime import datetime, timedelta
 import pytest
 from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, certificate
 
-from exporter.history import GAP, MEMORY, RETURN, STEADY, Change, EntityHistory, History, Sighting, advance, key_sets
+from exporter.history import (
+    GAP,
+    MEMORY,
+    PER_KEY_SET,
+    PER_TARGET,
+    RETURN,
+    STEADY,
+    Change,
+    EntityHistory,
+    History,
+    KeySetHistory,
+    Sighting,
+    advance,
+    clamped,
+    key_sets,
+    resumed,
+)
 from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Signature, SignatureState, Use
 from exporter.policy import DEFAULTS, Policy, PolicySettings, Profile, in_force
 from exporter.rollover import judge
@@ -54,12 +70,12 @@ class Watcher:
         return self.history
 
     def goes_on(self, until: datetime) -> None:
-        """Sees the same every day for so long before a moment that the clock is trusted."""
+        """Sees the same twice a day for so long before a moment that the clock is trusted."""
         signer = next((each for each in (A, B, C, D) if each.fingerprint == self.signer), None)
         at = until - STEADY
         while at < until:
             self.sees(*self.seen.entities, at=at, signed_by=signer)
-            at += DAY
+            at += DAY / 2
 
     @property
     def signer(self) -> str | None:
@@ -426,3 +442,318 @@ def test_the_order_of_keys_is_no_change() -> None:
     before = watcher.history.entities
     watcher.sees(entity(B, A), at=LATER)
     assert watcher.history.entities is before
+
+
+# A clock that was wrong
+
+
+YEAR = 365 * DAY
+
+
+def test_a_key_that_came_while_the_clock_was_ahead_came_when_the_clock_was_right_again() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(A), at=NOW + YEAR)
+    watcher.sees(entity(C, D), at=NOW + YEAR + HOUR, signed_by=C)
+    watcher.sees(entity(C, D), at=NOW + YEAR + 2 * HOUR, signed_by=D)
+    assert watcher.changes() == {Change.REPLACED: NOW + YEAR + HOUR}
+    assert watcher.known.last_promotion == NOW + YEAR + 2 * HOUR
+    watcher.sees(entity(C, D), at=LATER, signed_by=D)
+    assert watcher.changes() == {Change.REPLACED: LATER}
+    assert watcher.known.last_promotion == LATER
+    assert watcher.known.first_seen == {A.fingerprint: NOW, C.fingerprint: LATER, D.fingerprint: LATER}
+    (gone, current) = watcher.known.key_sets[SIGNING].sightings
+    assert gone == Sighting(frozenset({A.fingerprint}), NOW, LATER)
+    assert current == Sighting(frozenset({C.fingerprint, D.fingerprint}), LATER, LATER)
+
+
+def test_what_is_put_right_is_put_right_once() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(A, B), at=NOW + YEAR)
+    right = watcher.sees(entity(A, B), at=LATER)
+    assert watcher.sees(entity(A, B), at=LATER + HOUR).entities is right.entities
+    assert clamped(right, LATER) is right
+
+
+def test_a_clock_that_goes_back_by_a_second_changes_no_time_but_that_of_the_look() -> None:
+    watcher = watcher_of(A)
+    before = watcher.sees(entity(A), at=LATER)
+    after = watcher.sees(entity(A), at=LATER - SECOND)
+    assert after.entities is before.entities
+    assert after.looked == LATER - SECOND
+
+
+def test_a_clock_that_was_ahead_for_days_makes_nothing_forgotten() -> None:
+    watcher = Watcher()
+    for hours, key in enumerate((A, B, A, C)):
+        watcher.sees(entity(key), at=NOW + hours * HOUR, signed_by=key)
+    known = watcher.known
+    ahead = NOW + 500 * DAY
+    for hours in range(0, 7 * 24, 24):
+        key = (A, B, C)[hours % 3]
+        watcher.sees(entity(key), at=ahead + hours * HOUR, signed_by=key)
+    watcher.sees(entity(D), at=NOW + 8 * DAY, signed_by=D)
+    assert watcher.known.first_seen.items() >= known.first_seen.items()
+    assert {each.fingerprints for each in known.key_sets[SIGNING].sightings} < {
+        each.fingerprints for each in watcher.known.key_sets[SIGNING].sightings
+    }
+
+
+@pytest.mark.parametrize(
+    ("beside", "forgotten"),
+    [(-SECOND, False), (timedelta(), True), (SECOND, True)],
+    ids=["a second before", "at", "a second after"],
+)
+def test_nothing_is_forgotten_before_looks_have_gone_on_for_a_week(beside: timedelta, *, forgotten: bool) -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(B), at=LATER)
+    watcher.goes_on(NOW + 500 * DAY)
+    watcher.sees(entity(B, C), at=NOW + 500 * DAY + beside)
+    assert (A.fingerprint not in watcher.known.first_seen) is forgotten
+
+
+def test_a_gap_between_looks_makes_the_week_begin_anew() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(B), at=LATER)
+    watcher.goes_on(NOW + 500 * DAY)
+    watcher.sees(entity(B, C), at=NOW + 500 * DAY + GAP)
+    assert A.fingerprint in watcher.known.first_seen
+
+
+def test_a_clock_with_an_empty_battery_dates_nothing() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(A, B), at=NOW - 10 * YEAR)
+    watcher.sees(entity(A, B), at=NOW - 10 * YEAR + HOUR)
+    assert watcher.known.first_seen[A.fingerprint] == NOW
+    watcher.sees(entity(A, B), at=LATER)
+    assert watcher.known.first_seen == {A.fingerprint: NOW, B.fingerprint: LATER}
+    assert watcher.changes() == {Change.UNEXPECTED: LATER}
+
+
+def test_nodes_that_take_turns_while_the_clock_jumps_end_where_they_were() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(B), at=NOW + HOUR)
+    first_seen = watcher.known.first_seen
+    for hours, ahead in enumerate((0 * DAY, 500 * DAY, 500 * DAY, 0 * DAY, -10 * YEAR, 0 * DAY), start=2):
+        watcher.sees(entity((A, B)[hours % 2]), at=NOW + hours * HOUR + ahead)
+    changes = watcher.changes()
+    assert all(at <= NOW + 7 * HOUR for at in changes.values())
+    assert watcher.known.first_seen == first_seen
+    for hours in range(8, 14):
+        watcher.sees(entity((A, B)[hours % 2]), at=NOW + hours * HOUR)
+        assert watcher.changes() == changes
+
+
+def test_a_first_seen_time_is_never_later_than_the_key_set_that_shows_the_certificate() -> None:
+    sightings = (
+        Sighting(frozenset({"aa"}), NOW, NOW + YEAR),
+        Sighting(frozenset({"aa", "bb"}), NOW + YEAR, NOW + YEAR),
+    )
+    known = EntityHistory({"aa": NOW + YEAR, "bb": NOW + YEAR}, {SIGNING: KeySetHistory(sightings)})
+    (right,) = clamped(History({ENTITY_ID: known}), LATER).entities.values()
+    assert right.first_seen == {"aa": NOW, "bb": LATER}
+    assert right.key_sets[SIGNING].sightings[0] == Sighting(frozenset({"aa"}), NOW, LATER)
+
+
+def test_what_a_file_holds_of_the_future_happened_by_the_last_look() -> None:
+    known = EntityHistory({"aa": NOW + YEAR}, left=NOW + YEAR)
+    right = clamped(History({ENTITY_ID: known}, NOW), LATER)
+    assert right == History({ENTITY_ID: EntityHistory({"aa": NOW}, left=NOW)}, NOW)
+
+
+# Bounds
+
+
+def members(*names: str) -> list[Entity]:
+    return [entity(A, entity_id=f"urn:{name}") for name in names]
+
+
+def test_an_entity_that_is_not_in_the_document_left_when_it_was_first_missed() -> None:
+    watcher = Watcher(policy=policy(Profile.SAML))
+    watcher.sees(*members("a", "b"), at=NOW)
+    watcher.sees(*members("a"), at=LATER)
+    left = watcher.sees(*members("a"), at=LATER + HOUR).entities["urn:b"]
+    assert left.left == LATER
+    assert watcher.sees(*members("a"), at=LATER + 2 * HOUR).entities["urn:b"] is left
+    assert watcher.sees(*members("a", "b"), at=LATER + 3 * HOUR).entities["urn:b"] == replace(left, left=None)
+
+
+def test_what_changed_while_an_entity_was_away_is_judged_by_how_long_it_was() -> None:
+    for away, change in ((GAP, Change.ADDED), (GAP + SECOND, Change.UNSEEN)):
+        watcher = Watcher()
+        watcher.sees(*members("a", "b"), at=NOW)
+        watcher.sees(*members("a"), at=LATER)
+        watcher.sees(*members("a"), at=LATER + away - HOUR)
+        watcher.sees(*members("a"), entity(A, B, entity_id="urn:b"), at=LATER + away)
+        assert watcher.history.entities["urn:b"].key_sets[SIGNING].changes.keys() == {change}
+
+
+@pytest.mark.parametrize(
+    ("beside", "remembered"),
+    [(-SECOND, True), (timedelta(), True), (SECOND, False)],
+    ids=["a second before", "at", "a second after"],
+)
+def test_an_entity_that_left_longer_ago_than_memory_lasts_is_forgotten(beside: timedelta, *, remembered: bool) -> None:
+    watcher = Watcher(policy=policy(Profile.SAML))
+    watcher.sees(*members("a", "b"), at=NOW)
+    watcher.sees(*members("a"), at=LATER)
+    at = LATER + MEMORY + beside
+    watcher.goes_on(at)
+    watcher.sees(*members("a"), at=at)
+    assert ("urn:b" in watcher.history.entities) is remembered
+    assert watcher.history.dropped == 0, "only what is forgotten for its number counts"
+
+
+def test_one_look_that_gets_half_of_the_largest_aggregate_forgets_nothing() -> None:
+    everybody = members(*map(str, range(12_000)))
+    history, histories = History(), []
+    for hours, present in enumerate((everybody, everybody[:10], everybody)):
+        at = NOW + hours * HOUR
+        history = advance(history, document(*present), policy(), before=(), after=(), at=at)
+        histories.append(history)
+    assert histories[-1] == replace(histories[0], looked=NOW + 2 * HOUR)
+
+
+def test_what_was_last_seen_the_longest_ago_is_dropped_first() -> None:
+    def farm(look: int) -> Entity:
+        keys = (replace(A, fingerprint=f"{look}.{nth}") for nth in range(100))
+        return entity(*keys)
+
+    watcher = Watcher(policy=policy(Profile.ENTRA))
+    for look in range(PER_KEY_SET // 100 + 3):
+        watcher.sees(farm(look), at=NOW + look * HOUR)
+    kept = [each.first for each in watcher.known.key_sets[SIGNING].sightings]
+    assert kept == [NOW + look * HOUR for look in (2, 3, 4)]
+    assert set(watcher.known.first_seen) == {f"{look}.{nth}" for look in (2, 3, 4) for nth in range(100)}
+    assert watcher.history.dropped == 2
+
+
+def test_of_a_target_the_oldest_of_departed_entities_and_earlier_key_sets_are_dropped() -> None:
+    watcher = Watcher(policy=policy(Profile.ENTRA))
+
+    def with_keys(entity_id: str, look: int, keys: int) -> Entity:
+        return entity(
+            *(replace(A, fingerprint=f"{look}.{entity_id}.{nth}") for nth in range(keys)), entity_id=entity_id
+        )
+
+    many = PER_TARGET // 100
+    changing = [with_keys(f"urn:{nth}", 0, 100) for nth in range(many)]
+    leaving = with_keys("urn:leaving", 0, 150)
+    watcher.sees(*changing, leaving, at=NOW)
+    watcher.sees(*changing[1:], with_keys("urn:0", 1, 1), leaving, at=NOW + HOUR)
+    changed = [with_keys(f"urn:{nth}", 1, 1) for nth in range(many)]
+    history = watcher.sees(*changed, leaving, at=NOW + 2 * HOUR)
+    assert history.dropped == 0
+    history = watcher.sees(*changed, at=NOW + 3 * HOUR)
+    assert history.dropped == 2
+    assert {each for each, known in history.entities.items() if len(known.key_sets[SIGNING].sightings) == 1} == {
+        "urn:0",
+        "urn:1",
+        "urn:leaving",
+    }
+
+
+# Resumed
+
+
+def saved_and_since(*, pause: timedelta = HOUR) -> tuple[Watcher, Watcher]:
+    """A history of A that was saved, and one of A and B that began after a pause."""
+    saved = watcher_of(A)
+    saved.sees(entity(A), at=LATER, signed_by=A)
+    since = Watcher()
+    since.sees(entity(A, B), at=LATER + pause, signed_by=B)
+    return saved, since
+
+
+def test_what_was_saved_is_joined_with_what_was_gathered_without_it() -> None:
+    saved, since = saved_and_since()
+    at = LATER + HOUR
+    (joined,) = resumed(saved.history, since.history, at).entities.values()
+    assert joined.first_seen == {A.fingerprint: NOW, B.fingerprint: at}
+    assert joined.key_sets[SIGNING] == KeySetHistory(
+        (Sighting(frozenset({A.fingerprint}), NOW, LATER), Sighting(frozenset({A.fingerprint, B.fingerprint}), at, at)),
+        {Change.UNEXPECTED: at},
+    )
+    assert joined.last_promotion == at
+    (expected,) = resumed(saved.history, since.history, at, expecting={ENTITY_ID}).entities.values()
+    assert expected.key_sets[SIGNING].changes == {Change.ADDED: at}
+
+
+@pytest.mark.parametrize(
+    ("beside", "change"),
+    [(-SECOND, Change.UNEXPECTED), (timedelta(), Change.UNEXPECTED), (SECOND, Change.UNSEEN)],
+    ids=["a second less", "at", "a second more"],
+)
+def test_what_changed_while_nothing_could_be_read_for_more_than_a_day_was_not_seen(
+    beside: timedelta, change: Change
+) -> None:
+    saved, since = saved_and_since(pause=GAP + beside)
+    (joined,) = resumed(saved.history, since.history, LATER + 2 * GAP).entities.values()
+    assert joined.key_sets[SIGNING].changes == {change: LATER + GAP + beside}
+    assert (joined.last_promotion is None) is (change is Change.UNSEEN)
+
+
+@pytest.mark.parametrize(
+    ("away", "changes"), [(RETURN, set()), (RETURN + SECOND, {Change.UNSEEN})], ids=["a week", "a second more"]
+)
+def test_a_set_that_had_not_gone_when_it_was_saved_has_not_gone(away: timedelta, changes: set[Change]) -> None:
+    saved = watcher_of(A)
+    saved.sees(entity(B), at=LATER)
+    since = watcher_of(A, at=NOW + away)
+    (joined,) = resumed(saved.history, since.history, NOW + away).entities.values()
+    assert joined.key_sets[SIGNING].changes.keys() - {Change.REPLACED} == changes
+    assert joined.key_sets[SIGNING].sightings[-1].first == NOW
+
+
+def test_a_use_that_only_one_half_knows_was_added_or_removed_between_them() -> None:
+    saved, since = Watcher(), Watcher()
+    saved.sees(entity(A, encryption=(C,)), at=NOW)
+    since.sees(entity(A), entity(A, entity_id="urn:new"), at=LATER)
+    joined = resumed(saved.history, since.history, LATER).entities
+    assert joined[ENTITY_ID].key_sets[ENCRYPTION].changes == {Change.REMOVED: LATER}
+    assert joined["urn:new"] is since.history.entities["urn:new"]
+    back = resumed(History({ENTITY_ID: since.known}, LATER), saved_again(), LATER + HOUR).entities
+    assert back[ENTITY_ID].key_sets[ENCRYPTION].changes == {Change.UNEXPECTED: LATER + HOUR}
+
+
+def saved_again() -> History:
+    watcher = Watcher()
+    return watcher.sees(entity(A, encryption=(C,)), at=LATER + HOUR)
+
+
+def test_an_entity_that_was_saved_and_not_seen_since_has_left() -> None:
+    saved, since = Watcher(), Watcher()
+    saved.sees(*members("a", "b", "c"), at=NOW)
+    saved.sees(*members("a", "b"), at=LATER)
+    since.sees(*members("a"), at=LATER + HOUR)
+    joined = resumed(saved.history, since.history, LATER + 2 * HOUR).entities
+    assert {each: known.left for each, known in joined.items()} == {
+        "urn:a": None,
+        "urn:b": LATER + HOUR,
+        "urn:c": LATER,
+    }
+    assert joined["urn:a"] is saved.history.entities["urn:a"], "nothing is written anew that is as it was"
+
+
+def test_without_a_look_before_or_since_there_is_nothing_to_join() -> None:
+    watcher = watcher_of(A)
+    assert resumed(watcher.history, History(), LATER) is watcher.history
+    assert resumed(History(), watcher.history, LATER) is watcher.history
+
+
+def test_what_was_saved_of_the_future_is_put_right_before_it_is_joined() -> None:
+    saved, since = watcher_of(A, at=NOW + YEAR), watcher_of(A, B, at=LATER)
+    joined = resumed(saved.history, since.history, LATER)
+    assert joined.first_seen == {ENTITY_ID: {A.fingerprint: LATER, B.fingerprint: LATER}}
+
+
+def test_what_is_joined_keeps_to_the_bounds() -> None:
+    def half(look: int) -> History:
+        watcher = Watcher(policy=policy(Profile.ENTRA))
+        for nth in range(2):
+            keys = (replace(A, fingerprint=f"{look}.{nth}.{key}") for key in range(PER_KEY_SET // 2))
+            watcher.sees(entity(*keys), at=NOW + (2 * look + nth) * HOUR)
+        return watcher.history
+
+    joined = resumed(half(0), half(1), LATER + 3 * HOUR)
+    assert joined.dropped == 1
+    assert len(joined.entities[ENTITY_ID].key_sets[SIGNING].sightings) == 3

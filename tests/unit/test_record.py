@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, pair
+from moments import moments
 
+from exporter import trust
 from exporter.action import Answer, Situation, Step
 from exporter.config.settings import INTERNET, Cloud, Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair
@@ -14,9 +17,9 @@ from exporter.history import Change, History
 from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
-from exporter.record import Question, Record, Served, advance, answered, domains_of, joined
+from exporter.record import Question, Record, Served, advance, answered, clamped, domains_of, joined, resumed
 from exporter.rollover import State
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustState, UpdateResult
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState, UpdateResult
 
 ADFS = f"http://{HOST}/adfs/services/trust"
 TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
@@ -367,6 +370,108 @@ def test_a_difference_from_before_a_restart_lasts_until_all_have_been_looked_at(
     assert record.differing_since == NOW
     assert looked(record, LATER, None, None, OLD).differing_since == NOW
     assert looked(record, LATER, None, None, BOTH).differing_since is None
+
+
+# A clock that was wrong
+
+
+YEAR = 365 * DAY
+
+
+def test_a_look_puts_right_what_was_seen_while_the_clock_was_ahead() -> None:
+    record = advance(Record(TARGET), seen(read(builders.adfs(pair()))))
+    record = advance(record, seen(read(builders.adfs(pair(), pair(nth=1))), NOW + YEAR))
+    assert record.last_success == NOW + YEAR
+    record = advance(record, failed(LATER))
+    assert record.last_success == record.history.looked == LATER
+    assert record.history.first_seen[ADFS][certificate(nth=1).fingerprint] == LATER
+    assert record.document is not None
+
+
+def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
+    ahead = looked(begun(replace(SERVICE, entra=Entra(("contoso.com",)))), NOW + YEAR, OLD, OLD, BOTH)
+    answer = Inquiry(NOW + YEAR, None, "", DomainTrust(TrustSource.GRAPH, federated=False))
+    ahead = answered(ahead, trust.advance(ahead.domains[0], answer), now=NOW + YEAR)
+    assert ahead.differing_since == NOW + YEAR
+    look, refusal = advance(ahead.others[0], failed(NOW)), Inquiry(LATER, TrustReason.PERMISSION, "", None)
+    domain = trust.advance(ahead.domains[0], refusal)
+    for right in (joined(ahead, look, now=LATER), answered(ahead, domain, now=LATER), clamped(ahead, LATER)):
+        assert [path for path, at in moments(right) if at > LATER] == []
+        assert right.differing_since == LATER
+        assert clamped(right, LATER) is right
+
+
+def test_looks_and_answers_that_ended_while_another_was_under_way_keep_their_times() -> None:
+    before = looked(begun(), NOW, OLD, OLD, OLD)
+    own = advance(before, seen(BOTH, LATER))
+    meanwhile = looked(before, LATER + HOUR, None, BOTH, None)
+    after = joined(meanwhile, own, now=LATER + 2 * HOUR)
+    assert after.others is meanwhile.others
+
+
+# What could be read only later
+
+
+def gathered(at: datetime, *found: Document | Reason | None, target: Target = SERVICE) -> Record:
+    return looked(begun(target), at, *found)
+
+
+def test_what_was_saved_comes_back_under_what_was_seen_since() -> None:
+    saved = replace(begun(), **kept(gathered(NOW, OLD, OLD, OLD)))
+    record = resumed(gathered(LATER, BOTH, OLD, OLD), saved, LATER)
+    since = gathered(LATER, BOTH, OLD, OLD)
+    assert (record.document, record.observation, record.probes) == (BOTH, since.observation, 1)
+    assert record.others == since.others
+    assert record.last_success == record.history.looked == LATER
+    (entity,) = record.history.entities.values()
+    assert entity.first_seen[FIRST.certificate.fingerprint] == NOW
+    assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.ADDED: LATER}
+    assert record.differing_since == LATER
+
+
+def kept(record: Record) -> dict[str, Any]:
+    """What a state file keeps of a record."""
+    return {
+        "document": record.document,
+        "last_success": record.last_success,
+        "history": record.history,
+        "differing_since": record.differing_since,
+    }
+
+
+def test_what_no_look_has_got_since_is_as_it_was_saved() -> None:
+    saved = replace(begun(), **kept(gathered(NOW, OLD, BOTH, OLD)))
+    record = resumed(gathered(LATER, Reason.TIMEOUT, None, None), saved, LATER)
+    assert kept(record) == kept(saved)
+    assert record.failures == 1
+    assert resumed(record, begun(), LATER) == record
+
+
+@pytest.mark.parametrize(
+    ("found", "since"),
+    [((BOTH, OLD, OLD), NOW), ((OLD, OLD, OLD), None), ((OLD, OLD, None), NOW)],
+    ids=["they still differ", "they agree", "not all were looked at"],
+)
+def test_looks_that_differed_when_it_was_saved_differ_since_then(
+    found: tuple[Document | None, ...], since: datetime | None
+) -> None:
+    saved = replace(begun(), document=OLD, last_success=NOW, differing_since=NOW)
+    assert resumed(gathered(LATER, *found), saved, LATER).differing_since == since
+
+
+def test_a_target_without_further_places_did_not_differ() -> None:
+    saved = replace(begun(TARGET), document=OLD, last_success=NOW, differing_since=NOW)
+    assert resumed(gathered(LATER, OLD, target=TARGET), saved, LATER).differing_since is None
+
+
+def test_an_answer_that_was_saved_counts_where_none_was_given_since() -> None:
+    saved = told(begun(FEDERATED), trusting(FIRST), trusting(FIRST))
+    since = told(begun(FEDERATED), trusting(SECOND), None)
+    record = resumed(since, saved, NOW)
+    assert record.domains[0] == since.domains[0]
+    assert (record.domains[1].trust, record.domains[1].last_success) == (trusting(FIRST), NOW)
+    other = replace(FEDERATED, entra=replace(ENTRA, tenant="fabrikam.onmicrosoft.com"))
+    assert resumed(begun(other), saved, NOW).domains == begun(other).domains
 
 
 # Domains

@@ -1,5 +1,6 @@
 """The state file: what comes back after a restart, and what becomes of a file that is not as it should be."""
 
+import json
 import logging
 import random
 import sqlite3
@@ -21,6 +22,7 @@ from exporter.history import Change, EntityHistory, History, KeySetHistory, Sigh
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record
 from exporter.state import APPLICATION_ID, VERSION, Saved, StateError, Store, memory, open_file
+from exporter.state.text import history_of, history_text
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
@@ -43,6 +45,7 @@ entity_histories = st.builds(
     key_sets=st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from(Use)), key_sets, max_size=3),
     primaries=st.lists(sightings, max_size=2).map(tuple),
     last_promotion=st.none() | moments,
+    left=st.none() | moments,
 )
 trusts = st.builds(
     DomainTrust,
@@ -256,6 +259,21 @@ def test_only_the_entities_that_changed_are_written(store: Store, peer: sqlite3.
     peer.execute("DELETE FROM entity")
     store.save(known, replace(known, last_success=LATER, history=History(entities, LATER)))
     assert peer.execute("SELECT entity_id FROM entity").fetchall() == [("urn:b",)]
+
+
+def test_an_entity_that_was_forgotten_is_no_longer_in_the_file(store: Store) -> None:
+    known = record(entities={"urn:a": entity("aa"), "urn:b": entity("bb")})
+    forgotten = replace(known, last_success=LATER, history=History({"urn:a": entity("aa")}, LATER))
+    store.save(Record(TARGET), known)
+    store.save(known, forgotten)
+    assert load(store) == expected(forgotten)
+
+
+def test_a_history_of_a_version_that_knew_not_when_entities_left_comes_back() -> None:
+    known = replace(entity(), left=LATER)
+    older = json.loads(history_text(known))
+    assert older.pop("left")
+    assert history_of(json.dumps(older)) == replace(known, left=None)
 
 
 def test_answers_come_back_where_no_document_was_ever_read(store: Store) -> None:

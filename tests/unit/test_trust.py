@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -25,6 +25,7 @@ from exporter.trust import (
     UpdateResult,
     Verdict,
     advance,
+    clamped,
     host_of,
     judge,
 )
@@ -431,6 +432,32 @@ def test_a_failure_replaces_nothing_but_the_inquiry_itself() -> None:
     assert advance(advance(DomainRecord(DOMAIN), ANSWER), FAILURE) == DomainRecord(
         DOMAIN, inquiry=FAILURE, trust=ANSWER.trust, last_success=NOW, inquiries=2, failures=1
     )
+
+
+YEAR = 365 * DAY
+
+
+def test_an_inquiry_puts_right_what_was_told_while_the_clock_was_ahead() -> None:
+    answer = Inquiry(NOW + YEAR, None, "", graph(PRIMARY))
+    refusal = Inquiry(NOW, TrustReason.PERMISSION, "", None)
+    told = advance(DomainRecord(DOMAIN), answer)
+    assert told.last_success == NOW + YEAR
+    assert advance(told, refusal).last_success == NOW
+    right = clamped(told, NOW)
+    assert (right.last_success, right.inquiry) == (NOW, replace(answer, at=NOW))
+    assert right.trust is answer.trust
+    assert clamped(right, NOW) is right
+
+
+@pytest.mark.parametrize(
+    ("ago", "left"),
+    [(-YEAR, 60.0), (-SECOND, 60.0), (0 * SECOND, 60.0), (59 * SECOND, 1.0), (60 * SECOND, 0.0), (YEAR, 0.0)],
+    ids=str,
+)
+def test_whatever_the_clock_shows_nobody_waits_for_longer_than_was_asked_for(ago: timedelta, left: float) -> None:
+    inquiry = Inquiry(NOW - ago, TrustReason.THROTTLED, "", None, retry_after=60.0)
+    assert inquiry.held_back(NOW) == left
+    assert replace(inquiry, retry_after=None).held_back(NOW) == 0.0
 
 
 def test_the_latest_answer_counts() -> None:

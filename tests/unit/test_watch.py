@@ -16,6 +16,7 @@ import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
 from federation import listening
+from moments import moments
 from tenant import Tenant, tenant
 
 from exporter import fetch, state
@@ -779,6 +780,56 @@ async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
     async with watching(at, client=client, store=store) as watch:
         assert watch.records == (replace(before, observation=None, probes=0, failures=0),)
     store.close()
+    assert lines(caplog) == []
+
+
+async def test_what_an_earlier_run_saw_while_its_clock_was_ahead_is_put_right_in_memory_and_in_the_file(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    store = state.memory()
+    at = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, interval=3600))
+    node = at_node(at, "wap1", published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml"))
+    at = replace(at, others=(node,))
+    clock = Clock()
+    async with watching(at, client=client, clock=clock, store=store) as watch:
+        await looked(watch)
+        clock.now += 365 * DAY
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+        await looked_again(watch)
+        await asked(watch, 2)
+        assert max(at for _, at in moments(watch.records[0])) == clock.now
+    caplog.clear()
+    ahead = store.load(at.name, at.url)
+    assert ahead is not None
+    clock.now = NOW + HOUR
+    async with watching(at, client=client, clock=clock, store=store) as watch:
+        assert [path for path, at in moments(watch.records) if at > clock.now] == []
+        assert watch.records[0].history.first_seen != ahead.history.first_seen
+        await until(lambda: [path for path, at in moments(store.load(at.name, at.url)) if at > clock.now] == [])
+    store.close()
+    assert not any("changed" in line[1] for line in lines(caplog))
+
+
+async def test_a_clock_that_comes_back_while_it_is_watched_leaves_no_time_ahead(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    entity_id = f"http://{HOST}/adfs/services/trust"
+    at = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, interval=3600))
+    clock = Clock()
+    async with watching(at, client=client, clock=clock) as watch:
+        await looked(watch)
+        clock.now += 365 * DAY
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+        await asked(watch, 2)
+        await looked_again(watch)
+        caplog.clear()
+        clock.now = NOW + HOUR
+        await looked_again(watch)
+        (record,) = watch.records
+    assert [path for path, at in moments(record) if at > clock.now] == []
+    assert record.history.first_seen[entity_id][NEW.certificate.fingerprint] == clock.now
     assert lines(caplog) == []
 
 
