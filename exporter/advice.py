@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
+from exporter.primary import Evidence
 from exporter.rollover import Rollover, State
 from exporter.trust import DomainTrust, Slot, TrustState, Verdict
 
@@ -46,8 +47,8 @@ TRUST_WORDS: Mapping[TrustState, str] = {
 """Each state of a trust as people read it, on the page and on the dashboards alike."""
 
 _PRINTS = "fedmeta-exporter check prints it with --print-certificate"
-_SLOT_FLAGS = {True: "-NextSigningCertificate", False: "-SigningCertificate"}
-"""By whether it is the next one."""
+_SLOT_FLAGS = {Slot.SIGNING: "-SigningCertificate", Slot.NEXT: "-NextSigningCertificate"}
+"""Of the slots that can be written. No text names one that holds a key in use, unless both hold it."""
 
 _PARTNERS = "make sure that Entra ID and every other partner know it"
 
@@ -181,10 +182,13 @@ def _renew(policy: Policy, *, lower: bool = False) -> str:
 
 
 def _broken(verdict: Verdict, trust: DomainTrust, rollover: Rollover, _now: datetime) -> str:
-    taken = verdict.successor_trusted and trust.certificates.get(Slot.SIGNING) == rollover.successor
+    held = {slot: trust.certificates.get(slot) for slot in _SLOT_FLAGS}
+    # An empty one, else the one that ends first, but rather any than the successor's.
+    worth = {slot: (each == rollover.successor, each.not_after) for slot, each in held.items() if each is not None}
+    slot = next((each for each in held if each not in worth), None) or min(worth, key=worth.__getitem__)
     return (
         f"Entra ID does not trust the certificate in use{_thumbprint(rollover.primary)}: everybody of {verdict.domain}"
-        f" is locked out of Microsoft 365 now. Write it with {UPDATE} {_SLOT_FLAGS[bool(taken)]}."
+        f" is locked out of Microsoft 365 now. Write it with {UPDATE} {_SLOT_FLAGS[slot]}."
         f" {_PRINTS}=primary."
     )
 
@@ -193,15 +197,15 @@ def _at_risk(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: date
     return (
         f"Entra ID does not know the successor{_thumbprint(rollover.successor)}: everybody of {verdict.domain}"
         f" is locked out of Microsoft 365 once it signs, {_signing(rollover, now)}."
-        f" Write it now with {_writing(trust, rollover)}. {_PRINTS}."
+        f" Write it now with {_writing(trust, rollover, now)}. {_PRINTS}."
     )
 
 
 def _pending(verdict: Verdict, trust: DomainTrust, rollover: Rollover, now: datetime) -> str:
     begin = f"Entra ID does not know the successor{_thumbprint(rollover.successor)} for {verdict.domain} yet"
-    when, write = f"The successor signs {_signing(rollover, now)}", f"write it with {_writing(trust, rollover)}"
+    when, write = f"The successor signs {_signing(rollover, now)}", f"write it with {_writing(trust, rollover, now)}"
     if trust.update is not None and trust.update.readable is False:
-        return f"{begin}, and says that it cannot read the metadata. {when}: {write} before. {_PRINTS}."
+        return f"{begin}, and says that it cannot read the metadata. {when}: before that, {write}. {_PRINTS}."
     return f"{begin}. {when}: if Entra ID does not take it from the metadata before, {write}. {_PRINTS}."
 
 
@@ -233,10 +237,23 @@ def _foreign(verdict: Verdict) -> str:
     return f" Trusted and not published: {thumbprints}. Left over, or planted: find out who wrote that."
 
 
-def _writing(trust: DomainTrust, rollover: Rollover) -> str:
-    """The command that writes the successor, not over the primary."""
-    free = trust.certificates.get(Slot.NEXT) != rollover.primary
-    return f"{UPDATE} {_SLOT_FLAGS[free]}"
+def _writing(trust: DomainTrust, rollover: Rollover, now: datetime) -> str:
+    """The command that writes the successor, over no key that may be in use."""
+    held = trust.certificates
+    for slot, other in ((Slot.NEXT, Slot.SIGNING), (Slot.SIGNING, Slot.NEXT)):
+        if not _may_sign(held.get(slot), rollover, now) or held.get(slot) == held.get(other):
+            return f"{UPDATE} {_SLOT_FLAGS[slot]}"
+    return f"{UPDATE}, into the slot whose certificate Get-AdfsCertificate does not show as primary"
+
+
+def _may_sign(certificate: Certificate | None, rollover: Rollover, now: datetime) -> bool:
+    """Whether a trusted certificate may be the one in use: where only dates name the primary, any published one."""
+    if certificate is None or rollover.evidence is not Evidence.DATES:
+        return certificate is not None and certificate == rollover.primary
+    return now < certificate.not_after and any(
+        role is rollover.role and use.signs and fingerprint == certificate.fingerprint
+        for role, use, fingerprint in rollover.positions
+    )
 
 
 def _signing(rollover: Rollover, now: datetime) -> str:

@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -110,9 +110,9 @@ Set-WebApplicationProxySslCertificate -Thumbprint
 Connect-MgGraph [-Scopes] [-Environment]
 Get-MgAuditLogDirectoryAudit [-All] [-Filter]
 Get-MgDomain [-All]
-Get-MgDomainFederationConfiguration -DomainId
+Get-MgDomainFederationConfiguration -DomainId [-ErrorAction]
 Update-MgDomainFederationConfiguration -DomainId -InternalDomainFederationId [-SigningCertificate]
-  [-NextSigningCertificate]
+  [-NextSigningCertificate] [-ErrorAction]
 ConvertTo-Json [-Depth]
 Format-List
 Format-Table
@@ -124,7 +124,7 @@ Get-Service
 Get-WinEvent [-LogName] [-MaxEvents]
 Install-Module [-Scope]
 Restart-Service
-Select-Object [-Last]
+Select-Object [-First] [-Last]
 Set-Content
 Sort-Object
 Start-Service
@@ -319,6 +319,75 @@ def test_every_cmdlet_called_exists_and_has_what_it_needs() -> None:
         assert CMDLETS[name].required <= given <= CMDLETS[name].required | CMDLETS[name].optional, f"{name} {given}"
 
 
+SLOT = re.compile(r"(?<![\w.])-(?:Next)?SigningCertificate\b")
+WRITES = "Update-MgDomainFederationConfiguration"
+
+
+def told() -> Iterator[tuple[str, str]]:
+    """Every line that a person may read or copy, and the file it is in."""
+    folders = ("docs/*.md", "*.md", "alerts/*.yml", "dashboards/*", "exporter/**/*.py")
+    for path in sorted(each for pattern in folders for each in ROOT.glob(pattern) if each.is_file()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            yield path.name, line
+
+
+def test_no_command_anywhere_writes_a_slot_without_knowing_where_the_key_in_use_is() -> None:
+    naming = [(name, line) for name, line in told() if SLOT.search(line)]
+
+    in_runbook = [line for name, line in naming if name == "runbooks.md"]
+    assert {name for name, _ in naming} == {"runbooks.md", "advice.py"}
+    # The exporter's own advice compares both slots: tests/property/test_trust.py.
+    assert [line.partition(" = ")[0] for name, line in naming if name == "advice.py"] == ["_SLOT_FLAGS"]
+    # After a theft both are written at once, one of them with the primary.
+    assert ["-SigningCertificate '<base64 of the primary>' -NextSigningCertificate" in line for line in in_runbook] == [
+        True
+    ]
+
+
+def test_one_procedure_chooses_the_slot_and_every_other_section_calls_it() -> None:
+    writing = [block for block in blocks("powershell") if WRITES in block]
+    procedures = [block for block in writing if not SLOT.search(block)]
+
+    (procedure,) = procedures
+    assert len(writing) == 2
+    before, _, _ = procedure.partition(WRITES)
+    chosen = before[before.index("function Write-Certificate") :]
+    assert "$held -notcontains $primary" in chosen, "neither slot holds it"
+    assert "$slots | Where-Object { $_.Thumbprint -ne $primary }" in chosen
+    assert procedure in blocks("powershell", SECTIONS["Update Entra ID, domain by domain"])
+
+
+def test_every_function_that_is_called_is_defined_on_the_page_and_given_what_it_needs() -> None:
+    defined = dict(re.findall(r"^function (\w+-\w+)\((.*)\) \{$", "\n".join(blocks("powershell")), re.MULTILINE))
+    called = re.findall(
+        r"(?<!function )\b((?:Read|Write)-\w+)((?: (?:'[^']*'|\$[\w.]+))+)", "\n".join(blocks("powershell"))
+    )
+
+    assert defined.keys() == {"Read-Certificate", "Read-Slots", "Write-Certificate"} == {name for name, _ in called}
+    for name, given in called:
+        values = re.findall(r"'[^']*'|\$[\w.]+", given)
+        assert len(values) in ({3, 4} if name == "Write-Certificate" else {1})
+        if name == "Write-Certificate":
+            assert values[0] in {"$domain", "'contoso.com'"}
+            assert values[1] == "$successor" or values[1].startswith("'<base64 of the ")
+            assert values[2] == "'<thumbprint of the primary>'"
+
+
+def test_a_section_that_calls_a_function_says_where_it_is() -> None:
+    for heading, text in SECTIONS.items():
+        if re.search(r"\b(?:Read-Slots|Write-Certificate) ['$]", "\n".join(blocks("powershell", text))):
+            assert heading == "Update Entra ID, domain by domain" or (
+                "(#update-entra-id-domain-by-domain)" in text and "step 2" in text
+            ), heading
+
+
+def test_no_certificate_is_picked_by_its_place_in_a_list() -> None:
+    picking = [block for block in blocks("bash") if "certificates.txt" in block or "certificate_of" in block]
+
+    assert len(picking) == 4
+    assert [block for block in picking if re.search(r"\bhead\b|\btail\b|sed -n|NR *==", block)] == []
+
+
 def prose() -> Iterator[str]:
     """What names commands in passing."""
     yield from (each for each in spans() if "Msol" not in each)
@@ -449,8 +518,11 @@ class Desk:
     def publish(self, document: bytes) -> None:
         self.published["document"] = document
 
-    def run(self, block: str) -> str:
-        """What the commands print, run as they stand in the page. openssl alone is told where the server is."""
+    def run(self, block: str, *, refused: bool = False) -> str:
+        """What the commands print, run as they stand in the page, or what they say when they refuse.
+
+        openssl alone is told where the server is.
+        """
         here = block.replace(f"-connect {FEDERATION_SERVICE}:443", f"-connect 127.0.0.1:{self.port}")
         bash = shutil.which("bash") or "bash"
         said = subprocess.run(  # noqa: S603 -- the page is ours
@@ -467,8 +539,8 @@ class Desk:
             timeout=60,
             check=False,
         )
-        assert said.returncode == 0, said.stderr
-        return said.stdout
+        assert said.returncode == (1 if refused else 0), said.stderr
+        return said.stderr if refused else said.stdout
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -523,7 +595,7 @@ def desk(authority: trustme.CA, tmp_path: Path) -> Iterator[Desk]:
         yield Desk(tmp_path, port, published)
 
 
-FETCH, SHOW, BASE64, NODES, TLS = blocks("bash", SECTIONS["See what is published from outside"])
+FETCH, SHOW, CHOOSE, BASE64, NODES, TLS = blocks("bash", SECTIONS["See what is published from outside"])
 
 PRIMARY = builders.pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 SUCCESSOR = builders.pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
@@ -568,21 +640,54 @@ def test_the_commands_show_the_certificates_of_a_farm_with_their_dates(desk: Des
     }
 
 
-def test_the_base64_is_the_certificate_of_that_number(desk: Desk) -> None:
+def test_the_base64_is_the_certificate_of_the_thumbprint_whatever_the_order(desk: Desk) -> None:
+    pairs = [PRIMARY, SUCCESSOR, ENCRYPTION, builders.pair(nth=5), builders.pair(nth=6)]
+    for order in (pairs, pairs[::-1], [*pairs[2:], *pairs[:2]]):
+        desk.publish(builders.saml_metadata(keys=[(Use.SIGNING, each) for each in order]))
+        desk.run(FETCH)
+        desk.run(SHOW)
+        for each in order:
+            printed = desk.run(CHOOSE + BASE64.replace("<thumbprint>", each.certificate.thumbprint))
+            assert printed == base64.b64encode(each.der).decode() + "\n"
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        str.upper,
+        str.lower,
+        lambda text: ":".join(re.findall("..", text)),
+        lambda text: " ".join(re.findall("..", text.lower())),
+        lambda text: f"\u200e {text} ",
+    ],
+    ids=["upper", "lower", "colons", "spaces", "as Windows copies it"],
+)
+def test_a_thumbprint_may_be_written_in_any_way(desk: Desk, spell: Callable[[str], str]) -> None:
     desk.publish(FARM)
     desk.run(FETCH)
-    listed = shown(desk.run(SHOW))
+    desk.run(SHOW)
 
-    printed = desk.run(BASE64)
+    printed = desk.run(CHOOSE + BASE64.replace("<thumbprint>", spell(SUCCESSOR.certificate.thumbprint)))
 
-    (fourth,) = (pair for pair in (PRIMARY, SUCCESSOR) if pair.certificate.thumbprint == listed[3][3])
-    assert printed == base64.b64encode(fourth.der).decode() + "\n"
+    assert printed == base64.b64encode(SUCCESSOR.der).decode() + "\n"
+
+
+@pytest.mark.parametrize("thumbprint", ["0" * 40, "", PRIMARY.certificate.thumbprint[:-1], "<thumbprint>"])
+def test_a_thumbprint_that_no_certificate_has_is_refused_with_a_sentence(desk: Desk, thumbprint: str) -> None:
+    desk.publish(builders.adfs(PRIMARY, builders.NOT_BASE64, SUCCESSOR))
+    desk.run(FETCH)
+    (desk.folder / "certificates.txt").write_text("signing AAAA\n", encoding="utf-8")
+
+    said = desk.run(CHOOSE + BASE64.replace("<thumbprint>", thumbprint), refused=True)
+
+    assert "No certificate of the list has the thumbprint" in said
 
 
 def test_prefixes_line_breaks_and_keys_without_a_use_are_read_too(desk: Desk) -> None:
     folded = base64.encodebytes(PRIMARY.der)
     document = builders.saml_metadata(keys=[(Use.UNSPECIFIED, folded), (Use.SIGNING, SUCCESSOR)])
-    desk.publish(re.sub(rb"<(/?)(?:\w+:)?(KeyDescriptor|X509Certificate)\b", rb"<\1any:\2", document))
+    prefixed = re.sub(rb"<(/?)(?:\w+:)?(KeyDescriptor|X509Certificate)\b", rb"<\1any:\2", document)
+    desk.publish(prefixed.replace(b"\n", b"&#13;\n"))
     desk.run(FETCH)
 
     assert set(shown(desk.run(SHOW))) == {row("both", PRIMARY.certificate), row("signing", SUCCESSOR.certificate)}
@@ -675,7 +780,7 @@ def test_the_strength_of_a_certificate_is_shown(desk: Desk) -> None:
     desk.run(FETCH)
     desk.run(SHOW)
 
-    strength = desk.run(block)
+    strength = desk.run(CHOOSE + block.replace("<thumbprint>", PRIMARY.certificate.thumbprint))
 
     assert "Public-Key: (256 bit)" in strength
     assert "ecdsa-with-SHA256" in strength

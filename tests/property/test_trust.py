@@ -1,5 +1,6 @@
 """What holds for the trust of any domain, whatever is published and whatever is trusted, at any moment."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,9 +10,11 @@ from builders import DAY, NOW, authority, dated, farm, policy, verdict
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from exporter.advice import trust_advice
 from exporter.config.settings import TrustSource
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
+from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover
 from exporter.trust import DomainTrust, Slot, TrustState, Verdict, judge
 
@@ -184,6 +187,25 @@ def test_the_order_of_slots_says_nothing(question: Question, now: datetime) -> N
 
     assert replace(after, foreign=found.foreign) == found
     assert set(after.foreign or ()) == set(found.foreign or ())
+
+
+@unhurried
+@given(questions(sources=st.just(TrustSource.GRAPH)), MOMENT)
+def test_the_slot_that_is_named_for_writing_holds_no_key_that_may_be_in_use(question: Question, now: datetime) -> None:
+    rollover, found = question.asked(now)
+    held = question.trust.certificates
+
+    line = trust_advice(found, question.trust, rollover, now)
+    named = re.search(r"FederationConfiguration -(Next)?SigningCertificate", line)
+
+    if named:
+        slot, other = (Slot.NEXT, Slot.SIGNING) if named[1] else (Slot.SIGNING, Slot.NEXT)
+        lost = {held.get(slot)} - {held.get(other), None}
+        valid = {each for each in question.published if now < each.not_after}
+        assert lost.isdisjoint(valid if rollover.evidence is Evidence.DATES else {rollover.primary})
+        assert rollover.successor not in lost
+    else:
+        assert found.state is not TrustState.BROKEN
 
 
 @unhurried

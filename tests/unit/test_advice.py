@@ -232,6 +232,8 @@ def test_a_promotion_ahead_is_named_until_it_has_passed() -> None:
 # --- trusts
 
 FOREIGN = certificate(not_after=NOW + 300 * DAY, nth=7)
+SECOND = certificate(not_before=PRIMARY.not_before + DAY, not_after=T + DAY, nth=8)
+ENDED = certificate(not_before=T - 700 * DAY, not_after=T - 300 * DAY, nth=9)
 WRITE = "Update-MgDomainFederationConfiguration"
 SUCCESSOR_PRINTED, PRIMARY_PRINTED = "--print-certificate.", "--print-certificate=primary."
 PROMOTION = "2026-06-06 12:00 UTC"
@@ -279,7 +281,7 @@ TRUSTS = {
         [
             f"does not trust the certificate in use ({PRIMARY.thumbprint})",
             "everybody of contoso.com is locked out of Microsoft 365 now",
-            f"{WRITE} -SigningCertificate.",
+            f"{WRITE} -NextSigningCertificate.",
             PRIMARY_PRINTED,
         ],
     ),
@@ -288,6 +290,12 @@ TRUSTS = {
     ),
     "broken, and the successor is in the next slot": Trusted(
         TrustState.BROKEN, {Slot.NEXT: SUCCESSOR}, [f"{WRITE} -SigningCertificate."]
+    ),
+    "broken, and the successor ends before the other": Trusted(
+        TrustState.BROKEN, {Slot.SIGNING: SUCCESSOR, Slot.NEXT: OLDER}, [f"{WRITE} -NextSigningCertificate."]
+    ),
+    "broken, and one ends before the other": Trusted(
+        TrustState.BROKEN, {Slot.SIGNING: FOREIGN, Slot.NEXT: OLDER}, [f"{WRITE} -SigningCertificate."]
     ),
     "broken, and nothing is trusted": Trusted(
         TrustState.BROKEN, {}, [f"{WRITE} -SigningCertificate."], signing=(PRIMARY,)
@@ -304,6 +312,23 @@ TRUSTS = {
     ),
     "at risk, and the primary is in the next slot": Trusted(
         TrustState.AT_RISK, {Slot.NEXT: PRIMARY}, [f"{WRITE} -SigningCertificate."]
+    ),
+    "at risk, and the primary is in both slots": Trusted(
+        TrustState.AT_RISK, {Slot.SIGNING: PRIMARY, Slot.NEXT: PRIMARY}, [f"{WRITE} -NextSigningCertificate."]
+    ),
+    "at risk, and only dates say which of two that are trusted is in use": Trusted(
+        TrustState.AT_RISK,
+        {Slot.SIGNING: PRIMARY, Slot.NEXT: SECOND},
+        [f"{WRITE}, into the slot whose certificate Get-AdfsCertificate does not show as primary."],
+        signing=(PRIMARY, SECOND, SUCCESSOR),
+        signer=None,
+    ),
+    "at risk, and of two that are trusted one has ended": Trusted(
+        TrustState.AT_RISK,
+        {Slot.SIGNING: PRIMARY, Slot.NEXT: ENDED},
+        [f"{WRITE} -NextSigningCertificate."],
+        signing=(PRIMARY, ENDED, SUCCESSOR),
+        signer=None,
     ),
     "at risk, and the promotion is due": Trusted(
         TrustState.AT_RISK, {Slot.SIGNING: PRIMARY}, ["once it signs, at any moment."], [PROMOTION], left=14 * DAY
@@ -322,7 +347,11 @@ TRUSTS = {
     "pending, and Entra ID cannot read the metadata": Trusted(
         TrustState.PENDING,
         {Slot.SIGNING: PRIMARY},
-        ["cannot read the metadata", f"about {PROMOTION}", f"{WRITE} -NextSigningCertificate before"],
+        [
+            "cannot read the metadata",
+            f"about {PROMOTION}",
+            f"before that, write it with {WRITE} -NextSigningCertificate.",
+        ],
         ["daily"],
         left=19 * DAY,
         update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST,

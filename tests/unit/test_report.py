@@ -127,9 +127,8 @@ def test_a_farm_in_the_middle_of_its_rollover_reads_like_this() -> None:
         Entra ID    last reading of the metadata on 2026-06-01 07:00 UTC: couldNotAccessRemoteHost
         Advice      Entra ID does not know the successor (3333333333333333333333333333333333333333) for
                     contoso.com yet, and says that it cannot read the metadata. The successor signs about
-                    2026-06-04 12:00 UTC: write it with Update-MgDomainFederationConfiguration
-                    -NextSigningCertificate before. fedmeta-exporter check prints it with
-                    --print-certificate.
+                    2026-06-04 12:00 UTC: before that, write it with Update-MgDomainFederationConfiguration
+                    -NextSigningCertificate. fedmeta-exporter check prints it with --print-certificate.
 
         Domain      fabrikam.com
         State       Broken (critical)
