@@ -328,8 +328,9 @@ def _writable(path: Path, patience: float) -> sqlite3.Connection:
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             # Fails here and now where the file may be read and not written. That it is locked now does not matter.
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+            with _transaction(connection):
+                if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.OperationalError as error:
             if not is_locked(error):
                 raise
