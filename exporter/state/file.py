@@ -20,15 +20,13 @@ from typing import Any
 from urllib.parse import quote
 
 from exporter.state import older, salvage
-from exporter.state.rows import SCHEMA, VERSION, Changes, Row, missing, newest, stored
+from exporter.state.rows import PAGE_SIZE, SCHEMA, VERSION, Changes, Row, missing, newest, stored
 
 APPLICATION_ID = 0x46454D45
 """``FEME``: marks the file as ours (SQLite, "PRAGMA application_id")."""
 
 PATIENCE = 5.0
 """Seconds in which SQLite waits for another process that has locked the file."""
-
-PAGE_SIZE = 4096
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -330,8 +328,9 @@ def _writable(path: Path, patience: float) -> sqlite3.Connection:
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             # Fails here and now where the file may be read and not written. That it is locked now does not matter.
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
+            with _transaction(connection):
+                if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
+                    connection.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.OperationalError as error:
             if not is_locked(error):
                 raise

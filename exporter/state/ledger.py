@@ -116,7 +116,7 @@ class Ledger:
     def waiting(self) -> Sequence[str]:
         """The targets of which something is not in the file yet."""
         with self._lock:
-            return sorted(self._waiting)
+            return tuple(sorted(self._waiting))
 
     @property
     def since(self) -> datetime | None:

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 VERSION = 3
 """The format that is written; older ones are read (:mod:`exporter.state.older`)."""
 
+PAGE_SIZE = 4096
+"""Bytes of a page of a new file."""
+
 TABLES: Mapping[str, Sequence[str]] = {
     "target": ("name", "url", "last_success", "differing_since", "etag", "last_modified", "entities"),
     "document": ("target", "url", "got", "packed"),

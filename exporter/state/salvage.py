@@ -9,10 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from exporter.state.rows import TABLES, Row, row_of
-
-_PAGE_SIZES = (4096, 1024, 2048, 8192, 16384, 32768, 65536, 512)
-"""The likeliest first."""
+from exporter.state.rows import PAGE_SIZE, TABLES, Row, row_of
 
 _LEAF = 0x0D
 """A leaf of a table, where rows are (1.6)."""
@@ -21,6 +18,7 @@ _NO_ROWS = {0x00, 0x02, 0x0A}
 """An overflow page, or a page of an index."""
 
 _LENGTHS = {len(columns) + 2 for columns in TABLES.values()}
+"""How many values a row of ours may have."""
 
 _WIDTHS = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 """Bytes of a value by its serial type, up to 9 (2.1)."""
@@ -31,16 +29,19 @@ _BLOB = 12
 _SHORTEST = 32
 """Bytes below which no row of ours is."""
 
+_SMALL = 4 * 2**20
+"""Bytes up to which a file is looked through place by place even where nothing in it looks like ours."""
+
 
 def rows(image: bytes, log: bytes = b"") -> Iterator[Row]:
     """The rows in a file and its write-ahead log; some of them may be older than others of the same key."""
+    # What the header says may be damaged; ours has another size only where an older file had (1.3.2).
     told = int.from_bytes(image[16:18], "big")
-    likely = [65536 if told == 1 else told] if told in {1, *_PAGE_SIZES} else []
-    for size in dict.fromkeys((*likely, *_PAGE_SIZES)):
-        found = list(_rows(_pages(image, log, size), size))
-        if found:
-            yield from found
-            return
+    sizes = {PAGE_SIZE, told} if 512 <= told <= 2**15 and told.bit_count() == 1 else {PAGE_SIZE}  # noqa: PLR2004 -- the bounds of 1.3.2
+    plain = {size: list(_rows(_pages(image, log, size), size, thorough=False)) for size in sizes}
+    likeliest = max(sorted(sizes), key=lambda size: len(plain[size]))
+    if plain[likeliest] or len(image) <= _SMALL:
+        yield from _rows(_pages(image, log, likeliest), likeliest, thorough=True)
 
 
 def _pages(image: bytes, log: bytes, size: int) -> Mapping[int, bytes]:
@@ -59,7 +60,7 @@ def _pages(image: bytes, log: bytes, size: int) -> Mapping[int, bytes]:
     return {**pages, **committed}
 
 
-def _rows(pages: Mapping[int, bytes], size: int) -> Iterator[Row]:
+def _rows(pages: Mapping[int, bytes], size: int, *, thorough: bool) -> Iterator[Row]:
     for number, page in pages.items():
         start = 100 if number == 1 else 0
         if page[start] in _NO_ROWS:
@@ -71,7 +72,7 @@ def _rows(pages: Mapping[int, bytes], size: int) -> Iterator[Row]:
         content = page[start + 5] * 256 + page[start + 6]
         # Before the content may be copies of rows that have moved to other pages since.
         begin = content if page[start] == _LEAF and start < content < size else start
-        if page[start] != _LEAF or _more(page, begin, found):
+        if thorough and (page[start] != _LEAF or _more(page, begin, found)):
             # Some of what leads to the cells is damaged: each place is tried.
             found |= {place: cell for place in range(begin, size) if (cell := _cell(pages, page, place, size))}
         yield from (row for row, _ in found.values())
@@ -124,7 +125,7 @@ def _overflow(pages: Mapping[int, bytes], following: bytes, length: int, size: i
 def _types(header: bytes) -> Sequence[int]:
     _, at = _varint(header, 0)
     types = []
-    while at < len(header):
+    while at < len(header) and len(types) <= max(_LENGTHS):
         kind, at = _varint(header, at)
         types.append(kind)
     return types

@@ -1,0 +1,205 @@
+"""A damaged state file: what is whole in it comes back, and nothing else ever does."""
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from builders import DAY, HOUR, NOW, certificate
+
+from exporter.config.settings import Entra, Target, TrustSource
+from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
+from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
+from exporter.record import Record
+from exporter.state import Saved, State, open_state
+from exporter.state import salvage
+from exporter.state.rows import Row, newest, row_of
+from exporter.trust import DomainRecord, DomainTrust, Slot
+
+NAMES = [f"farm{nth}" for nth in range(12)]
+
+Damage = Callable[[bytearray, random.Random], None]
+
+
+def clock() -> datetime:
+    return NOW
+
+
+def target(name: str) -> Target:
+    return Target(name, f"https://{name}.example/metadata", entra=Entra((f"{name}.example",), tenant="contoso"))
+
+
+def record(name: str, version: int = 0) -> Record:
+    """A record with a document of the size that real ones have packed, and up to 19 entities."""
+    chance, at = random.Random(f"{name} {version}"), NOW + version * HOUR  # noqa: S311 -- no secret
+    nothing = Metadata((), aggregate=True, valid_until=None, cache_duration=None, faults=())
+    packed = chance.randbytes(chance.choice([600, 4000, 20_000, 60_000]))
+    trust = DomainTrust(TrustSource.GRAPH, federated=True, certificates={Slot.SIGNING: certificate()})
+    return Record(
+        target(name),
+        document=Document(nothing, Signature(SignatureState.UNSIGNED, None, ""), len(packed), packed.hex(), packed),
+        validators=Validators(f'"{chance.random()}"'),
+        last_success=at,
+        history=History({f"https://{name}.example/{nth}": entity(chance, at) for nth in range(chance.randrange(1, 20))}, at),
+        domains=(DomainRecord(f"{name}.example", trust=trust, last_success=at),),
+    )
+
+
+def entity(chance: random.Random, at: datetime) -> EntityHistory:
+    fingerprints = [chance.randbytes(32).hex() for _ in range(chance.randrange(1, 8))]
+    seen = tuple(
+        Sighting(frozenset({each}), at - timedelta(days=nth), at) for nth, each in enumerate(fingerprints)
+    )
+    return EntityHistory(
+        first_seen=dict.fromkeys(fingerprints, at),
+        key_sets={(Role.IDP, Use.SIGNING): KeySetHistory(seen, {Change.ADDED: at})},
+        primaries=seen[:1],
+    )
+
+
+def keep(path: Path, *records: Record) -> None:
+    state = open_state(path, clock)
+    for each in records:
+        state.load(each.target.name, each.target.url)
+        state.keep(each)
+    assert state.close(10) == ()
+
+
+def loaded(path: Path) -> tuple[Mapping[str, Saved], State]:
+    state = open_state(path, clock)
+    found = {name: state.load(name, target(name).url) for name in NAMES}
+    return {name: each for name, each in found.items() if each is not None}, state
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a file of twelve targets, each of which was written more than once."""
+    path = tmp_path_factory.mktemp("whole") / "state.sqlite"
+    for version in range(3):
+        keep(path, *(record(name, version) for name in NAMES))
+    assert not path.with_name("state.sqlite-wal").exists()
+    return path.read_bytes()
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Where in a file the text and bytes of a row stand: found by looking for them, not by knowing SQLite."""
+
+    row: tuple[object, ...]
+    places: list[tuple[int, int]]
+
+    def are_in(self, damaged: bytes, whole: bytes) -> bool:
+        return all(damaged[begin:end] == whole[begin:end] for begin, end in self.places)
+
+
+def stretches(path: Path) -> list[Stretches]:
+    image = path.read_bytes()
+    with closing(sqlite3.connect(path)) as connection:
+        rows = [
+            (table, *row)
+            for table in ("target", "document", "entity", "domain")
+            for row in connection.execute(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
+        ]
+    return [Stretches(row, list(_places(image, row))) for row in rows]
+
+
+def _places(image: bytes, row: tuple[object, ...]) -> Iterator[tuple[int, int]]:
+    """Of the longest value, which no other row has: it stands in one piece, or goes on elsewhere, page by page."""
+    rest = max((each.encode() if isinstance(each, str) else each for each in row if isinstance(each, str | bytes)), key=len)
+    while rest:
+        begin = image.index(rest[:40])
+        length = next((nth for nth, byte in enumerate(rest) if image[begin + nth] != byte), len(rest))
+        yield begin, begin + length
+        rest = rest[length:]
+
+
+def one_bit(image: bytearray, chance: random.Random) -> None:
+    image[chance.randrange(len(image))] ^= 1 << chance.randrange(8)
+
+
+def twenty_bytes(image: bytearray, chance: random.Random) -> None:
+    place = chance.randrange(len(image) - 20)
+    image[place : place + 20] = chance.randbytes(20)
+
+
+def a_page_of_zeros(image: bytearray, chance: random.Random) -> None:
+    page = chance.randrange(len(image) // 4096)
+    image[4096 * page : 4096 * (page + 1)] = bytes(4096)
+
+
+def truncation(image: bytearray, chance: random.Random) -> None:
+    del image[chance.randrange(len(image)) :]
+
+
+def random_512_bytes(image: bytearray, chance: random.Random) -> None:
+    place = chance.randrange(len(image) - 512)
+    image[place : place + 512] = chance.randbytes(512)
+
+
+def the_header(image: bytearray, chance: random.Random) -> None:
+    place, length = chance.randrange(100), chance.randrange(1, 100)
+    image[place : min(place + length, 100)] = chance.randbytes(min(length, 100 - place))
+
+
+DAMAGES: list[Damage] = [one_bit, twenty_bytes, a_page_of_zeros, truncation, random_512_bytes, the_header]
+
+
+def assert_right(found: Mapping[str, Saved], expected: Mapping[str, Saved]) -> None:
+    """Whatever came back is what was saved last."""
+    for name, each in found.items():
+        known = expected[name]
+        assert each.url == known.url
+        assert each.packed in {None, known.packed}
+        assert each.last_success in {None, known.last_success}
+        assert each.differing_since == known.differing_since
+        assert each.validators in {Validators(), known.validators}
+        assert all(known.history.entities[entity_id] == it for entity_id, it in each.history.entities.items())
+        assert all(known.answers[question] == answer for question, answer in each.answers.items())
+
+
+def rows_in(found: Mapping[str, Saved]) -> set[tuple[str, ...]]:
+    """The rows that must have been read, for what came back: that of a target is told by its validators."""
+    return {
+        key
+        for name, each in found.items()
+        for key in (
+            *([("target", name)] if each.validators != Validators() or each.packed is None else []),
+            *([("document", name)] if each.packed is not None else []),
+            *(("entity", name, entity_id) for entity_id in each.history.entities),
+            *(("domain", name, question.domain) for question in each.answers),
+        )
+    }
+
+
+def test_nine_tenths_of_the_whole_rows_of_a_damaged_file_come_back_and_nothing_wrong(
+    whole: bytes, tmp_path: Path
+) -> None:
+    sound = tmp_path / "sound.sqlite"
+    sound.write_bytes(whole)
+    places = stretches(sound)
+    expected, state = loaded(sound)
+    state.close(1)
+    assert len(places) == len(rows_in(expected))
+    chance = random.Random(14)  # noqa: S311 -- no secret
+    kept = still_whole = 0
+    for nth in range(150):
+        damage = DAMAGES[nth % len(DAMAGES)]
+        image = bytearray(whole)
+        damage(image, chance)
+        path = tmp_path / f"{nth}.sqlite"
+        path.write_bytes(image)
+        found, state = loaded(path)
+        state.close(1)
+        assert_right(found, expected)
+        here = sum(len(each.row) > 0 and each.are_in(bytes(image), whole) for each in places)
+        got = len(rows_in(found))
+        if got < min(here, len(places) - 1):
+            print(nth, damage.__name__, here, got, len(places), state.status)
+        still_whole += here
+        kept += min(got, here)
+    print(kept, still_whole)
+    assert kept >= 0.9 * still_whole
