@@ -31,8 +31,9 @@ from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import serving
 from exporter.exposition.render import Press
 from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, Role, RoleDescriptor
-from exporter.probe import look, read_document
+from exporter.probe import read_document
 from exporter.record import Record, advance
+from exporter.rounds import look
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, UpdateResult
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -27,7 +27,7 @@ class Clockwork(asyncio.SelectorEventLoop):
         """The moment by the wall clock, which runs with the loop's."""
         return NOW + timedelta(seconds=self._virtual)
 
-    def run_in_executor(self, _executor: object, func: Callable[..., T], *args: object) -> "asyncio.Future[T]":  # type: ignore[override]  # typeshed binds the arguments' types
+    def run_in_executor(self, _executor: object, func: Callable[..., T], *args: object) -> "asyncio.Future[T]":
         """The result of a function that runs here and now."""
         self.at_thread()
         done: asyncio.Future[T] = self.create_future()

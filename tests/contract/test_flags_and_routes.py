@@ -4,14 +4,15 @@ import argparse
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from exporter import state
 from exporter.cli import COMMANDS, _parser
 from exporter.config.settings import Config
 from exporter.server import Options, application
+from exporter.state import open_state
 
 CHECKOUT = Path(__file__).parents[2]
 CODE = re.compile(r"^`([^`]*)`$")
@@ -79,9 +80,8 @@ def test_every_command_comes_first_and_is_in_readme() -> None:
 @pytest.fixture
 def routes() -> Mapping[str, set[str]]:
     """The methods of every route."""
-    store = state.memory()
-    app = application(Options(Config()), store=store, clock=lambda: datetime.now(UTC))
-    store.close()
+    now = partial(datetime.now, UTC)
+    app = application(Options(Config()), state=open_state(None, now), clock=now)
     return {resource.canonical: {route.method for route in resource} for resource in app.router.resources()}
 
 

@@ -15,12 +15,19 @@ from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
 from exporter.exposition.render import Press, render_probe
 from exporter.probe import read_document
 from exporter.record import Record
+from exporter.state import StorageStatus
 
 TEXT = Format.negotiate("")
 OPENMETRICS = Format.negotiate("application/openmetrics-text; version=1.0.0")
 
 STATUS = Status(
-    version="1.2.3", targets=len(scrapes.RECORDS), failures={}, reloaded=True, reloaded_at=NOW, storage_errors=0
+    version="1.2.3",
+    targets=len(scrapes.RECORDS),
+    failures={},
+    reloaded=True,
+    reloaded_at=NOW,
+    storage=StorageStatus(writable=True),
+    restarts={scrapes.RECORDS[0].target.name: 1},
 )
 
 ACCEPTED = {

@@ -18,8 +18,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
+from kept import kept_in
 
-from exporter import log, state
+from exporter import log
 from exporter.config.reader import load
 from exporter.model import Reason
 from exporter.server import Options, application
@@ -180,12 +181,11 @@ async def running(file: Path, federation: Federation, logged: io.StringIO) -> As
     """The exporter with this configuration, logging all it can."""
     with redirect_stderr(logged):
         log.set_up("debug", log.Form.LOGFMT)
-        store = state.open_file(file.parent / "state.sqlite", datetime.now(UTC))
         options = Options(load(str(file)), str(file), lifecycle=True)
-        app = application(options, store=store, clock=lambda: datetime.now(UTC), resolver=Failing(federation))
-        async with TestClient(TestServer(app)) as client:
-            yield client
-        store.close()
+        with kept_in(file.parent / "state.sqlite", datetime.now(UTC)) as state:
+            app = application(options, state=state, clock=lambda: datetime.now(UTC), resolver=Failing(federation))
+            async with TestClient(TestServer(app)) as client:
+                yield client
 
 
 async def text(client: Client, route: str, **params: str) -> str:

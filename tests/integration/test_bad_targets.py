@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import builders
 import pytest
@@ -14,11 +15,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation, Speaks, free_port
 from live import Scrape
 
-from exporter import state
 from exporter.config.settings import Config, Module, Target, Tls
 from exporter.model import Reason, Use
 from exporter.policy import PolicySettings
 from exporter.server import Options, application
+from exporter.state import open_state
 
 Client = TestClient[web.Request, web.Application]
 
@@ -129,11 +130,10 @@ async def watching(federation: Federation, *targets: Target) -> AsyncIterator[Cl
         {"default": module},
         {"default": PolicySettings()},
     )
-    store = state.memory()
-    app = application(Options(config), store=store, clock=lambda: datetime.now(UTC), resolver=federation.names)
+    now = partial(datetime.now, UTC)
+    app = application(Options(config), state=open_state(None, now), clock=now, resolver=federation.names)
     async with TestClient(TestServer(app)) as client:
         yield client
-    store.close()
 
 
 async def eventually(client: Client, holds: Callable[[Scrape], bool]) -> Scrape:

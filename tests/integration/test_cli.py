@@ -26,9 +26,10 @@ import builders
 import pytest
 from builders import DAY
 from federation import listening
+from kept import kept_in
 from live import Scrape
 
-from exporter import __version__, state
+from exporter import __version__
 from exporter.cli import main
 from exporter.config.settings import SERVICE, Target
 from exporter.demo.scenarios import SCENARIOS
@@ -289,8 +290,9 @@ def forgotten(tmp_path: Path) -> Path:
     long_ago = datetime.now(UTC) - 3 * 365 * DAY
     before = Record(Target("forgotten", "https://forgotten.example/"))
     seen = Observation(long_ago, None, "", {}, 200, None, read_document(DOCUMENT, ()))
-    with closing(state.open_file(file, long_ago)) as store:
-        store.save(before, advance(before, seen))
+    with kept_in(file, long_ago) as state:
+        state.load("forgotten", before.target.url)
+        state.keep(advance(before, seen))
     return file
 
 

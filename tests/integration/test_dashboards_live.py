@@ -16,12 +16,12 @@ import stack
 from aiohttp.test_utils import TestServer
 from boards import BOARDS, filled_in, label_values
 
-from exporter import state
 from exporter.config.settings import Config, Target
 from exporter.demo.scenarios import SCENARIOS, Answer, Scenario, document
 from exporter.demo.simulator import serving
 from exporter.policy import PolicySettings, Profile
 from exporter.server import Options, application
+from exporter.state import open_state
 
 PATIENCE = 60
 """Seconds; it takes a fraction of that unless the machine is very busy."""
@@ -106,7 +106,7 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
         simulation = await running.enter_async_context(serving(SCENARIOS, now=now(), folder=folder, key="ec"))
         targets = tuple(hurried(target) for target in simulation.targets)
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
-        exporter = TestServer(application(Options(config), store=state.memory(), clock=now))
+        exporter = TestServer(application(Options(config), state=open_state(None, now), clock=now))
         await running.enter_async_context(exporter)
         scrape = {"job_name": "fedmeta", "honor_labels": True}
         configuration = {

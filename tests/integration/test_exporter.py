@@ -7,15 +7,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from kept import kept_in
 from live import Scrape
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from exporter import state
 from exporter.config.reader import load
 from exporter.config.settings import SERVICE, Config, Module, Target
 from exporter.demo.scenarios import SCENARIOS, Look, Scenario, document, farm
@@ -23,6 +24,7 @@ from exporter.demo.simulator import Simulation, serving
 from exporter.model import Reason
 from exporter.policy import PolicySettings
 from exporter.server import CONFIGURATION, Options, application
+from exporter.state import State, open_state
 
 Client = TestClient[web.Request, web.Application]
 
@@ -45,18 +47,16 @@ def config_for(simulation: Simulation, *targets: Target, allow: tuple[str, ...] 
 async def running(
     config: Config,
     *,
-    store: state.Store | None = None,
+    state: State | None = None,
     clock: Callable[[], datetime] | None = None,
     file: Path | None = None,
 ) -> AsyncIterator[Client]:
     """A client of the exporter with this configuration."""
-    kept = store or state.memory()
+    now = clock or partial(datetime.now, UTC)
     options = Options(config, config_file=str(file) if file else None, lifecycle=file is not None)
-    app = application(options, store=kept, clock=clock or (lambda: datetime.now(UTC)))
+    app = application(options, state=state or open_state(None, now), clock=now)
     async with TestClient(TestServer(app)) as client:
         yield client
-    if store is None:
-        kept.close()
 
 
 async def scraped(client: Client) -> Scrape:
@@ -65,9 +65,9 @@ async def scraped(client: Client) -> Scrape:
     return Scrape(await answer.text())
 
 
-async def eventually(client: Client, holds: Callable[[Scrape], bool]) -> Scrape:
+async def eventually(client: Client, holds: Callable[[Scrape], bool], patience: float = 10) -> Scrape:
     """The first scrape of which something holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience):
         while True:
             scrape = await scraped(client)
             if holds(scrape):
@@ -225,15 +225,13 @@ async def test_a_restart_shows_what_was_known_before_the_first_probe_ends(
 ) -> None:
     target = target_named(simulation, "published")
     file = tmp_path / "state" / "state.sqlite"
-    store = state.open_file(file, REAL_NOW)
-    async with running(config_for(simulation, target), store=store) as client:
-        before = await when_ready(client)
-    store.close()
-    store = state.open_file(file, REAL_NOW)
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, target), state=state) as client:
+            before = await when_ready(client)
     simulation.take_down("published")
-    async with running(config_for(simulation, target), store=store) as client:
-        after = await scraped(client)
-    store.close()
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, target), state=state) as client:
+            after = await scraped(client)
     assert after.state("published") == "published"
     assert certificates(after) == certificates(before)
     first_seen = "fedmeta_certificate_first_seen_timestamp_seconds"
@@ -244,13 +242,14 @@ async def test_a_restart_forgets_a_saved_document_of_another_entity_than_configu
     simulation: Simulation, tmp_path: Path
 ) -> None:
     target = target_named(simulation, "published")
-    store = state.open_file(tmp_path / "state.sqlite", REAL_NOW)
-    async with running(config_for(simulation, target), store=store) as client:
-        await when_ready(client)
+    file = tmp_path / "state.sqlite"
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, target), state=state) as client:
+            await when_ready(client)
     other = replace(target, entity_id="https://other.example")
-    async with running(config_for(simulation, other), store=store) as client:
-        scrape = await when_ready(client)
-    store.close()
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, other), state=state) as client:
+            scrape = await when_ready(client)
     assert scrape.state("published") is None
     assert {labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info")} == {"entity_mismatch"}
 
@@ -439,14 +438,26 @@ async def test_a_target_file_is_followed_when_it_changes(tmp_path: Path) -> None
         following.cancel()
 
 
-async def test_a_store_that_fails_is_counted_and_costs_nothing_else(simulation: Simulation, tmp_path: Path) -> None:
-    store = state.open_file(tmp_path / "state.sqlite", REAL_NOW)
+async def test_a_state_file_that_cannot_be_written_is_told_and_costs_nothing_else(
+    simulation: Simulation, tmp_path: Path
+) -> None:
     target = replace(target_named(simulation, "steady"), interval=0.05)
-    async with running(config_for(simulation, target), store=store) as client:
-        await when_ready(client)
-        store.close()
-        scrape = await eventually(client, lambda scrape: scrape.value("fedmeta_exporter_storage_errors_total") > 0)
-        assert scrape.value("fedmeta_metadata_reachable") == 1
+    writable = "fedmeta_exporter_storage_writable"
+    # Where the file should be there is a folder, until somebody takes it away.
+    (file := tmp_path / "state.sqlite").mkdir()
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, target), state=state) as client:
+            scrape = await when_ready(client)
+            assert scrape.value(writable) == 0
+            assert scrape.value("fedmeta_exporter_storage_errors_total") > 0
+            assert scrape.value("fedmeta_metadata_reachable") == 1
+            assert (await client.get("/-/healthy")).status == 200, (
+                "what only memory knows must not end"
+            )
+            probes = scrape.value("fedmeta_probes_total")
+            file.rmdir()
+            await eventually(client, lambda scrape: scrape.value("fedmeta_probes_total") > probes + 3)
+            await eventually(client, lambda scrape: scrape.value(writable) == 1, patience=30)
 
 
 @contextmanager

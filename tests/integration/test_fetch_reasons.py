@@ -18,8 +18,8 @@ from exporter import fetch
 from exporter.config.settings import Authorization, Module, Secret, Target, Tls
 from exporter.model import Reason
 from exporter.policy import PolicySettings
-from exporter.probe import look
 from exporter.record import Record
+from exporter.rounds import look
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://idp.example.org/metadata"

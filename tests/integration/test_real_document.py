@@ -16,10 +16,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Federation
 from live import Scrape
 
-from exporter import state
 from exporter.config.settings import Config, Module, Target, Tls
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import Options, application
+from exporter.state import open_state
 
 NOW = datetime.now(UTC)
 SUCCESSOR_MARGIN = timedelta(days=30)
@@ -126,12 +126,11 @@ async def scraped(documents: Iterable[Published], federation: Federation, policy
         federation.serve(url, document.content, **{"Content-Type": "application/samlmetadata+xml"})
         targets.append(Target(f"farm-{number}", url, module=module, policy=policy))
     config = Config(tuple(targets), {"default": module}, {"default": PolicySettings()})
-    store = state.memory()
-    app = application(Options(config), store=store, clock=lambda: NOW, resolver=federation.names)
+    options, state = Options(config), open_state(None, lambda: NOW)
+    app = application(options, state=state, clock=lambda: NOW, resolver=federation.names)
     async with TestClient(TestServer(app)) as client:
         await ready(client)
         scrape = Scrape(await (await client.get("/metrics")).text())
-    store.close()
     return [only(scrape, target.name) for target in targets]
 
 

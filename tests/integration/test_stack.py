@@ -17,7 +17,6 @@ import stack
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from exporter import state
 from exporter.config.settings import INTERNET, Config, Target
 from exporter.demo.scenarios import SCENARIOS, Lifetime, Scenario
 from exporter.demo.simulator import Simulation, serving
@@ -25,6 +24,7 @@ from exporter.model import FaultKind
 from exporter.policy import DEFAULTS, PolicySettings
 from exporter.rollover import State
 from exporter.server import Options, application
+from exporter.state import open_state
 from exporter.trust import TrustState
 
 ALERTS = Path(__file__).parents[2] / "alerts"
@@ -159,7 +159,7 @@ async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Pa
         simulation = await start(serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec"))
         targets = tuple(map(often, simulation.targets))
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
-        exporter = await start(TestServer(application(Options(config), store=state.memory(), clock=clock)))
+        exporter = await start(TestServer(application(Options(config), state=open_state(None, clock), clock=clock)))
         notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
         watching = stack.watching(
             f"{exporter.host}:{exporter.port}", notifier.removeprefix("http://"), rules, every="1s"

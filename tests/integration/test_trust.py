@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +13,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from builders import DAY, HOST, HOUR, NOW, pair
 from federation import Federation
+from kept import kept_in
 from live import Scrape
 from tenant import Tenant, tenant
 
-from exporter import state
 from exporter.config.settings import Config, Module, Target, Tls
 from exporter.server import Options, application
+from exporter.state import State, open_state
 from exporter.trust import TrustReason
 
 Client = TestClient[web.Request, web.Application]
@@ -53,17 +54,17 @@ async def _tenant() -> AsyncIterator[Tenant]:
 
 @asynccontextmanager
 async def running(
-    *targets: Target, clock: Clock, store: state.Store | None = None, federation: Federation | None = None
+    *targets: Target, clock: Clock, state: State | None = None, federation: Federation | None = None
 ) -> AsyncIterator[Client]:
     """A client of the exporter that watches these targets."""
-    kept = store or state.memory()
     app = application(
-        Options(Config(targets)), store=kept, clock=clock, resolver=federation.names if federation else None
+        Options(Config(targets)),
+        state=state or open_state(None, clock),
+        clock=clock,
+        resolver=federation.names if federation else None,
     )
     async with TestClient(TestServer(app)) as client:
         yield client
-    if store is None:
-        kept.close()
 
 
 async def scraped(client: Client) -> Scrape:
@@ -246,16 +247,16 @@ async def test_a_restart_brings_the_answers_back_while_graph_is_down(
 ) -> None:
     at = farm(tmp_path, "farm", entra=tenant.asking(DOMAIN))
     file = tmp_path / "state.sqlite"
-    with closing(state.open_file(file, NOW)) as store:
-        async with running(at, clock=clock, store=store) as client:
+    with kept_in(file, NOW) as state:
+        async with running(at, clock=clock, state=state) as client:
             # The second look, or inquiry, begins when what the first one got is saved.
             before = await eventually(
                 client, lambda scrape: inquiries(scrape) > 1 and scrape.value("fedmeta_probes_total") > 1
             )
     clock.now += HOUR
     hanging(tenant)
-    with closing(state.open_file(file, NOW)) as store:
-        async with running(at, clock=clock, store=store) as client:
+    with kept_in(file, NOW) as state:
+        async with running(at, clock=clock, state=state) as client:
             after = await scraped(client)
     assert after.trust("farm", DOMAIN) == before.trust("farm", DOMAIN) == "in_sync"
     assert certificates(after) == certificates(before)

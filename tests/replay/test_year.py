@@ -58,7 +58,10 @@ def walk() -> Iterator[Moment]:
     """Every step of all lives."""
     names = set(re.findall(r"\bfedmeta_\w+", RULES.read_text(encoding="utf-8")))
     press, text = Press(limit=0), Format.negotiate("")
-    own = render_own(Status("1", len(LIVES), failures={}, reloaded=True, reloaded_at=START, storage_errors=0), text)
+    own = render_own(
+        Status("1", len(LIVES), failures={}, reloaded=True, reloaded_at=START),
+        text,
+    )
     exporter = {f"up{{{SCRAPED_BY}}}": "1", **read(own, names, SCRAPED_BY)}
     records = {name: begun(name, life) for name, life in LIVES.items()}
     for number in range(DAYS * DAY // STEP):

@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +15,12 @@ from statistics import median
 
 import scrapes
 from builders import NOW
+from kept import kept_in
 
 from exporter.config.settings import Target
 from exporter.history import PER_TARGET
 from exporter.model import Certificate, Document, Entity
 from exporter.record import Record, advance
-from exporter.state import open_file
 
 ENTITIES, KEYS = 2_000, 20
 INTERVAL = timedelta(minutes=5)
@@ -62,15 +61,16 @@ def _soak(kind: str, looks: int, publish: Callable[[], Document]) -> bool:
     seconds, resident = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.sqlite"
-        with closing(open_file(path, NOW)) as store:
+        with kept_in(path, NOW) as state:
+            state.load("soak", record.target.url)
             for _ in range(looks):
-                document, before = publish(), record
+                document = publish()
                 at += INTERVAL
                 began = time.process_time()
                 record = advance(record, scrapes.good(document, at))
-                store.save(before, record)
+                state.keep(record)
                 seconds.append(time.process_time() - began)
-                del document, before
+                del document
                 resident.append(_resident())
             size = sum(each.stat().st_size for each in Path(folder).iterdir())
     return _told(kind, record, seconds, resident, size)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import builders
+
 from soak.process import exporter
 
 NOBODY = 65534
@@ -37,7 +38,9 @@ def few_threads(seconds: float = 45.0) -> str:
     assert (seen, old, code) == (40, {}, 0), (seen, old, code)
     assert took < 3, took
     assert threads <= 12 or not limited, threads
-    return f"{seen} of 40 seen, none older than two intervals, {threads} threads, {restarts:g} restarts, stop {took:.1f} s"
+    return (
+        f"{seen} of 40 seen, none older than two intervals, {threads} threads, {restarts:g} restarts, end {took:.1f} s"
+    )
 
 
 def hangups(times: int = 200) -> str:

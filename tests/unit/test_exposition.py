@@ -13,6 +13,7 @@ from exporter.model import Document, Phase, Reason
 from exporter.policy import PolicySettings
 from exporter.record import Record, advance, joined
 from exporter.rollover import Rollover, State
+from exporter.state import StorageStatus
 from exporter.trust import DomainTrust, TrustReason, TrustState, UpdateResult
 
 SAML = Target("saml", "https://idp.example/metadata")
@@ -353,7 +354,8 @@ STATUS = Status(
     failures={Reason.DNS: 4, Reason.HTML: 1},
     reloaded=False,
     reloaded_at=NOW - HOUR,
-    storage_errors=2,
+    storage=StorageStatus(writable=False, errors=2),
+    restarts={"fs": 3},
 )
 
 

@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import builders
 import pytest
@@ -13,10 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
 from live import Scrape
 
-from exporter import state
 from exporter.config.settings import Config, Module, Tls
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import NotAllowedError, Options, accepts_gzip, application, asked_target, deadline, is_allowed
+from exporter.state import open_state
 
 Client = TestClient[web.Request, web.Application]
 
@@ -29,12 +30,11 @@ CONFIG = Config(
 
 @asynccontextmanager
 async def serving(config: Config = CONFIG, federation: Federation | None = None) -> AsyncIterator[Client]:
-    store = state.memory()
     names = federation.names if federation else None
-    app = application(Options(config), store=store, clock=lambda: datetime.now(UTC), resolver=names)
+    now = partial(datetime.now, UTC)
+    app = application(Options(config), state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
         yield client
-    store.close()
 
 
 @pytest.mark.parametrize(
