@@ -5,7 +5,7 @@ Neither ever uses the event loop's own threads, which scrapes, saves and files n
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +34,11 @@ class CAres(AbstractResolver):
     """The addresses of a name by c-ares, for any number of names at once without a thread for each.
 
     c-ares reads ``hosts``, ``resolv.conf`` and the order of the two in ``nsswitch.conf`` itself, and nothing else that
-    the system may know names from. ``resolv_conf`` is read in place of ``/etc/resolv.conf``.
+    the system may know names from. ``servers``, each a ``host:port``, are asked in place of those in ``resolv.conf``.
     """
 
-    def __init__(self, resolv_conf: str | None = None) -> None:
-        self._resolv_conf = resolv_conf
+    def __init__(self, servers: Sequence[str] | None = None) -> None:
+        self._servers = servers
         self._opened: aiohttp.AsyncResolver | None = None
         self._asking: dict[_Sought, asyncio.Task[list[ResolveResult]]] = {}
 
@@ -72,11 +72,9 @@ class CAres(AbstractResolver):
     def _channel(self) -> aiohttp.AsyncResolver:
         if self._opened is None:
             try:
-                self._opened = aiohttp.AsyncResolver(
-                    timeout=_FIRST_WAIT, tries=_TRIES, resolvconf_path=self._resolv_conf
-                )
+                self._opened = aiohttp.AsyncResolver(timeout=_FIRST_WAIT, tries=_TRIES, nameservers=self._servers)
             except (pycares.AresError, RuntimeError) as error:
-                raise OSError(None, f"c-ares does not start ({error})") from error
+                raise OSError(None, f"c-ares does not start ({error})") from None
         return self._opened
 
     def _asked(self, sought: _Sought, asking: asyncio.Task[list[ResolveResult]]) -> None:
@@ -114,7 +112,7 @@ class System(AbstractResolver):
             try:
                 asking = self._asking[sought] = _Asking(self._threads.submit(_look_up, *sought))
             except RuntimeError as error:
-                raise OSError(None, f"there is no thread to ask the system in ({error})") from error
+                raise OSError(None, f"there is no thread to ask the system in ({error})") from None
         asking.waiting += 1
         try:
             return await asyncio.shield(asyncio.wrap_future(asking.answer))

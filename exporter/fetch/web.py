@@ -120,7 +120,7 @@ async def sought(address: str, module: Module, detour: str | None) -> tuple[str,
     elif detour is not None:
         look.detours = _detours(url, detour)
     host = url.raw_host or ""
-    return None if not host or is_address(host) else (host, url.port or 0)
+    return None if is_address(host) else (host, url.port or 0)
 
 
 async def prepare(
