@@ -92,7 +92,7 @@ async def look(
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
-    found: fetch.Found | None = None,
+    found: fetch.Found | Raised | None = None,
 ) -> Record:
     """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
 
@@ -104,6 +104,8 @@ async def look(
     target = record.target
 
     async def made() -> Record:
+        if isinstance(found, Raised):
+            raise found.error
         observation = await probe(
             target,
             client=client,
@@ -179,8 +181,9 @@ class Rounds:
     async def look(self, latest: Latest, target: Target) -> Looked:
         """One look at a place of a target, joined into its latest record; what that changed."""
         # Without a slot: a name server may be silent for long, and needs nothing of what slots bound.
-        found = await fetch.find(
-            target.url, target.module, client=self.client, timeout=target.module.timeout, address=target.address
+        module = target.module
+        found = await attempt(
+            fetch.find(target.url, module, client=self.client, timeout=module.timeout, address=target.address)
         )
         due = self.clock()
         async with self._looks:

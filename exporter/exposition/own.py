@@ -27,7 +27,7 @@ class Status:
     """The last reading of the configuration succeeded."""
     reloaded_at: datetime
     """The last successful reading of the configuration."""
-    storage: StorageStatus = StorageStatus(writable=None)
+    storage: StorageStatus = field(default_factory=lambda: StorageStatus(writable=None))
     restarts: Mapping[str, int] = field(default_factory=dict)
     """Looks and rounds of inquiries since the start that an unexpected error cut off, by target."""
     inquiry_failures: Mapping[TrustReason, int] = field(default_factory=dict)

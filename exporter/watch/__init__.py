@@ -190,7 +190,7 @@ class Watch:
         record = watched.latest.record
         saved = self._state.load(record.target.name, record.target.url)
         if saved is not None:
-            before = await asyncio.to_thread(restored, record.target, saved, record.answers)
+            before = await asyncio.to_thread(restored, record.target, saved)
             watched.latest.record = resumed(watched.latest.record, before, self._clock())
         watched.whole = True
         self._keep(watched)

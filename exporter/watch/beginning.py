@@ -22,13 +22,10 @@ def bare(target: Target, answers: Mapping[Question, DomainRecord]) -> Record:
     return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
 
 
-def restored(target: Target, saved: Saved, answers: Mapping[Question, DomainRecord]) -> Record:
-    """The record of a target as the state file has it; a document that cannot be used any more is not known.
-
-    ``answers`` are those that are known already, and newer.
-    """
+def restored(target: Target, saved: Saved) -> Record:
+    """The record of a target as the state file has it; a document that cannot be used any more is not known."""
     record = replace(
-        bare(target, {**saved.answers, **answers}),
+        bare(target, saved.answers),
         differing_since=saved.differing_since if target.others else None,
         history=saved.history,
     )

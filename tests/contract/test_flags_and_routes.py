@@ -63,7 +63,7 @@ def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
     for command, parser in commands().items():
         for action in parser._actions:  # noqa: SLF001 -- see above
             if action.choices:
-                words = re.findall("`([a-z0-9]+)`", meanings[action.option_strings[0], command])
+                words = re.findall("`([a-z0-9][a-z0-9-]*)`", meanings[action.option_strings[0], command])
                 assert set(words) == set(action.choices)
 
 

@@ -27,7 +27,7 @@ STATUS = Status(
     reloaded=True,
     reloaded_at=NOW,
     storage=StorageStatus(writable=True),
-    restarts={scrapes.RECORDS[0].target.name: 1},
+    restarts={"fs.example": 1},
 )
 
 ACCEPTED = {

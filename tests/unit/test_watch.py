@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -16,19 +15,25 @@ import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
 from federation import listening
+from kept import kept_in
 from moments import moments
-from tenant import Tenant, tenant
+from tenant import SECRET, Tenant, tenant
 
-from exporter import fetch, state
+from exporter import fetch
 from exporter.config.settings import INTERNET, Cloud, Entra, Module, Secret, Target
-from exporter.model import Observation, Reason, SignatureState, Use
+from exporter.history import Change
+from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
-from exporter.probe import ask, read_document
-from exporter.record import Record, advance
-from exporter.state import Store
+from exporter.probe import read_document
+from exporter.record import Question, Record, advance
+from exporter.rounds import INQUIRIES, LOOKS
+from exporter.state import Saved, State, open_state
+from exporter.state.saved import saved_of
 from exporter.trust import DomainRecord, TrustReason, UpdateResult
-from exporter.watch import CONCURRENCY, Watch
-from exporter.watch.beginning import restored
+from exporter.watch import RETRY, Watch
+from exporter.watch.beginning import continued, restored
+
+About = tuple[Target, Saved, Mapping[Question, DomainRecord]]
 
 OLD, NEW = pair(), pair(not_before=NOW - HOUR, not_after=NOW + 365 * builders.DAY)
 
@@ -75,31 +80,29 @@ async def watching(
     *targets: Target,
     client: fetch.Client,
     clock: Callable[[], datetime] | None = None,
-    store: Store | None = None,
+    state: State | None = None,
     jitter: Jitter | None = None,
 ) -> AsyncIterator[Watch]:
-    kept = store or state.memory()
-    watch = Watch(client=client, store=kept, clock=clock or Clock(), jitter=jitter or Jitter())
+    watch = Watch(
+        client=client, state=state or open_state(None, Clock()), clock=clock or Clock(), jitter=jitter or Jitter()
+    )
     await watch.follow(targets)
     yield watch
     await watch.stop()
-    if store is None:
-        kept.close()
 
 
-class SlowStore(Store):
-    """A store that finds nothing, and takes its time over it."""
+class Notes(State):
+    """Memory that finds nothing, and notes what it is to keep."""
 
-    def __init__(self, gate: threading.Event) -> None:
-        self.gate = gate
+    def __init__(self) -> None:
+        super().__init__(None, Clock())
+        self.kept: list[Record] = []
 
     def load(self, name: str, url: str) -> None:
-        del url
-        if name == "new":
-            self.gate.wait(10)
-
-    def save(self, before: Record, after: Record) -> None:
         pass
+
+    def keep(self, record: Record) -> None:
+        self.kept.append(record)
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -203,15 +206,15 @@ async def test_no_more_looks_are_under_way_than_there_are_slots(client: fetch.Cl
 
     server = await asyncio.start_server(answer, sock=listening())
     port = server.sockets[0].getsockname()[1]
-    targets = [Target(f"fs-{number}", f"http://127.0.0.1:{port}/", interval=60) for number in range(2 * CONCURRENCY)]
+    targets = [Target(f"fs-{number}", f"http://127.0.0.1:{port}/", interval=60) for number in range(2 * LOOKS)]
     async with watching(*targets, client=client) as watch:
-        await until(lambda: len(under_way) == CONCURRENCY)
+        await until(lambda: len(under_way) == LOOKS)
         assert not any(record.observation for record in watch.records)
         released.set()
         await looked(watch)
         assert watch.lag.count == len(targets)
     server.close()
-    assert (most, served) == (CONCURRENCY, 2 * CONCURRENCY)
+    assert (most, served) == (LOOKS, 2 * LOOKS)
 
 
 async def test_how_long_looks_wait_for_a_slot_is_counted(tmp_path: Path, client: fetch.Client) -> None:
@@ -355,19 +358,27 @@ async def test_domains_are_not_asked_about_before_the_interval_is_over(
         assert tenant.asked == ["contoso.com"]
 
 
-async def test_an_inquiry_takes_a_slot_like_a_look(client: fetch.Client, tenant: Tenant) -> None:
+async def test_looks_that_hang_hold_up_no_inquiry(client: fetch.Client, tenant: Tenant) -> None:
     silent = listening()
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-    looks = [Target(f"fs-{number}", url, module=Module(timeout=60)) for number in range(CONCURRENCY)]
-    asking = replace(looks[0], entra=tenant.asking("contoso.com"))
-    async with watching(asking, *looks[1:], client=client) as watch:
-        await until(lambda: watch.lag.count == CONCURRENCY)
-        # Without a slot: by the time of the last answer that of the watch would long be there.
-        for _ in range(5):
-            await ask(tenant.asking(), "fabrikam.com", client=client, now=NOW)
-        assert set(tenant.asked) == {"fabrikam.com"}
-        await watch.follow([asking])
-        await asked(watch)
+    looks = [Target(f"fs-{number}", url, module=Module(timeout=60)) for number in range(LOOKS)]
+    asking = target(Path("/nowhere"), name="asking", entra=tenant.asking("contoso.com"))
+    async with watching(*looks, asking, client=client) as watch:
+        await until(lambda: watch.lag.count == LOOKS)
+        await asked(watch, 3)
+        assert not any(record.observation for record in watch.records)
+    silent.close()
+
+
+async def test_inquiries_that_hang_hold_up_no_look(tmp_path: Path, client: fetch.Client) -> None:
+    silent = listening()
+    entra = Entra(("contoso.com",), client_secret=Secret(text="x"), module=Module(timeout=3600))
+    entra = replace(entra, login_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    file = published(tmp_path)
+    targets = [target(file, name=f"fs-{number}", entra=entra) for number in range(2 * INQUIRIES)]
+    async with watching(*targets, client=client) as watch:
+        await looked(watch, 3)
+        assert all(each.inquiry is None for each in domains(watch))
     silent.close()
 
 
@@ -623,8 +634,7 @@ async def test_a_target_that_is_looked_at_in_another_way_keeps_its_document(
 async def test_with_other_signers_the_last_good_document_is_verified_anew(tmp_path: Path, client: fetch.Client) -> None:
     before = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), interval=3600)
     # What is known must not depend on what could be saved.
-    (store := state.memory()).close()
-    async with watching(before, client=client, store=store) as watch:
+    async with watching(before, client=client, state=Notes()) as watch:
         await looked(watch)
         (known,) = watch.records
         for signer, verdict in ((OLD, SignatureState.TRUSTED), (NEW, SignatureState.VALID)):
@@ -760,54 +770,218 @@ def watchers() -> set[str]:
     return {task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(("watch ", "ask "))}
 
 
+# --- loops that end, and turns that fail
+
+
+async def test_a_loop_that_has_ended_is_late_and_a_reload_begins_it_again(tmp_path: Path, client: fetch.Client) -> None:
+    one, two = (target(published(tmp_path), name=name) for name in ("one", "two"))
+    one = replace(one, others=(at_node(one, "wap1", published(tmp_path)),))
+    async with watching(one, two, client=client) as watch:
+        await looked(watch)
+        known = watch.records[0].document
+        (ended,) = (task for task in asyncio.all_tasks() if task.get_name() == "watch one wap1 default")
+        ended.cancel()
+        await until(ended.done)
+        assert "watch one wap1 default" in watch.late
+        goes_on = {task for task in asyncio.all_tasks() if task.get_name() == "watch two service default"}
+        await watch.follow([one, two])
+        assert watchers() == {"watch one service default", "watch one wap1 default", "watch two service default"}
+        assert goes_on <= asyncio.all_tasks(), "who is watched is left alone"
+        assert watch.records[0].document is known
+        await looked(watch)
+        await until(lambda: watch.late == [])
+
+
+async def test_a_look_that_does_not_end_is_late_after_three_intervals(tmp_path: Path, client: fetch.Client) -> None:
+    silent = listening()
+    hanging = Target("hanging", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    seldom = target(published(tmp_path), name="seldom", interval=3600)
+    async with watching(replace(hanging, interval=0.1), seldom, client=client) as watch:
+        assert watch.late == []
+        await until(lambda: watch.late)
+        assert loop.time() - began > 0.3
+        assert watch.late == ["watch hanging service default"]
+    silent.close()
+
+
+async def test_an_inquiry_that_does_not_end_is_late_and_one_that_waits_as_it_was_told_is_not(
+    client: fetch.Client, tenant: Tenant
+) -> None:
+    silent = listening()
+    hanging = Entra(("contoso.com",), client_secret=Secret(text="x"), module=Module(timeout=3600), interval=0.02)
+    hanging = replace(hanging, login_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+    tenant.directory.fail(CONTOSO, 429, retry_after="3600")
+    nowhere = Target("patient", "file:///nowhere", interval=3600, entra=tenant.asking(CONTOSO, interval=0.02))
+    async with watching(nowhere, replace(nowhere, name="hanging", entra=hanging), client=client) as watch:
+        await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED])
+        await until(lambda: watch.late == ["ask hanging"])
+    silent.close()
+
+
+async def test_a_turn_that_fails_is_counted_by_its_target_logged_and_tried_again(
+    tmp_path: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = True
+
+    def broken(*_: object, **__: object) -> None:
+        if failing:
+            raise MemoryError(SECRET)
+
+    at, other = target(published(tmp_path)), target(published(tmp_path), name="other", interval=3600)
+    async with watching(at, other, client=client) as watch:
+        await looked(watch)
+        monkeypatch.setattr("exporter.watch.log_look", broken)
+        await until(lambda: watch.restarts["fs"] > 1)
+        failing = False
+        await looked(watch, watch.records[0].probes + 2, "fs")
+        assert set(watch.restarts) == {"fs"}
+    told = [record for record in caplog.records if record.getMessage() == "watch of fs failed by a mistake of ours"]
+    assert len(told) == watch.restarts["fs"]
+    assert "in broken" in vars(told[0])["traceback"]
+    assert SECRET not in vars(told[0])["traceback"]
+
+
+async def test_a_turn_that_fails_is_tried_again_at_the_latest_after_five_minutes(
+    tmp_path: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(target(published(tmp_path), interval=DAY.total_seconds()), client=client) as watch:
+
+        async def broken(*_: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr("exporter.rounds.Rounds.look", broken)
+        loop = asyncio.get_running_loop()
+        await until(lambda: watch.restarts["fs"])
+        now, time = loop.time(), loop.time
+        # By the clock of the loop it is in time until three of its own intervals are over, and the pause besides.
+        monkeypatch.setattr(loop, "time", lambda: now + RETRY + 3 * DAY.total_seconds() - 1)
+        early = watch.late
+        monkeypatch.setattr(loop, "time", lambda: now + RETRY + 3 * DAY.total_seconds() + 1)
+        late = watch.late
+        monkeypatch.setattr(loop, "time", time)
+        assert (early, late) == ([], ["watch fs service default"])
+
+
 # --- the state file
 
 
-def saved(at: Target, document: bytes, store: Store) -> Record:
-    """A record of a target with a good document, as an earlier run left it in the store."""
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite"
+
+
+def saved(at: Target, document: bytes, state: State) -> Record:
+    """A record of a target with a good document, as an earlier run left it in the state."""
     seen = Observation(NOW - HOUR, None, "", {}, 200, None, read_document(document, ()))
     record = advance(Record(at), seen)
-    store.save(Record(at), record)
+    state.load(at.name, at.url)
+    state.keep(record)
     return record
 
 
 async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
-    tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, file: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = state.memory()
     at = target(tmp_path / "gone.xml")
-    before = saved(at, builders.saml_metadata(), store)
-    async with watching(at, client=client, store=store) as watch:
-        assert watch.records == (replace(before, observation=None, probes=0, failures=0),)
-    store.close()
-    assert lines(caplog) == []
+    with kept_in(file, NOW) as state:
+        before = saved(at, builders.saml_metadata(), state)
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            assert watch.records == (replace(before, observation=None, probes=0, failures=0),)
+            assert lines(caplog) == []
+
+
+async def test_what_was_kept_is_what_the_records_say(
+    tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, "fabrikam.com"))
+    wap1 = at_node(service, "wap1", published(tmp_path, builders.adfs(OLD, NEW, signer=OLD), "wap1.xml"))
+    targets = [replace(service, others=(wap1,)), *(replace(service, name=f"fs-{nth}", entra=None) for nth in range(9))]
+    clock = Clock()
+    with kept_in(file, NOW) as state:
+        async with watching(*targets, client=client, clock=clock, state=state) as watch:
+            await looked(watch)
+            published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+            clock.now += HOUR
+            await looked_again(watch)
+            await asked_again(watch)
+    with kept_in(file, NOW) as state:
+        held = [state.load(each.name, each.url) for each in targets]
+    assert held == [saved_of(record) for record in watch.records]
+    assert all(NEW.certificate.fingerprint in str(each and each.history.first_seen) for each in held)
+
+
+async def test_what_looks_and_inquiries_found_is_handed_over_each_time_and_at_the_end(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    service = target(published(tmp_path), entra=tenant.asking(CONTOSO, interval=3600))
+    service = replace(service, others=tuple(replace(service, node=f"wap{number}", entra=None) for number in range(5)))
+    notes = Notes()
+    async with watching(service, client=client, state=notes) as watch:
+        await looked(watch, 3)
+        await asked(watch)
+        await watch.stop()
+        assert notes.kept[-1] is watch.records[0]
+
+    def found(record: Record) -> int:
+        """How many looks and inquiries the record knows of."""
+        looks = sum(each.probes for each in (record, *record.others))
+        return looks + sum(each.inquiries for each in record.domains)
+
+    counts = [found(record) for record in notes.kept]
+    assert counts == sorted(counts), "what is older never replaces what is newer"
+    assert set(counts) == set(range(found(watch.records[0]) + 1)), "none waits for another"
+
+
+async def test_what_cannot_be_handed_over_costs_that_turn_and_goes_with_the_next(
+    tmp_path: Path, client: fetch.Client
+) -> None:
+    class Broken(Notes):
+        def keep(self, record: Record) -> None:
+            super().keep(record)
+            if len(self.kept) in {1, 3}:
+                raise MemoryError
+
+    notes = Broken()
+    async with watching(target(published(tmp_path)), client=client, state=notes) as watch:
+        await looked(watch, 4)
+        assert watch.restarts == {"fs": 2}
+        assert notes.kept[3].probes > notes.kept[2].probes
 
 
 async def test_what_an_earlier_run_saw_while_its_clock_was_ahead_is_put_right_in_memory_and_in_the_file(
-    tmp_path: Path, client: fetch.Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
-    store = state.memory()
     at = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, interval=3600))
     node = at_node(at, "wap1", published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml"))
     at = replace(at, others=(node,))
     clock = Clock()
-    async with watching(at, client=client, clock=clock, store=store) as watch:
-        await looked(watch)
-        clock.now += 365 * DAY
-        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
-        await looked_again(watch)
-        await asked(watch, 2)
-        assert max(at for _, at in moments(watch.records[0])) == clock.now
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, clock=clock, state=state) as watch:
+            await looked(watch)
+            clock.now += 365 * DAY
+            published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+            await looked_again(watch)
+            await asked(watch, 2)
+            assert max(at for _, at in moments(watch.records[0])) == clock.now
     caplog.clear()
-    ahead = store.load(at.name, at.url)
-    assert ahead is not None
     clock.now = NOW + HOUR
-    async with watching(at, client=client, clock=clock, store=store) as watch:
-        assert [path for path, at in moments(watch.records) if at > clock.now] == []
-        assert watch.records[0].history.first_seen != ahead.history.first_seen
-        await until(lambda: [path for path, at in moments(store.load(at.name, at.url)) if at > clock.now] == [])
-    store.close()
+    with kept_in(file, NOW) as state:
+        ahead = state.load(at.name, at.url)
+        assert ahead is not None
+        assert max(at for _, at in moments(ahead)) > clock.now
+        async with watching(at, client=client, clock=clock, state=state) as watch:
+            assert [path for path, at in moments(watch.records) if at > clock.now] == []
+            assert watch.records[0].history.first_seen != ahead.history.first_seen
+    with kept_in(file, NOW) as state:
+        held = state.load(at.name, at.url)
+    assert held is not None
+    assert [path for path, at in moments(held) if at > clock.now] == []
     assert not any("changed" in line[1] for line in lines(caplog))
 
 
@@ -834,162 +1008,329 @@ async def test_a_clock_that_comes_back_while_it_is_watched_leaves_no_time_ahead(
 
 
 async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_before_the_first_look(
-    tmp_path: Path, client: fetch.Client, tenant: Tenant
+    tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant
 ) -> None:
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
-    store = state.memory()
     entra = tenant.asking(CONTOSO, "fabrikam.com", interval=3600)
     alone = target(published(tmp_path), interval=3600, entra=entra)
     wap1 = at_node(alone, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
     at = replace(alone, others=(wap1,))
-    async with watching(at, client=client, store=store) as watch:
-        await until(lambda: (saved := store.load(at.name, at.url)) and saved.differing_since and len(saved.answers) > 1)
-        (known,) = watch.records
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            await looked(watch)
+            await asked(watch)
+            (known,) = watch.records
     tenant.directory.revoke()
+    assert all(each.trust is not None for each in known.domains)
     answers = tuple(DomainRecord(each.domain, trust=each.trust, last_success=NOW) for each in known.domains)
-    async with watching(at, client=client, store=store) as watch:
-        (record,) = watch.records
-        assert record.document is not None
-        assert (record.domains, record.differing_since, record.others) == (answers, NOW, (Record(wap1),))
-    async with watching(alone, client=client, store=store) as watch:
-        assert (watch.records[0].domains, watch.records[0].differing_since) == (answers, None)
-    store.close()
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            (record,) = watch.records
+            assert record.document is not None
+            assert (record.domains, record.differing_since, record.others) == (answers, NOW, (Record(wap1),))
+    with kept_in(file, NOW) as state:
+        async with watching(alone, client=client, state=state) as watch:
+            assert (watch.records[0].domains, watch.records[0].differing_since) == (answers, None)
 
 
 async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
-    tmp_path: Path, client: fetch.Client, tenant: Tenant
+    tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant
 ) -> None:
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
-    store = state.memory()
     gone = target(tmp_path / "gone.xml", entra=tenant.asking(CONTOSO, interval=3600))
-    async with watching(gone, client=client, store=store) as watch:
-        await until(lambda: store.load(gone.name, gone.url))
-        (answered,) = domains(watch)
+    with kept_in(file, NOW) as state:
+        async with watching(gone, client=client, state=state) as watch:
+            await asked(watch)
+            (answered,) = domains(watch)
     assert answered.trust is not None
     moved = replace(gone, url=published(tmp_path).as_uri())
-    async with watching(moved, client=client, store=store) as watch:
-        assert watch.records == (
-            Record(moved, domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
-        )
+    with kept_in(file, NOW) as state:
+        async with watching(moved, client=client, state=state) as watch:
+            assert watch.records == (
+                Record(moved, domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
+            )
+        held = state.load(moved.name, moved.url)
+    assert held is not None
     newer = replace(answered, last_success=NOW + HOUR)
-    record = restored(moved, store, Record(gone, domains=(newer,)).answers)
+    record = restored(moved, held, Record(gone, domains=(newer,)).answers)
     assert record.domains == (newer,), "what is known already is newer than the file"
-    store.close()
 
 
-async def test_of_another_entity_nothing_is_left_in_the_file(tmp_path: Path, client: fetch.Client) -> None:
-    store = state.memory()
+async def test_of_another_entity_nothing_is_left_in_the_file(tmp_path: Path, file: Path, client: fetch.Client) -> None:
     before = target(published(tmp_path))
     other = "https://other.example/"
-    async with watching(before, client=client, store=store) as watch:
-        await looked(watch)
-        await watch.follow([replace(before, entity_id=other)])
-        published(tmp_path, builders.saml_metadata(other))
-        await until(lambda: watch.records[0].document)
-        await looked_again(watch)
-    saved = store.load(before.name, before.url)
-    assert saved is not None
-    assert set(saved.history.entities) == {other}
-    store.close()
+    with kept_in(file, NOW) as state:
+        async with watching(before, client=client, state=state) as watch:
+            await looked(watch)
+            await watch.follow([replace(before, entity_id=other)])
+            published(tmp_path, builders.saml_metadata(other))
+            await until(lambda: watch.records[0].document)
+    with kept_in(file, NOW) as state:
+        held = state.load(before.name, before.url)
+    assert held is not None
+    assert set(held.history.entities) == {other}
 
 
 @pytest.mark.parametrize("packed", [zlib.compress(b"<feed/>"), b"not even packed"])
-async def test_a_saved_document_that_cannot_be_used_any_more_is_told_and_ignored(
-    tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture, packed: bytes
+async def test_a_saved_document_that_cannot_be_used_any_more_is_told_and_its_history_stays(
+    tmp_path: Path, file: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture, packed: bytes
 ) -> None:
-    store = state.memory()
     at = target(published(tmp_path))
-    record = saved(at, builders.saml_metadata(), store)
-    assert record.document is not None
-    spoilt = replace(record, document=replace(record.document, packed=packed), last_success=NOW)
-    store.save(record, spoilt)
-    async with watching(at, client=client, store=store) as watch:
-        assert watch.records == (Record(at),)
-        assert lines(caplog, "target") == [("WARNING", "saved document not used", "fs")]
-        await looked(watch)
-        assert watch.records[0].document is not None
-    store.close()
+    with kept_in(file, NOW) as state:
+        record = saved(at, builders.saml_metadata(), state)
+        assert record.document is not None
+        state.keep(replace(record, document=replace(record.document, packed=packed)))
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            assert watch.records == (Record(at, history=record.history),)
+            assert lines(caplog, "target") == [("WARNING", "saved document not used", "fs")]
+            await looked(watch)
+            assert watch.records[0].document is not None
+    with kept_in(file, NOW) as state:
+        held = state.load(at.name, at.url)
+    assert held is not None
+    assert held.history.first_seen == record.history.first_seen, "it was seen an hour ago"
+    assert held.packed not in {None, packed}
 
 
-async def test_a_state_file_that_cannot_be_read_any_more_costs_what_it_held_and_nothing_else(
+async def test_a_state_file_that_cannot_be_had_costs_what_it_would_hold_and_nothing_else(
     tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = state.memory()
-    store.close()
-    async with watching(target(published(tmp_path)), client=client, store=store) as watch:
-        assert lines(caplog, "target") == [("WARNING", "saved document not used", "fs")]
+    (tmp_path / "no folder").touch()
+    state = open_state(tmp_path / "no folder" / "state.sqlite", Clock())
+    async with watching(target(published(tmp_path)), client=client, state=state) as watch:
         await looked(watch, 2)
         assert watch.records[0].document is not None
-        assert watch.storage_errors > 0
-    assert ("ERROR", "state not saved", "fs") in lines(caplog, "target")
+        assert not watch.restarts
+        assert state.status.waiting == 1
+    assert state.close(0) == ("fs",)
+    assert [line for line in lines(caplog) if line[0] != "INFO"] == [
+        ("ERROR", "state not kept"),
+        ("ERROR", "state not saved at the end"),
+    ]
 
 
-class Notes(Store):
-    """A store that notes what it is asked to save, breaks at first if it is told to, and waits for a gate."""
-
-    def __init__(self, *, broken: int = 0) -> None:
-        self.saves: list[tuple[Record, Record]] = []
-        self.gate = threading.Event()
-        self._broken = broken
-
-    def load(self, name: str, url: str) -> None:
-        pass
-
-    def save(self, before: Record, after: Record) -> None:
-        self.saves.append((before, after))
-        if len(self.saves) <= self._broken:
-            raise sqlite3.OperationalError("database is locked")
-        self.gate.wait(10)
+# --- a state file that comes late, or cannot be brought back at once
 
 
-async def test_what_is_saved_follows_on_what_was_saved_whichever_look_ends_first(
-    tmp_path: Path, client: fetch.Client
+async def test_what_a_file_holds_that_could_be_opened_only_late_is_joined_to_what_was_seen_since(
+    tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = target(published(tmp_path))
-    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
-    store = Notes()
-    async with watching(replace(service, others=others), client=client, store=store) as watch:
-        await until(lambda: all(each.observation for each in places(watch)))
-        assert len(store.saves) == 1
-        store.gate.set()
-        await looked(watch, 3)
-        await watch.stop()
-    saves = store.saves
-    assert len(saves) > 6
-    assert all(before is saved for (before, _), (_, saved) in zip(saves[1:], saves, strict=False))
+    monkeypatch.setattr("exporter.state.writer.REOPEN", 0.01)
+    entity_id = f"http://{HOST}/adfs/services/trust"
+    old, new = OLD.certificate.fingerprint, NEW.certificate.fingerprint
+    document = published(tmp_path, builders.adfs(OLD, signer=OLD))
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    at = target(document, entra=tenant.asking(CONTOSO, "fabrikam.com"))
+    unseen = target(tmp_path / "gone.xml", name="unseen")
+    clock = Clock()
+    with kept_in(file, NOW) as holder:
+        async with watching(at, client=client, clock=clock, state=holder) as watch:
+            await looked(watch)
+            await asked(watch)
+            answered = domains(watch)
+        before = saved(unseen, builders.saml_metadata(), holder)
+        state = open_state(file, clock)
+        # Between the looks of the two there is no gap.
+        clock.now += SECOND
+        tenant.directory.fail(CONTOSO, 500)
+        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+        async with watching(at, unseen, client=client, clock=clock, state=state) as watch:
+            await looked(watch, 2)
+            await asked(watch, 2)
+            seen = watch.records[0].history.first_seen[entity_id]
+            assert (seen[old], seen[new]) == (clock.now, clock.now)
+            assert watch.records[1].document is None
+            assert holder.close(10) == ()
+            await until(lambda: watch.records[1].document)
+            await looked_again(watch)
+            record, restored_record = watch.records
+            assert state.status.writable
+            assert not watch.restarts
+    seen = record.history.first_seen[entity_id]
+    assert (seen[old], seen[new]) == (NOW, clock.now)
+    (changes,) = {
+        tuple(each.changes.items())
+        for (role, use), each in record.history.entities[entity_id].key_sets.items()
+        if (role, use) in {(Role.IDP, Use.SIGNING), (Role.SP, Use.SIGNING)}
+    }
+    assert changes == ((Change.UNEXPECTED, clock.now),)
+    assert (domains_of_record := record.domains)[0].trust == answered[0].trust
+    assert (domains_of_record[0].last_success, domains_of_record[1].last_success) == (NOW, clock.now)
+    assert restored_record.history == before.history
+    assert state.close(10) == ()
+    with kept_in(file, NOW) as state:
+        assert state.load(at.name, at.url) == saved_of(record)
+        assert state.load(unseen.name, unseen.url) == saved_of(before)
 
 
-async def test_what_was_got_while_an_earlier_save_was_under_way_is_saved_at_the_end(
-    tmp_path: Path, client: fetch.Client
+async def test_what_a_file_holds_that_is_opened_late_by_a_watch_that_ends_stays_in_it(
+    tmp_path: Path, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = target(published(tmp_path), interval=3600)
-    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
-    store = Notes()
-    async with watching(replace(service, others=others), client=client, store=store) as watch:
-        await until(lambda: all(each.observation for each in places(watch)))
-        store.gate.set()
-        await watch.stop()
-        assert store.saves[-1][1] is watch.records[0]
-        assert len(store.saves) == 2
+    monkeypatch.setattr("exporter.state.writer.REOPEN", 0.01)
+    at = target(published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, NEW)])))
+    reading, gate = threading.Event(), threading.Event()
+
+    def slowly(*about: *About) -> Record:
+        reading.set()
+        assert gate.wait(10)
+        return restored(*about)
+
+    monkeypatch.setattr("exporter.watch.restored", slowly)
+    with kept_in(file, NOW) as holder:
+        before = saved(at, builders.saml_metadata(), holder)
+        state = open_state(file, Clock())
+        async with watching(at, client=client, state=state) as watch:
+            await looked(watch)
+            assert holder.close(10) == ()
+            await until(reading.is_set)
+            await watch.stop()
+            gate.set()
+        assert state.close(10) == ()
+    with kept_in(file, NOW) as state:
+        assert state.load(at.name, at.url) == saved_of(before)
 
 
-async def test_a_file_that_cannot_be_written_holds_up_the_end_only_once(tmp_path: Path, client: fetch.Client) -> None:
-    store = Notes(broken=100)
-    targets = [target(published(tmp_path), name=name, interval=3600) for name in ("one", "two", "three")]
-    async with watching(*targets, client=client, store=store) as watch:
-        await until(lambda: watch.storage_errors == 3)
-        await watch.stop()
-        assert len(store.saves) == 4
+async def test_a_file_that_can_be_opened_while_a_reload_is_under_way_is_joined_too(
+    tmp_path: Path, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.state.writer.REOPEN", 0.01)
+    begun, gate = threading.Event(), threading.Event()
+
+    def slowly(after: Target, before: Record) -> Record:
+        begun.set()
+        assert gate.wait(10)
+        return continued(after, before)
+
+    monkeypatch.setattr("exporter.watch.continued", slowly)
+    at = target(published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, NEW)])))
+    with kept_in(file, NOW) as holder:
+        before = saved(at, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]), holder)
+        state = open_state(file, Clock())
+        async with watching(at, client=client, state=state) as watch:
+            await looked(watch)
+            following = asyncio.create_task(watch.follow([replace(at, labels={"team": "identity"})]))
+            await until(begun.is_set)
+            assert holder.close(10) == ()
+            await until(lambda: state.status.writable)
+            gate.set()
+            await following
+            await looked(watch, 2)
+        assert state.close(10) == ()
+    first_seen = {OLD.certificate.fingerprint: before.last_success, NEW.certificate.fingerprint: NOW}
+    assert watch.records[0].history.first_seen[ENTITY_ID] == first_seen
+    with kept_in(file, NOW) as state:
+        held = state.load(at.name, at.url)
+    assert held is not None
+    assert held.history.first_seen[ENTITY_ID] == first_seen
 
 
-async def test_what_could_not_be_saved_is_saved_with_what_comes_next(tmp_path: Path, client: fetch.Client) -> None:
-    store = Notes(broken=2)
-    store.gate.set()
-    async with watching(at := target(published(tmp_path)), client=client, store=store) as watch:
-        await until(lambda: len(store.saves) > 3)
-        assert watch.storage_errors == 2
-    assert [before for before, _ in store.saves[:3]] == [Record(at)] * 3
-    assert store.saves[3][0] is store.saves[2][1]
+async def test_what_was_seen_of_a_target_that_is_not_whole_stays_when_its_configuration_changes(
+    tmp_path: Path, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = True
+
+    def short_of_memory(*about: *About) -> Record:
+        if failing:
+            raise MemoryError
+        return restored(*about)
+
+    monkeypatch.setattr("exporter.watch.restored", short_of_memory)
+    document = published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, NEW)]))
+    at = target(document)
+    clock = Clock()
+    with kept_in(file, NOW) as state:
+        before = saved(at, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]), state)
+        async with watching(at, client=client, clock=clock, state=state) as watch:
+            await looked(watch)
+            clock.now += HOUR
+            await watch.follow([replace(at, labels={"team": "identity"})])
+            assert watch.records[0].document is not None
+            failing = False
+            await looked(watch)
+    first_seen = {OLD.certificate.fingerprint: before.last_success, NEW.certificate.fingerprint: NOW}
+    assert watch.records[0].history.first_seen[ENTITY_ID] == first_seen
+
+
+async def test_a_target_that_cannot_be_brought_back_is_watched_and_saved_only_when_it_is_whole(
+    tmp_path: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = True
+
+    def short_of_memory(*about: *About) -> Record:
+        if failing:
+            raise MemoryError
+        return restored(*about)
+
+    class Remembering(Notes):
+        def load(self, name: str, url: str) -> Saved | None:
+            return memory.load(name, url)
+
+    memory, notes = open_state(None, Clock()), Remembering()
+    at = target(published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, NEW)])))
+    before = saved(at, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]), memory)
+    other = target(published(tmp_path, name="other.xml"), name="other")
+    monkeypatch.setattr("exporter.watch.restored", short_of_memory)
+    async with watching(at, other, client=client, state=notes) as watch:
+        assert watch.restarts == {"fs": 1}
+        assert ("ERROR", "watch of fs failed by a mistake of ours") in lines(caplog)
+        await looked(watch, 2)
+        assert watch.records[0].history.first_seen.keys() == {ENTITY_ID}
+        assert {record.target.name for record in notes.kept} == {"other"}, "it would replace what the file holds"
+        failing = False
+        await until(lambda: any(record.target == at for record in notes.kept))
+    first_seen = watch.records[0].history.first_seen[ENTITY_ID]
+    assert first_seen == {
+        OLD.certificate.fingerprint: before.last_success,
+        NEW.certificate.fingerprint: NOW,
+    }
+    assert all(
+        OLD.certificate.fingerprint in record.history.first_seen[ENTITY_ID]
+        for record in notes.kept
+        if record.target == at
+    )
+
+
+async def test_a_target_that_was_not_brought_back_once_is_whole_with_its_next_look(
+    tmp_path: Path, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [MemoryError()]
+
+    def once(*about: *About) -> Record:
+        if errors:
+            raise errors.pop()
+        return restored(*about)
+
+    at = target(tmp_path / "gone.xml")
+    with kept_in(file, NOW) as state:
+        before = saved(at, builders.saml_metadata(), state)
+    monkeypatch.setattr("exporter.watch.restored", once)
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            assert watch.records == (Record(at),)
+            await looked(watch)
+            assert watch.records[0].document == before.document
+            assert watch.records[0].history == before.history
+            assert watch.restarts == {"fs": 1}
+
+
+async def test_where_the_latest_record_cannot_go_on_the_last_good_one_comes_from_the_state(
+    tmp_path: Path, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Record:
+        raise RecursionError
+
+    monkeypatch.setattr("exporter.watch.continued", broken)
+    at = target(published(tmp_path), interval=3600)
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            await looked(watch)
+            (known,) = watch.records
+            await watch.follow([changed := replace(at, labels={"team": "identity"})])
+            (record,) = watch.records
+            assert record == replace(known, target=changed, observation=None, probes=0)
+            assert watch.restarts == {"fs": 1}
+            await looked(watch)
 
 
 # --- what is counted and logged
@@ -1069,15 +1410,26 @@ async def test_an_entity_that_joins_an_aggregate_is_no_line(
 
 
 async def test_a_target_that_stays_keeps_the_looks_that_end_while_others_begin(
-    tmp_path: Path, client: fetch.Client
+    tmp_path: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, gate = published(tmp_path), threading.Event()
+    file, begun, gate = published(tmp_path), threading.Event(), threading.Event()
     stays, new = target(file, name="stays"), target(file, name="new", interval=3600)
-    async with watching(stays, client=client, store=SlowStore(gate)) as watch:
+    state = open_state(None, Clock())
+    saved(new, builders.saml_metadata(), state)
+
+    def slowly(*about: *About) -> Record:
+        begun.set()
+        assert gate.wait(10)
+        return restored(*about)
+
+    monkeypatch.setattr("exporter.watch.restored", slowly)
+    async with watching(stays, client=client, state=state) as watch:
         await looked(watch)
         following = asyncio.create_task(watch.follow([stays, new]))
+        await until(begun.is_set)
         await looked(watch, watch.records[0].probes + 3)
         seen = watch.records[0].probes
+        assert not following.done()
         gate.set()
         await following
         assert watch.records[0].probes >= seen
