@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -106,7 +106,8 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
         simulation = await running.enter_async_context(serving(SCENARIOS, now=now(), folder=folder, key="ec"))
         targets = tuple(hurried(target) for target in simulation.targets)
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
-        exporter = TestServer(application(Options(config), store=state.memory(), clock=now))
+        store = running.enter_context(closing(state.memory()))
+        exporter = TestServer(application(Options(config), store=store, clock=now))
         await running.enter_async_context(exporter)
         scrape = {"job_name": "fedmeta", "honor_labels": True}
         configuration = {

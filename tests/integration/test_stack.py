@@ -7,7 +7,7 @@ compare (days, ages) stays as it is.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -159,7 +159,8 @@ async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Pa
         simulation = await start(serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec"))
         targets = tuple(map(often, simulation.targets))
         config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
-        exporter = await start(TestServer(application(Options(config), store=state.memory(), clock=clock)))
+        store = opened.enter_context(closing(state.memory()))
+        exporter = await start(TestServer(application(Options(config), store=store, clock=clock)))
         notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
         watching = stack.watching(
             f"{exporter.host}:{exporter.port}", notifier.removeprefix("http://"), rules, every="1s"
