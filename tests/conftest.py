@@ -14,7 +14,8 @@ import trustme
 from exporter import fetch
 
 # A loaded machine must not fail a property, and continuous integration must not roll dice.
-hypothesis.settings.register_profile("here", deadline=None, derandomize="CI" in os.environ)
+SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("here", deadline=None, suppress_health_check=SLOW, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("here")
 
 TESTS = Path(__file__).parent

@@ -28,7 +28,8 @@ def _read(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             body = file.read(limit + 1)
     except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else error
+        # Python's own words for a null character changed with 3.13.
+        words = error.strerror if isinstance(error, OSError) else "not a path"
         raise FetchError(Reason.FILE, f"cannot read {str(path)!r}: {words}") from error
     if len(body) > limit:
         raise FetchError(Reason.TOO_LARGE, f"{path} is larger than {limit} bytes (body_size_limit)")

@@ -527,7 +527,7 @@ async def test_a_file_is_read_with_its_limit(client: fetch.Client, tmp_path: Pat
         ("file:///", "/ is not a file"),
         ("file:///dev/zero", "/dev/zero is not a file"),
         ("file://server/share", "a file URL names no host, this one names server"),
-        ("file:///a%00b", r"cannot read '/a\x00b': embedded null byte"),
+        ("file:///a%00b", r"cannot read '/a\x00b': not a path"),
     ],
 )
 async def test_what_is_no_file_is_not_read(url: str, detail: str, client: fetch.Client) -> None:
