@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pycares
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
@@ -323,6 +324,25 @@ def test_where_no_thread_can_begin_c_ares_works_without_and_the_system_says_so()
         by_system
         == ["dns localhost does not resolve: there is no thread to ask the system in (can't start new thread)"] * 2
     )
+
+
+async def test_where_no_thread_could_begin_the_next_look_up_tries_anew(
+    server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    resolvers = {"good.test": CAres([server.place]), "localhost": System()}
+    monkeypatch.setattr(pycares._shutdown_manager, "_thread", None)  # noqa: SLF001 -- as in a process that has just begun
+    with monkeypatch.context() as starved:
+        starved.setattr(threading.Thread, "start", refuse)
+        for name, resolver in resolvers.items():
+            with pytest.raises(OSError, match=r"\(can't start new thread\)"):
+                await resolver.resolve(name)
+
+    for name, resolver in resolvers.items():
+        assert "127.0.0.1" in {each["host"] for each in await resolver.resolve(name)}
+        await resolver.close()
 
 
 class Hanging:
