@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -272,6 +273,28 @@ async def test_reading_a_document_leaves_the_loop_free_and_counts_against_the_de
     assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "not read within 0.4 s; stuck in parse")
     assert (seen.http_status, seen.document) == (200, None)
     assert seen.phases[Phase.PARSE] > 0.05
+
+
+async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_reading_too(federation: Federation) -> None:
+    target = Target("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
+    busy = threading.Event()
+    async with fetch.client(resolver=federation.names) as client:
+        found = replace(await fetch.find(target.url, target.module, client=client, timeout=60), seconds=59.0)
+        good = (await look(Record(target), client=client, now=NOW, timeout=60, found=found)).observation
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            asyncio.get_running_loop().set_default_executor(threads)
+            threads.submit(busy.wait)
+            began = time.monotonic()
+            late = await probe(target, client=client, previous=None, now=NOW, timeout=60, found=found)
+            took = time.monotonic() - began
+            busy.set()
+
+    assert good is not None
+    assert good.reason is None
+    assert good.phases[Phase.RESOLVE] == pytest.approx(59.0, abs=0.1)
+    assert federation.names.asked == ["idp.example.org"]
+    assert (late.reason, late.detail) == (Reason.TIMEOUT, "not read within 60 s; stuck in parse")
+    assert took < 20
 
 
 async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(federation: Federation) -> None:
