@@ -4,20 +4,18 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import DAY, HOUR, NOW, certificate
+from builders import HOUR, NOW, certificate
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record
 from exporter.state import Saved, State, open_state
-from exporter.state import salvage
-from exporter.state.rows import Row, newest, row_of
 from exporter.trust import DomainRecord, DomainTrust, Slot
 
 NAMES = [f"farm{nth}" for nth in range(12)]
@@ -44,16 +42,14 @@ def record(name: str, version: int = 0) -> Record:
         document=Document(nothing, Signature(SignatureState.UNSIGNED, None, ""), len(packed), packed.hex(), packed),
         validators=Validators(f'"{chance.random()}"'),
         last_success=at,
-        history=History({f"https://{name}.example/{nth}": entity(chance, at) for nth in range(chance.randrange(1, 20))}, at),
+        history=History({f"urn:{nth}": entity(chance, at) for nth in range(chance.randrange(1, 20))}, at),
         domains=(DomainRecord(f"{name}.example", trust=trust, last_success=at),),
     )
 
 
 def entity(chance: random.Random, at: datetime) -> EntityHistory:
     fingerprints = [chance.randbytes(32).hex() for _ in range(chance.randrange(1, 8))]
-    seen = tuple(
-        Sighting(frozenset({each}), at - timedelta(days=nth), at) for nth, each in enumerate(fingerprints)
-    )
+    seen = tuple(Sighting(frozenset({each}), at - timedelta(days=nth), at) for nth, each in enumerate(fingerprints))
     return EntityHistory(
         first_seen=dict.fromkeys(fingerprints, at),
         key_sets={(Role.IDP, Use.SIGNING): KeySetHistory(seen, {Change.ADDED: at})},
@@ -109,7 +105,8 @@ def stretches(path: Path) -> list[Stretches]:
 
 def _places(image: bytes, row: tuple[object, ...]) -> Iterator[tuple[int, int]]:
     """Of the longest value, which no other row has: it stands in one piece, or goes on elsewhere, page by page."""
-    rest = max((each.encode() if isinstance(each, str) else each for each in row if isinstance(each, str | bytes)), key=len)
+    values = (each.encode() if isinstance(each, str) else each for each in row if isinstance(each, str | bytes))
+    rest = max(values, key=len)
     while rest:
         begin = image.index(rest[:40])
         length = next((nth for nth, byte in enumerate(rest) if image[begin + nth] != byte), len(rest))
@@ -197,9 +194,6 @@ def test_nine_tenths_of_the_whole_rows_of_a_damaged_file_come_back_and_nothing_w
         assert_right(found, expected)
         here = sum(len(each.row) > 0 and each.are_in(bytes(image), whole) for each in places)
         got = len(rows_in(found))
-        if got < min(here, len(places) - 1):
-            print(nth, damage.__name__, here, got, len(places), state.status)
         still_whole += here
         kept += min(got, here)
-    print(kept, still_whole)
-    assert kept >= 0.9 * still_whole
+    assert kept >= 0.99 * still_whole
