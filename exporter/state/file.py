@@ -77,6 +77,7 @@ class File:
         self._lock = lock
         self._serial = serial
         self._identity = _identity(path)
+        self._log = _identity(_beside(path, "-wal"))
 
     @property
     def is_elsewhere(self) -> bool:
@@ -102,6 +103,7 @@ class File:
                     self._connection.execute("ROLLBACK TO target")
                     refused[name] = error
                 self._connection.execute("RELEASE target")
+        self._log = _identity(_beside(self._path, "-wal"))
         return refused
 
     def _apply(self, each: Changes) -> None:
@@ -113,8 +115,13 @@ class File:
 
     def close(self) -> None:
         """Closes the file and lets go of it."""
-        with self._lock, closing(self._connection):
-            pass
+        with self._lock:
+            # SQLite would read the log of a file that is gone into the one that has its name now.
+            stale = self.is_elsewhere and _identity(_beside(self._path, "-wal")) == self._log
+            self._connection.close()
+            if stale:
+                for suffix in ("-wal", "-shm"):
+                    _beside(self._path, suffix).unlink(missing_ok=True)
 
 
 def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> tuple[File, Found]:
@@ -169,7 +176,7 @@ def _locked(path: Path) -> int:
 
     On a file of its own: closing a second descriptor of the state file would drop SQLite's locks on it (POSIX).
     """
-    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(_beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -185,7 +192,7 @@ def _locked(path: Path) -> int:
 
 def _mended(path: Path, now: datetime, patience: float) -> Found:
     """What the file holds; afterwards it is there, ours, whole and of today's format."""
-    fresh = path.with_name(path.name + ".unfinished")
+    fresh = _beside(path, ".unfinished")
     if not _size(path) and _is_complete(fresh):
         # The process was killed before this one had its name.
         _give_name(path, fresh, now)
@@ -213,7 +220,7 @@ def _give_name(path: Path, fresh: Path, now: datetime) -> Path | None:
 
 def _is_complete(fresh: Path) -> bool:
     """Whether a file was written to its end: SQLite deletes the journal last."""
-    return bool(_size(fresh)) and not _size(fresh.with_name(fresh.name + "-journal"))
+    return bool(_size(fresh)) and not _size(_beside(fresh, "-journal"))
 
 
 def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
@@ -409,8 +416,12 @@ def _is_sane(head: bytes) -> bool:
     return head[:16] == _MAGIC and set(head[18:20]) <= {1, 2} and head[20:24] == bytes((0, 64, 32, 32))
 
 
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
 def _bytes(path: Path, suffix: str) -> bytes:
-    beside = path.with_name(path.name + suffix)
+    beside = _beside(path, suffix)
     return beside.read_bytes() if beside.exists() else b""
 
 
@@ -420,13 +431,13 @@ def _size(path: Path) -> int:
 
 def _delete(path: Path) -> None:
     for suffix in _PARTS:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        _beside(path, suffix).unlink(missing_ok=True)
 
 
 def _tighten(path: Path) -> None:
     """Lets nobody but the owner read the file."""
     for suffix in _PARTS:
-        part = path.with_name(path.name + suffix)
+        part = _beside(path, suffix)
         # Another's file cannot be tightened, and may be ours to write all the same.
         with suppress(FileNotFoundError, PermissionError):
             if stat.S_IMODE(part.stat().st_mode) & 0o077:
@@ -446,8 +457,8 @@ def _set_aside(path: Path, now: datetime) -> Path | None:
     stem = f"{path.name}.{now:%Y%m%dT%H%M%SZ}"
     names = (path.with_name(f"{stem}{f'-{nth}' if nth else ''}.aside") for nth in count())
     aside = next(name for name in names if not name.exists())
-    parts = [suffix for suffix in _PARTS if path.with_name(path.name + suffix).exists()]
+    parts = [suffix for suffix in _PARTS if _beside(path, suffix).exists()]
     # The file itself first: as long as it has its name, it needs what stands beside it.
     for suffix in parts:
-        path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        _beside(path, suffix).rename(_beside(aside, suffix))
     return aside if parts else None

@@ -124,7 +124,7 @@ def _overflow(pages: Mapping[int, bytes], following: bytes, length: int, size: i
 
 def _types(header: bytes) -> Sequence[int]:
     _, at = _varint(header, 0)
-    types = []
+    types = list[int]()
     while at < len(header) and len(types) <= max(_LENGTHS):
         kind, at = _varint(header, at)
         types.append(kind)

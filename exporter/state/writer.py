@@ -71,10 +71,11 @@ class Writer:
         """Opens the file, or notes why that is not possible now and what it holds all the same."""
         try:
             self._open(START)
-        except UnusableError as error:
+        except Exception as error:  # noqa: BLE001 -- without a file as with one, the exporter starts
             self._failed(error)
-            rows = error.rows or (glance(self._path) if error.readable else ())
-            self._ledger.read(read(rows)[0])
+            if isinstance(error, UnusableError):
+                rows = error.rows or (glance(self._path) if error.readable else ())
+                self._ledger.read(read(rows)[0])
 
     @property
     def is_open(self) -> bool:
