@@ -28,7 +28,9 @@ def heard(process: int) -> bool:
 @contextmanager
 def started(*arguments: str, errors: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "exporter", *arguments]
-    with subprocess.Popen(command, stderr=errors, stdout=subprocess.DEVNULL, text=True) as process:
+    with subprocess.Popen(  # noqa: S603 -- a command of ours
+        command, stderr=errors, stdout=subprocess.DEVNULL, text=True
+    ) as process:
         try:
             yield process
         finally:

@@ -1,4 +1,4 @@
-"""Whatever is raised wherever in the watch: everybody is looked at again, it is counted, and a reload keeps everybody."""
+"""Whatever is raised wherever in the watch: everybody is looked at again, it is counted, and a reload keeps all."""
 
 import asyncio
 import random
@@ -230,8 +230,8 @@ def test_one_failure_costs_one_turn_of_one_target(
         if here.faults.raised and isinstance(failed, rounds.Raised):
             assert here.watch.records == (), "what was not taken on is not shown as watched"
             await here.watch.follow(here.targets)
-        while not here.faults.raised:
-            await asyncio.sleep(30)
+        # Every seam is passed within three minutes.
+        await asyncio.sleep(180)
         moment = here.faults.last
         await asyncio.sleep(2 * 60.0 * (1 + JITTER) + RETRY * 2)
         here.check_all_are_watched_since(moment + 0.001)
@@ -248,7 +248,7 @@ def test_one_failure_costs_one_turn_of_one_target(
 
 def test_a_thousand_failures_at_random_end_nobodys_watch(world: Callable[..., World]) -> None:
     seed = random.randrange(2**32)  # noqa: S311 -- no secret
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 -- shown where it fails
     check_random_failures(world, seed, times=1000)
 
 

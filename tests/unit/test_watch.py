@@ -25,7 +25,7 @@ from exporter.history import Change
 from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
-from exporter.record import Question, Record, advance
+from exporter.record import Record, advance
 from exporter.rounds import INQUIRIES, LOOKS
 from exporter.state import Saved, State, open_state
 from exporter.state.saved import saved_of
@@ -33,7 +33,7 @@ from exporter.trust import DomainRecord, TrustReason, UpdateResult
 from exporter.watch import RETRY, Watch
 from exporter.watch.beginning import continued, restored
 
-About = tuple[Target, Saved, Mapping[Question, DomainRecord]]
+About = tuple[Target, Saved]
 
 OLD, NEW = pair(), pair(not_before=NOW - HOUR, not_after=NOW + 365 * builders.DAY)
 
@@ -1049,11 +1049,27 @@ async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
             assert watch.records == (
                 Record(moved, domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
             )
-        held = state.load(moved.name, moved.url)
-    assert held is not None
-    newer = replace(answered, last_success=NOW + HOUR)
-    record = restored(moved, held, Record(gone, domains=(newer,)).answers)
-    assert record.domains == (newer,), "what is known already is newer than the file"
+
+
+async def test_what_was_told_already_is_newer_than_what_the_file_holds(
+    tmp_path: Path, client: fetch.Client, tenant: Tenant
+) -> None:
+    tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
+    before = target(published(tmp_path), entra=tenant.asking(CONTOSO, interval=3600))
+
+    class Older(Notes):
+        def load(self, name: str, url: str) -> Saved | None:
+            return saved_of(replace(known, target=replace(before, name=name, url=url)))
+
+    known = Record(before)
+    async with watching(before, client=client, state=Older()) as watch:
+        await asked(watch)
+        (answered,) = domains(watch)
+        assert answered.trust is not None
+        revoked = replace(answered.trust, certificates={})
+        known = Record(before, domains=(replace(answered, trust=revoked, last_success=NOW - DAY),))
+        await watch.follow([target(tmp_path / "elsewhere.xml", entra=before.entra)])
+        assert domains(watch) == [answered]
 
 
 async def test_of_another_entity_nothing_is_left_in_the_file(tmp_path: Path, file: Path, client: fetch.Client) -> None:
@@ -1124,29 +1140,29 @@ async def test_what_a_file_holds_that_could_be_opened_only_late_is_joined_to_wha
     at = target(document, entra=tenant.asking(CONTOSO, "fabrikam.com"))
     unseen = target(tmp_path / "gone.xml", name="unseen")
     clock = Clock()
-    with kept_in(file, NOW) as holder:
-        async with watching(at, client=client, clock=clock, state=holder) as watch:
-            await looked(watch)
-            await asked(watch)
-            answered = domains(watch)
-        before = saved(unseen, builders.saml_metadata(), holder)
-        state = open_state(file, clock)
-        # Between the looks of the two there is no gap.
-        clock.now += SECOND
-        tenant.directory.fail(CONTOSO, 500)
-        published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
-        async with watching(at, unseen, client=client, clock=clock, state=state) as watch:
-            await looked(watch, 2)
-            await asked(watch, 2)
-            seen = watch.records[0].history.first_seen[entity_id]
-            assert (seen[old], seen[new]) == (clock.now, clock.now)
-            assert watch.records[1].document is None
-            assert holder.close(10) == ()
-            await until(lambda: watch.records[1].document)
-            await looked_again(watch)
-            record, restored_record = watch.records
-            assert state.status.writable
-            assert not watch.restarts
+    holder = open_state(file, Clock())
+    async with watching(at, client=client, clock=clock, state=holder) as watch:
+        await looked(watch)
+        await asked(watch)
+        answered = domains(watch)
+    before = saved(unseen, builders.saml_metadata(), holder)
+    state = open_state(file, clock)
+    # Between the looks of the two there is no gap.
+    clock.now += SECOND
+    tenant.directory.fail(CONTOSO, 500)
+    published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
+    async with watching(at, unseen, client=client, clock=clock, state=state) as watch:
+        await looked(watch, 2)
+        await asked(watch, 2)
+        seen = watch.records[0].history.first_seen[entity_id]
+        assert (seen[old], seen[new]) == (clock.now, clock.now)
+        assert watch.records[1].document is None
+        assert holder.close(10) == ()
+        await until(lambda: watch.records[1].document)
+        await looked_again(watch)
+        record, restored_record = watch.records
+        assert state.status.writable
+        assert not watch.restarts
     seen = record.history.first_seen[entity_id]
     assert (seen[old], seen[new]) == (NOW, clock.now)
     (changes,) = {
@@ -1155,8 +1171,9 @@ async def test_what_a_file_holds_that_could_be_opened_only_late_is_joined_to_wha
         if (role, use) in {(Role.IDP, Use.SIGNING), (Role.SP, Use.SIGNING)}
     }
     assert changes == ((Change.UNEXPECTED, clock.now),)
-    assert (domains_of_record := record.domains)[0].trust == answered[0].trust
-    assert (domains_of_record[0].last_success, domains_of_record[1].last_success) == (NOW, clock.now)
+    contoso, fabrikam = record.domains
+    assert contoso.trust == answered[0].trust
+    assert (contoso.last_success, fabrikam.last_success) == (NOW, clock.now)
     assert restored_record.history == before.history
     assert state.close(10) == ()
     with kept_in(file, NOW) as state:
@@ -1177,16 +1194,16 @@ async def test_what_a_file_holds_that_is_opened_late_by_a_watch_that_ends_stays_
         return restored(*about)
 
     monkeypatch.setattr("exporter.watch.restored", slowly)
-    with kept_in(file, NOW) as holder:
-        before = saved(at, builders.saml_metadata(), holder)
-        state = open_state(file, Clock())
-        async with watching(at, client=client, state=state) as watch:
-            await looked(watch)
-            assert holder.close(10) == ()
-            await until(reading.is_set)
-            await watch.stop()
-            gate.set()
-        assert state.close(10) == ()
+    holder = open_state(file, Clock())
+    before = saved(at, builders.saml_metadata(), holder)
+    state = open_state(file, Clock())
+    async with watching(at, client=client, state=state) as watch:
+        await looked(watch)
+        assert holder.close(10) == ()
+        await until(reading.is_set)
+        await watch.stop()
+        gate.set()
+    assert state.close(10) == ()
     with kept_in(file, NOW) as state:
         assert state.load(at.name, at.url) == saved_of(before)
 
@@ -1204,19 +1221,19 @@ async def test_a_file_that_can_be_opened_while_a_reload_is_under_way_is_joined_t
 
     monkeypatch.setattr("exporter.watch.continued", slowly)
     at = target(published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, NEW)])))
-    with kept_in(file, NOW) as holder:
-        before = saved(at, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]), holder)
-        state = open_state(file, Clock())
-        async with watching(at, client=client, state=state) as watch:
-            await looked(watch)
-            following = asyncio.create_task(watch.follow([replace(at, labels={"team": "identity"})]))
-            await until(begun.is_set)
-            assert holder.close(10) == ()
-            await until(lambda: state.status.writable)
-            gate.set()
-            await following
-            await looked(watch, 2)
-        assert state.close(10) == ()
+    holder = open_state(file, Clock())
+    before = saved(at, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]), holder)
+    state = open_state(file, Clock())
+    async with watching(at, client=client, state=state) as watch:
+        await looked(watch)
+        following = asyncio.create_task(watch.follow([replace(at, labels={"team": "identity"})]))
+        await until(begun.is_set)
+        assert holder.close(10) == ()
+        await until(lambda: state.status.writable)
+        gate.set()
+        await following
+        await looked(watch, 2)
+    assert state.close(10) == ()
     first_seen = {OLD.certificate.fingerprint: before.last_success, NEW.certificate.fingerprint: NOW}
     assert watch.records[0].history.first_seen[ENTITY_ID] == first_seen
     with kept_in(file, NOW) as state:
