@@ -1,7 +1,6 @@
 """From an answer to an observation, over files: what is reused, what is refused, what is never parsed twice."""
 
 import asyncio
-import logging
 import threading
 import time
 import zlib
@@ -15,18 +14,15 @@ import builders
 import pytest
 from aiohttp import web
 from builders import NOW
-from federation import Federation, free_port
+from federation import Federation
 
 from exporter import fetch
-from exporter.config.settings import Entra, Module, Secret, Target, Tls, TrustSource
+from exporter.config.settings import Module, Target, Tls
 from exporter.demo.documents import KeyPair
-from exporter.demo.graph import Directory
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, SignatureState, Validators
 from exporter.policy import PolicySettings
-from exporter.probe import STREAM_ABOVE, ask, look, probe, read_document
-from exporter.record import Record
-from exporter.trust import DomainTrust, Inquiry, Slot, TrustReason
+from exporter.probe import STREAM_ABOVE, probe, read_document
 
 ENTITY_ID = builders.ENTITY_ID
 
@@ -60,6 +56,7 @@ async def observe(
     validators: Validators = NO_VALIDATORS,
     timeout: float = 10,  # noqa: ASYNC109 -- handed on
     entity_id: str | None = None,
+    found: fetch.Found | None = None,
 ) -> Observation:
     return await probe(
         target,
@@ -69,6 +66,7 @@ async def observe(
         now=NOW,
         timeout=timeout,
         entity_id=target.entity_id or entity_id,
+        found=found,
     )
 
 
@@ -204,55 +202,6 @@ def test_a_large_document_is_streamed_and_its_signature_left_alone_unless_a_sign
     assert read_document(large, ()).metadata.entities[0].entity_id == ENTITY_ID
 
 
-class Publisher:
-    """Answers with the headers of its script, one after the other, and keeps what it was asked by."""
-
-    def __init__(self, *script: tuple[int, dict[str, str]]) -> None:
-        self.script = iter(script)
-        self.asked: list[Validators] = []
-
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.asked.append(Validators(request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")))
-        status, headers = next(self.script)
-        return web.Response(status=status, headers=headers, body=builders.saml_metadata() if status == 200 else None)
-
-
-async def test_a_look_asks_by_what_the_last_good_answer_said_and_not_by_what_came_with_the_bytes(
-    federation: Federation,
-) -> None:
-    publisher = Publisher(
-        (200, {"ETag": '"1"', "Last-Modified": "now"}),
-        (200, {"ETag": '"2"', "Last-Modified": "later"}),
-        (304, {}),
-        (304, {"ETag": '"3"'}),
-        (503, {"ETag": '"4"'}),
-        (200, {}),
-        (200, {"ETag": '"5"'}),
-        (200, {}),
-    )
-    record = Record(Target("target", federation.at("http://idp.example.org/", publisher)))
-    async with fetch.client(resolver=federation.names) as client:
-        first = record = await look(record, client=client, now=NOW)
-        for _ in range(6):
-            record = await look(record, client=client, now=NOW)
-            assert record.document is first.document, "the same bytes are the same document"
-        signers = replace(record.target, policy=signed_by(SIGNER))
-        again = await look(replace(record, target=signers), client=client, now=NOW)
-
-    assert publisher.asked == [
-        NO_VALIDATORS,
-        Validators('"1"', "now"),
-        Validators('"2"', "later"),
-        Validators('"2"', "later"),
-        Validators('"3"', "later"),
-        Validators('"3"', "later"),
-        NO_VALIDATORS,
-        NO_VALIDATORS,
-    ]
-    assert record.validators == Validators('"5"')
-    assert again.validators == record.validators, "a look that failed says nothing about the document"
-
-
 def test_bytes_that_are_no_document_say_why() -> None:
     with pytest.raises(DocumentError) as caught:
         read_document(b"hello", ())
@@ -297,149 +246,21 @@ async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_read
     assert took < 20
 
 
-async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(federation: Federation) -> None:
-    url = federation.serve("https://idp.example.org/", builders.saml_metadata())
-    address = f"127.0.0.1:{federation.names.ports['*', 443]}"
-    federation.names.ports["idp.example.org"] = free_port()
-    service = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+async def test_what_was_looked_up_ahead_is_where_it_is_sought_and_some_of_the_time(federation: Federation) -> None:
+    url = federation.serve("http://idp.example.org/", builders.saml_metadata())
+    target = Target("target", url)
     async with fetch.client(resolver=federation.names) as client:
-        own = await look(Record(service), client=client, now=NOW)
-        node = await look(Record(replace(service, node="wap1", address=address)), client=client, now=NOW)
+        found = await fetch.find(target.url, target.module, client=client, timeout=10)
+        federation.names.asked.clear()
+        seen = await observe(target, client=client, found=found)
+        late = await observe(target, client=client, found=replace(found, seconds=10))
+        failed = await observe(target, client=client, found=fetch.Found(1, failure=(Reason.DNS, "no such name")))
 
-    assert own.observation is not None
-    assert own.observation.reason is Reason.REFUSED
-    assert node.document is not None
-
-
-@pytest.mark.parametrize("configured", [None, ENTITY_ID])
-async def test_a_node_must_serve_the_document_of_the_entity_that_the_service_is_about(
-    configured: str | None, file: Path, client: fetch.Client
-) -> None:
-    record = Record(at(file, node="wap1", entity_id=configured))
-
-    good = await look(record, client=client, now=NOW, entity_id=ENTITY_ID)
-    other = await look(record, client=client, now=NOW, entity_id="other")
-    first_seen = await look(good, client=client, now=NOW)
-
-    assert good.document is not None
-    assert other.observation is not None
-    assert other.observation.reason is Reason.ENTITY_MISMATCH
-    assert first_seen.observation is not None
-    assert first_seen.observation.document is good.document
-
-
-# An inquiry
-
-
-TENANT, CLIENT_ID, STEM = "contoso.onmicrosoft.com", "exporter", "correct.horse.battery"
-
-
-@pytest.fixture
-async def directory(federation: Federation) -> Directory:
-    """A tenant behind ``https://login.example.org``, and ``https://graph.example.org``."""
-    directory = Directory(tenant=TENANT, client_id=CLIENT_ID, client_secret=STEM)
-    app = web.Application()
-    directory.add_to(app)
-    await federation.host(app, "login.example.org", "graph.example.org")
-    return directory
-
-
-@pytest.fixture
-def entra(federation: Federation) -> Entra:
-    return Entra(
-        domains=("contoso.com",),
-        tenant=TENANT,
-        client_id=CLIENT_ID,
-        client_secret=Secret(text=STEM),
-        module=Module(tls=Tls(ca_file=federation.ca_file)),
-        login_url="https://login.example.org",
-        graph_url="https://graph.example.org",
-    )
-
-
-async def test_an_inquiry_gives_the_answer(federation: Federation, directory: Directory, entra: Entra) -> None:
-    directory.federate("contoso.com", signing=SIGNER.der, service="fs.example")
-    async with fetch.client(resolver=federation.names) as client:
-        inquiry = await ask(entra, "contoso.com", client=client, now=NOW)
-
-    slots = {Slot.SIGNING: SIGNER.certificate}
-    answer = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, service="fs.example")
-    assert inquiry == Inquiry(NOW, None, "", answer)
-
-
-async def test_an_inquiry_that_fails_says_why_and_for_how_long_nobody_is_to_ask(
-    federation: Federation, directory: Directory, entra: Entra
-) -> None:
-    directory.fail("contoso.com", 429, retry_after="17")
-    async with fetch.client(resolver=federation.names) as client:
-        throttled = await ask(entra, "contoso.com", client=client, now=NOW)
-        directory.fail("contoso.com", 403)
-        forbidden = await ask(entra, "contoso.com", client=client, now=NOW)
-
-    assert (throttled.at, throttled.reason, throttled.trust) == (NOW, TrustReason.THROTTLED, None)
-    assert throttled.retry_after == 17
-    assert "429" in throttled.detail
-    assert (forbidden.reason, forbidden.retry_after) == (TrustReason.PERMISSION, None)
-
-
-# Mistakes of ours
-
-
-def mistake() -> float:
-    """Breaks as code does that stumbles over a secret and quotes it."""
-    try:
-        return float(STEM)
-    except ValueError as error:
-        raise LookupError(f"not there: {STEM}") from error
-
-
-async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_look_alone(
-    file: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with fetch.client(clock=mistake) as client:
-        seen = (await look(Record(at(file)), client=client, now=NOW)).observation
-
-    assert seen is not None
-    assert (seen.reason, seen.document) == (Reason.INTERNAL, None)
-    assert seen.detail == "a mistake of ours (LookupError): the log has the traceback"
-    assert_told("probe of target failed by a mistake of ours", caplog)
-
-
-async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_inquiry_alone(
-    entra: Entra, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with fetch.client(clock=mistake) as client:
-        inquiry = await ask(entra, "contoso.com", client=client, now=NOW)
-
-    detail = "a mistake of ours (LookupError): the log has the traceback"
-    assert inquiry == Inquiry(NOW, TrustReason.INTERNAL, detail, trust=None)
-    assert_told("inquiry about contoso.com failed by a mistake of ours", caplog)
-
-
-def assert_told(sentence: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The log tells where it was, and what was behind it, in no words but ours."""
-    (line,) = caplog.records
-    assert (line.levelno, line.getMessage(), line.exc_info) == (logging.ERROR, sentence, None)
-    places = vars(line)["traceback"].splitlines()
-    assert [each for each in places if not each.startswith(" ")] == ["LookupError", "ValueError"]
-    assert sum("in mistake" in each for each in places) == 2
-    assert not any(STEM in each for each in places)
-
-
-async def test_a_cancelled_inquiry_is_cancelled(federation: Federation, entra: Entra) -> None:
-    async def wait(_: web.BaseRequest) -> web.StreamResponse:
-        asked.set()
-        await asyncio.sleep(60)
-        raise web.HTTPGone
-
-    asked = asyncio.Event()
-    federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", wait)
-    async with fetch.client(resolver=federation.names) as client:
-        asking = asyncio.create_task(ask(entra, "contoso.com", client=client, now=NOW))
-        await asked.wait()
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
+    assert document(seen).metadata.entities[0].entity_id == ENTITY_ID
+    assert federation.names.asked == []
+    assert seen.phases[Phase.RESOLVE] >= found.seconds
+    assert (late.reason, late.document) == (Reason.TIMEOUT, None)
+    assert (failed.reason, failed.detail, failed.document) == (Reason.DNS, "no such name", None)
 
 
 async def test_a_cancelled_look_is_cancelled(federation: Federation) -> None:

@@ -98,8 +98,8 @@ class Notes(State):
         super().__init__(None, Clock())
         self.kept: list[Record] = []
 
-    def load(self, name: str, url: str) -> None:
-        pass
+    def load(self, _name: str, _url: str) -> Saved | None:
+        return None
 
     def keep(self, record: Record) -> None:
         self.kept.append(record)
