@@ -5,6 +5,7 @@ import fcntl
 import logging
 import os
 import random
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -48,6 +49,11 @@ def record(target: Target = TARGET, content: bytes = b"<EntityDescriptor/>") -> 
         differing_since=NOW - DAY,
         domains=tuple(DomainRecord(each, trust=trust, last_success=NOW) for each in domains),
     )
+
+
+def environment() -> dict[str, str]:
+    """For other processes, which find this very module."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
 
 
 @contextmanager
@@ -234,6 +240,27 @@ def assert_taken_over(path: Path, known: Record) -> None:
             *SCHEMA
         }
     assert not set_aside(path)
+
+
+KILLED = """
+import os, signal, sys
+from test_state_file import *
+make = file._make_tables
+
+def die(connection, rows):
+    make(connection, rows)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+file._make_tables = die
+open_state(Path(sys.argv[1]), lambda: NOW)
+"""
+
+
+def test_a_kill_in_the_middle_of_taking_over_loses_nothing(path: Path) -> None:
+    write_old(path, SECOND, second(record()), version=2, sealed=True)
+    ran = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment(), check=False)  # noqa: S603 -- this very Python
+    assert ran.returncode == -signal.SIGKILL
+    assert_taken_over(path, record())
 
 
 def test_tables_of_others_in_an_older_file_stay(path: Path) -> None:
@@ -703,12 +730,11 @@ with opened(Path(sys.argv[1])) as state:
 """
 
 
-def elsewhere(path: Path, prepare: str, *wrapper: str) -> list[str]:
+def elsewhere(path: Path, prepare: str) -> list[str]:
     """What a process of its own says that keeps a record in a file."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
     ran = subprocess.run(  # noqa: S603 -- this very Python
-        [*wrapper, sys.executable, "-c", PROGRAM.format(prepare=prepare), str(path)],
-        env=environment,
+        [sys.executable, "-c", PROGRAM.format(prepare=prepare), str(path)],
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
