@@ -33,6 +33,9 @@ _MAGIC = b"SQLite format 3\0"
 _LABELS = 256
 """No version is as high: such a label in the file's header is damage."""
 
+_SMALL = 2**18
+"""Bytes up to which a file that does not look like ours is searched for rows of ours all the same."""
+
 _PARTS = ("", "-wal", "-shm", "-journal")
 """A file, and what SQLite keeps beside it."""
 
@@ -47,12 +50,16 @@ _COLUMNS = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.n
 class UnusableError(Exception):
     """The state file cannot be written now; the text says why and what to do."""
 
-    def __init__(self, sentence: str, rows: Sequence[Row] = (), *, readable: bool = False) -> None:
+    def __init__(
+        self, sentence: str, rows: Sequence[Row] = (), *, readable: bool = False, lasting: bool = False
+    ) -> None:
         super().__init__(sentence)
         self.rows = rows
         """What the file is known to hold all the same."""
         self.readable = readable
         """Whether a :func:`glance` may be worth it."""
+        self.lasting = lasting
+        """Whether nothing but a person's doing changes it, so that to look again costs more than it is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ def glance(path: Path) -> Sequence[Row]:
         rows = newest(salvage.rows(image, log))
         if rows or log:
             return rows
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?immutable=1", uri=True)) as connection:
             return _read(connection)[1]
     except (OSError, sqlite3.Error):
         return ()
@@ -234,7 +241,8 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
     if marked and VERSION < int.from_bytes(head[60:64], "big") < _LABELS:
         raise UnusableError(
             f"{path} was written by a newer version, so it is left as it is and nothing is kept; install that version"
-            " again, or name another file with --storage.path"
+            " again, or name another file with --storage.path",
+            lasting=True,
         )
     if marked and _is_sane(head):
         # Before SQLite leaves out what it thinks is damaged in the log, and deletes that.
@@ -246,11 +254,13 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
         image = path.read_bytes() if not log else b""
         found = newest((*rows, *logged, *salvage.rows(image)))
         return known, Found(found, fault or "its log is damaged")
-    rows = newest(salvage.rows(path.read_bytes(), log))
+    likely = marked or _size(path) <= _SMALL or SCHEMA[0].encode() in _head(path, PAGE_SIZE)
+    rows = newest(salvage.rows(path.read_bytes(), log)) if likely else ()
     if not rows and not marked:
         raise UnusableError(
             f"{path} is not ours, so it is left as it is and nothing is kept; name another file with --storage.path,"
-            " or move that one away"
+            " or move that one away",
+            lasting=True,
         )
     return None, Found(rows, "its header is damaged")
 
@@ -406,9 +416,9 @@ def _serials(rows: Sequence[Row]) -> Iterator[int]:
     yield from (row.serial for row in rows)
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path, length: int = 100) -> bytes:
     with path.open("rb") as opened:
-        return opened.read(100)
+        return opened.read(length)
 
 
 def _is_sane(head: bytes) -> bool:

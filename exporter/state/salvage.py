@@ -29,7 +29,7 @@ _BLOB = 12
 _SHORTEST = 32
 """Bytes below which no row of ours is."""
 
-_SMALL = 4 * 2**20
+_SMALL = 2**18
 """Bytes up to which a file is looked through place by place even where nothing in it looks like ours."""
 
 

@@ -33,6 +33,9 @@ PAUSES = (1.0, 30.0)
 REOPEN = 10.0
 """Seconds until a file that could not be opened is tried again."""
 
+LASTING = 60.0
+"""Seconds until a file that is not ours is looked at again."""
+
 START = 1.0
 """Seconds that a start waits for another process that has locked the file."""
 
@@ -215,7 +218,9 @@ class Writer:
             self._let_go()
         if self._is_locked:
             return PAUSES[0]
-        return REOPEN if isinstance(error, UnusableError) else self._pause
+        if isinstance(error, UnusableError):
+            return LASTING if error.lasting else REOPEN
+        return self._pause
 
     def _count(self, error: Exception, message: str) -> None:
         """Counts and logs what is a mistake, without what the error quotes."""

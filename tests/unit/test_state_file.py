@@ -5,6 +5,7 @@ import fcntl
 import logging
 import os
 import random
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -25,8 +26,8 @@ from exporter.history import EntityHistory, History
 from exporter.model import Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record
 from exporter.state import Saved, State, file, open_state
-from exporter.state.rows import SCHEMA, VERSION, seal
-from exporter.state.saved import saved_of
+from exporter.state.rows import SCHEMA, VERSION, Row, seal
+from exporter.state.saved import read, saved_of
 from exporter.state.text import history_text, trust_text
 from exporter.trust import DomainRecord, DomainTrust, Slot
 
@@ -48,6 +49,11 @@ def record(target: Target = TARGET, content: bytes = b"<EntityDescriptor/>") -> 
         differing_since=NOW - DAY,
         domains=tuple(DomainRecord(each, trust=trust, last_success=NOW) for each in domains),
     )
+
+
+def environment() -> dict[str, str]:
+    """For other processes, which find this very module."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
 
 
 @contextmanager
@@ -236,6 +242,35 @@ def assert_taken_over(path: Path, known: Record) -> None:
     assert not set_aside(path)
 
 
+KILLED = """
+import os, signal, sys
+from test_state_file import *
+make = file._make_tables
+
+def die(connection, rows):
+    make(connection, rows)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+file._make_tables = die
+open_state(Path(sys.argv[1]), lambda: NOW)
+"""
+
+
+def test_a_kill_in_the_middle_of_taking_over_loses_nothing(path: Path) -> None:
+    write_old(path, SECOND, second(record()), version=2, sealed=True)
+    ran = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment(), check=False)  # noqa: S603 -- this very Python
+    assert ran.returncode == -signal.SIGKILL
+    assert_taken_over(path, record())
+
+
+def test_tables_of_others_in_an_older_file_stay(path: Path) -> None:
+    write_old(path, SECOND, second(record()), version=2, sealed=True)
+    alter(path, "CREATE TABLE bookmarks (url TEXT)")
+    assert loaded(path) == saved_of(record())
+    alter(path, "DROP TABLE bookmarks")
+    assert_taken_over(path, record())
+
+
 def test_an_older_file_that_is_locked_is_read_now_and_taken_over_later(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,7 +438,7 @@ def a_format_of_the_future(path: Path) -> None:
 
 def the_schema_unreadable(path: Path) -> None:
     whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"CREATE TABLE document", b"CREATE TABLE doc\xff\xfe\xfd\xfc\xfb"))
+    path.write_bytes(whole.replace(b"CREATE TABLE target", b"CREATE TA\xe1LE target"))
 
 
 def the_first_page_gone(path: Path) -> None:
@@ -492,6 +527,23 @@ def test_rows_that_say_what_this_version_does_not_know_cost_themselves(
     assert not set_aside(path)
 
 
+def test_rows_of_which_nothing_can_be_read_are_no_target() -> None:
+    row = Row("domain", ("fs", "a.example", "graph", "global", "contoso", "{}", NOW.isoformat()), 1)
+    assert read([row]) == ({}, 1)
+
+
+def test_rows_of_an_earlier_address_that_come_to_light_again_are_left_out() -> None:
+    now_is = Row("document", ("fs", TARGET.url, NOW.isoformat(), b"new"), 2)
+    was = Row("entity", ("fs", "urn:a", "https://elsewhere.example/", history_text(EntityHistory())), 1)
+    found, unreadable = read([was, now_is])
+    assert (found["fs"].url, found["fs"].packed, found["fs"].history, unreadable) == (
+        TARGET.url,
+        b"new",
+        History({}, NOW),
+        0,
+    )
+
+
 # The log beside it, and kills between two steps
 
 
@@ -537,6 +589,14 @@ def test_a_log_that_is_damaged_in_the_middle_costs_the_rows_that_are(path: Path,
         assert other is not None
         assert (found.packed == saved_of(LAST).packed) + (len(other.history.entities) == 5) >= 1  # type: ignore[union-attr]  # it has a document
         assert found.history == LAST.history
+
+
+def test_what_an_earlier_round_left_in_the_log_is_not_read(path: Path, tmp_path: Path) -> None:
+    parts = logged(path)
+    frame = parts["-wal"][-4120:]
+    copy = put(tmp_path / "copy.sqlite", {**parts, "-wal": parts["-wal"] + frame[:8] + bytes(8) + frame[16:]})
+    assert loaded(copy) == saved_of(LAST)
+    assert not set_aside(copy)
 
 
 def test_a_log_without_its_file_is_read(path: Path, tmp_path: Path) -> None:
@@ -670,12 +730,11 @@ with opened(Path(sys.argv[1])) as state:
 """
 
 
-def elsewhere(path: Path, prepare: str, *wrapper: str) -> list[str]:
+def elsewhere(path: Path, prepare: str) -> list[str]:
     """What a process of its own says that keeps a record in a file."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
     ran = subprocess.run(  # noqa: S603 -- this very Python
-        [*wrapper, sys.executable, "-c", PROGRAM.format(prepare=prepare), str(path)],
-        env=environment,
+        [sys.executable, "-c", PROGRAM.format(prepare=prepare), str(path)],
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -756,11 +815,42 @@ def test_a_file_that_may_not_be_written_in_a_folder_that_may_is_known_too(readab
     assert "readonly" in fault
 
 
-def test_where_no_lock_can_be_had_nothing_is_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_turns_out_to_be_read_only_is_read(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root, who may write everything, nothing but a mount is read-only."""
+
+    def refused(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(file, "_transaction", refused)
+    with opened(kept) as state:
+        assert load(state) == saved_of(record())
+        assert "readonly" in state.status.fault
+
+
+def test_a_file_that_cannot_even_be_read_holds_nothing(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    the_magic_gone(kept)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with opened(kept) as state:
+        assert load(state) is None
+        assert "Permission denied" in state.status.fault
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["of today", "older"])
+def test_where_no_lock_can_be_had_nothing_is_kept_and_what_there_is_is_known(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, old: bool
+) -> None:
+    if old:
+        write_old(path, SECOND, second(record()), version=2, sealed=True)
+    else:
+        keep(path, record())
+
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refused)
-    with opened(kept) as state:
+    with opened(path) as state:
         assert load(state) == saved_of(record())
-        assert state.status.fault.startswith(f"cannot keep state in {kept}: [Errno 37] No locks available")
+        assert state.status.fault.startswith(f"cannot keep state in {path}: [Errno 37] No locks available")

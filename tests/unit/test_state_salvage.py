@@ -287,6 +287,10 @@ def test_bytes_of_whatever_kind_hold_no_row_and_do_no_harm(image: bytes, log: by
     assert list(salvage.rows(image, log)) == []
 
 
+def test_a_large_file_in_which_nothing_looks_like_ours_is_not_searched_place_by_place() -> None:
+    assert list(salvage.rows(b"\x0d" * 2**19)) == []
+
+
 @settings(deadline=None, max_examples=50)
 @given(places=st.dictionaries(st.integers(0, 2**16), st.integers(0, 255), max_size=200), cut=st.integers(0, 2**16))
 def test_a_file_that_is_damaged_in_many_places_gives_none_but_rows_that_were_written(

@@ -442,6 +442,24 @@ def test_memory_that_is_short_while_a_record_is_made_ready_does_not_cost_the_rec
     assert in_file(path) == saved_of(record())
 
 
+def test_a_mistake_at_the_start_does_not_keep_it_from_starting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opens = writer.__dict__["open_file"]
+    left = [2]
+
+    def fails(*arguments: Any, **others: Any) -> Any:  # noqa: ANN401 -- handed on
+        left[0] -= 1
+        if left[0] >= 0:
+            raise RuntimeError
+        return opens(*arguments, **others)
+
+    monkeypatch.setattr(writer, "open_file", fails)
+    with opened(path) as state:
+        assert "a mistake of ours (RuntimeError): the log has the traceback" in state.status.fault
+        settled(state)
+        keep(state, record())
+    assert in_file(path) == saved_of(record())
+
+
 def test_even_a_log_that_fails_does_not_end_the_writing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise MemoryError
@@ -481,8 +499,13 @@ def test_what_is_kept_while_it_is_being_written_is_written_next() -> None:
     books.keep("one", later)
     books.written(batch, but=())
     assert (books.waiting, books.since) == (("one",), NOW + HOUR)
+    books.prune(NOW - HOUR, but=())
     again = books.batch()
     assert again
     assert again.targets == {"one": (first, later)}
+    books.prune(NOW, but=())
+    books.written(again, but=())
+    again = books.batch()
+    assert again, "the later pruning is still to be done"
     books.written(again, but=())
     assert (books.waiting, books.since, books.batch()) == ((), None, None)
