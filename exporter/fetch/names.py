@@ -40,6 +40,7 @@ class CAres(AbstractResolver):
     def __init__(self, servers: Sequence[str] | None = None) -> None:
         self._servers = servers
         self._opened: aiohttp.AsyncResolver | None = None
+        self._closed = False
         self._asking: dict[_Sought, asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(
@@ -57,10 +58,11 @@ class CAres(AbstractResolver):
 
     async def close(self) -> None:
         """Gives up every look-up that is under way."""
+        self._closed = True
         if self._opened is not None:
             await self._opened.close()
-            await asyncio.gather(*self._asking.values(), return_exceptions=True)
             self._opened = None
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
         try:
@@ -70,6 +72,8 @@ class CAres(AbstractResolver):
             raise OSError(None, error.strerror) from None
 
     def _channel(self) -> aiohttp.AsyncResolver:
+        if self._closed:
+            raise OSError(None, "the exporter ends")
         if self._opened is None:
             try:
                 self._opened = aiohttp.AsyncResolver(timeout=_FIRST_WAIT, tries=_TRIES, nameservers=self._servers)
