@@ -112,23 +112,28 @@ class System(AbstractResolver):
         """The addresses of a host. Raises OSError."""
         sought = host, port, family
         asking = self._asking.get(sought)
-        if asking is None or asking.answer.done():
+        if asking is None:
             try:
                 asking = self._asking[sought] = _Asking(self._threads.submit(_look_up, *sought))
             except RuntimeError as error:
                 raise OSError(None, f"there is no thread to ask the system in ({error})") from None
+            asking.answer.add_done_callback(partial(self._ended, sought))
         asking.waiting += 1
         try:
             return await asyncio.shield(asyncio.wrap_future(asking.answer))
         finally:
             asking.waiting -= 1
-            # What has no thread yet must not take one when nobody wants it any more.
-            if not asking.waiting and (asking.answer.cancel() or asking.answer.done()):
-                del self._asking[sought]
+            if not asking.waiting:
+                # What has no thread yet must not take one when nobody wants it any more.
+                asking.answer.cancel()
 
     async def close(self) -> None:
         """Leaves the look-ups that are under way to themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _ended(self, sought: _Sought, _: Future[list[ResolveResult]]) -> None:
+        # In the look-up's own thread: to take a key out of a dict is one step.
+        self._asking.pop(sought, None)
 
 
 RESOLVERS: Mapping[str, Callable[[], AbstractResolver]] = {"c-ares": CAres, "system": System}

@@ -437,6 +437,21 @@ async def test_a_name_that_hangs_in_the_system_takes_one_thread_however_often_it
     )
 
 
+@pytest.mark.parametrize("resolver", [System, CAres])
+async def test_many_who_want_one_name_at_any_moment_all_get_it(resolver: Callable[[], AbstractResolver]) -> None:
+    opened = resolver()
+
+    async def often() -> None:
+        for number in range(100):
+            found = await opened.resolve("localhost")
+            assert "127.0.0.1" in {each["host"] for each in found}
+            if number % 3:
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*(often() for _ in range(8)))
+    await opened.close()
+
+
 async def test_what_the_system_says_of_a_name_is_told(hanging: Hanging) -> None:
     hanging.go.set()
     async with by_system() as client:
