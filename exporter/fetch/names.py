@@ -40,6 +40,7 @@ class CAres(AbstractResolver):
     def __init__(self, servers: Sequence[str] | None = None) -> None:
         self._servers = servers
         self._opened: aiohttp.AsyncResolver | None = None
+        self._closed = False
         self._asking: dict[_Sought, asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(
@@ -57,10 +58,11 @@ class CAres(AbstractResolver):
 
     async def close(self) -> None:
         """Gives up every look-up that is under way."""
+        self._closed = True
         if self._opened is not None:
             await self._opened.close()
-            await asyncio.gather(*self._asking.values(), return_exceptions=True)
             self._opened = None
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
     async def _ask(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
         try:
@@ -70,6 +72,8 @@ class CAres(AbstractResolver):
             raise OSError(None, error.strerror) from None
 
     def _channel(self) -> aiohttp.AsyncResolver:
+        if self._closed:
+            raise OSError(None, "the exporter ends")
         if self._opened is None:
             try:
                 self._opened = aiohttp.AsyncResolver(timeout=_FIRST_WAIT, tries=_TRIES, nameservers=self._servers)
@@ -108,23 +112,28 @@ class System(AbstractResolver):
         """The addresses of a host. Raises OSError."""
         sought = host, port, family
         asking = self._asking.get(sought)
-        if asking is None or asking.answer.done():
+        if asking is None:
             try:
                 asking = self._asking[sought] = _Asking(self._threads.submit(_look_up, *sought))
             except RuntimeError as error:
                 raise OSError(None, f"there is no thread to ask the system in ({error})") from None
+            asking.answer.add_done_callback(partial(self._ended, sought))
         asking.waiting += 1
         try:
             return await asyncio.shield(asyncio.wrap_future(asking.answer))
         finally:
             asking.waiting -= 1
-            # What has no thread yet must not take one when nobody wants it any more.
-            if not asking.waiting and (asking.answer.cancel() or asking.answer.done()):
-                del self._asking[sought]
+            if not asking.waiting:
+                # What has no thread yet must not take one when nobody wants it any more.
+                asking.answer.cancel()
 
     async def close(self) -> None:
         """Leaves the look-ups that are under way to themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _ended(self, sought: _Sought, _: Future[list[ResolveResult]]) -> None:
+        # In the look-up's own thread: to take a key out of a dict is one step.
+        self._asking.pop(sought, None)
 
 
 RESOLVERS: Mapping[str, Callable[[], AbstractResolver]] = {"c-ares": CAres, "system": System}

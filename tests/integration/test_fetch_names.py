@@ -271,15 +271,25 @@ async def test_a_name_that_was_found_is_asked_for_again_by_the_next_look(
     assert server.asked.count(("nowhere.test", 1)) == 2
 
 
-async def test_closing_ends_the_look_ups_that_are_under_way(server: NameServer) -> None:
+@pytest.mark.parametrize("answers", [0, 1, 20])
+async def test_closing_at_any_moment_ends_every_look_up(server: NameServer, answers: int) -> None:
     resolver = CAres([server.place])
-    waiting = asyncio.ensure_future(resolver.resolve("a.hang"))
-    await happens(lambda: bool(server.asked))
+    waiting = [
+        asyncio.ensure_future(resolver.resolve("good.test" if number % 2 else f"{number}.hang")) for number in range(40)
+    ]
+    await asyncio.sleep(0)
+    await happens(lambda: len(server.asked) >= answers)
+    for each in waiting[::3]:
+        each.cancel()
 
     await resolver.close()
 
-    with pytest.raises(OSError, match="DNS query cancelled"):
-        await waiting
+    async with asyncio.timeout(2):
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(each) for each in ended} <= {list, OSError, asyncio.CancelledError}
+    assert any(isinstance(each, OSError) for each in ended)
+    with pytest.raises(OSError, match="the exporter ends"):
+        await resolver.resolve("good.test")
 
 
 NO_THREAD = """
@@ -425,6 +435,21 @@ async def test_a_name_that_hangs_in_the_system_takes_one_thread_however_often_it
         "a.hang does not resolve: Temporary failure in name resolution",
         {Phase.RESOLVE},
     )
+
+
+@pytest.mark.parametrize("resolver", [System, CAres])
+async def test_many_who_want_one_name_at_any_moment_all_get_it(resolver: Callable[[], AbstractResolver]) -> None:
+    opened = resolver()
+
+    async def often() -> None:
+        for number in range(100):
+            found = await opened.resolve("localhost")
+            assert "127.0.0.1" in {each["host"] for each in found}
+            if number % 3:
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*(often() for _ in range(8)))
+    await opened.close()
 
 
 async def test_what_the_system_says_of_a_name_is_told(hanging: Hanging) -> None:
