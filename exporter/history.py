@@ -377,9 +377,9 @@ def _within_bound(entities: dict[str, EntityHistory]) -> tuple[dict[str, EntityH
         return entities, 0
     kept, dropped = dict(entities), 0
     gone: dict[str, set[Sighting]] = {}
-    for _, entity_id, sighting in sorted(_memories(entities), key=lambda memory: memory[0]):
-        if spare <= 0:
-            break
+    memories = iter(sorted(_memories(entities), key=lambda memory: memory[0]))
+    while spare > 0:
+        _, entity_id, sighting = next(memories)
         dropped += 1
         if sighting is None:
             spare -= _size(kept.pop(entity_id).first_seen)

@@ -237,7 +237,7 @@ def remembered(history: History) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize(
     ("entities", "keys", "looks", "bound"),
-    [(2000, 1, 30, PER_TARGET), (1000, 30, 8, PER_TARGET), (1, 20, 100, PER_KEY_SET)],
+    [(2000, 1, 14, PER_TARGET), (500, 30, 5, PER_TARGET), (1, 20, 100, PER_KEY_SET)],
     ids=["new entities", "new entities with many keys", "new keys"],
 )
 def test_what_is_new_at_every_look_is_remembered_up_to_a_bound_and_counted(
