@@ -24,7 +24,6 @@ _BEGINNING = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 """Whatever may stand before them, and a page or a DOCTYPE."""
-_UTF8_MARK = codecs.BOM_UTF8
 _UTF32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _WIDE = {
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -121,8 +120,8 @@ def _legible(body: bytes) -> bytes:
     """The body with its markup in ASCII and without a mark."""
     for beginning, encoding in _WIDE.items():
         if body.startswith(beginning):
-            return body.decode(encoding, errors="replace").encode().removeprefix(_UTF8_MARK)
-    return body.removeprefix(_UTF8_MARK)
+            return body.decode(encoding, errors="replace").encode().removeprefix(codecs.BOM_UTF8)
+    return body.removeprefix(codecs.BOM_UTF8)
 
 
 def _refuse_declarations(root: Element) -> None:
