@@ -17,7 +17,7 @@ UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--only-binary :all: --emit-build-options --custom-compile-command 'make lock'
 
-.PHONY: help run demo-stack test check lint prometheus golden dashboards bench lock clean
+.PHONY: help run demo-stack test check lint prometheus golden dashboards bench soak lock clean
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -53,6 +53,9 @@ dashboards: .venv/runtime ## write the dashboards anew from dashboards/*.py; ARG
 
 bench: .venv/development ## print how fast it is on this machine
 	PYTHONPATH=tests $(IN) bench $(ARGS)
+
+soak: .venv/development ## run for an hour and more what tests have no time for; ARGS='NAME …' only that
+	PYTHONPATH=tests $(IN) soak $(ARGS)
 
 lock: $(UV) ## write the lock files anew from pyproject.toml
 	$(COMPILE) pyproject.toml --output-file requirements.lock $(ARGS) >/dev/null

@@ -220,9 +220,7 @@ def _serve(flags: argparse.Namespace) -> None:
     if flags.config_check:
         print(f"{len(config.targets)} targets, no problems")
         return
-    options = Options(
-        config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver
-    )
+    options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver)
     with _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 

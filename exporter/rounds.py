@@ -190,9 +190,7 @@ class Rounds:
             self.lag = self.lag.plus((self.clock() - due).total_seconds())
             record = latest.record
             before = next(each for each in (record, *record.others) if each.target.place == target.place)
-            after = await look(
-                before, client=self.client, now=self.clock(), entity_id=record.entity_id, found=found
-            )
+            after = await look(before, client=self.client, now=self.clock(), entity_id=record.entity_id, found=found)
         # Other looks and inquiries have ended meanwhile.
         was, latest.record = latest.record, joined(latest.record, after, now=self.clock())
         return Looked((before, after), (was, latest.record))

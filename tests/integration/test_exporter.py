@@ -451,9 +451,7 @@ async def test_a_state_file_that_cannot_be_written_is_told_and_costs_nothing_els
             assert scrape.value(writable) == 0
             assert scrape.value("fedmeta_exporter_storage_errors_total") > 0
             assert scrape.value("fedmeta_metadata_reachable") == 1
-            assert (await client.get("/-/healthy")).status == 200, (
-                "what only memory knows must not end"
-            )
+            assert (await client.get("/-/healthy")).status == 200, "what only memory knows must not end"
             probes = scrape.value("fedmeta_probes_total")
             file.rmdir()
             await eventually(client, lambda scrape: scrape.value("fedmeta_probes_total") > probes + 3)

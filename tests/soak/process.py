@@ -71,6 +71,7 @@ def exporter(
     prefix: Sequence[str] = (),
     before: str = "",
     user: int | None = None,
+    python: str = sys.executable,
 ) -> Iterator[Process]:
     """An exporter with this configuration, and its state in ``folder``.
 
@@ -78,7 +79,7 @@ def exporter(
     """
     (file := folder / "fedmeta.yml").write_text(json.dumps(config))
     code = f"{before}\nfrom exporter.__main__ import run\nrun()"
-    command = [*prefix, sys.executable, "-c", code, "serve", f"--config.file={file}"]
+    command = [*prefix, python, "-c", code, "serve", f"--config.file={file}"]
     flags = (f"--storage.path={folder / 'state.sqlite'}", "--web.listen-address=127.0.0.1:0", *flags)
     with subprocess.Popen(  # noqa: S603 -- a command of ours
         [*command, *flags],

@@ -229,16 +229,15 @@ async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_read
     busy = threading.Event()
     async with fetch.client(resolver=federation.names) as client:
         found = replace(await fetch.find(target.url, target.module, client=client, timeout=60), seconds=59.0)
-        good = (await look(Record(target), client=client, now=NOW, timeout=60, found=found)).observation
+        good = await observe(target, client=client, timeout=60, found=found)
         with ThreadPoolExecutor(max_workers=1) as threads:
             asyncio.get_running_loop().set_default_executor(threads)
             threads.submit(busy.wait)
             began = time.monotonic()
-            late = await probe(target, client=client, previous=None, now=NOW, timeout=60, found=found)
+            late = await observe(target, client=client, timeout=60, found=found)
             took = time.monotonic() - began
             busy.set()
 
-    assert good is not None
     assert good.reason is None
     assert good.phases[Phase.RESOLVE] == pytest.approx(59.0, abs=0.1)
     assert federation.names.asked == ["idp.example.org"]
@@ -246,21 +245,13 @@ async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_read
     assert took < 20
 
 
-async def test_what_was_looked_up_ahead_is_where_it_is_sought_and_some_of_the_time(federation: Federation) -> None:
-    url = federation.serve("http://idp.example.org/", builders.saml_metadata())
-    target = Target("target", url)
+async def test_what_kept_the_name_from_being_looked_up_ahead_is_the_reason(federation: Federation) -> None:
+    target = Target("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
     async with fetch.client(resolver=federation.names) as client:
-        found = await fetch.find(target.url, target.module, client=client, timeout=10)
-        federation.names.asked.clear()
-        seen = await observe(target, client=client, found=found)
-        late = await observe(target, client=client, found=replace(found, seconds=10))
-        failed = await observe(target, client=client, found=fetch.Found(1, failure=(Reason.DNS, "no such name")))
+        seen = await observe(target, client=client, found=fetch.Found(1, failure=(Reason.DNS, "no such name")))
 
-    assert document(seen).metadata.entities[0].entity_id == ENTITY_ID
-    assert federation.names.asked == []
-    assert seen.phases[Phase.RESOLVE] >= found.seconds
-    assert (late.reason, late.document) == (Reason.TIMEOUT, None)
-    assert (failed.reason, failed.detail, failed.document) == (Reason.DNS, "no such name", None)
+    assert (seen.reason, seen.detail, seen.document) == (Reason.DNS, "no such name", None)
+    assert federation.names.asked == federation.requests == []
 
 
 async def test_a_cancelled_look_is_cancelled(federation: Federation) -> None:

@@ -1,0 +1,754 @@
+"""One round for the watch and for ``check``: what looks and inquiries change, what they cost, and never raise."""
+
+import asyncio
+import logging
+import socket
+import traceback
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import builders
+import pytest
+from aiohttp import web
+from aiohttp.abc import ResolveResult
+from builders import HOUR, NOW, SECOND
+from federation import Federation, Names, free_port
+
+from exporter import entra as entra_id
+from exporter import fetch, rounds
+from exporter.config.settings import Entra, Module, Secret, Target, Tls, TrustSource
+from exporter.demo.documents import KeyPair
+from exporter.demo.graph import Directory
+from exporter.model import NO_VALIDATORS, Observation, Reason, Use, Validators
+from exporter.policy import PolicySettings
+from exporter.probe import read_document
+from exporter.record import Record, advance, resumed
+from exporter.rounds import (
+    INQUIRIES,
+    LOOKS,
+    Asked,
+    Latest,
+    Raised,
+    Rounds,
+    admitted,
+    ask,
+    attempt,
+    for_ever,
+    log_mistake,
+    look,
+)
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
+
+T = TypeVar("T")
+
+ENTITY_ID = builders.ENTITY_ID
+SIGNER, NEW = builders.pair(key="rsa"), builders.pair(nth=1)
+
+
+class StrangeError(BaseException):
+    """What no code of ours or of a library ever raises."""
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[fetch.Client]:
+    async with fetch.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(builders.saml_metadata())
+    return path
+
+
+def at(file: Path, **fields: object) -> Target:
+    return Target("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
+
+
+def signed_by(*signers: KeyPair) -> PolicySettings:
+    return PolicySettings(signers=tuple(each.der for each in signers))
+
+
+def clock() -> datetime:
+    return NOW
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.005)
+
+
+# Whatever is raised
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("x"),
+        MemoryError(),
+        SystemExit(),
+        KeyboardInterrupt(),
+        StrangeError(),
+        asyncio.CancelledError(),
+        ExceptionGroup("x", [ValueError()]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_some_work_raises_of_any_kind_is_given(error: BaseException) -> None:
+    async def work() -> None:
+        raise error
+
+    assert await attempt(work()) == Raised(error)
+
+
+async def test_what_some_work_gives_is_given() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    assert await attempt(work()) == "done"
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_something_that_work_raised() -> None:
+    async def work() -> None:
+        other = asyncio.ensure_future(asyncio.sleep(60))
+        other.cancel()
+        await other
+
+    outcome = await attempt(work())
+    assert isinstance(outcome, Raised)
+    assert isinstance(outcome.error, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize("turned", [None, ValueError])
+async def test_the_end_of_the_task_passes_through_whatever_the_work_makes_of_it(
+    turned: type[Exception] | None,
+) -> None:
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if turned is not None:
+                raise turned from None
+            raise
+
+    task = asyncio.create_task(attempt(work()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(turned or asyncio.CancelledError):
+        await task
+    assert task.cancelled() is (turned is None)
+
+
+async def test_a_deadline_of_the_work_is_no_end_of_the_task() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(0):
+            await asyncio.sleep(60)
+
+    outcome = await attempt(work())
+    assert isinstance(outcome, Raised)
+    assert isinstance(outcome.error, TimeoutError)
+
+
+def test_a_coroutine_that_is_closed_is_closed() -> None:
+    class Never:
+        def __await__(self) -> "Never":
+            return self
+
+        def __iter__(self) -> "Never":
+            return self
+
+        def __next__(self) -> None:
+            return None
+
+    ended = []
+
+    async def work() -> None:
+        try:
+            await Never()  # type: ignore[misc]  # an iterator that never ends is all that it takes
+        finally:
+            ended.append(True)
+
+    attempting = attempt(work())
+    attempting.send(None)
+    attempting.close()
+    assert ended == [True]
+
+
+async def test_turn_follows_turn_whatever_one_raises_and_however_its_failure_is_taken() -> None:
+    kinds = [ValueError("turn"), StrangeError(), asyncio.CancelledError(), SystemExit(), MemoryError()]
+    raised: list[BaseException] = []
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+        if turns <= len(kinds):
+            raise kinds[turns - 1]
+        await asyncio.sleep(0)
+
+    def failed(error: BaseException) -> float:
+        raised.append(error)
+        if len(raised) % 2:
+            raise StrangeError
+        return 0.001
+
+    task = asyncio.create_task(for_ever(turn, failed=failed))
+    await until(lambda: turns > 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert raised == kinds
+
+
+async def test_after_a_failure_the_next_turn_comes_after_the_pause_that_was_asked_for() -> None:
+    loop = asyncio.get_running_loop()
+    at: list[float] = []
+
+    async def turn() -> None:
+        at.append(loop.time())
+        raise ValueError
+
+    task = asyncio.create_task(for_ever(turn, failed=lambda _: 0.05))
+    await until(lambda: len(at) == 2)
+    task.cancel()
+    assert at[1] - at[0] > 0.049
+
+
+async def test_turns_that_always_fail_leave_others_their_turn() -> None:
+    async def turn() -> None:
+        raise ValueError
+
+    def failed(_: BaseException) -> float:
+        raise StrangeError
+
+    task = asyncio.create_task(for_ever(turn, failed=failed))
+    async with asyncio.timeout(10):
+        await asyncio.sleep(0.001)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert task.cancelled()
+
+
+# A look
+
+
+class Publisher:
+    """Answers with the headers of its script, one after the other, and keeps what it was asked by."""
+
+    def __init__(self, *script: tuple[int, dict[str, str]]) -> None:
+        self.script = iter(script)
+        self.asked: list[Validators] = []
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append(Validators(request.headers.get("If-None-Match"), request.headers.get("If-Modified-Since")))
+        status, headers = next(self.script)
+        return web.Response(status=status, headers=headers, body=builders.saml_metadata() if status == 200 else None)
+
+
+async def test_a_look_asks_by_what_the_last_good_answer_said_and_not_by_what_came_with_the_bytes(
+    federation: Federation,
+) -> None:
+    publisher = Publisher(
+        (200, {"ETag": '"1"', "Last-Modified": "now"}),
+        (200, {"ETag": '"2"', "Last-Modified": "later"}),
+        (304, {}),
+        (304, {"ETag": '"3"'}),
+        (503, {"ETag": '"4"'}),
+        (200, {}),
+        (200, {"ETag": '"5"'}),
+        (200, {}),
+    )
+    record = Record(Target("target", federation.at("http://idp.example.org/", publisher)))
+    async with fetch.client(resolver=federation.names) as client:
+        first = record = await look(record, client=client, now=NOW)
+        for _ in range(6):
+            record = await look(record, client=client, now=NOW)
+            assert record.document is first.document, "the same bytes are the same document"
+        signers = replace(record.target, policy=signed_by(SIGNER))
+        again = await look(replace(record, target=signers), client=client, now=NOW)
+
+    assert publisher.asked == [
+        NO_VALIDATORS,
+        Validators('"1"', "now"),
+        Validators('"2"', "later"),
+        Validators('"2"', "later"),
+        Validators('"3"', "later"),
+        Validators('"3"', "later"),
+        NO_VALIDATORS,
+        NO_VALIDATORS,
+    ]
+    assert record.validators == Validators('"5"')
+    assert again.validators == record.validators, "a look that failed says nothing about the document"
+
+
+async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(federation: Federation) -> None:
+    url = federation.serve("https://idp.example.org/", builders.saml_metadata())
+    address = f"127.0.0.1:{federation.names.ports['*', 443]}"
+    federation.names.ports["idp.example.org"] = free_port()
+    service = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+    async with fetch.client(resolver=federation.names) as client:
+        own = await look(Record(service), client=client, now=NOW)
+        node = await look(Record(replace(service, node="wap1", address=address)), client=client, now=NOW)
+
+    assert own.observation is not None
+    assert own.observation.reason is Reason.REFUSED
+    assert node.document is not None
+
+
+@pytest.mark.parametrize("configured", [None, ENTITY_ID])
+async def test_a_node_must_serve_the_document_of_the_entity_that_the_service_is_about(
+    configured: str | None, file: Path, client: fetch.Client
+) -> None:
+    record = Record(at(file, node="wap1", entity_id=configured))
+
+    good = await look(record, client=client, now=NOW, entity_id=ENTITY_ID)
+    other = await look(record, client=client, now=NOW, entity_id="other")
+    first_seen = await look(good, client=client, now=NOW)
+
+    assert good.document is not None
+    assert other.observation is not None
+    assert other.observation.reason is Reason.ENTITY_MISMATCH
+    assert first_seen.observation is not None
+    assert first_seen.observation.document is good.document
+
+
+# An inquiry
+
+
+TENANT, CLIENT_ID, STEM = "contoso.onmicrosoft.com", "exporter", "correct.horse.battery"
+
+
+@pytest.fixture
+async def directory(federation: Federation) -> Directory:
+    """A tenant behind ``https://login.example.org``, and ``https://graph.example.org``."""
+    directory = Directory(tenant=TENANT, client_id=CLIENT_ID, client_secret=STEM)
+    app = web.Application()
+    directory.add_to(app)
+    await federation.host(app, "login.example.org", "graph.example.org")
+    return directory
+
+
+@pytest.fixture
+def entra(federation: Federation) -> Entra:
+    return Entra(
+        domains=("contoso.com",),
+        tenant=TENANT,
+        client_id=CLIENT_ID,
+        client_secret=Secret(text=STEM),
+        module=Module(tls=Tls(ca_file=federation.ca_file)),
+        login_url="https://login.example.org",
+        graph_url="https://graph.example.org",
+    )
+
+
+async def test_an_inquiry_gives_the_answer(federation: Federation, directory: Directory, entra: Entra) -> None:
+    directory.federate("contoso.com", signing=SIGNER.der, service="fs.example")
+    async with fetch.client(resolver=federation.names) as client:
+        inquiry = await ask(entra, "contoso.com", client=client, now=NOW)
+
+    slots = {Slot.SIGNING: SIGNER.certificate}
+    answer = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, service="fs.example")
+    assert inquiry == Inquiry(NOW, None, "", answer)
+
+
+async def test_an_inquiry_that_fails_says_why_and_for_how_long_nobody_is_to_ask(
+    federation: Federation, directory: Directory, entra: Entra
+) -> None:
+    directory.fail("contoso.com", 429, retry_after="17")
+    async with fetch.client(resolver=federation.names) as client:
+        throttled = await ask(entra, "contoso.com", client=client, now=NOW)
+        directory.fail("contoso.com", 403)
+        forbidden = await ask(entra, "contoso.com", client=client, now=NOW)
+
+    assert (throttled.at, throttled.reason, throttled.trust) == (NOW, TrustReason.THROTTLED, None)
+    assert throttled.retry_after == 17
+    assert "429" in throttled.detail
+    assert (forbidden.reason, forbidden.retry_after) == (TrustReason.PERMISSION, None)
+
+
+# Mistakes of ours
+
+
+def mistake() -> float:
+    """Breaks as code does that stumbles over a secret and quotes it."""
+    try:
+        return float(STEM)
+    except ValueError as error:
+        raise LookupError(f"not there: {STEM}") from error
+
+
+async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_look_alone(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fetch.client(clock=mistake) as client:
+        seen = (await look(Record(at(file)), client=client, now=NOW)).observation
+
+    assert seen is not None
+    assert (seen.reason, seen.document) == (Reason.INTERNAL, None)
+    assert seen.detail == "a mistake of ours (LookupError): the log has the traceback"
+    assert_told("probe of target failed by a mistake of ours", caplog)
+
+
+async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_inquiry_alone(
+    entra: Entra, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with fetch.client(clock=mistake) as client:
+        inquiry = await ask(entra, "contoso.com", client=client, now=NOW)
+
+    detail = "a mistake of ours (LookupError): the log has the traceback"
+    assert inquiry == Inquiry(NOW, TrustReason.INTERNAL, detail, trust=None)
+    assert_told("inquiry about contoso.com failed by a mistake of ours", caplog)
+
+
+def assert_told(sentence: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells where it was, and what was behind it, in no words but ours."""
+    (line,) = caplog.records
+    assert (line.levelno, line.getMessage(), line.exc_info) == (logging.ERROR, sentence, None)
+    places = vars(line)["traceback"].splitlines()
+    assert [each for each in places if not each.startswith(" ")] == ["LookupError", "ValueError"]
+    assert sum("in mistake" in each for each in places) == 2
+    assert not any(STEM in each for each in places)
+
+
+async def test_a_cancelled_inquiry_is_cancelled(federation: Federation, entra: Entra) -> None:
+    async def wait(_: web.BaseRequest) -> web.StreamResponse:
+        asked.set()
+        await asyncio.sleep(60)
+        raise web.HTTPGone
+
+    asked = asyncio.Event()
+    federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", wait)
+    async with fetch.client(resolver=federation.names) as client:
+        asking = asyncio.create_task(ask(entra, "contoso.com", client=client, now=NOW))
+        await asked.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+
+def test_what_is_behind_a_mistake_is_told_without_a_word_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(LookupError) as raised:
+        mistake()
+    log_mistake("this", raised.value)
+    assert STEM not in admitted(raised.value)
+    assert_told("this failed by a mistake of ours", caplog)
+
+
+@pytest.mark.parametrize("kind", [MemoryError, StrangeError, RecursionError])
+def test_where_nothing_can_be_told_of_a_mistake_nothing_is_raised(
+    kind: type[BaseException], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        asked.append(kind)
+        raise kind
+
+    asked: list[type[BaseException]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(caplog.handler, "emit", broken)
+        log_mistake("this", ValueError())
+    with monkeypatch.context() as patched:
+        patched.setattr(traceback, "format_tb", broken)
+        log_mistake("this", ValueError())
+    assert asked == [kind, kind]
+    assert caplog.records == []
+
+
+async def test_what_cannot_be_joined_costs_the_look_and_the_target_keeps_what_it_had(
+    file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(record: Record, observation: Observation) -> Record:
+        if observation.reason is None:
+            raise RecursionError
+        return advance(record, observation)
+
+    known = await look(Record(at(file)), client=client, now=NOW)
+    monkeypatch.setattr(rounds, "advance", broken)
+    after = await look(known, client=client, now=NOW + HOUR)
+
+    assert after.observation is not None
+    assert (after.observation.reason, after.probes, after.failures) == (Reason.INTERNAL, 2, 1)
+    assert after.observation.detail == "a mistake of ours (RecursionError): the log has the traceback"
+    assert (after.document, after.history, after.last_success) == (known.document, known.history, NOW)
+    assert [line.getMessage() for line in caplog.records] == ["probe of target failed by a mistake of ours"]
+
+
+# Many at once
+
+
+class SomeHang(Names):
+    """A resolver that never gives the addresses of some names."""
+
+    def __init__(self, known: Names) -> None:
+        super().__init__()
+        self.ports = known.ports
+        self.waiting = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if host.startswith("hangs"):
+            self.waiting += 1
+            await asyncio.Event().wait()
+        return await super().resolve(host, port, family)
+
+
+async def test_a_name_that_hangs_holds_no_slot(federation: Federation) -> None:
+    url = federation.serve("http://idp.example.org/", builders.saml_metadata())
+    names = SomeHang(federation.names)
+    hanging = [Target(f"{nth}", f"http://hangs{nth}.example.org/", Module(timeout=60)) for nth in range(2 * LOOKS)]
+    async with fetch.client(resolver=names) as client:
+        several = Rounds(client, clock)
+        under_way = [asyncio.create_task(several.look(Latest(Record(each)), each)) for each in hanging]
+        await until(lambda: names.waiting == len(hanging))
+        target = Target("target", url)
+        async with asyncio.timeout(10):
+            looked = await several.look(latest := Latest(Record(target)), target)
+        assert looked.whole[1] is latest.record
+        assert latest.record.document is not None
+        assert several.lag.count == 1
+        await ended(under_way)
+
+
+async def test_a_name_that_hangs_costs_its_own_look_no_more_than_its_timeout(federation: Federation) -> None:
+    target = Target("target", "http://hangs.example.org/", Module(timeout=0.05))
+    async with fetch.client(resolver=SomeHang(federation.names)) as client:
+        looked = await Rounds(client, clock).look(Latest(Record(target)), target)
+
+    observation = looked.place[1].observation
+    assert observation is not None
+    assert (observation.reason, observation.document) == (Reason.TIMEOUT, None)
+
+
+async def ended(tasks: Collection[asyncio.Task[T]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+@dataclass
+class Gate:
+    """Answers only when it is opened, and counts who waits."""
+
+    body: bytes = b""
+    status: int = 200
+    waiting: int = 0
+    most: int = 0
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, _: web.BaseRequest) -> web.StreamResponse:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await self.opened.wait()
+        self.waiting -= 1
+        return web.Response(status=self.status, body=self.body)
+
+
+async def test_no_more_looks_and_no_more_inquiries_are_under_way_than_they_have_slots_and_neither_takes_the_others(
+    federation: Federation, entra: Entra
+) -> None:
+    looks, inquiries = Gate(builders.saml_metadata()), Gate(status=503)
+    url = federation.at("http://idp.example.org/", looks)
+    federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", inquiries)
+    targets = [Target(f"{nth}", url, Module(timeout=60)) for nth in range(LOOKS + 5)]
+    # Each has a token of its own to ask for.
+    tenants = [replace(entra, client_id=f"{nth}", module=replace(entra.module, timeout=60)) for nth in range(20)]
+    async with fetch.client(resolver=federation.names) as client:
+        several = Rounds(client, clock)
+
+        async def asking(entra: Entra) -> list[Asked]:
+            record = Record(Target("asking", "file:///nowhere", entra=entra), domains=(DomainRecord("contoso.com"),))
+            return [each async for each in several.ask(Latest(record), entra)]
+
+        rounds_of_inquiries = [asyncio.create_task(asking(each)) for each in tenants]
+        await until(lambda: inquiries.waiting == INQUIRIES)
+        under_way = [asyncio.create_task(several.look(Latest(Record(each)), each)) for each in targets]
+        await until(lambda: looks.waiting == LOOKS)
+        assert several.lag.count == LOOKS
+        inquiries.opened.set()
+        answers = await asyncio.gather(*rounds_of_inquiries)
+        assert looks.waiting == LOOKS, "the answers came though every slot for looks is taken"
+        looks.opened.set()
+        looked = await asyncio.gather(*under_way)
+
+    assert [each.inquiry.reason for (each,) in answers] == [TrustReason.SERVER] * len(tenants)
+    assert all(each.whole[1].document for each in looked)
+    assert (looks.most, inquiries.most, several.lag.count) == (LOOKS, INQUIRIES, len(targets))
+
+
+async def test_how_long_a_look_that_was_due_waits_for_a_slot_is_counted_without_the_look_up_of_its_name(
+    file: Path, client: fetch.Client
+) -> None:
+    now = NOW
+
+    def later() -> datetime:
+        nonlocal now
+        now += SECOND
+        return now
+
+    several = Rounds(client, later)
+    await several.look(Latest(Record(at(file))), at(file))
+    assert (several.lag.count, several.lag.seconds) == (1, 1.0)
+
+
+# What a look and an inquiry change
+
+
+async def test_a_look_changes_the_record_of_its_place_and_of_the_target(file: Path, client: fetch.Client) -> None:
+    service = at(file)
+    wap1 = replace(service, node="wap1")
+    whole = replace(service, others=(wap1,))
+    latest = Latest(before := Record(whole, others=(Record(wap1),)))
+    several = Rounds(client, clock)
+
+    own = await several.look(latest, whole)
+    node = await several.look(latest, wap1)
+
+    assert (own.place[0], own.whole) == (before, (before, own.place[1]))
+    assert (node.place[0], node.whole[0]) == (Record(wap1), own.whole[1])
+    assert node.whole[1] is latest.record
+    assert latest.record.others == (node.place[1],)
+    assert latest.record.document is own.place[1].document is not None
+    assert node.place[1].document is not None
+
+
+async def test_what_ends_while_a_look_is_under_way_stays(federation: Federation) -> None:
+    gate = Gate(builders.saml_metadata())
+    url = federation.at("http://idp.example.org/", gate)
+    service = Target("target", url)
+    wap1, domain = replace(service, node="wap1"), DomainRecord("contoso.com", last_success=NOW)
+    entra = Entra(("contoso.com",))
+    whole = replace(service, others=(wap1,), entra=entra)
+    latest = Latest(Record(whole, others=(Record(wap1),), domains=(DomainRecord("contoso.com"),)))
+    async with fetch.client(resolver=federation.names) as client:
+        several = Rounds(client, clock)
+        under_way = [asyncio.create_task(several.look(latest, each)) for each in (whole, wap1)]
+        await until(lambda: gate.waiting == 2)
+        latest.record = replace(latest.record, domains=(domain,))
+        gate.opened.set()
+        await asyncio.gather(*under_way)
+
+    assert latest.record.domains == (domain,)
+    assert [each.probes for each in (latest.record, *latest.record.others)] == [1, 1]
+
+
+async def test_what_is_brought_back_while_a_look_is_under_way_stays(federation: Federation) -> None:
+    gate = Gate(builders.saml_metadata(keys=[(Use.SIGNING, NEW)]))
+    target = Target("target", federation.at("http://idp.example.org/", gate))
+    document = read_document(builders.saml_metadata(keys=[(Use.SIGNING, SIGNER)]), ())
+    saved = advance(Record(target), Observation(NOW - HOUR, None, "", {}, 200, None, document))
+    latest = Latest(Record(target))
+    async with fetch.client(resolver=federation.names) as client:
+        under_way = asyncio.create_task(Rounds(client, clock).look(latest, target))
+        await until(lambda: gate.waiting)
+        latest.record = resumed(latest.record, saved, NOW)
+        gate.opened.set()
+        await under_way
+
+    assert latest.record.history.first_seen[ENTITY_ID] == {
+        SIGNER.certificate.fingerprint: NOW - HOUR,
+        NEW.certificate.fingerprint: NOW,
+    }
+
+
+async def test_what_is_brought_back_while_an_inquiry_is_under_way_stays(federation: Federation, entra: Entra) -> None:
+    gate = Gate(status=503)
+    federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", gate)
+    record = Record(Target("target", "file:///nowhere", entra=entra), domains=(DomainRecord("contoso.com"),))
+    trust = DomainTrust(TrustSource.GRAPH, federated=True)
+    saved = replace(record, domains=(DomainRecord("contoso.com", trust=trust, last_success=NOW - HOUR),))
+    latest = Latest(record)
+    async with fetch.client(resolver=federation.names) as client:
+        under_way = asyncio.create_task(anext(aiter(Rounds(client, clock).ask(latest, entra))))
+        await until(lambda: gate.waiting)
+        latest.record = resumed(latest.record, saved, NOW)
+        gate.opened.set()
+        asked = await under_way
+
+    (domain,) = latest.record.domains
+    assert domain is asked.after
+    assert asked.inquiry.reason is TrustReason.SERVER
+    assert (domain.trust, domain.last_success, domain.failures) == (trust, NOW - HOUR, 1)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The domains that were asked about; what begins with ``slow`` wants us to wait."""
+    asked: list[str] = []
+
+    async def answer(_: Entra, domain: str, **__: object) -> DomainTrust:
+        asked.append(domain)
+        if domain.startswith("slow"):
+            raise entra_id.EntraError(TrustReason.THROTTLED, "", retry_after=5.0)
+        return DomainTrust(TrustSource.GRAPH, federated=True)
+
+    monkeypatch.setattr(entra_id, "ask", answer)
+    return asked
+
+
+def about(*domains: str) -> Record:
+    return Record(Target("target", "file:///nowhere", entra=Entra(domains)), domains=tuple(map(DomainRecord, domains)))
+
+
+async def test_a_round_asks_about_each_domain_in_turn_and_each_answer_is_known_at_once(
+    client: fetch.Client, said: list[str]
+) -> None:
+    latest = Latest(about("a.example", "b.example"))
+    assert latest.record.target.entra is not None
+    known = []
+    async for each in Rounds(client, clock).ask(latest, latest.record.target.entra):
+        known.append([domain.trust is not None for domain in latest.record.domains])
+        assert each.before == DomainRecord(each.after.domain)
+        assert each.after in latest.record.domains
+        assert each.after.inquiry is each.inquiry
+    assert said == ["a.example", "b.example"]
+    assert known == [[True, False], [True, True]]
+
+
+async def test_who_wants_us_to_wait_ends_the_round_and_comes_last_in_the_next(
+    client: fetch.Client, said: list[str]
+) -> None:
+    latest = Latest(about("a.example", "slow.example", "z.example"))
+    assert latest.record.target.entra is not None
+    moments = iter(NOW + nth * SECOND for nth in range(100))
+    several = Rounds(client, lambda: next(moments))
+    for _ in range(3):
+        asked = [each async for each in several.ask(latest, latest.record.target.entra)]
+        assert asked[-1].inquiry.ends_round
+    assert said == ["a.example", "slow.example", *2 * ("z.example", "a.example", "slow.example")]
+
+
+async def test_everything_is_one_look_from_every_place_and_one_inquiry_about_every_domain(
+    file: Path, client: fetch.Client, said: list[str], tmp_path: Path
+) -> None:
+    (other := tmp_path / "other.xml").write_bytes(builders.saml_metadata("https://other.example/"))
+    service = at(file)
+    nodes = tuple(replace(service, node=name, url=url.as_uri()) for name, url in (("wap1", file), ("wap2", other)))
+    whole = replace(service, others=nodes, entra=Entra(("a.example", "b.example")))
+
+    record = await Rounds(client, clock).everything(whole)
+
+    assert record.target is whole
+    assert [each.target for each in record.others] == list(nodes)
+    reasons = [each.observation and each.observation.reason for each in (record, *record.others)]
+    assert reasons == [None, None, Reason.ENTITY_MISMATCH], "the service's own look says of which entity all are"
+    assert [each.probes for each in (record, *record.others)] == [1, 1, 1]
+    assert said == ["a.example", "b.example"]
+    assert [(each.domain, each.last_success) for each in record.domains] == [("a.example", NOW), ("b.example", NOW)]
+
+
+async def test_everything_of_a_target_without_domains_and_nodes_is_one_look(
+    file: Path, client: fetch.Client, said: list[str]
+) -> None:
+    record = await Rounds(client, clock).everything(at(file))
+    assert (record.probes, record.others, record.domains, said) == (1, (), (), [])
+    assert record.document is not None
