@@ -6,16 +6,18 @@ import logging
 import os
 import re
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from builders import NOW
 
-from exporter import __version__
+from exporter import __version__, hangup
 from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
 from exporter.server import Options
-from exporter.state import Saved, Store, memory
+from exporter.state import Saved, State
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
@@ -96,6 +98,7 @@ def test_serve_has_defaults_for_everything() -> None:
         "lifecycle": False,
         "storage": None,
         "limit": 200,
+        "resolver": "c-ares",
         "log_level": "info",
         "log_format": "logfmt",
     }
@@ -112,6 +115,7 @@ def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only(
         "config_file": None,
         "certificate": None,
         "certificate_format": "base64",
+        "resolver": "c-ares",
         "log_level": "warning",
         "log_format": "logfmt",
     }
@@ -200,6 +204,17 @@ def test_work_that_ends_by_itself_gives_what_it_gives() -> None:
     assert _until_done(work()) == "done"
 
 
+@pytest.fixture
+def at_the_start(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SIGHUP as a process has it that has just begun; afterwards as it was."""
+    monkeypatch.setattr(hangup, "_pending", False)
+    monkeypatch.setattr(hangup, "_listener", None)
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("at_the_start")
 async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -207,14 +222,13 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
     file = tmp_path / "fedmeta.yml"
     file.write_text("targets: [{url: 'file:///nowhere/metadata.xml'}]\n")
 
-    class Restoring(Store):
+    class Restoring(State):
         def load(self, name: str, url: str) -> Saved | None:
             os.kill(os.getpid(), signal.SIGHUP)
             return super().load(name, url)
 
-    store = Restoring(memory()._connection)  # noqa: SLF001 -- a store like any other, but for one method
     options = Options(load(str(file)), str(file))
-    serving = asyncio.create_task(_run(options, store, ("127.0.0.1", 0), lambda _: None))
+    serving = asyncio.create_task(_run(options, Restoring(None, lambda: NOW), ("127.0.0.1", 0), lambda _: None))
     async with asyncio.timeout(10):
         while True:
             if "configuration reloaded" in caplog.messages:
@@ -223,4 +237,3 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving
-    store.close()

@@ -668,7 +668,7 @@ async def test_what_is_brought_back_while_an_inquiry_is_under_way_stays(federati
     saved = replace(record, domains=(DomainRecord("contoso.com", trust=trust, last_success=NOW - HOUR),))
     latest = Latest(record)
     async with fetch.client(resolver=federation.names) as client:
-        under_way = asyncio.create_task(anext(aiter(Rounds(client, clock).ask(latest, entra))))
+        under_way = asyncio.ensure_future(anext(Rounds(client, clock).ask(latest, entra)))
         await until(lambda: gate.waiting)
         latest.record = resumed(latest.record, saved, NOW)
         gate.opened.set()

@@ -1,0 +1,307 @@
+"""Another configuration while it runs: what holds is followed, what does not changes nothing and is told."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+import pytest
+from builders import HOUR, NOW
+
+from exporter.config.reader import load, matching_files
+from exporter.config.settings import Config, Target
+from exporter.reload import Configuration
+from exporter.watch import Watch
+
+SECRET = "correct.horse.battery"  # noqa: S105 -- no real one
+
+
+class StrangeError(BaseException):
+    """What no code of ours or of a library ever raises."""
+
+
+@dataclass
+class Follower:
+    """Notes what it is to watch, and raises what it is told to."""
+
+    followed: list[list[str]] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    under_way: int = 0
+    most: int = 0
+
+    async def follow(self, targets: Iterable[Target]) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.gate.wait()
+            if self.errors:
+                raise self.errors.pop(0)
+            self.followed.append([target.name for target in targets])
+        finally:
+            self.under_way -= 1
+
+
+@dataclass
+class Clock:
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def follower() -> Follower:
+    follower = Follower()
+    follower.gate.set()
+    return follower
+
+
+@pytest.fixture(autouse=True)
+def every_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "exporter")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return written(tmp_path / "fedmeta.yml", "one")
+
+
+def written(file: Path, *names: str, more: str = "") -> Path:
+    """A configuration with these targets, written whole or not at all."""
+    aside = file.with_name("aside")
+    targets = "".join(f"\n  - {{name: {name}, url: 'https://{name}.example/'}}" for name in names) or " []"
+    aside.write_text(f"targets:{targets}\n{more}", encoding="utf-8")
+    return aside.rename(file)
+
+
+def configuration(file: Path, follower: Follower, clock: Callable[[], datetime] | None = None) -> Configuration:
+    watch = cast("Watch", follower)
+    return Configuration(load(str(file)), file=str(file), watch=watch, clock=clock or Clock())
+
+
+def names(config: Config) -> Sequence[str]:
+    return [target.name for target in config.targets]
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.005)
+
+
+async def test_a_configuration_that_holds_is_followed(
+    file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    in_force = configuration(file, follower, clock)
+    assert (in_force.succeeded, in_force.succeeded_at) == (True, NOW)
+    written(file, "one", "two")
+    clock.now += HOUR
+
+    assert await in_force.reload() is None
+
+    assert follower.followed == [["one", "two"]]
+    assert names(in_force.config) == ["one", "two"]
+    assert (in_force.succeeded, in_force.succeeded_at) == (True, NOW + HOUR)
+    ((line, targets),) = [(record.getMessage(), vars(record)["targets"]) for record in caplog.records]
+    assert (line, targets) == ("configuration reloaded", 2)
+
+
+async def test_a_configuration_that_does_not_hold_changes_nothing_and_is_told(
+    file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    in_force = configuration(file, follower, clock)
+    before = in_force.config
+    written(file, "two", more="targetz: []\n")
+    clock.now += HOUR
+
+    problems = await in_force.reload()
+
+    assert problems is not None
+    assert "targetz" in problems
+    assert in_force.config is before
+    assert follower.followed == []
+    assert (in_force.succeeded, in_force.succeeded_at) == (False, NOW)
+    ((line, told),) = [(record.getMessage(), vars(record)["problems"]) for record in caplog.records]
+    assert (line, told) == ("configuration not reloaded", problems)
+    written(file, "two")
+    assert await in_force.reload() is None
+    assert (in_force.succeeded, in_force.succeeded_at) == (True, NOW + HOUR)
+
+
+@pytest.mark.parametrize(
+    "kind", [ValueError, MemoryError, RecursionError, StrangeError, SystemExit, asyncio.CancelledError]
+)
+async def test_what_fails_by_a_mistake_of_ours_is_told_without_a_word_of_the_error_and_can_be_tried_again(
+    file: Path, follower: Follower, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
+    in_force = configuration(file, follower)
+    before = in_force.config
+    follower.errors.append(kind(SECRET))
+
+    problems = await in_force.reload()
+
+    assert problems == f"a mistake of ours ({kind.__name__}): the log has the traceback"
+    assert (in_force.config, in_force.succeeded) == (before, False)
+    assert caplog.messages == ["reload failed by a mistake of ours", "configuration not reloaded"]
+    assert "in follow" in vars(caplog.records[0])["traceback"]
+    assert not any(SECRET in str(vars(record)) for record in caplog.records)
+    assert await in_force.reload() is None
+    assert in_force.succeeded
+    assert follower.followed == [["one"]]
+
+
+async def test_without_a_file_there_is_nothing_to_read(follower: Follower, caplog: pytest.LogCaptureFixture) -> None:
+    in_force = Configuration(config := Config(), file=None, watch=cast("Watch", follower), clock=Clock())
+    assert await in_force.reload() is None
+    assert in_force.config is config
+    assert (follower.followed, caplog.records) == ([], [])
+
+
+async def test_a_reload_waits_for_another_that_is_under_way(file: Path, follower: Follower) -> None:
+    in_force = configuration(file, follower)
+    follower.gate.clear()
+    first = asyncio.create_task(in_force.reload())
+    await until(lambda: follower.under_way)
+    written(file, "two")
+    second = asyncio.create_task(in_force.reload())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    follower.gate.set()
+    assert [await first, await second] == [None, None]
+    assert (follower.most, follower.followed) == (1, [["one"], ["two"]])
+    assert names(in_force.config) == ["two"]
+
+
+async def test_a_reload_that_is_cancelled_is_cancelled_and_the_next_is_not_held_up(
+    file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_force = configuration(file, follower)
+    follower.gate.clear()
+    task = asyncio.create_task(in_force.reload())
+    await until(lambda: follower.under_way)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (in_force.succeeded, caplog.records) == (True, [])
+    follower.gate.set()
+    async with asyncio.timeout(10):
+        assert await in_force.reload() is None
+
+
+# Target files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "targets"
+    folder.mkdir()
+    written(tmp_path / "fedmeta.yml", "one", more="target_files: [targets/*.yml]\n")
+    return folder
+
+
+def targets_in(file: Path, name: str) -> None:
+    aside = file.with_name("aside")
+    aside.write_text(f"[{{name: {name}, url: 'https://{name}.example/'}}]\n", encoding="utf-8")
+    aside.rename(file)
+
+
+@asynccontextmanager
+async def following(in_force: Configuration) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(in_force.follow_target_files(every=0.005))
+    yield task
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+@dataclass
+class Looks:
+    """Counts the looks at the target files, and raises what it is told to."""
+
+    times: int = 0
+    error: BaseException | None = None
+
+    def __call__(self, pattern: str) -> Iterable[str]:
+        self.times += 1
+        if self.error is not None:
+            raise self.error
+        return matching_files(pattern)
+
+    async def again(self) -> None:
+        """Waits for a look that began after now."""
+        times = self.times
+        await until(lambda: self.times > times + 1)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    looks = Looks()
+    monkeypatch.setattr("exporter.reload.matching_files", looks)
+    return looks
+
+
+async def test_a_target_file_that_comes_changes_or_goes_is_reason_to_reload(
+    folder: Path, follower: Follower, looks: Looks
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        assert follower.followed == [], "nothing has changed"
+        targets_in(folder / "team.yml", "two")
+        await until(lambda: follower.followed == [["one", "two"]])
+        await looks.again()
+        targets_in(folder / "team.yml", "three")
+        await until(lambda: follower.followed[1:] == [["one", "three"]])
+        await looks.again()
+        (folder / "team.yml").unlink()
+        await until(lambda: follower.followed[2:] == [["one"]])
+        await looks.again()
+        assert len(follower.followed) == 3
+
+
+async def test_a_target_file_that_cannot_be_read_is_told_once_and_what_it_said_stays(
+    folder: Path, follower: Follower, looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
+    targets_in(folder / "team.yml", "two")
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        (folder / "team.yml").unlink()
+        (folder / "team.yml").mkdir()
+        await until(lambda: not in_force.succeeded)
+        await looks.again()
+        assert names(in_force.config) == ["one", "two"]
+        assert caplog.messages.count("configuration not reloaded") == 1
+
+
+@pytest.mark.parametrize("kind", [ValueError, MemoryError, StrangeError, asyncio.CancelledError])
+async def test_a_look_at_the_target_files_that_fails_is_told_and_made_again(
+    folder: Path, follower: Follower, looks: Looks, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        looks.error = kind(SECRET)
+        await looks.again()
+        looks.error = None
+        targets_in(folder / "team.yml", "two")
+        await until(lambda: follower.followed == [["one", "two"]])
+    assert caplog.messages[0] == "a look at the target files failed by a mistake of ours"
+    assert not any(SECRET in str(vars(record)) for record in caplog.records)
+
+
+async def test_to_follow_the_target_files_ends_when_it_is_cancelled(
+    folder: Path, follower: Follower, looks: Looks
+) -> None:
+    async with following(configuration(folder.parent / "fedmeta.yml", follower)) as task:
+        await looks.again()
+    assert task.cancelled()
