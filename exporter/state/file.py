@@ -5,21 +5,19 @@ its name when it is complete. A file that is damaged is set aside by name and ne
 touched.
 """
 
-import fcntl
 import os
 import sqlite3
-import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from exporter.state import older, salvage
+from exporter.state import disk, older, salvage
+from exporter.state.connection import connect, is_damage, is_locked, speaks_of_the_file, transaction
 from exporter.state.rows import PAGE_SIZE, SCHEMA, VERSION, Changes, Row, missing, newest, stored
 
 APPLICATION_ID = 0x46454D45
@@ -35,14 +33,6 @@ _LABELS = 256
 
 _SMALL = 2**18
 """Bytes up to which a file that does not look like ours is searched for rows of ours all the same."""
-
-_PARTS = ("", "-wal", "-shm", "-journal")
-"""A file, and what SQLite keeps beside it."""
-
-_DAMAGE = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""The errors that speak of a file's content; others speak of the file: it is locked, or may not be read."""
-
-_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 _COLUMNS = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c ORDER BY m.name, c.cid"
 
@@ -83,13 +73,13 @@ class File:
         self._connection = connection
         self._lock = lock
         self._serial = serial
-        self._identity = _identity(path)
-        self._log = _identity(_beside(path, "-wal"))
+        self._identity = disk.identity(path)
+        self._log = disk.identity(disk.beside(path, "-wal"))
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether the name is no longer this file's: somebody deleted or replaced it."""
-        return _identity(self._path) != self._identity
+        return disk.identity(self._path) != self._identity
 
     def write(self, batch: Sequence[tuple[str, Changes]]) -> Mapping[str, Exception]:
         """Writes all in one transaction; what kept single targets from being written, by their names.
@@ -98,7 +88,7 @@ class File:
         """
         refused: dict[str, Exception] = {}
         self._serial += 1
-        with _transaction(self._connection):
+        with transaction(self._connection):
             for name, each in batch:
                 self._connection.execute("SAVEPOINT target")
                 try:
@@ -110,7 +100,7 @@ class File:
                     self._connection.execute("ROLLBACK TO target")
                     refused[name] = error
                 self._connection.execute("RELEASE target")
-        self._log = _identity(_beside(self._path, "-wal"))
+        self._log = disk.identity(disk.beside(self._path, "-wal"))
         return refused
 
     def _apply(self, each: Changes) -> None:
@@ -124,11 +114,11 @@ class File:
         """Closes the file and lets go of it."""
         with self._lock:
             # SQLite would read the log of a file that is gone into the one that has its name now.
-            stale = self.is_elsewhere and _identity(_beside(self._path, "-wal")) == self._log
+            stale = self.is_elsewhere and disk.identity(disk.beside(self._path, "-wal")) == self._log
             self._connection.close()
             if stale:
                 for suffix in ("-wal", "-shm"):
-                    _beside(self._path, suffix).unlink(missing_ok=True)
+                    disk.beside(self._path, suffix).unlink(missing_ok=True)
 
 
 def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> tuple[File, Found]:
@@ -142,9 +132,9 @@ def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> tuple
     with ExitStack() as on_error:
         try:
             _check_place(path)
-            _make_folder(path.parent)
+            disk.make_folder(path.parent)
             lock = on_error.enter_context(ExitStack())
-            lock.callback(os.close, _locked(path))
+            lock.callback(os.close, _alone(path))
             found = _mended(path, now, patience)
             connection = on_error.enter_context(closing(_writable(path, patience)))
             opened = File(path, connection, lock, max(_serials(found.rows)))
@@ -157,7 +147,7 @@ def open_file(path: Path, now: datetime, *, patience: float = PATIENCE) -> tuple
 def glance(path: Path) -> Sequence[Row]:
     """What stands in a file that can only be read; nothing of it is changed, nor written beside it. Raises nothing."""
     try:
-        image, log = path.read_bytes(), _bytes(path, "-wal")
+        image, log = path.read_bytes(), disk.log_of(path)
         rows = newest(salvage.rows(image, log))
         if rows or log:
             return rows
@@ -172,44 +162,30 @@ def _check_place(path: Path) -> None:
         raise UnusableError(_sentence(path, "it is no file"))
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        _make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _locked(path: Path) -> int:
-    """A descriptor that holds a lock as long as it is open: the kernel lets go of it when the process ends.
-
-    On a file of its own: closing a second descriptor of the state file would drop SQLite's locks on it (POSIX).
-    """
-    descriptor = os.open(_beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if not isinstance(error, BlockingIOError):
-            raise
+def _alone(path: Path) -> int:
+    """The lock of a file that no other exporter uses."""
+    descriptor = disk.lock(path)
+    if descriptor is None:
         raise UnusableError(
             f"another exporter keeps its state in {path}, so this one keeps none; end one of them, or give this one"
             " a file of its own with --storage.path"
-        ) from None
+        )
     return descriptor
 
 
 def _mended(path: Path, now: datetime, patience: float) -> Found:
     """What the file holds; afterwards it is there, ours, whole and of today's format."""
-    fresh = _beside(path, ".unfinished")
-    if not _size(path) and _is_complete(fresh):
+    fresh = disk.beside(path, ".unfinished")
+    if not disk.size(path) and _is_complete(fresh):
         # The process was killed before this one had its name.
         _give_name(path, fresh, now)
-    _delete(fresh)
+    disk.delete(fresh)
     known, examined = _examined(path, patience)
     if examined.fault or known is None:
         _write_new(fresh, examined.rows)
         aside = _give_name(path, fresh, now)
         return Found(examined.rows, examined.fault, aside, missing(examined.rows) if examined.fault else 0)
-    _tighten(path)
+    disk.tighten(path)
     if known is not older.TODAY:
         try:
             _migrate(path, examined.rows, patience)
@@ -220,23 +196,23 @@ def _mended(path: Path, now: datetime, patience: float) -> Found:
 
 def _give_name(path: Path, fresh: Path, now: datetime) -> Path | None:
     """Sets aside what has the name until now, if anything, and gives it to a file that is complete."""
-    aside = _set_aside(path, now)
+    aside = disk.set_aside(path, now)
     fresh.rename(path)
     return aside
 
 
 def _is_complete(fresh: Path) -> bool:
     """Whether a file was written to its end: SQLite deletes the journal last."""
-    return bool(_size(fresh)) and not _size(_beside(fresh, "-journal"))
+    return bool(disk.size(fresh)) and not disk.size(disk.beside(fresh, "-journal"))
 
 
 def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
     """What a file holds, in whatever state it is. Raises :class:`UnusableError` for one that is not ours to touch."""
-    log = _bytes(path, "-wal")
-    if not _size(path):
+    log = disk.log_of(path)
+    if not disk.size(path):
         rows = newest(salvage.rows(b"", log))
         return None, Found(rows, "it is gone, and its log is not" if rows else "")
-    head = _head(path)
+    head = disk.head(path, 100)
     marked = head[68:72] == APPLICATION_ID.to_bytes(4, "big")
     if marked and VERSION < int.from_bytes(head[60:64], "big") < _LABELS:
         raise UnusableError(
@@ -247,14 +223,14 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
     if marked and _is_sane(head):
         # Before SQLite leaves out what it thinks is damaged in the log, and deletes that.
         logged = newest(salvage.rows(path.read_bytes(), log)) if log else ()
-        with closing(_connect(path, patience)) as connection:
+        with closing(connect(path, patience)) as connection:
             known, rows, fault = _read(connection)
         if not fault and max(_serials(logged)) <= max(_serials(rows)):
             return known, Found(rows)
         image = path.read_bytes() if not log else b""
         found = newest((*rows, *logged, *salvage.rows(image)))
         return known, Found(found, fault or "its log is damaged")
-    likely = marked or _size(path) <= _SMALL or SCHEMA[0].encode() in _head(path, PAGE_SIZE)
+    likely = marked or disk.size(path) <= _SMALL or SCHEMA[0].encode() in disk.head(path, PAGE_SIZE)
     rows = newest(salvage.rows(path.read_bytes(), log)) if likely else ()
     if not rows and not marked:
         raise UnusableError(
@@ -307,15 +283,15 @@ def _noted(faults: list[str]) -> Iterator[None]:
 def _write_new(path: Path, rows: Sequence[Row]) -> None:
     """Makes a file that holds these rows."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(_connect(path, 0)) as connection:
+    with closing(connect(path, 0)) as connection:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-        with _transaction(connection):
+        with transaction(connection):
             _make_tables(connection, rows)
 
 
 def _migrate(path: Path, rows: Sequence[Row], patience: float) -> None:
     """Writes the rows of an older file in today's format, in one transaction."""
-    with closing(_connect(path, patience)) as connection, _transaction(connection):
+    with closing(connect(path, patience)) as connection, transaction(connection):
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             if table in older.TODAY.tables:
                 connection.execute(f"DROP TABLE {table}")
@@ -339,13 +315,13 @@ def _put(connection: sqlite3.Connection, row: Row) -> None:
 def _writable(path: Path, patience: float) -> sqlite3.Connection:
     """A connection through which can be written."""
     with ExitStack() as on_error:
-        connection = on_error.enter_context(closing(_connect(path, patience)))
+        connection = on_error.enter_context(closing(connect(path, patience)))
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA busy_timeout = 0")
         try:
             # Fails here and now where the file may be read and not written. That it is locked now does not matter.
-            with _transaction(connection):
+            with transaction(connection):
                 if connection.execute("PRAGMA user_version").fetchone() != (VERSION,):
                     connection.execute(f"PRAGMA user_version = {VERSION}")
         except sqlite3.OperationalError as error:
@@ -354,49 +330,6 @@ def _writable(path: Path, patience: float) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
         on_error.pop_all()
     return connection
-
-
-def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-    # What is deleted must not be found again by whoever looks for what is left of a damaged file.
-    connection.execute("PRAGMA secure_delete = ON")
-    return connection
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            # SQLite has rolled back by itself where it had to.
-            connection.execute("ROLLBACK")
-        raise
-
-
-def speaks_of_the_file(error: Exception) -> bool:
-    """Whether it says that nothing can be written now, rather than that one thing can never be."""
-    of_file = (sqlite3.OperationalError, OSError, MemoryError)
-    return isinstance(error, of_file) or type(error) is sqlite3.DatabaseError
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether an error says that the file is damaged."""
-    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
-
-
-def is_locked(error: BaseException | None) -> bool:
-    """Whether an error, or the one behind it, says that another process has locked the file."""
-    if isinstance(error, UnusableError):
-        error = error.__cause__
-    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
-
-
-def is_full(error: Exception) -> bool:
-    """Whether an error says that there is no room, and nothing else."""
-    return isinstance(error, sqlite3.DatabaseError) and getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
 
 
 def _unusable(path: Path, error: Exception, rows: Sequence[Row] = ()) -> UnusableError:
@@ -416,59 +349,6 @@ def _serials(rows: Sequence[Row]) -> Iterator[int]:
     yield from (row.serial for row in rows)
 
 
-def _head(path: Path, length: int = 100) -> bytes:
-    with path.open("rb") as opened:
-        return opened.read(length)
-
-
 def _is_sane(head: bytes) -> bool:
     """Whether a header is one that SQLite opens for writing (https://www.sqlite.org/fileformat2.html, 1.3)."""
     return head[:16] == _MAGIC and set(head[18:20]) <= {1, 2} and head[20:24] == bytes((0, 64, 32, 32))
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _bytes(path: Path, suffix: str) -> bytes:
-    beside = _beside(path, suffix)
-    return beside.read_bytes() if beside.exists() else b""
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _delete(path: Path) -> None:
-    for suffix in _PARTS:
-        _beside(path, suffix).unlink(missing_ok=True)
-
-
-def _tighten(path: Path) -> None:
-    """Lets nobody but the owner read the file."""
-    for suffix in _PARTS:
-        part = _beside(path, suffix)
-        # Another's file cannot be tightened, and may be ours to write all the same.
-        with suppress(FileNotFoundError, PermissionError):
-            if stat.S_IMODE(part.stat().st_mode) & 0o077:
-                part.chmod(0o600)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _set_aside(path: Path, now: datetime) -> Path | None:
-    """The name that a file has now; None where there was none."""
-    stem = f"{path.name}.{now:%Y%m%dT%H%M%SZ}"
-    names = (path.with_name(f"{stem}{f'-{nth}' if nth else ''}.aside") for nth in count())
-    aside = next(name for name in names if not name.exists())
-    parts = [suffix for suffix in _PARTS if _beside(path, suffix).exists()]
-    # The file itself first: as long as it has its name, it needs what stands beside it.
-    for suffix in parts:
-        _beside(path, suffix).rename(_beside(aside, suffix))
-    return aside if parts else None

@@ -10,17 +10,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from exporter.state.file import (
-    PATIENCE,
-    File,
-    Found,
-    UnusableError,
-    glance,
-    is_full,
-    is_locked,
-    open_file,
-    speaks_of_the_file,
-)
+from exporter.state.connection import is_full, is_locked, speaks_of_the_file
+from exporter.state.file import PATIENCE, File, Found, UnusableError, glance, open_file
 from exporter.state.ledger import Ledger
 from exporter.state.rows import Changes
 from exporter.state.saved import changes, read
@@ -200,7 +191,7 @@ class Writer:
 
     def _failed(self, error: Exception) -> float:
         """Notes why nothing can be written; the seconds until the next attempt."""
-        self._is_locked = is_locked(error)
+        self._is_locked = is_locked(error.__cause__ if isinstance(error, UnusableError) else error)
         self._pause = min(max(2 * self._pause, PAUSES[0]), PAUSES[1])
         foreseen = isinstance(error, UnusableError | sqlite3.Error | OSError)
         sentence = str(error) if foreseen else f"a mistake of ours ({type(error).__name__}): the log has the traceback"

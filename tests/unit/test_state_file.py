@@ -821,7 +821,7 @@ def test_a_file_that_turns_out_to_be_read_only_is_read(kept: Path, monkeypatch: 
     def refused(_: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
-    monkeypatch.setattr(file, "_transaction", refused)
+    monkeypatch.setattr(file, "transaction", refused)
     with opened(kept) as state:
         assert load(state) == saved_of(record())
         assert "readonly" in state.status.fault

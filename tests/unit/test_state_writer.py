@@ -316,7 +316,7 @@ def test_a_file_that_is_damaged_while_it_is_written_is_mended_and_written_anew(p
 FULL = """
 import resource, sys
 from test_state_writer import *
-writer.PAUSES = 0.01, 0.05
+writer.PAUSES, writer.REOPEN = (0.01, 0.05), 0.02
 with opened(Path(sys.argv[1])) as state:
     keep(state, record())
     settled(state)
