@@ -28,6 +28,8 @@ NOBODY = 65534
 """From here down nobody has an account: a user that no other process runs as."""
 
 DOCUMENT = builders.saml_metadata()
+QUICK: Mapping[str, object] = {"modules": {"default": {"timeout": "2s"}}}
+"""For intervals of seconds: none may be shorter than the timeout."""
 
 
 class _Publisher(BaseHTTPRequestHandler):
@@ -234,7 +236,7 @@ def little_memory(seconds: float = 60.0) -> str:
         targets = [{"name": f"t{nth}", "url": url, "interval": "2s"} for nth in range(40)]
         greedy = [{"name": f"big{nth}", "url": big.as_uri(), "interval": "10s"} for nth in range(20)]
         before = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (700_000_000, 700_000_000))"
-        with exporter(folder, {"targets": [*targets, *greedy]}, before=before) as process:
+        with exporter(folder, {"targets": [*targets, *greedy], **QUICK}, before=before) as process:
             time.sleep(seconds)
             now = time.time()
             seen = {key: now - at for key, at in process.looked_at().items() if key.startswith("t")}
