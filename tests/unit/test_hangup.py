@@ -74,6 +74,12 @@ def test_when_nobody_is_there_any_more_it_passes() -> None:
     assert told == []
 
 
+def test_where_it_is_taken_no_longer_it_does_what_it_does_to_any_process() -> None:
+    hangup.hear()
+    hangup.end()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
 def python(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)  # noqa: S603 -- our own words
 

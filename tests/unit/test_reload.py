@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 from builders import HOUR, NOW
+from clockwork import Clockwork, run
 
 from exporter.config.reader import load, matching_files
 from exporter.config.settings import Config, Target
@@ -114,16 +115,17 @@ async def test_a_configuration_that_holds_is_followed(
     assert (line, targets) == ("configuration reloaded", 2)
 
 
-async def test_a_configuration_that_does_not_hold_changes_nothing_and_is_told(
+def test_a_configuration_that_does_not_hold_changes_nothing_and_is_told(
     file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
     in_force = configuration(file, follower, clock)
     before = in_force.config
-    written(file, "two", more="targetz: []\n")
     clock.now += HOUR
 
-    problems = await in_force.reload()
+    written(file, "two", more="targetz: []\n")
+    # Without a thread: where one raises, Python 3.11 does not tell coverage which lines come next.
+    problems = run(Clockwork(), in_force.reload())
 
     assert problems is not None
     assert "targetz" in problems
@@ -133,7 +135,7 @@ async def test_a_configuration_that_does_not_hold_changes_nothing_and_is_told(
     ((line, told),) = [(record.getMessage(), vars(record)["problems"]) for record in caplog.records]
     assert (line, told) == ("configuration not reloaded", problems)
     written(file, "two")
-    assert await in_force.reload() is None
+    assert run(Clockwork(), in_force.reload()) is None
     assert (in_force.succeeded, in_force.succeeded_at) == (True, NOW + HOUR)
 
 

@@ -855,8 +855,8 @@ async def test_a_turn_that_fails_is_tried_again_at_the_latest_after_five_minutes
         loop = asyncio.get_running_loop()
         await until(lambda: watch.restarts["fs"])
         now, time = loop.time(), loop.time
-        # By the clock of the loop it is in time until three of its own intervals are over, and the pause besides.
-        monkeypatch.setattr(loop, "time", lambda: now + RETRY + 3 * DAY.total_seconds() - 1)
+        # By the clock of the loop it is in time until the pause and three of its own intervals are over.
+        monkeypatch.setattr(loop, "time", lambda: now + RETRY + 3 * DAY.total_seconds() - 60)
         early = watch.late
         monkeypatch.setattr(loop, "time", lambda: now + RETRY + 3 * DAY.total_seconds() + 1)
         late = watch.late
