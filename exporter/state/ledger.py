@@ -80,6 +80,8 @@ class Ledger:
                 known = {name: joined(self._held.get(name), self._waiting.get(name)) for name in names}
                 self._waiting = {name: each for name, each in known.items() if each is not None}
                 self._known |= self._held.keys()
+                if self._waiting:
+                    self._since = self._since or self._clock()
             self._held = held
             return first
 

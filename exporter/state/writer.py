@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ class Writer:
         self._deadline = 0.0
         self._pause = 0.0
         self._is_locked = False
-        self._refused: Collection[str] = frozenset()
+        self._refused = frozenset[str]()
         self.fault = ""
         """Why nothing can be written; empty: it can."""
         self.errors = 0
@@ -179,6 +179,7 @@ class Writer:
             refused |= file.write(work)
         self._ledger.written(batch, but=refused)
         self._complain(refused)
+        self._refused = (self._refused - batch.targets.keys()) | refused.keys()
 
     def _complain(self, refused: Mapping[str, Exception]) -> None:
         """Tells of targets that could not be written by a mistake of ours, of each once."""
@@ -187,7 +188,6 @@ class Writer:
                 self.errors += 1
             else:
                 self._count(error, f"state of {name} not kept by a mistake of ours")
-        self._refused = refused.keys()
 
     def _failed(self, error: Exception) -> float:
         """Notes why nothing can be written; the seconds until the next attempt."""

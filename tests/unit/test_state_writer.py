@@ -361,7 +361,9 @@ def test_a_record_that_cannot_be_written_costs_that_record(
 ) -> None:
     with opened(path) as state:
         for nth in range(3):
-            keep(state, spoilt, record(OTHER, nth))
+            keep(state, spoilt)
+            settled(state)
+            keep(state, record(OTHER, nth))
             settled(state)
         assert state.status.errors == 3
         assert messages(caplog) == ["state of one not kept by a mistake of ours"]
@@ -508,4 +510,15 @@ def test_what_is_kept_while_it_is_being_written_is_written_next() -> None:
     again = books.batch()
     assert again, "the later pruning is still to be done"
     books.written(again, but=())
+    assert (books.waiting, books.since, books.batch()) == ((), None, None)
+    assert not books.opened({}), "the file is another, and empty"
+    assert (books.waiting, books.since) == (("one",), NOW + 2 * HOUR)
+    assert not books.opened({"one": later})
+    assert books.since == NOW + 2 * HOUR
+
+
+def test_an_empty_file_in_place_of_another_leaves_nothing_to_write() -> None:
+    books = ledger.Ledger(lambda: NOW)
+    assert books.opened({})
+    assert not books.opened({})
     assert (books.waiting, books.since, books.batch()) == ((), None, None)
