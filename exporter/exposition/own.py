@@ -111,7 +111,7 @@ class _StatusCollector(Collector):
             )
         yield CounterMetricFamily(
             "fedmeta_exporter_storage_errors",
-            "Writes to the state file that failed since the exporter started.",
+            "Attempts to open or write the state file that failed since the exporter started.",
             value=status.storage.errors,
         )
         yield SummaryMetricFamily(

@@ -444,6 +444,25 @@ def test_what_is_behind_a_mistake_is_told_without_a_word_of_it(caplog: pytest.Lo
     assert_told("this failed by a mistake of ours", caplog)
 
 
+def test_a_mistake_that_is_its_own_cause_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def frames(_: object) -> list[str]:
+        asked.append(True)
+        if len(asked) > 2:
+            raise MemoryError
+        return ["  here\n"]
+
+    asked: list[bool] = []
+    monkeypatch.setattr(traceback, "format_tb", frames)
+    error = LookupError()
+    error.__cause__ = ValueError()
+    error.__cause__.__cause__ = error
+    log_mistake("this", error)
+    (line,) = caplog.records
+    assert vars(line)["traceback"] == "  here\nLookupError\n  here\nValueError\n"
+
+
 @pytest.mark.parametrize("kind", [MemoryError, StrangeError, RecursionError])
 def test_where_nothing_can_be_told_of_a_mistake_nothing_is_raised(
     kind: type[BaseException], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
