@@ -188,9 +188,11 @@ class Rounds:
         due = self.clock()
         async with self._looks:
             self.lag = self.lag.plus((self.clock() - due).total_seconds())
-            record = latest.record
-            before = next(each for each in (record, *record.others) if each.target.place == target.place)
-            after = await look(before, client=self.client, now=self.clock(), entity_id=record.entity_id, found=found)
+            before, about = _at(latest.record, target), latest.record.entity_id
+            after = await look(before, client=self.client, now=self.clock(), entity_id=about, found=found)
+            # What the state file holds may have been brought back meanwhile: then the look follows on that.
+            while not _same_past(known := _at(latest.record, target), before) and after.observation is not None:
+                before, after = known, await asyncio.to_thread(advance, known, after.observation)
         # Other looks and inquiries have ended meanwhile.
         was, latest.record = latest.record, joined(latest.record, after, now=self.clock())
         return Looked((before, after), (was, latest.record))
@@ -200,9 +202,11 @@ class Rounds:
 
         Whoever wants us to wait ends the round, so the domain that was asked about the longest ago is the first.
         """
-        for before in sorted(latest.record.domains, key=_asked_at):
+        for domain in [each.domain for each in sorted(latest.record.domains, key=_asked_at)]:
             async with self._inquiries:
-                inquiry = await ask(entra, before.domain, client=self.client, now=self.clock())
+                inquiry = await ask(entra, domain, client=self.client, now=self.clock())
+            # Only now: what the state file holds may have been brought back meanwhile.
+            before = next(each for each in latest.record.domains if each.domain == domain)
             after = trust.advance(before, inquiry)
             latest.record = answered(latest.record, after, now=self.clock())
             yield Asked(inquiry, before, after)
@@ -221,13 +225,26 @@ class Rounds:
         return latest.record
 
 
+def _at(record: Record, target: Target) -> Record:
+    """The record of one place of a target."""
+    return next(each for each in (record, *record.others) if each.target.place == target.place)
+
+
+def _same_past(record: Record, other: Record) -> bool:
+    """Whether one look more changes both in the same way."""
+    return record.history is other.history and record.document is other.document
+
+
 def _asked_at(domain: DomainRecord) -> datetime:
     return domain.inquiry.at if domain.inquiry else datetime.min.replace(tzinfo=UTC)
 
 
 def _frames(error: BaseException | None) -> Iterator[str]:
     """A traceback that ends with the error, then those of the errors behind it."""
-    while error is not None:
+    told: list[BaseException] = []
+    # An error may be its own cause.
+    while error is not None and error not in told:
+        told.append(error)
         yield from traceback.format_tb(error.__traceback__)
         yield f"{type(error).__qualname__}\n"
         error = error.__cause__ or error.__context__
