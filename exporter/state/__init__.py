@@ -8,7 +8,7 @@ of its own, :mod:`~exporter.state.file` is the file.
 import logging
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from exporter.record import Record
@@ -19,6 +19,10 @@ from exporter.state.writer import Writer
 __all__ = ["Saved", "State", "StorageStatus", "open_state"]
 
 log = logging.getLogger(__name__)
+
+
+STUCK = timedelta(seconds=60)
+"""For how long something may wait to be written, with no word of a failure, before the disk is taken to hang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class State:
     """The state file, or memory that forgets. For use from any thread; nothing here raises, and only the end waits."""
 
     def __init__(self, path: Path | None, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._ledger = Ledger(clock)
         self._writer = None if path is None else Writer(path, self._ledger, clock, self._opened_late)
         self.on_open: Callable[[], object] = lambda: None
@@ -88,12 +93,14 @@ class State:
         writer = self._writer
         if writer is None:
             return StorageStatus(writable=None)
+        since = self._ledger.since
+        hangs = since is not None and self._clock() - since > STUCK
         return StorageStatus(
-            writable=writer.is_open and not writer.fault,
+            writable=writer.is_open and not writer.fault and not hangs,
             fault=writer.fault,
             errors=writer.errors,
             waiting=len(self._ledger.waiting),
-            waiting_since=self._ledger.since,
+            waiting_since=since,
             rows_kept=writer.rows_kept,
             rows_lost=writer.rows_lost,
         )

@@ -91,7 +91,9 @@ class Writer:
             self._thread = thread
 
     def close(self, within: float) -> None:
-        """Writes what waits, as far as so many seconds allow, and closes the file."""
+        """Writes what waits, as far as so many seconds allow, and closes the file; more than once is once."""
+        if self._ending.is_set():
+            return
         self._deadline = time.monotonic() + within
         self._ending.set()
         self.wake()
@@ -102,11 +104,13 @@ class Writer:
 
     def _run(self) -> None:
         while True:
+            # Before the round: what was kept before the end must be in the last one.
+            ending = self._ending.is_set()
             try:
                 pause = self._round()
             except Exception:  # noqa: BLE001 -- not even what went wrong could be told: there is no memory
                 pause = PAUSES[1]
-            if not self._ending.is_set():
+            if not ending:
                 # In a pause more work does not count, else each look would be an attempt.
                 (self._work if pause is None else self._ending).wait(pause)
             elif pause is None or not self._is_locked or time.monotonic() > self._deadline:

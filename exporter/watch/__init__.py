@@ -56,8 +56,10 @@ class _Watched:
     """One target that is watched."""
 
     latest: Latest
-    whole: bool = False
-    """Whether what the state file holds of it is in the record. Before that nothing is saved, or it would be lost."""
+    read: int | None = None
+    """By which opening of the state file what that holds of it was brought back; None: by none."""
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is brought back: twice would be a change that nobody saw."""
     rolled: asyncio.Event = field(default_factory=asyncio.Event)
     """Its keys changed: what Entra ID trusts is worth asking at once."""
     loops: tuple[_Loop, ...] = ()
@@ -65,6 +67,10 @@ class _Watched:
     @property
     def target(self) -> Target:
         return self.latest.record.target
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.loops) and not any(loop.dead for loop in self.loops)
 
 
 class Watch:
@@ -85,6 +91,8 @@ class Watch:
         self._watched: dict[str, _Watched] = {}
         self._ready = False
         self._ready_by = clock()
+        self._openings = 0
+        """How often the state file was opened later than at the start."""
         self._reading: asyncio.Task[None] | None = None
         self.failures: Counter[Reason] = Counter()
         """Failed looks since the start, by reason."""
@@ -119,7 +127,8 @@ class Watch:
     def late(self) -> Sequence[str]:
         """What is not done any more, or is late by more than three of its intervals: by name, in no order of weight."""
         now = asyncio.get_running_loop().time()
-        return [loop.name for watched in self._watched.values() for loop in watched.loops if loop.is_late(now)]
+        late = [loop.name for each in self._watched.values() for loop in each.loops if loop.is_late(now)]
+        return late + [f"watch {name}" for name, each in self._watched.items() if not each.loops]
 
     async def follow(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: unchanged ones go on as they are, those not named vanish.
@@ -130,11 +139,7 @@ class Watch:
         now = self._clock()
         self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
-        kept = {
-            name: each
-            for name, each in self._watched.items()
-            if wanted.get(name) == each.target and not any(loop.dead for loop in each.loops)
-        }
+        kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.alive}
         await _stop(each for name, each in self._watched.items() if name not in kept)
         begun = {
             name: await self._begun(target, self._watched.get(name))
@@ -146,7 +151,9 @@ class Watch:
             timeouts = (each.module.timeout for target in wanted.values() for each in (target, *target.others))
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
         for watched in begun.values():
-            self._start(watched)
+            started = await attempt(self._start(watched))
+            if started is not None:
+                self._failed(watched.target.name, started.error)
 
     async def stop(self) -> None:
         """Ends every look and inquiry; what is known stays, and is handed over to be saved."""
@@ -158,22 +165,24 @@ class Watch:
 
     def _opened(self) -> None:
         """What the state file holds is joined to what is known: it could not be read before."""
-        for watched in self._watched.values():
-            watched.whole = False
+        self._openings += 1
         self._reading = asyncio.create_task(self._bring_all_back(), name="read state")
 
     async def _bring_all_back(self) -> None:
-        for watched in tuple(self._watched.values()):
-            await self._bring_back(watched)
+        for name, watched in tuple(self._watched.items()):
+            # A reload may have put another in its place meanwhile, which brings back for itself.
+            if self._watched.get(name) is watched:
+                await self._bring_back(watched)
 
     async def _begun(self, target: Target, known: _Watched | None) -> _Watched:
-        record = known.latest.record if known else Record(target)
-        if known is not None and known.whole and record.target.url == target.url:
-            now_is = await attempt(self._continued(target, record))
-            if not isinstance(now_is, Raised):
-                return _Watched(Latest(now_is), whole=True)
-            self._failed(target.name, now_is.error)
+        record, read = (known.latest.record, known.read) if known else (Record(target), None)
         watched = _Watched(Latest(bare(target, record.answers)))
+        if known is not None and record.target.url == target.url:
+            now_is = await attempt(self._continued(target, record))
+            if isinstance(now_is, Raised):
+                self._failed(target.name, now_is.error)
+            else:
+                watched.latest.record, watched.read = now_is, read
         await self._bring_back(watched)
         return watched
 
@@ -187,15 +196,22 @@ class Watch:
             self._failed(watched.target.name, failure.error)
 
     async def _brought_back(self, watched: _Watched) -> None:
-        record = watched.latest.record
-        saved = self._state.load(record.target.name, record.target.url)
-        if saved is not None:
-            before = await asyncio.to_thread(restored, record.target, saved)
-            watched.latest.record = resumed(watched.latest.record, before, self._clock())
-        watched.whole = True
-        self._keep(watched)
+        async with watched.reading:
+            if self._is_whole(watched):
+                return
+            target, opening = watched.target, self._openings
+            saved = self._state.load(target.name, target.url)
+            if saved is not None:
+                before = await asyncio.to_thread(restored, target, saved)
+                watched.latest.record = resumed(watched.latest.record, before, self._clock())
+            watched.read = opening
+            self._keep(watched)
 
-    def _start(self, watched: _Watched) -> None:
+    def _is_whole(self, watched: _Watched) -> bool:
+        """Whether what the state file holds of a target is in its record; if not, saving it would lose that."""
+        return watched.read == self._openings
+
+    async def _start(self, watched: _Watched) -> None:
         target = watched.target
         loops = [
             self._loop(f"watch {' '.join(each.place)}", target.name, each.interval, partial(self._look, watched, each))
@@ -221,8 +237,7 @@ class Watch:
         return loop
 
     async def _look(self, watched: _Watched, place: Target, loop: _Loop) -> None:
-        if not watched.whole:
-            await self._bring_back(watched)
+        await self._bring_back(watched)
         looked = await self._rounds.look(watched.latest, place)
         before, after = looked.place
         self._keep(watched)
@@ -266,7 +281,7 @@ class Watch:
 
     def _keep(self, watched: _Watched) -> None:
         """Hands what is known of a target over to be saved."""
-        if watched.whole:
+        if self._is_whole(watched):
             self._state.keep(watched.latest.record)
 
     def _failed(self, target: str, error: BaseException) -> None:

@@ -6,20 +6,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOUR, NOW
+from builders import HOUR, NOW, SECOND
 
 from exporter.config.settings import Target
 from exporter.history import EntityHistory, History
 from exporter.model import Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record
-from exporter.state import Saved, State, ledger, open_state, writer
+from exporter.state import STUCK, Saved, State, ledger, open_state, writer
 from exporter.state.file import File
 from exporter.state.rows import Changes
 from exporter.state.saved import changes, saved_of
@@ -522,3 +522,49 @@ def test_an_empty_file_in_place_of_another_leaves_nothing_to_write() -> None:
     assert books.opened({})
     assert not books.opened({})
     assert (books.waiting, books.since, books.batch()) == ((), None, None)
+
+
+def test_a_disk_that_hangs_is_told_though_nothing_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, hangs, write, now = threading.Event(), threading.Event(), File.write, NOW
+
+    def hang(self: File, work: list[tuple[str, Changes]]) -> Mapping[str, Exception]:
+        hangs.set()
+        assert gate.wait(20)
+        return write(self, work)
+
+    monkeypatch.setattr(File, "write", hang)
+    state = open_state(path, lambda: now)
+    keep(state, record())
+    assert hangs.wait(20)
+    now = NOW + STUCK
+    assert state.status.writable, "so long a batch may take"
+    now += SECOND
+    assert (state.status.writable, state.status.fault, state.status.errors) == (False, "", 0)
+    gate.set()
+    settled(state)
+    assert state.close(20) == ()
+
+
+def test_what_is_kept_while_the_last_batch_but_one_is_written_is_written_before_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = File.write
+    ending: list[threading.Thread] = []
+
+    def end_meanwhile(self: File, work: list[tuple[str, Changes]]) -> Mapping[str, Exception]:
+        refused = write(self, work)
+        if not ending:
+            # The batch has been written, and nobody has noted that yet.
+            keep(state, record(nth=1))
+            ending.append(threading.Thread(target=state.close, args=(20,)))
+            ending[0].start()
+            until(lambda: state._writer is not None and state._writer._ending.is_set())  # noqa: SLF001 -- the very moment
+        return refused
+
+    monkeypatch.setattr(File, "write", end_meanwhile)
+    state = open_state(path, lambda: NOW)
+    keep(state, record())
+    until(lambda: ending)
+    ending[0].join(20)
+    monkeypatch.undo()
+    assert in_file(path) == saved_of(record(nth=1))
