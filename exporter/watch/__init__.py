@@ -7,7 +7,7 @@ turn raises is counted, logged, and costs that turn.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,6 +91,8 @@ class Watch:
         self._watched: dict[str, _Watched] = {}
         self._ready = False
         self._ready_by = clock()
+        self._changing: frozenset[str] = frozenset()
+        """The targets whose watch a reload has ended, to begin it in another way."""
         self._openings = 0
         """How often the state file was opened later than at the start."""
         self._reading: asyncio.Task[None] | None = None
@@ -127,8 +129,9 @@ class Watch:
     def late(self) -> Sequence[str]:
         """What is not done any more, or is late by more than three of its intervals: by name, in no order of weight."""
         now = asyncio.get_running_loop().time()
-        late = [loop.name for each in self._watched.values() for loop in each.loops if loop.is_late(now)]
-        return late + [f"watch {name}" for name, each in self._watched.items() if not each.loops]
+        watched = {name: each for name, each in self._watched.items() if name not in self._changing}
+        late = [loop.name for each in watched.values() for loop in each.loops if loop.is_late(now)]
+        return late + [f"watch {name}" for name, each in watched.items() if not each.loops]
 
     async def follow(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: unchanged ones go on as they are, those not named vanish.
@@ -140,16 +143,20 @@ class Watch:
         self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
         kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.alive}
-        await _stop(each for name, each in self._watched.items() if name not in kept)
-        begun = {
-            name: await self._begun(target, self._watched.get(name))
-            for name, target in wanted.items()
-            if name not in kept
-        }
-        self._watched = {name: kept.get(name) or begun[name] for name in wanted}
+        self._changing = frozenset(self._watched.keys() - kept.keys())
+        try:
+            await self._change({name: target for name, target in wanted.items() if name not in kept}, wanted)
+        finally:
+            self._changing = frozenset()
         if not self._ready:
             timeouts = (each.module.timeout for target in wanted.values() for each in (target, *target.others))
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
+
+    async def _change(self, new: Mapping[str, Target], wanted: Iterable[str]) -> None:
+        """Ends the watch of what is changing, and begins that of what is new; in the end these are watched."""
+        await _stop(self._watched[name] for name in self._changing)
+        begun = {name: await self._begun(target, self._watched.get(name)) for name, target in new.items()}
+        self._watched = {name: begun.get(name) or self._watched[name] for name in wanted}
         for watched in begun.values():
             started = await attempt(self._start(watched))
             if started is not None:

@@ -22,7 +22,7 @@ from exporter.probe import read_document
 from exporter.record import Record
 from exporter.state import State
 from exporter.trust import DomainTrust, TrustReason
-from exporter.watch import JITTER, RETRY, Watch
+from exporter.watch import JITTER, RETRY, Watch, beginning
 
 DOCUMENTS = [read_document(builders.saml_metadata(f"https://fs{number}.example/"), ()) for number in range(3)]
 
@@ -328,3 +328,27 @@ def test_what_was_told_before_it_ends_is_kept(world: Callable[..., World]) -> No
 
     run(here.loop, life())
     assert tuple(here.memory.records[target.name] for target in here.targets) == here.watch.records
+
+
+def test_what_a_reload_is_changing_is_not_called_late(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target("fs", "https://fs.example/", interval=60.0)
+    here = world(Faults(random.Random(1)), [target])  # noqa: S311 -- no secret
+    late: list[list[str]] = []
+    known = beginning.continued
+
+    def seen(after: Target, before: Record) -> Record:
+        late.append(list(here.watch.late))
+        return known(after, before)
+
+    async def life() -> None:
+        await here.watch.follow(here.targets)
+        await asyncio.sleep(60)
+        monkeypatch.setattr(watch, "continued", seen)
+        await here.watch.follow([replace(target, labels={"team": "identity"})])
+        late.append(list(here.watch.late))
+        await here.watch.stop()
+
+    run(here.loop, life())
+    assert late == [[], []]
