@@ -82,8 +82,8 @@ def _resident() -> int:
 
 
 def _told(kind: str, record: Record, seconds: Sequence[float], resident: Sequence[int], size: int) -> bool:
-    # From where the bounds are met: until then memory must grow.
-    full = min(len(resident) - 1, 2 * PER_TARGET // ENTITIES)
+    # From where the bounds are met, and the state's own copies are whole: until then memory must grow.
+    full = min(len(resident) - 1, max(2 * PER_TARGET // ENTITIES, len(resident) // 4))
     growth = median(resident[-10:]) / median(resident[full : full + 10]) - 1
     early, late = median(seconds[full : full + 10]), median(seconds[-10:])
     history = record.history
