@@ -46,6 +46,9 @@ SHUTDOWN = 0.5
 SAVING = 1.5
 """Seconds that the state file gets at the end."""
 
+FLUSHING = 0.5
+"""Seconds that the last log lines get: whoever should read them may have stopped."""
+
 THREADS = 2 * LOOKS
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
@@ -65,9 +68,7 @@ class RefusedError(Exception):
 def run() -> None:
     """The console command."""
     code = main(sys.argv[1:])
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    log.finish(FLUSHING)
     # Everything is saved by now. A name look-up that hangs cannot be cancelled, and Python would wait for its thread.
     os._exit(code)
 
@@ -221,7 +222,7 @@ def _serve(flags: argparse.Namespace) -> None:
         print(f"{len(config.targets)} targets, no problems")
         return
     options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver)
-    with _state(flags.storage, config) as state:
+    with log.beside(FLUSHING), _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 
 
@@ -306,7 +307,8 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 
 
 def _demo(flags: argparse.Namespace) -> None:
-    _until_done(_run_demo(flags.listen, open_state(None, _now)))
+    with log.beside(FLUSHING):
+        _until_done(_run_demo(flags.listen, open_state(None, _now)))
 
 
 async def _run(options: Options, state: State, listen: Listen, announce: Callable[[str], None]) -> None:

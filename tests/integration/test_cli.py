@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -433,6 +433,38 @@ def test_it_stops_within_a_second_though_looks_probes_and_threads_hang(tmp_path:
     assert seconds < SOON
     assert "msg=stopping" in process.err
     assert "Traceback" not in process.err
+
+
+def test_a_log_that_nobody_reads_holds_up_neither_the_watch_nor_the_end(tmp_path: Path, metadata: str) -> None:
+    unread, pipe = os.pipe()
+    os.set_blocking(pipe, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"x" * 4096)
+    os.set_blocking(pipe, True)
+    with listening() as free:
+        port = free.getsockname()[1]
+    flags = [metadata, f"--web.listen-address=127.0.0.1:{port}", f"--storage.path={tmp_path / 'state.sqlite'}"]
+    with subprocess.Popen([sys.executable, "-m", "exporter", *flags], stderr=pipe) as process:  # noqa: S603 -- ours
+        try:
+            url = f"http://127.0.0.1:{port}"
+
+            def ready() -> bool:
+                with suppress(OSError):
+                    return get(url, "/-/ready")[0] == 200
+                return False
+
+            until(ready)
+            assert get(url, "/-/healthy")[0] == 200
+            began = time.monotonic()
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+            assert time.monotonic() - began < 3
+        finally:
+            process.kill()
+    os.close(unread)
+    os.close(pipe)
+    assert names(tmp_path / "state.sqlite") == ["idp.xml"]
 
 
 def test_a_hangup_reads_the_configuration_again_and_one_that_hangs_keeps_nobody(tmp_path: Path, metadata: str) -> None:

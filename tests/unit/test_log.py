@@ -3,6 +3,8 @@
 import json
 import logging
 import re
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.log import Form, set_up
+from exporter.log import Form, beside, set_up
 
 log = logging.getLogger("exporter.test")
 
@@ -180,3 +182,77 @@ def test_at_debug_the_library_that_logs_whole_documents_is_silent(capsys: pytest
     logging.getLogger("exporter").debug("a look")
 
     assert "a document" not in capsys.readouterr().err
+
+
+class Reader(logging.Handler):
+    """Takes lines, once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may = threading.Event()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.may.wait(20)
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def reader() -> Reader:
+    root = logging.getLogger()
+    root.setLevel("INFO")
+    root.addHandler(reader := Reader())
+    return reader
+
+
+def test_beside_all_else_lines_are_written_in_order_and_all_of_them(reader: Reader) -> None:
+    reader.may.set()
+    with beside(20):
+        for nth in range(1000):
+            log.info("%d", nth)
+    log.info("after")
+    assert reader.lines == [*map(str, range(1000)), "after"]
+
+
+def test_a_reader_that_stops_reading_holds_up_nobody(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.log.LINES", 10)
+    began = time.monotonic()
+    with beside(0.1):
+        for nth in range(100):
+            log.info("%d", nth)
+    log.info("after")
+    assert time.monotonic() - began < 10
+    assert reader.lines == []
+    reader.may.set()
+
+
+def test_lines_that_were_dropped_are_counted_when_there_is_room(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.log.LINES", 10)
+    with beside(20):
+        for nth in range(100):
+            log.info("%d", nth)
+        reader.may.set()
+    assert "log lines dropped: nobody read them" in reader.lines
+    assert 10 < len(reader.lines) < 100
+
+
+def test_a_handler_gets_what_it_wants_beside_all_else_too(reader: Reader) -> None:
+    reader.setLevel("WARNING")
+    reader.may.set()
+    with beside(20):
+        log.info("no")
+        log.warning("yes")
+    assert reader.lines == ["yes"]
+
+
+def test_without_a_thread_lines_are_written_as_before(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    reader.may.set()
+    with beside(20):
+        log.info("here")
+        assert reader.lines == ["here"]
