@@ -247,8 +247,10 @@ def _state(given: str | None, config: Config) -> Iterator[State]:
     path = None if given == "" else Path(given) if given else default_storage(os.environ)
     state = open_state(path, _now)
     state.prune(_now() - MEMORY, but={target.name for target in config.targets})
-    yield state
-    state.close(SAVING)
+    try:
+        yield state
+    finally:
+        state.close(SAVING)
 
 
 def _check(flags: argparse.Namespace) -> int:

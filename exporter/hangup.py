@@ -7,13 +7,17 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+_before: object = None
+"""What the process did at SIGHUP before; None: not known yet."""
 _pending = False
 _listener: Callable[[], object] | None = None
 
 
 def hear() -> None:
     """Takes SIGHUP from now on; one that comes before :func:`tell` is not lost."""
-    signal.signal(signal.SIGHUP, _came)
+    global _before  # noqa: PLW0603 -- see tell
+    before = signal.signal(signal.SIGHUP, _came)
+    _before = before if _before is None else _before
 
 
 def tell(listener: Callable[[], object]) -> None:
@@ -34,8 +38,8 @@ def ignore() -> None:
 
 
 def end() -> None:
-    """Lets SIGHUP end the process, as it does where nobody takes it: a terminal that closes ends its commands."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Gives SIGHUP back: a terminal that closes ends its commands, but for those that ``nohup`` started."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if _before is signal.SIG_IGN else signal.SIG_DFL)
 
 
 def _came(_number: int, _frame: FrameType | None) -> None:

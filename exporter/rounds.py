@@ -59,12 +59,14 @@ async def for_ever(turn: Callable[[], Awaitable[None]], *, failed: Callable[[Bas
 
     What a turn raises is given to ``failed``, which says after how many seconds the next one is to come.
     """
-    while True:
+    while not is_ending():
         outcome = await attempt(turn())
         if isinstance(outcome, Raised):
             pause = 0.0
             with suppress(BaseException):
                 pause = failed(outcome.error)
+            # Its traceback holds whatever the turn had at hand.
+            del outcome
             # Others get their turn first, also where the pause cannot be had.
             await asyncio.sleep(0)
             await attempt(asyncio.sleep(pause))
@@ -187,7 +189,7 @@ class Rounds:
         )
         due = self.clock()
         async with self._looks:
-            self.lag = self.lag.plus((self.clock() - due).total_seconds())
+            self.lag = self.lag.plus(max(0.0, (self.clock() - due).total_seconds()))
             before, about = _at(latest.record, target), latest.record.entity_id
             after = await look(before, client=self.client, now=self.clock(), entity_id=about, found=found)
             # What the state file holds may have been brought back meanwhile: then the look follows on that.

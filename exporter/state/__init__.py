@@ -8,7 +8,7 @@ of its own, :mod:`~exporter.state.file` is the file.
 import logging
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from exporter.record import Record
@@ -21,13 +21,9 @@ __all__ = ["Saved", "State", "StorageStatus", "open_state"]
 log = logging.getLogger(__name__)
 
 
-STUCK = timedelta(seconds=60)
-"""For how long something may wait to be written, with no word of a failure, before the disk is taken to hang."""
-
-
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
-    """How the state file does."""
+    """Whether the state file can be written, and what waits for it."""
 
     writable: bool | None
     """None: no file is wanted."""
@@ -48,7 +44,6 @@ class State:
     """The state file, or memory that forgets. For use from any thread; nothing here raises, and only the end waits."""
 
     def __init__(self, path: Path | None, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
         self._ledger = Ledger(clock)
         self._writer = None if path is None else Writer(path, self._ledger, clock, self._opened_late)
         self.on_open: Callable[[], object] = lambda: None
@@ -93,14 +88,12 @@ class State:
         writer = self._writer
         if writer is None:
             return StorageStatus(writable=None)
-        since = self._ledger.since
-        hangs = since is not None and self._clock() - since > STUCK
         return StorageStatus(
-            writable=writer.is_open and not writer.fault and not hangs,
+            writable=writer.is_open and not writer.fault and not writer.hangs,
             fault=writer.fault,
             errors=writer.errors,
             waiting=len(self._ledger.waiting),
-            waiting_since=since,
+            waiting_since=self._ledger.since,
             rows_kept=writer.rows_kept,
             rows_lost=writer.rows_lost,
         )

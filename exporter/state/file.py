@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from exporter.state import disk, older, salvage
 from exporter.state.connection import connect, is_damage, is_locked, speaks_of_the_file, transaction
-from exporter.state.rows import PAGE_SIZE, SCHEMA, VERSION, Changes, Row, missing, newest, stored
+from exporter.state.rows import PAGE_SIZE, SCHEMA, VERSION, Changes, Row, missing, newest, stored, unvalidated
 
 APPLICATION_ID = 0x46454D45
 """``FEME``: marks the file as ours (SQLite, "PRAGMA application_id")."""
@@ -227,6 +227,9 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
             known, rows, fault = _read(connection)
         if not fault and max(_serials(logged)) <= max(_serials(rows)):
             return known, Found(rows)
+        # Of what only the log has, a transaction may be left in part: a newer target, and an older document.
+        whole = max(_serials(rows))
+        logged = tuple(unvalidated(row) if row.serial > whole else row for row in logged)
         image = path.read_bytes() if not log else b""
         found = newest((*rows, *logged, *salvage.rows(image)))
         return known, Found(found, fault or "its log is damaged")
@@ -327,7 +330,7 @@ def _writable(path: Path, patience: float) -> sqlite3.Connection:
         except sqlite3.OperationalError as error:
             if not is_locked(error):
                 raise
-        connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
         on_error.pop_all()
     return connection
 

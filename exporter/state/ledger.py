@@ -25,7 +25,7 @@ class _Pruning:
 
 
 class Ledger:
-    """The books of the state file; for use from any thread."""
+    """What the state file holds, and what waits for it; for use from any thread."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -39,7 +39,9 @@ class Ledger:
         self._pruning: _Pruning | None = None
 
     def load(self, name: str, url: str) -> Saved | None:
-        """What is known of the target at this address; None when nothing is. From now on it may be written.
+        """What is known of the target at this address; None when nothing is. It may be written from now on.
+
+        While no file is open, it must be asked for once more when there is one.
 
         What waited of a target is given up where the file turns out to hold something of it: whoever asked puts both
         together, and gives that to :meth:`keep`.
@@ -75,7 +77,10 @@ class Ledger:
         """
         with self._lock:
             first, self._open = not self._open, True
-            if not first:
+            if first:
+                # Of these the file holds nothing that could be lost, and nobody may ask for them any more.
+                self._known |= self._waiting.keys() - held.keys()
+            else:
                 names = {*self._held, *self._waiting}
                 known = {name: joined(self._held.get(name), self._waiting.get(name)) for name in names}
                 self._waiting = {name: each for name, each in known.items() if each is not None}

@@ -27,6 +27,9 @@ REOPEN = 10.0
 LASTING = 60.0
 """Seconds until a file that is not ours is looked at again."""
 
+STUCK = 60.0
+"""Seconds that a round may last before the disk is taken to hang: nothing fails there, and nothing is written."""
+
 START = 1.0
 """Seconds that a start waits for another process that has locked the file."""
 
@@ -49,6 +52,8 @@ class Writer:
         self._work = threading.Event()
         self._ending = threading.Event()
         self._deadline = 0.0
+        self._began: float | None = None
+        """When the round under way began."""
         self._pause = 0.0
         self._is_locked = False
         self._refused = frozenset[str]()
@@ -76,24 +81,29 @@ class Writer:
         """Whether there is a file that can be written."""
         return self._file is not None
 
+    @property
+    def hangs(self) -> bool:
+        """Whether it has written for so long that the disk must hang."""
+        began = self._began
+        return began is not None and time.monotonic() - began > STUCK
+
     def wake(self) -> None:
         """Has what waits written soon. Never blocks."""
         self._work.set()
         if self._thread is not None and self._thread.is_alive():
             return
         thread = threading.Thread(target=self._run, name="state", daemon=True)
+        # Before it starts: it asks whether it is the one.
+        before, self._thread = self._thread, thread
         try:
             thread.start()
         except RuntimeError as error:
             # The process may have no more threads now. Perhaps it may the next time.
+            self._thread = before
             self._failed(error)
-        else:
-            self._thread = thread
 
     def close(self, within: float) -> None:
-        """Writes what waits, as far as so many seconds allow, and closes the file; more than once is once."""
-        if self._ending.is_set():
-            return
+        """Writes what waits, as far as so many seconds allow, and closes the file."""
         self._deadline = time.monotonic() + within
         self._ending.set()
         self.wake()
@@ -106,10 +116,12 @@ class Writer:
         while True:
             # Before the round: what was kept before the end must be in the last one.
             ending = self._ending.is_set()
+            self._began = time.monotonic()
             try:
                 pause = self._round()
             except Exception:  # noqa: BLE001 -- not even what went wrong could be told: there is no memory
                 pause = PAUSES[1]
+            self._began = None
             if not ending:
                 # In a pause more work does not count, else each look would be an attempt.
                 (self._work if pause is None else self._ending).wait(pause)
@@ -127,7 +139,8 @@ class Writer:
                 self.errors += 1
                 log.error("state file is gone: all that is known is written anew", extra={"file": str(self._path)})
                 self._let_go()
-            self._write(self._file or self._open(PATIENCE))
+            left = max(0.0, self._deadline - time.monotonic()) if self._ending.is_set() else PATIENCE
+            self._write(self._file or self._open(min(PATIENCE, left)))
         except Exception as error:  # noqa: BLE001 -- a thread that ends would never save anything again
             return self._failed(error)
         if self.fault:
@@ -208,7 +221,7 @@ class Writer:
             if sentence != self.fault:
                 log.error("state not kept", extra={"error": sentence})
         self.fault = sentence
-        if not self._is_locked and not is_full(error):
+        if foreseen and not self._is_locked and not is_full(error):
             # Opening it says what is the matter, and mends it where it is damaged.
             self._let_go()
         if self._is_locked:

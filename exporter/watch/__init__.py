@@ -134,7 +134,7 @@ class Watch:
         return late + [f"watch {name}" for name, each in watched.items() if not each.loops]
 
     async def follow(self, targets: Iterable[Target]) -> None:
-        """Watches these targets from now on: unchanged ones go on as they are, those not named vanish.
+        """Watches these targets from now on: unchanged ones go on as they are, those not named are watched no longer.
 
         A changed one keeps what is true of it still: what was got at the same address, and what Entra ID of the same
         cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
@@ -297,11 +297,12 @@ class Watch:
 
 
 async def _stop(watched: Iterable[_Watched]) -> None:
-    tasks = [loop.task for each in watched for loop in each.loops if loop.task is not None]
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    ending = {loop.task for each in watched for loop in each.loops if loop.task is not None}
+    while ending:
+        for task in ending:
+            task.cancel()
+        # A library may take the first one for its own: then once more.
+        _, ending = await asyncio.wait(ending, timeout=0.1)
 
 
 def _rolled(before: Document | None, after: Document | None) -> bool:

@@ -240,7 +240,7 @@ async def test_five_hundred_silent_names_take_no_thread_no_descriptor_and_no_tim
 
     assert told == BODY
     assert time.monotonic() - began < 3
-    assert threads() == threads_before
+    assert threads() <= threads_before
     assert descriptors() - descriptors_before < 10
     assert not any(each.done() for each in waiting)
     for each in waiting:

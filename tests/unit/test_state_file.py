@@ -758,7 +758,9 @@ def test_without_room_for_a_new_file_the_state_goes_on_in_memory(path: Path) -> 
 
 def test_without_room_what_a_file_holds_is_known_and_stays(kept: Path) -> None:
     found, unsaved, writable, _ = elsewhere(kept, NO_ROOM.format(kept.stat().st_size))
-    assert (found, unsaved, writable) == ("True", "('fs',)", "False")
+    assert (found, writable) == ("True", "False")
+    # The other of the file waits too where it was opened once more: nobody knows what a full disk has left of it.
+    assert "'fs'" in unsaved
     assert loaded(kept) == saved_of(record())
     assert not set_aside(kept)
 
