@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -328,6 +329,31 @@ def test_what_was_told_before_it_ends_is_kept(world: Callable[..., World]) -> No
 
     run(here.loop, life())
     assert tuple(here.memory.records[target.name] for target in here.targets) == here.watch.records
+
+
+def test_a_look_that_takes_the_end_for_its_own_ends_all_the_same(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world(Faults(random.Random(1)), [Target("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
+    asleep: list[float] = []
+
+    async def stubborn(target: Target, *, now: datetime, **_: object) -> Observation:
+        asleep.append(here.loop.time())
+        # As a library does that waits for a task of its own while it is being cancelled.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        return Observation(now, Reason.HTTP_STATUS, target.name, {}, None, None, None)
+
+    async def life() -> None:
+        monkeypatch.setattr(rounds, "probe", stubborn)
+        await here.watch.follow(here.targets)
+        await asyncio.sleep(1)
+        assert asleep
+        began = here.loop.time()
+        await here.watch.stop()
+        assert here.loop.time() - began < 1
+
+    run(here.loop, life())
 
 
 def test_what_a_reload_is_changing_is_not_called_late(

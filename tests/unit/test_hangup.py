@@ -17,6 +17,7 @@ def as_at_the_start(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """SIGHUP as a process has it that has just begun; afterwards as it was."""
     monkeypatch.setattr(hangup, "_pending", False)
     monkeypatch.setattr(hangup, "_listener", None)
+    monkeypatch.setattr(hangup, "_before", None)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -82,6 +83,14 @@ def test_where_it_is_taken_no_longer_it_does_what_it_does_to_any_process() -> No
 
 def python(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)  # noqa: S603 -- our own words
+
+
+def test_where_it_was_ignored_before_it_is_ignored_again() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    hangup.hear()
+    hangup.hear()
+    hangup.end()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, "nohup is to be heeded"
 
 
 def test_it_ends_a_process_that_takes_it_no_longer() -> None:

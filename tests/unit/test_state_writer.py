@@ -1,6 +1,8 @@
 """What becomes of the state while its file cannot be written: nothing waits for it, and in the end it is there."""
 
 import os
+import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from builders import HOUR, NOW
 
 from exporter.config.settings import Target
 from exporter.history import EntityHistory, History
-from exporter.model import Document, Metadata, Signature, SignatureState, Validators
+from exporter.model import NO_VALIDATORS, Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record
 from exporter.state import Saved, State, ledger, open_state, writer
 from exporter.state.file import File
@@ -567,3 +569,48 @@ def test_what_is_kept_while_the_last_batch_but_one_is_written_is_written_before_
     ending[0].join(20)
     monkeypatch.undo()
     assert in_file(path) == saved_of(record(nth=1))
+
+
+def test_of_a_transaction_that_is_left_in_part_no_validator_speaks_for_an_older_document(
+    path: Path, tmp_path: Path
+) -> None:
+    old, new = (bytes(random.Random(nth).randbytes(20_000)) for nth in (1, 2))  # noqa: S311 -- no secret
+
+    def known(nth: int, packed: bytes, etag: str) -> Record:
+        made = record(nth=nth)
+        assert made.document is not None
+        return replace(made, document=replace(made.document, packed=packed), validators=Validators(etag))
+
+    state = open_state(path, lambda: NOW)
+    keep(state, known(0, old, '"1"'))
+    assert state.close(20) == ()
+    state = open_state(path, lambda: NOW)
+    keep(state, known(1, new, '"2"'))
+    settled(state)
+    # As a kill leaves it, and then one bit of the new document flips in the log.
+    copy = tmp_path / "killed" / path.name
+    copy.parent.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+    assert state.close(20) == ()
+    log = bytearray(Path(f"{copy}-wal").read_bytes())
+    log[log.index(new[9000:9050])] ^= 1
+    Path(f"{copy}-wal").write_bytes(log)
+    found = in_file(copy)
+    assert found is not None
+    assert (found.packed, found.validators) in {(None, NO_VALIDATORS), (old, NO_VALIDATORS), (old, Validators('"1"'))}
+
+
+def test_what_was_kept_of_a_target_that_nobody_asks_for_any_more_does_not_wait_for_ever(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (a)")
+    other.close()
+    state = open_state(path, lambda: NOW)
+    assert state.status.writable is False
+    keep(state, record(OTHER))
+    path.unlink()
+    monotonic = time.monotonic()
+    until(lambda: state.status.writable or time.monotonic() - monotonic > 15)
+    settled(state)
+    assert state.close(20) == ()
+    assert in_file(path, OTHER) == saved_of(record(OTHER))
