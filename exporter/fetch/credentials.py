@@ -1,6 +1,5 @@
 """What a module shows to the endpoint to be let in: headers, secrets, tokens."""
 
-import asyncio
 import base64
 import hashlib
 import os
@@ -13,6 +12,7 @@ from yarl import URL
 
 from exporter.config.settings import Module, OAuth2, Secret
 from exporter.fetch.failure import FetchError
+from exporter.fetch.reading import reading
 from exporter.fetch.tokens import Grant, NotGranted, Tokens, granted
 from exporter.model import Reason
 
@@ -44,7 +44,7 @@ async def content(secret: Secret, name: str) -> str:
             raise FetchError(Reason.CREDENTIALS, f"{name}: {source} is not set, or empty")
     elif secret.file is not None:
         try:
-            source, raw = secret.file, await asyncio.to_thread(Path(secret.file).read_bytes)
+            source, raw = secret.file, await reading(("secret", secret.file), Path(secret.file).read_bytes)
         except OSError as error:
             raise FetchError(Reason.CREDENTIALS, f"{name}: cannot read {secret.file}: {error.strerror}") from error
     else:

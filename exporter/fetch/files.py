@@ -1,11 +1,12 @@
 """Documents in files."""
 
-import asyncio
 import stat
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from exporter.fetch.failure import FetchError
+from exporter.fetch.reading import reading
 from exporter.model import Reason
 
 
@@ -17,7 +18,8 @@ async def read(url: str, limit: int) -> bytes:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise FetchError(Reason.FILE, f"a file URL names no host, this one names {parts.hostname}")
-    return await asyncio.to_thread(_read, Path(unquote(parts.path)), limit)
+    path = Path(unquote(parts.path))
+    return await reading(("document", path, limit), partial(_read, path, limit))
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -2,13 +2,14 @@
 
 import asyncio
 import ssl
-import threading
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from exporter.config.settings import Tls
 from exporter.fetch.failure import FetchError
 from exporter.fetch.look import Context, Look, peer_not_after
+from exporter.fetch.reading import reading
 from exporter.model import Reason
 
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -19,21 +20,19 @@ class Contexts:
 
     def __init__(self) -> None:
         self._kept: dict[Tls, tuple[_Stamp, Context]] = {}
-        self._making = threading.Lock()
 
     async def get(self, tls: Tls) -> Context:
         """The context for some settings. Raises :class:`FetchError` when a file cannot be used."""
         if tls in self._kept and not _files(tls):
             return self._kept[tls][1]
-        return await asyncio.to_thread(self._get, tls)
+        return await reading((self, tls), partial(self._get, tls))
 
     def _get(self, tls: Tls) -> Context:
-        with self._making:
-            stamp = tuple(_stamp(file) for file in _files(tls))
-            kept = self._kept.get(tls)
-            if kept is None or kept[0] != stamp:
-                kept = self._kept[tls] = (stamp, _context(tls))
-            return kept[1]
+        stamp = tuple(_stamp(file) for file in _files(tls))
+        kept = self._kept.get(tls)
+        if kept is None or kept[0] != stamp:
+            kept = self._kept[tls] = (stamp, _context(tls))
+        return kept[1]
 
 
 async def glance(look: Look) -> datetime | None:

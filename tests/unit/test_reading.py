@@ -1,0 +1,60 @@
+"""Files that hang: a pipe that nobody writes is what a server of files looks like that is gone."""
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from exporter import fetch
+from exporter.config.settings import BasicAuth, Module, Secret
+from exporter.fetch import FetchError
+from exporter.fetch.reading import reading
+from exporter.model import Reason
+
+
+async def test_a_secret_that_hangs_holds_one_thread_however_often_it_is_wanted_and_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(pipe := tmp_path / "password")
+    (document := tmp_path / "idp.xml").write_bytes(b"<x/>")
+    module = Module(basic_auth=BasicAuth("kim", Secret(file=str(pipe))))
+    before = threading.active_count()
+    async with fetch.client() as client:
+        for _ in range(50):
+            with pytest.raises(FetchError) as told:
+                await fetch.fetch("http://127.0.0.1:1/", module, client=client, timeout=0.01)
+            assert told.value.reason is Reason.CREDENTIALS
+        answer = await fetch.fetch(document.as_uri(), Module(), client=client, timeout=10)
+        assert answer.body == b"<x/>"
+        assert threading.active_count() <= before + 2
+        with pipe.open("wb") as writer:
+            writer.write(b"secret")
+        with pytest.raises(FetchError) as told:
+            await fetch.fetch("http://127.0.0.1:1/", module, client=client, timeout=10)
+        assert told.value.reason is Reason.REFUSED, "the secret is there, and nobody listens"
+
+
+async def test_who_wants_what_is_being_read_gets_what_that_gives() -> None:
+    gate, calls = threading.Event(), []
+
+    def work() -> int:
+        calls.append(1)
+        assert gate.wait(20)
+        return len(calls)
+
+    both = [asyncio.create_task(reading("key", work)) for _ in range(2)]
+    other = await reading("another", lambda: "at once")
+    gate.set()
+    assert (await asyncio.gather(*both), other) == ([1, 1], "at once")
+    assert await reading("key", work) == 2, "what was read is read anew"
+
+
+async def test_what_a_read_raises_is_raised_to_all_and_forgotten() -> None:
+    def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output"):
+            await reading("key", fail)
