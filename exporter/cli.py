@@ -31,7 +31,7 @@ from exporter.model import Certificate
 from exporter.policy import PolicySettings
 from exporter.record import Record
 from exporter.report import report
-from exporter.rounds import LOOKS, Rounds
+from exporter.rounds import LOOKS, Raised, Rounds, attempt, log_mistake
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
 
@@ -40,13 +40,13 @@ T = TypeVar("T")
 COMMANDS = ("serve", "check", "demo")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
-SHUTDOWN = 0.5
-"""Seconds that a running scrape has to end in when the program stops."""
+SHUTDOWN = 0.25
+"""Seconds that a running scrape has to end in when the program stops; aiohttp waits for so long twice."""
 
 SAVING = 1.5
 """Seconds that the state file gets at the end."""
 
-FLUSHING = 0.5
+FLUSHING = 0.25
 """Seconds that the last log lines get: whoever should read them may have stopped."""
 
 THREADS = 2 * LOOKS
@@ -333,7 +333,9 @@ async def _run(options: Options, state: State, listen: Listen, announce: Callabl
         while True:
             await asked.wait()
             asked.clear()
-            await app[CONFIGURATION].reload()
+            outcome = await attempt(app[CONFIGURATION].reload())
+            if isinstance(outcome, Raised):
+                log_mistake("reload", outcome.error)
     finally:
         hangup.ignore()
         await runner.cleanup()
@@ -384,4 +386,8 @@ def _until_done(work: Coroutine[None, None, T]) -> T | None:
             return loop.run_until_complete(task)
     finally:
         loop.close()
+        if task.cancelling():
+            # What follows saves, within a bound, and no further signal may cut it off.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
     return None

@@ -121,8 +121,10 @@ class _Waiting(logging.Handler):
 
 def _flush() -> None:
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # None where it was closed before the start.
+        if stream is not None:
+            stream.flush()
 
 
 def _quoted(text: str) -> str:

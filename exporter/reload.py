@@ -9,10 +9,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from exporter.config.reader import ConfigError, load, matching_files
 from exporter.config.settings import Config
+from exporter.fetch.reading import reading
 from exporter.rounds import Raised, admitted, attempt, for_ever, log_mistake
 from exporter.watch import Watch
 
@@ -20,6 +23,11 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at the target files."""
+
+PATIENCE = 10.0
+"""Seconds in which the files must be read: on a disk that hangs, or as pipes, they would be read for ever."""
+
+T = TypeVar("T")
 
 
 class Configuration:
@@ -52,6 +60,8 @@ class Configuration:
             self.succeeded = False
             if isinstance(config.error, ConfigError):
                 problems = str(config.error)
+            elif isinstance(config.error, TimeoutError):
+                problems = f"{self._file}, or a file that it names, was not read within {PATIENCE:g} s"
             else:
                 problems = admitted(config.error)
                 log_mistake("reload", config.error)
@@ -66,7 +76,7 @@ class Configuration:
             return every
 
         async def turn() -> None:
-            found = await asyncio.to_thread(_digests, self.config)
+            found = await _in_time(self, partial(_digests, self.config))
             seen, self._seen = self._seen, found
             if seen is not None and found != seen:
                 await self.reload()
@@ -75,9 +85,15 @@ class Configuration:
         await for_ever(turn, failed=failed)
 
     async def _read_and_follow(self, file: str) -> Config:
-        config = await asyncio.to_thread(load, file)
+        # Each time anew: what hung may be another file by now.
+        config = await _in_time(object(), partial(load, file))
         await self._watch.follow(config.targets)
         return config
+
+
+async def _in_time(what: object, work: Callable[[], T]) -> T:
+    async with asyncio.timeout(PATIENCE):
+        return await reading(what, work)
 
 
 def _digests(config: Config) -> Mapping[str, bytes]:
@@ -86,7 +102,8 @@ def _digests(config: Config) -> Mapping[str, bytes]:
     for pattern in config.target_files:
         for name in matching_files(pattern):
             try:
-                digests[name] = hashlib.sha256(Path(name).read_bytes()).digest()
+                # To open a pipe would wait for its writer.
+                digests[name] = hashlib.sha256(Path(name).read_bytes() if Path(name).is_file() else b"").digest()
             except OSError:
                 digests[name] = b""
     return digests

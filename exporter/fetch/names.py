@@ -120,7 +120,10 @@ class System(AbstractResolver):
             asking.answer.add_done_callback(partial(self._ended, sought))
         asking.waiting += 1
         try:
-            return await asyncio.shield(asyncio.wrap_future(asking.answer))
+            answer = asyncio.wrap_future(asking.answer)
+            # Nobody may be waiting any more; then nobody takes the error, and asyncio would log it.
+            answer.add_done_callback(lambda each: each.cancelled() or each.exception())
+            return await asyncio.shield(answer)
         finally:
             asking.waiting -= 1
             if not asking.waiting:

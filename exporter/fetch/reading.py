@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -11,7 +12,8 @@ THREADS = 32
 """Files that are read at once."""
 
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
-_under_way: dict[Hashable, Future[Any]] = {}
+_Key = tuple[asyncio.AbstractEventLoop, Hashable]
+_under_way: dict[_Key, asyncio.Future[Any]] = {}
 
 
 async def reading(what: Hashable, work: Callable[[], T]) -> T:
@@ -21,11 +23,17 @@ async def reading(what: Hashable, work: Callable[[], T]) -> T:
     or a server of files that is gone, holds one thread for each file and not one for each attempt. Raises what the work
     raises.
     """
-    under_way = _under_way.get(what)
+    key = asyncio.get_running_loop(), what
+    under_way = _under_way.get(key)
     if under_way is None or under_way.done():
-        under_way = _under_way[what] = _threads.submit(work)
-    try:
-        return await asyncio.shield(asyncio.wrap_future(under_way))
-    finally:
-        if under_way.done() and _under_way.get(what) is under_way:
-            del _under_way[what]
+        under_way = _under_way[key] = key[0].run_in_executor(_threads, work)
+        under_way.add_done_callback(partial(_over, key))
+    result: T = await asyncio.shield(under_way)
+    return result
+
+
+def _over(key: _Key, read: asyncio.Future[Any]) -> None:
+    if _under_way.get(key) is read:
+        del _under_way[key]
+    # Nobody may be waiting any more; then nobody takes the error, and asyncio would log it.
+    _ = read.cancelled() or read.exception()

@@ -53,9 +53,9 @@ def head(path: Path, length: int) -> bytes:
 
 
 def log_of(path: Path) -> bytes:
-    """The write-ahead log of a file; nothing where there is none."""
+    """The write-ahead log of a file; nothing where there is none, or where a pipe has its name: to open that waits."""
     log = beside(path, "-wal")
-    return log.read_bytes() if log.exists() else b""
+    return log.read_bytes() if log.is_file() else b""
 
 
 def identity(path: Path) -> tuple[int, int] | None:

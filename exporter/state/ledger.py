@@ -99,7 +99,10 @@ class Ledger:
             pruning = self._pruning
             if pruning is not None:
                 old = {name: (each, pruned(each, pruning.before)) for name, each in self._held.items()}
-                targets = {**{name: pair for name, pair in old.items() if name not in pruning.but}, **targets}
+                # A reload may have begun to watch more since, of which the file knew from long ago.
+                wanted = self._waiting.keys()
+                gone = {name: pair for name, pair in old.items() if name not in pruning.but and name not in wanted}
+                targets = {**gone, **targets}
         return Batch(targets, waiting, pruning) if targets or pruning else None
 
     def written(self, batch: Batch, *, but: Container[str]) -> None:

@@ -122,12 +122,12 @@ class Writer:
             except Exception:  # noqa: BLE001 -- not even what went wrong could be told: there is no memory
                 pause = PAUSES[1]
             self._began = None
-            if not ending:
+            if not self._ending.is_set():
                 # In a pause more work does not count, else each look would be an attempt.
                 (self._work if pause is None else self._ending).wait(pause)
-            elif pause is None or not self._is_locked or time.monotonic() > self._deadline:
+            elif ending and (pause is None or not self._is_locked or time.monotonic() > self._deadline):
                 break
-            else:
+            elif ending:
                 time.sleep(END)
         self._let_go()
 
@@ -149,10 +149,16 @@ class Writer:
         return None
 
     def _open(self, patience: float) -> File:
-        self._file, found = open_file(self._path, self._clock(), patience=patience)
-        held, unreadable = read(found.rows)
+        file, found = open_file(self._path, self._clock(), patience=patience)
+        try:
+            held, unreadable = read(found.rows)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
+        late = self._ledger.opened(held)
         self._tell(found, unreadable)
-        if self._ledger.opened(held) and self._thread is threading.current_thread():
+        if late and self._thread is threading.current_thread():
             try:
                 self._opened_late()
             except Exception as error:  # noqa: BLE001 -- it is not ours, and must not keep us from writing

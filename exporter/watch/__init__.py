@@ -62,15 +62,18 @@ class _Watched:
     """Held while it is brought back: twice would be a change that nobody saw."""
     rolled: asyncio.Event = field(default_factory=asyncio.Event)
     """Its keys changed: what Entra ID trusts is worth asking at once."""
-    loops: tuple[_Loop, ...] = ()
+    loops: list[_Loop] = field(default_factory=list)
 
     @property
     def target(self) -> Target:
         return self.latest.record.target
 
     @property
-    def alive(self) -> bool:
-        return bool(self.loops) and not any(loop.dead for loop in self.loops)
+    def whole(self) -> bool:
+        """Whether all its loops are under way: one may not have begun."""
+        target = self.target
+        wanted = 1 + len(target.others) + (target.entra is not None)
+        return len(self.loops) == wanted and not any(loop.dead for loop in self.loops)
 
 
 class Watch:
@@ -131,7 +134,7 @@ class Watch:
         now = asyncio.get_running_loop().time()
         watched = {name: each for name, each in self._watched.items() if name not in self._changing}
         late = [loop.name for each in watched.values() for loop in each.loops if loop.is_late(now)]
-        return late + [f"watch {name}" for name, each in watched.items() if not each.loops]
+        return late or [f"watch {name}" for name, each in watched.items() if not each.whole]
 
     async def follow(self, targets: Iterable[Target]) -> None:
         """Watches these targets from now on: unchanged ones go on as they are, those not named are watched no longer.
@@ -142,7 +145,7 @@ class Watch:
         now = self._clock()
         self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
-        kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.alive}
+        kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.whole}
         self._changing = frozenset(self._watched.keys() - kept.keys())
         try:
             await self._change({name: target for name, target in wanted.items() if name not in kept}, wanted)
@@ -220,14 +223,12 @@ class Watch:
 
     async def _start(self, watched: _Watched) -> None:
         target = watched.target
-        loops = [
-            self._loop(f"watch {' '.join(each.place)}", target.name, each.interval, partial(self._look, watched, each))
-            for each in (target, *target.others)
-        ]
+        for each in (target, *target.others):
+            turn = partial(self._look, watched, each)
+            watched.loops.append(self._loop(f"watch {' '.join(each.place)}", target.name, each.interval, turn))
         if target.entra is not None:
             turn = partial(self._ask, watched, target.entra)
-            loops.append(self._loop(f"ask {target.name}", target.name, target.entra.interval, turn))
-        watched.loops = tuple(loops)
+            watched.loops.append(self._loop(f"ask {target.name}", target.name, target.entra.interval, turn))
 
     def _loop(self, name: str, target: str, interval: float, turn: Callable[[_Loop], Awaitable[None]]) -> _Loop:
         """A loop under way, whose turns rest by themselves."""

@@ -25,6 +25,14 @@ def heard(process: int) -> bool:
     return bool(signals(process, "SigCgt") & 1)
 
 
+@pytest.fixture(autouse=True)
+def not_ignored() -> Iterator[None]:
+    """A process inherits from whoever starts it that SIGHUP is ignored, and tests before may have left it so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def started(*arguments: str, errors: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "exporter", *arguments]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -307,3 +308,19 @@ async def test_to_follow_the_target_files_ends_when_it_is_cancelled(
     async with following(configuration(folder.parent / "fedmeta.yml", follower)) as task:
         await looks.again()
     assert task.cancelled()
+
+
+async def test_a_configuration_that_hangs_is_told_and_the_next_is_read(
+    tmp_path: Path, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.reload.PATIENCE", 0.05)
+    os.mkfifo(file := tmp_path / "fedmeta.yml")
+    in_force = Configuration(Config(), file=str(file), watch=cast("Watch", follower), clock=Clock())
+    for _ in range(3):
+        assert "was not read within" in str(await in_force.reload())
+    assert not in_force.succeeded
+    file.unlink()
+    file.write_text("targets: []")
+    monkeypatch.setattr("exporter.reload.PATIENCE", 20)
+    assert await in_force.reload() is None
+    assert in_force.succeeded
