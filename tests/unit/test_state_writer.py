@@ -557,8 +557,9 @@ def test_what_is_kept_while_the_last_batch_but_one_is_written_is_written_before_
         if not ending:
             # The batch has been written, and nobody has noted that yet.
             keep(state, record(nth=1))
-            ending.append(threading.Thread(target=state.close, args=(20,)))
-            ending[0].start()
+            thread = threading.Thread(target=state.close, args=(20,))
+            thread.start()
+            ending.append(thread)
             until(lambda: state._writer is not None and state._writer._ending.is_set())  # noqa: SLF001 -- the very moment
         return refused
 
