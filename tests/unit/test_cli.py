@@ -16,6 +16,7 @@ from builders import NOW
 from exporter import __version__, hangup
 from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
+from exporter.reload import Configuration
 from exporter.server import Options
 from exporter.state import Saved, State
 
@@ -234,6 +235,34 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
             if "configuration reloaded" in caplog.messages:
                 break
             await asyncio.sleep(0.01)
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def test_a_reload_that_fails_in_a_way_that_nobody_expected_does_not_end_the_program(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: []\n")
+    known, errors = Configuration.reload, [MemoryError()]
+
+    async def reload(self: Configuration) -> str | None:
+        if errors:
+            raise errors.pop()
+        return await known(self)
+
+    monkeypatch.setattr(Configuration, "reload", reload)
+    options = Options(load(str(file)), str(file))
+    announced = asyncio.Event()
+    serving = asyncio.create_task(_run(options, State(None, lambda: NOW), ("127.0.0.1", 0), lambda _: announced.set()))
+    async with asyncio.timeout(10):
+        await announced.wait()
+        while "configuration reloaded" not in caplog.messages:
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0.01)
+    assert "reload failed by a mistake of ours" in caplog.messages
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving

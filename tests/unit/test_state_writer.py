@@ -615,3 +615,22 @@ def test_what_was_kept_of_a_target_that_nobody_asks_for_any_more_does_not_wait_f
     settled(state)
     assert state.close(20) == ()
     assert in_file(path, OTHER) == saved_of(record(OTHER))
+
+
+def test_memory_that_is_short_while_the_rows_are_read_costs_that_attempt(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, short = writer.read, [MemoryError()]
+
+    def once(rows: Any) -> Any:  # noqa: ANN401 -- handed on
+        if short:
+            raise short.pop()
+        return read(rows)
+
+    monkeypatch.setattr(writer, "read", once)
+    state = open_state(path, lambda: NOW)
+    assert state.status.errors == 1
+    keep(state, record())
+    settled(state)
+    assert state.close(20) == ()
+    assert in_file(path) == saved_of(record())
