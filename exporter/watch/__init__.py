@@ -179,10 +179,12 @@ class Watch:
         self._reading = asyncio.create_task(self._bring_all_back(), name="read state")
 
     async def _bring_all_back(self) -> None:
-        for name, watched in tuple(self._watched.items()):
-            # A reload may have put another in its place meanwhile, which brings back for itself.
-            if self._watched.get(name) is watched:
-                await self._bring_back(watched)
+        for watched in filter(self._is_current, tuple(self._watched.values())):
+            await self._bring_back(watched)
+
+    def _is_current(self, watched: _Watched) -> bool:
+        """Whether no reload has put another in its place, which brings back for itself."""
+        return self._watched.get(watched.target.name) is watched
 
     async def _begun(self, target: Target, known: _Watched | None) -> _Watched:
         record, read = (known.latest.record, known.read) if known else (Record(target), None)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -378,3 +378,31 @@ def test_what_a_reload_is_changing_is_not_called_late(
 
     run(here.loop, life())
     assert late == [[], []]
+
+
+def test_a_loop_that_cannot_begin_is_told_and_begins_with_the_next_reload(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    targets = [Target(name, f"https://{name}.example/", interval=60.0) for name in ("one", "two", "three")]
+    here = world(Faults(random.Random(1)), targets)  # noqa: S311 -- no secret
+    create, errors = asyncio.create_task, [MemoryError()]
+
+    def once(work: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
+        if errors:
+            work.close()
+            raise errors.pop()
+        return create(work, name=name)
+
+    async def life() -> None:
+        monkeypatch.setattr(asyncio, "create_task", once)
+        await here.watch.follow(here.targets)
+        await asyncio.sleep(60)
+        assert here.watch.late == ["watch one"]
+        assert here.watch.restarts == {"one": 1}
+        await here.watch.follow(here.targets)
+        await asyncio.sleep(130)
+        here.check_all_are_watched_since(60)
+        assert here.watch.late == []
+        await here.watch.stop()
+
+    run(here.loop, life())

@@ -1,5 +1,6 @@
 """SIGHUP within one process: none is lost, and what takes it can be told apart by when it came."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from textwrap import dedent
 import pytest
 
 from exporter import hangup
+from exporter.cli import run
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +114,10 @@ def test_it_is_heard_without_an_import_that_takes_time() -> None:
     imported = set(python("import sys; from exporter import hangup; print(*sys.modules)").stdout.split())
     assert {each for each in imported if each.startswith("exporter")} == {"exporter", "exporter.hangup"}
     assert not imported & {"asyncio", "aiohttp", "lxml", "cryptography", "logging"}
+
+
+def test_the_command_hears_it_before_it_imports_the_rest() -> None:
+    command = importlib.import_module("exporter.__main__")
+    importlib.reload(command)
+    assert command.run is run
+    assert signal.getsignal(signal.SIGHUP) not in {signal.SIG_DFL, signal.SIG_IGN}

@@ -771,3 +771,18 @@ async def test_everything_of_a_target_without_domains_and_nodes_is_one_look(
     record = await Rounds(client, clock).everything(at(file))
     assert (record.probes, record.others, record.domains, said) == (1, (), (), [])
     assert record.document is not None
+
+
+async def test_turns_end_though_one_has_taken_the_end_for_its_own() -> None:
+    begun = asyncio.Event()
+
+    async def turn() -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+    task = asyncio.create_task(for_ever(turn, failed=lambda _: 0.0))
+    await begun.wait()
+    task.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait([task])

@@ -18,6 +18,7 @@ from exporter.config.settings import Config, Module, Tls
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import NotAllowedError, Options, accepts_gzip, application, asked_target, deadline, is_allowed
 from exporter.state import open_state
+from exporter.watch import Watch
 
 Client = TestClient[web.Request, web.Application]
 
@@ -276,3 +277,14 @@ async def test_probes_run_side_by_side(federation: Federation) -> None:
     async with serving(config, federation) as client, asyncio.timeout(10):
         scrapes = await asyncio.gather(*(probed(client, "https://fs.example.org/m") for _ in range(3)))
     assert [scrape.value("fedmeta_metadata_reachable") for scrape in scrapes] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("late", "said"), [(1, "watch fs0"), (7, "watch fs0, watch fs1, watch fs2, watch fs3, watch fs4 and 2 more")]
+)
+async def test_what_is_late_is_named_and_not_healthy(monkeypatch: pytest.MonkeyPatch, late: int, said: str) -> None:
+    monkeypatch.setattr(Watch, "late", [f"watch fs{nth}" for nth in range(late)])
+    async with serving() as client:
+        answer = await client.get("/-/healthy")
+        assert answer.status == 503
+        assert await answer.text() == f"Late by more than 3 intervals: {said}.\n"

@@ -21,7 +21,7 @@ from exporter.config.settings import Target
 from exporter.history import EntityHistory, History
 from exporter.model import NO_VALIDATORS, Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record
-from exporter.state import Saved, State, ledger, open_state, writer
+from exporter.state import Saved, State, ledger, open_state, saved, writer
 from exporter.state.file import File
 from exporter.state.rows import Changes
 from exporter.state.saved import changes, saved_of
@@ -620,12 +620,12 @@ def test_what_was_kept_of_a_target_that_nobody_asks_for_any_more_does_not_wait_f
 def test_memory_that_is_short_while_the_rows_are_read_costs_that_attempt(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read, short = writer.read, [MemoryError()]
+    short = [MemoryError()]
 
     def once(rows: Any) -> Any:  # noqa: ANN401 -- handed on
         if short:
             raise short.pop()
-        return read(rows)
+        return saved.read(rows)
 
     monkeypatch.setattr(writer, "read", once)
     state = open_state(path, lambda: NOW)
