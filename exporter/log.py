@@ -82,8 +82,13 @@ def beside(within: float) -> Iterator[None]:
 def finish(within: float) -> None:
     """Writes what is still in memory of lines and of what was printed, within so many seconds."""
     thread = threading.Thread(target=_flush, daemon=True)
-    thread.start()
-    thread.join(within)
+    try:
+        thread.start()
+    except RuntimeError:
+        # The system starts no more threads.
+        _flush()
+    else:
+        thread.join(within)
 
 
 class _Waiting(logging.Handler):
@@ -121,10 +126,9 @@ class _Waiting(logging.Handler):
 
 def _flush() -> None:
     logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        # None where it was closed before the start.
-        if stream is not None:
-            stream.flush()
+    # None where it was closed before the start.
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
 
 
 def _quoted(text: str) -> str:

@@ -25,7 +25,7 @@ async def reading(what: Hashable, work: Callable[[], T]) -> T:
     """
     key = asyncio.get_running_loop(), what
     under_way = _under_way.get(key)
-    if under_way is None or under_way.done():
+    if under_way is None:
         under_way = _under_way[key] = key[0].run_in_executor(_threads, work)
         under_way.add_done_callback(partial(_over, key))
     result: T = await asyncio.shield(under_way)
@@ -33,7 +33,6 @@ async def reading(what: Hashable, work: Callable[[], T]) -> T:
 
 
 def _over(key: _Key, read: asyncio.Future[Any]) -> None:
-    if _under_way.get(key) is read:
-        del _under_way[key]
+    del _under_way[key]
     # Nobody may be waiting any more; then nobody takes the error, and asyncio would log it.
     _ = read.cancelled() or read.exception()

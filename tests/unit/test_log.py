@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.log import Form, beside, set_up
+from exporter.log import Form, beside, finish, set_up
 
 log = logging.getLogger("exporter.test")
 
@@ -256,3 +256,19 @@ def test_without_a_thread_lines_are_written_as_before(reader: Reader, monkeypatc
     with beside(20):
         log.info("here")
         assert reader.lines == ["here"]
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_at_the_end_what_is_in_memory_is_written_with_a_thread_and_without(
+    monkeypatch: pytest.MonkeyPatch, *, threads: bool
+) -> None:
+    flushed: list[bool] = []
+
+    def none(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("exporter.log._flush", lambda: flushed.append(True))
+    if not threads:
+        monkeypatch.setattr(threading.Thread, "start", none)
+    finish(20)
+    assert flushed == [True]
