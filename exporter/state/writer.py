@@ -33,9 +33,6 @@ STUCK = 60.0
 START = 1.0
 """Seconds that a start waits for another process that has locked the file."""
 
-END = 0.05
-"""Seconds between attempts at the end, when there is no time left to be patient."""
-
 
 class Writer:
     """What writes the ledger into the file. Whatever goes wrong is counted, logged once, and tried again."""
@@ -127,8 +124,6 @@ class Writer:
                 (self._work if pause is None else self._ending).wait(pause)
             elif ending and (pause is None or not self._is_locked or time.monotonic() > self._deadline):
                 break
-            elif ending:
-                time.sleep(END)
         self._let_go()
 
     def _round(self) -> float | None:

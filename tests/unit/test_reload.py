@@ -16,7 +16,7 @@ from clockwork import Clockwork, run
 
 from exporter.config.reader import load, matching_files
 from exporter.config.settings import Config, Target
-from exporter.reload import Configuration
+from exporter.reload import Configuration, _digests
 from exporter.watch import Watch
 
 SECRET = "correct.horse.battery"  # noqa: S105 -- no real one
@@ -324,3 +324,35 @@ async def test_a_configuration_that_hangs_is_told_and_the_next_is_read(
     monkeypatch.setattr("exporter.reload.PATIENCE", 20)
     assert await in_force.reload() is None
     assert in_force.succeeded
+
+
+def test_a_configuration_that_is_not_read_in_time_is_told(
+    file: Path, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_force = configuration(file, follower, Clock())
+
+    def late(_: str) -> Config:
+        raise TimeoutError
+
+    monkeypatch.setattr("exporter.reload.load", late)
+    # Without a thread: see above.
+    problems = run(Clockwork(), in_force.reload())
+    assert problems == f"{file}, or a file that it names, was not read within 10 s"
+
+
+def test_of_target_files_only_those_that_can_be_read_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = tmp_path / "a.yml", tmp_path / "b.yml"
+    for file in (good, bad):
+        file.write_text("targets: []")
+    os.mkfifo(tmp_path / "c.yml")
+    read = Path.read_bytes
+
+    def sometimes(self: Path) -> bytes:
+        if self == bad:
+            raise OSError(5, "Input/output error")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", sometimes)
+    digests = _digests(Config(target_files=(str(tmp_path / "*.yml"),)))
+    assert digests.keys() == {str(tmp_path / name) for name in ("a.yml", "b.yml", "c.yml")}
+    assert digests[str(bad)] == b"" != digests[str(good)]

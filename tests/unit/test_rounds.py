@@ -786,3 +786,14 @@ async def test_turns_end_though_one_has_taken_the_end_for_its_own() -> None:
     task.cancel()
     async with asyncio.timeout(10):
         await asyncio.wait([task])
+
+
+async def test_turns_end_though_one_ends_without_having_noticed() -> None:
+    async def turn() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    task = asyncio.create_task(for_ever(turn, failed=lambda _: 0.0))
+    async with asyncio.timeout(10):
+        await asyncio.wait([task])
