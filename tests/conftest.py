@@ -1,7 +1,9 @@
 """What tests of every layer share."""
 
+import faulthandler
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +25,11 @@ TESTS = Path(__file__).parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the expected outputs in tests/golden")
+
+
+def pytest_unconfigure() -> None:
+    """Has a run that does not end say which thread holds it up, and fail: Python waits for threads at its end."""
+    faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
 
 
 @pytest.fixture

@@ -319,11 +319,14 @@ async def test_a_configuration_that_hangs_is_told_and_the_next_is_read(
     for _ in range(3):
         assert "was not read within" in str(await in_force.reload())
     assert not in_force.succeeded
+    writer = os.open(file, os.O_RDWR)
     file.unlink()
     file.write_text("targets: []")
     monkeypatch.setattr("exporter.reload.PATIENCE", 20)
     assert await in_force.reload() is None
     assert in_force.succeeded
+    # Lets the readers go: Python waits for their threads at its end.
+    os.close(writer)
 
 
 def test_a_configuration_that_is_not_read_in_time_is_told(
