@@ -23,9 +23,9 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press, render_probe
 from exporter.model import Tally
 from exporter.page import page
-from exporter.record import Record
+from exporter.record import bare
 from exporter.reload import Configuration
-from exporter.rounds import look
+from exporter.rounds import probe_first
 from exporter.state import State
 from exporter.watch import LATE, Watch
 
@@ -138,7 +138,8 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
     host = "" if parts.scheme == "file" else parts.hostname or ""
     if not is_allowed(host, config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
-    return replace(target, module=config.modules[module], policy=config.policies[policy])
+    look = replace(target.look, module=config.modules[module])
+    return replace(target, looks=(look,), policy=config.policies[policy])
 
 
 def is_allowed(host: str, patterns: Sequence[str]) -> bool:
@@ -216,11 +217,11 @@ async def _probe(request: web.Request) -> web.Response:
     except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
     now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
-    record = await look(
-        Record(target),
+    record = await probe_first(
+        bare(target),
         client=app[_CLIENT],
         now=now,
-        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.module.timeout),
+        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout),
         allow_host=lambda host: is_allowed(host, config.probe_allow),
     )
 

@@ -28,9 +28,9 @@ from exporter.config.document import (
     each,
 )
 from exporter.config.entra import entra_keys, read_entra
-from exporter.config.looks import NODE_KEYS, check_nodes, looked_at, read_nodes, read_vantages
+from exporter.config.looks import NODE_KEYS, check_nodes, looks_like, read_nodes, read_vantages
 from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
-from exporter.config.settings import Config, Module, Target
+from exporter.config.settings import Config, Look, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
@@ -93,7 +93,7 @@ def _target_at(address: str, taken: Collection[str]) -> Target:
     name = _default_name(url)
     if name in taken:
         raise Mistake(f"{name} is named twice; a configuration file can give each target a name of its own")
-    return Target(name, url)
+    return Target(name, (Look(url),))
 
 
 def _default_name(url: str) -> str:
@@ -113,7 +113,10 @@ class _Known:
 class _Common:
     """What targets may have in common."""
 
-    target: Target
+    look: Look
+    """At no URL yet."""
+    policy: PolicySettings
+    labels: Mapping[str, str]
     vantages: Mapping[str, Module | None]
     """By name; None: the module of the target."""
 
@@ -131,8 +134,8 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
         ),
         {"default": PolicySettings()} | {name: policies.values.get(name, PolicySettings()) for name in policies.places},
     )
-    target = Target("", "", module=known.modules.by_name["default"], policy=known.policies["default"])
-    base = _Common(target, {target.vantage: None})
+    look = Look("", known.modules.by_name["default"])
+    base = _Common(look, known.policies["default"], {}, {look.vantage: None})
     for item in found.values.get("defaults", ()):
         for defaults in attempt(item, lambda item: block(item, _common_keys(known))):
             base = _common(defaults, base)
@@ -177,22 +180,23 @@ def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place])
     first = taken.setdefault(name, place) if name and "name" not in found.faulty else place
     if first is not place:
         found.at("name").wrong(f"the name {name} is taken by the target in {first.source.file}:{first.line}")
-    target = replace(
-        common.target,
-        name=name,
-        url=url,
-        entity_id=found.values.get("entity_id"),
-        watch=found.values.get("entities", ()),
-        entra=found.values.get("entra"),
-    )
-    modules = {vantage: module or target.module for vantage, module in common.vantages.items()}
+    look = replace(common.look, url=url)
+    modules = {vantage: module or look.module for vantage, module in common.vantages.items()}
     if found.faulty.isdisjoint(("interval", "module", "vantages")):
-        known.modules.check_interval(found, target.interval, modules.values())
+        known.modules.check_interval(found, look.interval, modules.values())
     nodes = found.values.get("nodes", {})
     if nodes:
         check_nodes(found.at("nodes"), url, modules.values())
     found.require(("url", "host"))
-    return looked_at(target, modules, nodes)
+    return Target(
+        name,
+        looks_like(look, modules, nodes),
+        policy=common.policy,
+        entity_id=found.values.get("entity_id"),
+        labels=common.labels,
+        watch=found.values.get("entities", ()),
+        entra=found.values.get("entra"),
+    )
 
 
 def _common(found: Block, base: _Common) -> _Common:
@@ -202,12 +206,12 @@ def _common(found: Block, base: _Common) -> _Common:
         vantages = {found.values["vantage"]: None}
     return _Common(
         replace(
-            base.target,
-            module=found.values.get("module", base.target.module),
-            policy=found.values.get("policy", base.target.policy),
-            interval=found.values.get("interval", base.target.interval),
-            labels={**base.target.labels, **found.values.get("labels", {})},
+            base.look,
+            module=found.values.get("module", base.look.module),
+            interval=found.values.get("interval", base.look.interval),
         ),
+        found.values.get("policy", base.policy),
+        {**base.labels, **found.values.get("labels", {})},
         vantages,
     )
 

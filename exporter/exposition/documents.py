@@ -59,12 +59,12 @@ def _write_target(pen: Pen, target: Target, policy: Policy) -> None:
         profile_evidence=policy.evidence,
         auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
         expiry="on" if policy.expiry else "off",
-        module=target.module.name,
+        module=target.look.module.name,
         **target.labels,
     )
     for threshold in fields(policy.thresholds):
         pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
-    pen.write(families.INTERVAL, target.interval)
+    pen.write(families.INTERVAL, target.look.interval)
 
 
 def _write_document(pen: Pen, document: Document, rollovers: Iterable[Rollover]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import builders
 import pytest
 import scrapes
-from builders import DAY, NOW
+from builders import DAY, NOW, knowing, with_looks
 
 from exporter.config.settings import Cloud, Entra, TrustSource
 from exporter.demo import scenarios
@@ -22,7 +22,7 @@ from exporter.model import Document, FaultKind, Phase, Reason, Role, SignatureSt
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.primary import Evidence
 from exporter.probe import read_document
-from exporter.record import Record, joined
+from exporter.record import Record, bare
 from exporter.rollover import Position, Severity, State
 from exporter.trust import DomainTrust, Slot, TrustReason, TrustState, UpdateResult
 
@@ -137,13 +137,13 @@ def severities() -> Mapping[str, set[str]]:
 )
 def test_a_state_has_the_severity_that_is_documented(scenario: Scenario) -> None:
     found = read_document(scenarios.document(scenario, NOW, key="ec"), ())
-    (verdict,) = Record(scrapes.FARM, document=found).judge(NOW)
+    (verdict,) = knowing(bare(scrapes.FARM), document=found).judge(NOW)
 
     assert verdict.severity.name.lower() in severities()[verdict.state]
 
 
 def test_the_states_that_no_farm_shows_have_the_severity_that_is_documented() -> None:
-    keyless = Record(scrapes.FARM, document=read_document(builders.saml_metadata(keys=[]), ()))
+    keyless = knowing(bare(scrapes.FARM), document=read_document(builders.saml_metadata(keys=[]), ()))
     (verdict,) = keyless.judge(NOW)
 
     assert (verdict.state, verdict.severity) == (State.NONE, Severity.CRITICAL)
@@ -199,7 +199,7 @@ def everything(found: Document) -> Record:
     assert looked.observation
     failed = replace(looked.observation, reason=Reason.NOT_XML, document=None)
     history = History({entity.entity_id: known for entity in found.metadata.entities}, NOW, dropped=1)
-    return replace(looked, observation=failed, history=history)
+    return knowing(looked, observation=failed, history=history)
 
 
 def count(record: Record) -> int:
@@ -238,10 +238,10 @@ def test_a_farm_that_has_every_series_has_as_many_as_are_documented() -> None:
 
 def test_several_looks_and_a_domain_that_have_every_series_have_as_many_as_are_documented() -> None:
     alone = everything(farm())
-    node = replace(alone.target, node="wap1", address="wap1")
-    target = replace(alone.target, others=(node,), entra=Entra(("contoso.com",)))
-    known = replace(alone, target=target, others=(Record(node),), domains=scrapes.unseen(target).domains)
-    known = replace(joined(known, replace(alone, target=node)), differing_since=NOW)
+    node = replace(alone.target.look, node="wap1", address="wap1")
+    target = replace(with_looks(alone.target, node), entra=Entra(("contoso.com",)))
+    looks = (alone.first, replace(alone.first, look=node))
+    known = replace(alone, target=target, looks=looks, domains=bare(target).domains, differing_since=NOW)
     says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
     for inquiry in (scrapes.answer(says, NOW), scrapes.unanswered(TrustReason.TIMEOUT, NOW)):
         known = scrapes.told(known, "contoso.com", inquiry)

@@ -7,9 +7,8 @@ from pathlib import Path
 import builders
 import pytest
 import scrapes
-from builders import NOW
+from builders import NOW, watched
 
-from exporter.config.settings import Target
 from exporter.exposition.families import FAMILIES, MEMORY, TARGET
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
 from exporter.exposition.render import Press, render_probe
@@ -168,7 +167,7 @@ def test_the_own_families_have_the_labels_that_they_promise() -> None:
 
 def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_series_once() -> None:
     body = builders.repeated_in_four_roles(builders.pair())
-    record = scrapes.after(Target("repeated", "https://idp.example/"), scrapes.good(read_document(body, ()), NOW))
+    record = scrapes.after(watched("repeated", "https://idp.example/"), scrapes.good(read_document(body, ()), NOW))
     fingerprint = builders.certificate().fingerprint
 
     # Reading the samples fails where a series occurs twice.

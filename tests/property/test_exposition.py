@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import scrapes
-from builders import DAY, NOW, SECOND
+from builders import DAY, NOW, SECOND, probed, watched, with_looks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
@@ -16,7 +16,7 @@ from exporter.exposition.own import Format
 from exporter.exposition.render import Press
 from exporter.model import Document, Reason
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record, domains_of
+from exporter.record import Record, bare
 from exporter.trust import DomainTrust, Inquiry, TrustReason
 
 LIMIT = 1
@@ -42,9 +42,8 @@ TARGETS = (
     replace(FARM, policy=PolicySettings(profile=Profile.SAML, primary=OLD.fingerprint)),
     replace(FARM, watch=("urn:*",), labels={"team": "sso"}),
     replace(
-        FARM,
+        with_looks(FARM, replace(FARM.look, node="wap1", address="wap1")),
         policy=PolicySettings(profile=Profile.ADFS),
-        others=(replace(FARM, node="wap1", address="wap1"),),
         entra=Entra(("contoso.com",)),
     ),
 )
@@ -88,17 +87,18 @@ def stepped(record: Record | None, kind: str, found: Document, target: Target, n
     """The record of one target after something happened to it."""
     if kind == "remove":
         return None
-    record = record or scrapes.unseen(target)
+    record = record or bare(target)
     match kind:
         case "look":
-            return scrapes.looked(record, scrapes.good(found, now))
+            return probed(record, scrapes.good(found, now))
         case "fail":
-            return scrapes.looked(record, scrapes.failed(Reason.DNS, now, phases={}))
+            return probed(record, scrapes.failed(Reason.DNS, now, phases={}))
         case "configure":
-            domains = domains_of(target, record.answers)
-            return replace(record, target=target, others=tuple(map(Record, target.others)), domains=domains)
-    for node in record.target.others if kind == "node" else ():
-        record = scrapes.beside(record, node, scrapes.good(found, now))
+            configured = bare(target, record.answers)
+            looks = (replace(record.first, look=target.look), *configured.looks[1:])
+            return replace(record, target=target, looks=looks, domains=configured.domains)
+    for node in record.target.looks[1:] if kind == "node" else ():
+        record = probed(record, scrapes.good(found, now), look=node)
     return record
 
 
@@ -124,7 +124,7 @@ def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(foun
 def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
     life: list[tuple[datetime, str, Document, DomainTrust | None, Target, bool]], any_time: datetime
 ) -> None:
-    press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=Target("beside", "https://x.example/"))
+    press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=watched("beside", "https://x.example/"))
     record: Record | None = None
 
     for now, kind, found, says, target, scraped in sorted(life, key=lambda step: step[0]):
@@ -144,7 +144,7 @@ def test_any_text_in_a_label_comes_back_as_it_was(
     name: str, url: str, subject: str, entity_id: str, own: dict[str, str]
 ) -> None:
     entity = idp(certificate("a", subject=subject), entity_id=entity_id)
-    record = scrapes.after(Target(name, url, labels=own), scrapes.good(document(entity), NOW))
+    record = scrapes.after(watched(name, url, labels=own), scrapes.good(document(entity), NOW))
 
     openmetrics = Press(limit=LIMIT).render([record], NOW, openmetrics=True) + OPENMETRICS.end
 

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import scrapes
-from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND
+from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, knowing, probed, watched, with_looks
 from scrapes import FARM, certificate, document, good, idp, value, values
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
@@ -11,12 +11,12 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press
 from exporter.model import Document, Phase, Reason
 from exporter.policy import PolicySettings
-from exporter.record import Record, advance, joined
+from exporter.record import Record, bare
 from exporter.rollover import Rollover, State
 from exporter.state import StorageStatus
 from exporter.trust import DomainTrust, TrustReason, TrustState, UpdateResult
 
-SAML = Target("saml", "https://idp.example/metadata")
+SAML = watched("saml", "https://idp.example/metadata")
 
 EXPIRY_DAYS = "fedmeta_certificate_expiry_days"
 STATE = "fedmeta_rollover_state"
@@ -34,7 +34,7 @@ class Noting(Record):
 
 
 def noting(record: Record) -> Noting:
-    return Noting(record.target, record.observation, record.document, record.last_success, record.history)
+    return Noting(record.target, record.looks, record.history)
 
 
 def scrape(*records: Record, now: datetime = NOW, limit: int = 200) -> bytes:
@@ -129,7 +129,7 @@ def test_a_certificate_that_never_ends_has_a_moment_all_the_same() -> None:
 
 @pytest.mark.parametrize("name", ["value", "family", "self", "labels", "target_name"])
 def test_the_operator_may_call_a_label_what_the_code_calls_its_own_variables(name: str) -> None:
-    text = scrape(Record(replace(SAML, labels={name: "x"})))
+    text = scrape(bare(replace(SAML, labels={name: "x"})))
 
     assert value(text, "fedmeta_target_info", **{name: "x"}) == 1
 
@@ -138,13 +138,13 @@ def test_the_operator_may_call_a_label_what_the_code_calls_its_own_variables(nam
 def test_auto_certificate_rollover_is_true_false_or_unknown(said: bool | None, label: str) -> None:  # noqa: FBT001 -- the parameter under test
     target = replace(FARM, policy=PolicySettings(auto_certificate_rollover=said))
 
-    assert value(scrape(Record(target)), "fedmeta_target_info", auto_certificate_rollover=label) == 1
+    assert value(scrape(bare(target)), "fedmeta_target_info", auto_certificate_rollover=label) == 1
 
 
 def test_a_threshold_that_is_configured_is_the_one_in_force() -> None:
     target = replace(SAML, policy=PolicySettings(thresholds={"missing": 2.5}))
 
-    text = scrape(Record(target))
+    text = scrape(bare(target))
 
     assert value(text, "fedmeta_threshold_days", threshold="missing") == 2.5
     assert value(text, "fedmeta_threshold_days", threshold="due") == 30
@@ -163,7 +163,7 @@ def test_a_look_that_succeeds_takes_the_reason_of_the_failure_before_away() -> N
     record = scrapes.unreachable()
     assert record.document
 
-    text = scrape(advance(record, good(record.document, NOW)))
+    text = scrape(probed(record, good(record.document, NOW)))
 
     assert value(text, "fedmeta_metadata_reachable") == 1
     assert values(text, "fedmeta_probe_last_failure_info") == []
@@ -265,7 +265,7 @@ def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fail
     press.render([record], NOW, openmetrics=False)
     assert record.document
     look = scrapes.failed(Reason.DNS, NOW + HOUR, phases={}) if fails else good(record.document, NOW + HOUR)
-    looked = advance(record, look)
+    looked = probed(record, look)
     record.judged.clear()
 
     text = press.render([looked], NOW + HOUR, openmetrics=False)
@@ -298,7 +298,7 @@ def test_a_new_document_is_shown_at_once() -> None:
     press.render([record], NOW, openmetrics=False)
 
     renewed: Document = document(idp(certificate("b", not_after=NOW + 300 * DAY)))
-    text = press.render([advance(record, good(renewed, NOW))], NOW, openmetrics=False)
+    text = press.render([probed(record, good(renewed, NOW))], NOW, openmetrics=False)
 
     assert value(text, EXPIRY_DAYS, fingerprint="b" * 64) == 300
     assert values(text, EXPIRY_DAYS, fingerprint="a" * 64) == []
@@ -309,7 +309,7 @@ def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
     record, press = scrapes.after(SAML, good(first, NOW - 9 * DAY)), Press(limit=200)
     press.render([record], NOW, openmetrics=False)
 
-    returned = advance(advance(record, good(second, NOW - 8 * DAY)), good(first, NOW))
+    returned = probed(probed(record, good(second, NOW - 8 * DAY)), good(first, NOW))
     text = press.render([returned], NOW, openmetrics=False)
 
     assert text == scrape(returned)
@@ -434,15 +434,15 @@ def test_an_entity_without_any_role_has_no_state_and_no_certificate() -> None:
 
 def test_a_certificate_whose_arrival_is_not_remembered_has_no_first_seen_time() -> None:
     remembered = ending(NOW + DAY)
-    forgotten = Record(SAML, document=remembered.document)
+    forgotten = knowing(bare(SAML), document=remembered.document)
 
     assert values(scrape(forgotten), "fedmeta_certificate_first_seen_timestamp_seconds") == []
     assert len(values(scrape(remembered), "fedmeta_certificate_first_seen_timestamp_seconds")) == 1
     assert value(scrape(forgotten), EXPIRY_DAYS) == 1
 
 
-WAP = replace(SAML, node="wap1", address="10.0.0.11")
-PAIR = replace(SAML, others=(WAP,))
+WAP = replace(SAML.look, node="wap1", address="10.0.0.11")
+PAIR = with_looks(SAML, WAP)
 
 KEY_SET = "fedmeta_node_key_set_info"
 AGREE = "fedmeta_nodes_agree"
@@ -477,7 +477,7 @@ def test_each_look_has_series_of_its_own() -> None:
 
 
 def test_certificates_are_those_of_the_targets_own_look_alone() -> None:
-    record = scrapes.beside(scrapes.after(PAIR, good(serving("a"), NOW)), WAP, good(serving("b"), NOW))
+    record = probed(scrapes.after(PAIR, good(serving("a"), NOW)), good(serving("b"), NOW), look=WAP)
 
     text = scrape(record)
 
@@ -513,7 +513,7 @@ def test_nodes_that_serve_the_same_keys_and_another_signature_do_not_agree() -> 
     keys = certificate("a"), certificate("b")
     old, new = (document(idp(*keys), signature=scrapes.signed_by(each)) for each in keys)
 
-    text = scrape(scrapes.beside(scrapes.after(PAIR, good(new, NOW - HOUR)), WAP, good(old, NOW)))
+    text = scrape(probed(scrapes.after(PAIR, good(new, NOW - HOUR)), good(old, NOW), look=WAP))
 
     both = "aaaaaaaa bbbbbbbb"
     assert key_sets(text) == {"service": (both, "bbbbbbbb"), "wap1": (both, "aaaaaaaa")}
@@ -523,23 +523,23 @@ def test_nodes_that_serve_the_same_keys_and_another_signature_do_not_agree() -> 
 
 def test_one_document_agrees_with_nothing_until_another_look_got_one() -> None:
     alone = scrapes.after(PAIR, good(serving("a"), NOW))
-    failing = scrapes.beside(alone, WAP, scrapes.failed(Reason.REFUSED, NOW, phases={}))
+    failing = probed(alone, scrapes.failed(Reason.REFUSED, NOW, phases={}), look=WAP)
 
-    for record in (Record(PAIR, others=(Record(WAP),)), alone, failing):
+    for record in (bare(PAIR), alone, failing):
         assert scrapes.names(scrape(record)).isdisjoint({AGREE, DIFFER_SINCE})
 
-    text = scrape(scrapes.beside(failing, WAP, good(serving("a"), NOW)))
+    text = scrape(probed(failing, good(serving("a"), NOW), look=WAP))
 
     assert value(text, AGREE) == 1
     assert values(text, DIFFER_SINCE) == []
 
 
 def test_nodes_that_agree_again_are_shown_so_at_once() -> None:
-    apart = scrapes.beside(scrapes.after(PAIR, good(serving("b"), NOW - HOUR)), WAP, good(serving("a"), NOW - HOUR))
+    apart = probed(scrapes.after(PAIR, good(serving("b"), NOW - HOUR)), good(serving("a"), NOW - HOUR), look=WAP)
     press = Press(limit=200)
 
     before = press.render([apart], NOW, openmetrics=False)
-    after = press.render([scrapes.beside(apart, WAP, good(serving("b"), NOW))], NOW, openmetrics=False)
+    after = press.render([probed(apart, good(serving("b"), NOW), look=WAP)], NOW, openmetrics=False)
 
     assert value(before, AGREE) == 0
     assert value(before, DIFFER_SINCE) == (NOW - HOUR).timestamp()
@@ -549,12 +549,10 @@ def test_nodes_that_agree_again_are_shown_so_at_once() -> None:
 
 def test_a_look_at_a_node_keeps_what_is_known_of_the_document() -> None:
     record, press = noting(scrapes.after(PAIR, good(serving("a"), NOW))), Press(limit=200)
-    record = replace(record, others=(Record(WAP),))
     press.render([record], NOW, openmetrics=False)
-    (node,) = record.others
     record.judged.clear()
 
-    press.render([joined(record, advance(node, good(serving("a"), NOW)))], NOW, openmetrics=False)
+    press.render([probed(record, good(serving("a"), NOW), look=WAP)], NOW, openmetrics=False)
 
     assert record.judged == []
 
@@ -586,7 +584,7 @@ def trusting(says: DomainTrust, *, entra: Entra = ENTRA) -> Record:
     """The farm that published its successor, and what Entra ID says of its domain."""
     farm = scrapes.published()
     target = replace(farm.target, entra=entra)
-    record = replace(farm, target=target, domains=scrapes.unseen(target).domains)
+    record = replace(farm, target=target, domains=bare(target).domains)
     return scrapes.told(record, "contoso.com", scrapes.answer(says, NOW - HOUR))
 
 
@@ -601,7 +599,7 @@ def test_a_target_without_entra_has_no_series_about_trust() -> None:
 
 
 def test_a_domain_that_was_never_asked_about_is_unknown_and_nothing_more_is_said() -> None:
-    text = scrape(scrapes.unseen(replace(FARM, entra=ENTRA)))
+    text = scrape(bare(replace(FARM, entra=ENTRA)))
 
     assert trust_state(text) is TrustState.UNKNOWN
     assert value(text, "fedmeta_trust_info", domain="contoso.com", service="unknown") == 1
@@ -610,7 +608,7 @@ def test_a_domain_that_was_never_asked_about_is_unknown_and_nothing_more_is_said
 
 def test_a_domain_says_where_it_is_asked_about_and_how_often() -> None:
     entra = replace(ENTRA, cloud=Cloud.CHINA, source=TrustSource.USER_REALM, interval=7200.0)
-    text = scrape(scrapes.unseen(replace(FARM, entra=entra)))
+    text = scrape(bare(replace(FARM, entra=entra)))
 
     assert value(text, "fedmeta_trust_info", source="user_realm", cloud="china") == 1
     assert value(text, "fedmeta_trust_interval_seconds") == 7200
@@ -666,7 +664,7 @@ def test_a_foreign_certificate_counts_until_it_ends() -> None:
 
 
 def test_without_a_document_nobody_knows_what_is_published() -> None:
-    record = scrapes.unseen(replace(FARM, entra=ENTRA))
+    record = bare(replace(FARM, entra=ENTRA))
     text = scrape(scrapes.told(record, "contoso.com", scrapes.answer(scrapes.federated(signing=PRIMARY), NOW)))
 
     assert value(text, "fedmeta_trust_certificate_info", published="unknown") == 1
