@@ -16,7 +16,7 @@ from exporter.demo import scenarios
 from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
 from exporter.exposition.families import FAMILIES, MEMORY
 from exporter.exposition.own import OWN_FAMILIES
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
 from exporter.model import Document, FaultKind, Phase, Reason, Role, SignatureState, Use, Weakness
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
@@ -203,7 +203,7 @@ def everything(found: Document) -> Record:
 
 
 def count(record: Record) -> int:
-    return len(scrapes.samples(Press(limit=200).render([record], NOW, openmetrics=False)))
+    return len(scrapes.samples(Renderer(limit=200).render([record], NOW, openmetrics=False)))
 
 
 def at_most(**numbers: int) -> int:

@@ -12,7 +12,7 @@ from builders import NOW
 from exporter.config.settings import Target
 from exporter.exposition.families import FAMILIES, MEMORY, TARGET
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
-from exporter.exposition.render import Press, render_probe
+from exporter.exposition.render import Renderer, render_probe
 from exporter.probe import read_document
 from exporter.record import Record
 from exporter.state import StorageStatus
@@ -41,7 +41,7 @@ ACCEPTED = {
 
 def scrape(*records: Record, form: Format = TEXT) -> bytes:
     """The scrape of some targets by themselves."""
-    return Press(limit=scrapes.LIMIT).render(records, NOW, openmetrics=form.openmetrics) + form.end
+    return Renderer(limit=scrapes.LIMIT).render(records, NOW, openmetrics=form.openmetrics) + form.end
 
 
 def probe(record: Record, form: Format = TEXT) -> bytes:
@@ -50,7 +50,7 @@ def probe(record: Record, form: Format = TEXT) -> bytes:
 
 def whole(form: Format) -> bytes:
     """All that an exporter of every record answers, its own families too."""
-    records = Press(limit=scrapes.LIMIT).render(scrapes.federation(), NOW, openmetrics=form.openmetrics)
+    records = Renderer(limit=scrapes.LIMIT).render(scrapes.federation(), NOW, openmetrics=form.openmetrics)
     return records + render_own(STATUS, form)
 
 

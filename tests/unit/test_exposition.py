@@ -8,7 +8,7 @@ from scrapes import FARM, certificate, document, good, idp, value, values
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.exposition.own import Format, Status, render_own
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
 from exporter.model import Document, Phase, Reason
 from exporter.policy import PolicySettings
 from exporter.record import Record, advance, joined
@@ -24,7 +24,7 @@ STATE = "fedmeta_rollover_state"
 
 @dataclass(frozen=True, slots=True)
 class Noting(Record):
-    """A record that notes when its document is judged: what a sheet costs."""
+    """A record that notes when its document is judged: what a fragment costs."""
 
     judged: list[datetime] = field(default_factory=list, compare=False)
 
@@ -38,7 +38,7 @@ def noting(record: Record) -> Noting:
 
 
 def scrape(*records: Record, now: datetime = NOW, limit: int = 200) -> bytes:
-    return Press(limit=limit).render(records, now, openmetrics=False)
+    return Renderer(limit=limit).render(records, now, openmetrics=False)
 
 
 def line(text: bytes, name: str) -> str:
@@ -87,11 +87,11 @@ def test_days_left_are_written_to_the_second_and_negative_after_the_end(left: ti
     assert line(text, EXPIRY_DAYS) == line(text, "fedmeta_rollover_certificate_expiry_days") == days
 
 
-def test_days_left_count_down_between_two_scrapes_of_one_press() -> None:
-    record, press = ending(NOW + 200 * DAY), Press(limit=200)
+def test_days_left_count_down_between_two_scrapes_of_one_renderer() -> None:
+    record, renderer = ending(NOW + 200 * DAY), Renderer(limit=200)
 
-    first = press.render([record], NOW, openmetrics=False)
-    second = press.render([record], NOW + DAY, openmetrics=False)
+    first = renderer.render([record], NOW, openmetrics=False)
+    second = renderer.render([record], NOW + DAY, openmetrics=False)
 
     assert (value(first, EXPIRY_DAYS), value(second, EXPIRY_DAYS)) == (200, 199)
 
@@ -237,10 +237,10 @@ def test_without_a_limit_to_spare_only_watched_entities_are_shown() -> None:
 
 
 def test_an_unchanged_record_is_judged_once_until_a_turning_point() -> None:
-    record, press = noting(scrapes.published()), Press(limit=200)
+    record, renderer = noting(scrapes.published()), Renderer(limit=200)
 
     for now in (NOW, NOW + SECOND, NOW + 2 * DAY):
-        press.render([record], now, openmetrics=False)
+        renderer.render([record], now, openmetrics=False)
 
     assert record.judged == [NOW]
 
@@ -249,11 +249,11 @@ def test_an_unchanged_record_is_judged_once_until_a_turning_point() -> None:
     ("state", "before", "turns"),
     [("missing", State.DUE, NOW + 195 * DAY), ("expired", State.MISSING, NOW + 200 * DAY)],
 )
-def test_a_sheet_is_made_anew_at_the_very_moment_the_state_turns(state: str, before: State, turns: datetime) -> None:
-    record, press = noting(ending(NOW + 200 * DAY)), Press(limit=200)
+def test_a_fragment_is_made_anew_at_the_very_moment_the_state_turns(state: str, before: State, turns: datetime) -> None:
+    record, renderer = noting(ending(NOW + 200 * DAY)), Renderer(limit=200)
 
-    earlier = press.render([record], turns - SECOND, openmetrics=False)
-    later = press.render([record], turns, openmetrics=False)
+    earlier = renderer.render([record], turns - SECOND, openmetrics=False)
+    later = renderer.render([record], turns, openmetrics=False)
 
     assert record.judged == [turns - SECOND, turns]
     assert value(earlier, STATE, state=before) == value(later, STATE, state=state) == 1
@@ -261,14 +261,14 @@ def test_a_sheet_is_made_anew_at_the_very_moment_the_state_turns(state: str, bef
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fails: bool) -> None:  # noqa: FBT001 -- the parameter under test
-    record, press = noting(scrapes.published()), Press(limit=200)
-    press.render([record], NOW, openmetrics=False)
+    record, renderer = noting(scrapes.published()), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
     assert record.document
     look = scrapes.failed(Reason.DNS, NOW + HOUR, phases={}) if fails else good(record.document, NOW + HOUR)
     looked = advance(record, look)
     record.judged.clear()
 
-    text = press.render([looked], NOW + HOUR, openmetrics=False)
+    text = renderer.render([looked], NOW + HOUR, openmetrics=False)
 
     assert record.judged == []
     assert value(text, "fedmeta_metadata_reachable") == (not fails)
@@ -284,21 +284,21 @@ def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fail
     ids=["policy", "labels"],
 )
 def test_a_target_that_is_configured_anew_is_judged_anew(changed: Target) -> None:
-    record, press = noting(scrapes.published()), Press(limit=200)
-    press.render([record], NOW, openmetrics=False)
+    record, renderer = noting(scrapes.published()), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
 
     configured = replace(record, target=changed)
 
-    assert press.render([configured], NOW, openmetrics=False) == scrape(configured)
+    assert renderer.render([configured], NOW, openmetrics=False) == scrape(configured)
     assert len(record.judged) == 3
 
 
 def test_a_new_document_is_shown_at_once() -> None:
-    record, press = ending(NOW + 200 * DAY), Press(limit=200)
-    press.render([record], NOW, openmetrics=False)
+    record, renderer = ending(NOW + 200 * DAY), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
 
     renewed: Document = document(idp(certificate("b", not_after=NOW + 300 * DAY)))
-    text = press.render([advance(record, good(renewed, NOW))], NOW, openmetrics=False)
+    text = renderer.render([advance(record, good(renewed, NOW))], NOW, openmetrics=False)
 
     assert value(text, EXPIRY_DAYS, fingerprint="b" * 64) == 300
     assert values(text, EXPIRY_DAYS, fingerprint="a" * 64) == []
@@ -306,11 +306,11 @@ def test_a_new_document_is_shown_at_once() -> None:
 
 def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
     first, second = (document(idp(certificate(digit))) for digit in "ab")
-    record, press = scrapes.after(SAML, good(first, NOW - 9 * DAY)), Press(limit=200)
-    press.render([record], NOW, openmetrics=False)
+    record, renderer = scrapes.after(SAML, good(first, NOW - 9 * DAY)), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
 
     returned = advance(advance(record, good(second, NOW - 8 * DAY)), good(first, NOW))
-    text = press.render([returned], NOW, openmetrics=False)
+    text = renderer.render([returned], NOW, openmetrics=False)
 
     assert text == scrape(returned)
     assert (
@@ -319,20 +319,20 @@ def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
 
 
 def test_a_clock_that_is_set_back_is_believed() -> None:
-    record, press = ending(NOW + 3 * DAY), Press(limit=200)
-    press.render([record], NOW, openmetrics=False)
+    record, renderer = ending(NOW + 3 * DAY), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
 
-    text = press.render([record], NOW - 30 * DAY, openmetrics=False)
+    text = renderer.render([record], NOW - 30 * DAY, openmetrics=False)
 
     assert text == scrape(record, now=NOW - 30 * DAY)
     assert value(text, STATE, state=State.STEADY) == 1
 
 
 def test_a_removed_target_vanishes_and_the_others_stay() -> None:
-    records, press = scrapes.federation(), Press(limit=scrapes.LIMIT)
-    press.render(records, NOW, openmetrics=False)
+    records, renderer = scrapes.federation(), Renderer(limit=scrapes.LIMIT)
+    renderer.render(records, NOW, openmetrics=False)
 
-    text = press.render(records[1:], NOW, openmetrics=False)
+    text = renderer.render(records[1:], NOW, openmetrics=False)
 
     assert text == scrape(*records[1:], limit=scrapes.LIMIT)
     assert records[0].target.name.encode() not in text
@@ -536,10 +536,10 @@ def test_one_document_agrees_with_nothing_until_another_look_got_one() -> None:
 
 def test_nodes_that_agree_again_are_shown_so_at_once() -> None:
     apart = scrapes.beside(scrapes.after(PAIR, good(serving("b"), NOW - HOUR)), WAP, good(serving("a"), NOW - HOUR))
-    press = Press(limit=200)
+    renderer = Renderer(limit=200)
 
-    before = press.render([apart], NOW, openmetrics=False)
-    after = press.render([scrapes.beside(apart, WAP, good(serving("b"), NOW))], NOW, openmetrics=False)
+    before = renderer.render([apart], NOW, openmetrics=False)
+    after = renderer.render([scrapes.beside(apart, WAP, good(serving("b"), NOW))], NOW, openmetrics=False)
 
     assert value(before, AGREE) == 0
     assert value(before, DIFFER_SINCE) == (NOW - HOUR).timestamp()
@@ -548,13 +548,13 @@ def test_nodes_that_agree_again_are_shown_so_at_once() -> None:
 
 
 def test_a_look_at_a_node_keeps_what_is_known_of_the_document() -> None:
-    record, press = noting(scrapes.after(PAIR, good(serving("a"), NOW))), Press(limit=200)
+    record, renderer = noting(scrapes.after(PAIR, good(serving("a"), NOW))), Renderer(limit=200)
     record = replace(record, others=(Record(WAP),))
-    press.render([record], NOW, openmetrics=False)
+    renderer.render([record], NOW, openmetrics=False)
     (node,) = record.others
     record.judged.clear()
 
-    press.render([joined(record, advance(node, good(serving("a"), NOW)))], NOW, openmetrics=False)
+    renderer.render([joined(record, advance(node, good(serving("a"), NOW)))], NOW, openmetrics=False)
 
     assert record.judged == []
 
@@ -655,10 +655,10 @@ def test_the_two_slots_are_told_apart_even_with_one_certificate_in_both() -> Non
 
 
 def test_a_foreign_certificate_counts_until_it_ends() -> None:
-    record, press = trusting(scrapes.federated(signing=PRIMARY, following=LEFTOVER)), Press(limit=200)
+    record, renderer = trusting(scrapes.federated(signing=PRIMARY, following=LEFTOVER)), Renderer(limit=200)
 
-    before = press.render([record], LEFTOVER.not_after - SECOND, openmetrics=False)
-    after = press.render([record], LEFTOVER.not_after, openmetrics=False)
+    before = renderer.render([record], LEFTOVER.not_after - SECOND, openmetrics=False)
+    after = renderer.render([record], LEFTOVER.not_after, openmetrics=False)
 
     for text, count in ((before, 1), (after, 0)):
         assert value(text, "fedmeta_trust_foreign_certificates") == count
@@ -698,20 +698,20 @@ def test_entra_ids_own_account_is_a_state_set(result: UpdateResult) -> None:
 
 
 def test_an_answer_is_shown_at_once() -> None:
-    record, press = trusting(scrapes.federated(signing=SUCCESSOR)), Press(limit=200)
-    before = press.render([record], NOW, openmetrics=False)
+    record, renderer = trusting(scrapes.federated(signing=SUCCESSOR)), Renderer(limit=200)
+    before = renderer.render([record], NOW, openmetrics=False)
 
     says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
-    after = press.render([scrapes.told(record, "contoso.com", scrapes.answer(says, NOW))], NOW, openmetrics=False)
+    after = renderer.render([scrapes.told(record, "contoso.com", scrapes.answer(says, NOW))], NOW, openmetrics=False)
 
     assert (trust_state(before), trust_state(after)) == (TrustState.BROKEN, TrustState.IN_SYNC)
 
 
 def test_a_trust_is_judged_anew_at_the_very_moment_its_state_turns() -> None:
-    record, press = trusting(scrapes.federated(signing=PRIMARY)), Press(limit=200)
+    record, renderer = trusting(scrapes.federated(signing=PRIMARY)), Renderer(limit=200)
     # The promotion is predicted in three days, and two days are the notice.
     turns = NOW + DAY
 
-    states = [trust_state(press.render([record], now, openmetrics=False)) for now in (turns - SECOND, turns)]
+    states = [trust_state(renderer.render([record], now, openmetrics=False)) for now in (turns - SECOND, turns)]
 
     assert states == [TrustState.PENDING, TrustState.AT_RISK]

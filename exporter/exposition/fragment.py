@@ -1,4 +1,4 @@
-"""A sheet holds the series of one target, rendered but for the numbers that move with time; a pen writes it."""
+"""A fragment holds the series of one target, rendered but for the numbers that move with time; a writer writes it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Fragment:
     """Series that hold from the moment they were made until another."""
 
     since: datetime
@@ -26,15 +26,15 @@ class Sheet:
     """The moments (seconds since 1970) that these samples count down to."""
 
     def holds(self, now: datetime) -> bool:
-        """Whether a sheet made at ``now`` would be the same."""
+        """Whether a fragment made at ``now`` would be the same."""
         return self.since <= now < self.until
 
 
-def together(sheets: Iterable[Sheet]) -> Sheet:
-    """Some sheets, at least one, as one that holds as long as all of them do."""
-    every = tuple(sheets)
+def together(fragments: Iterable[Fragment]) -> Fragment:
+    """Some fragments, at least one, as one that holds as long as all of them do."""
+    every = tuple(fragments)
     # A join of some size lets go of the interpreter lock.
-    return Sheet(
+    return Fragment(
         max(each.since for each in every),
         min(each.until for each in every),
         {family: b"".join(texts) for family, texts in _by_family(each.fixed for each in every)},
@@ -43,7 +43,7 @@ def together(sheets: Iterable[Sheet]) -> Sheet:
     )
 
 
-class Pen:
+class Writer:
     """Collects the lines of one target by family; label text is escaped here and nowhere else."""
 
     def __init__(self, target: str) -> None:
@@ -53,7 +53,7 @@ class Pen:
         self._ends: dict[Family, list[float]] = {}
 
     def write(self, family: Family, value: float, /, **labels: str) -> None:
-        """Adds a series that holds as long as the sheet."""
+        """Adds a series that holds as long as the fragment."""
         # Positional only, because the operator may call a label ``value`` or ``family``.
         self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
 
@@ -62,10 +62,10 @@ class Pen:
         self._moving.setdefault(family, []).append(f"{self._series(family, labels)} ")
         self._ends.setdefault(family, []).append(to.timestamp())
 
-    def sheet(self, since: datetime, until: datetime) -> Sheet:
-        """What was written, as the sheet made at ``since`` that holds before ``until``."""
+    def fragment(self, since: datetime, until: datetime) -> Fragment:
+        """What was written, as the fragment made at ``since`` that holds before ``until``."""
         fixed = {family: "".join(lines).encode() for family, lines in self._fixed.items()}
-        return Sheet(since, until, fixed, self._moving, self._ends)
+        return Fragment(since, until, fixed, self._moving, self._ends)
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
