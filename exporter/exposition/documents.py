@@ -1,16 +1,15 @@
 """What is known of a target and its last good document, as a fragment."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from exporter.config.settings import Target
 from exporter.exposition import families
 from exporter.exposition.fragment import Fragment, Writer
-from exporter.history import EntityHistory
-from exporter.model import Certificate, Document, Entity, FaultKind, Role, SignatureState, Use
+from exporter.history import Change, EntityHistory
+from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
 from exporter.record import Record
 from exporter.rollover import FOREVER, Position, Rollover, State
@@ -21,7 +20,7 @@ def document_fragment(record: Record, now: datetime, *, limit: int) -> Fragment:
 
     Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
     """
-    writer = Writer(record.target.name)
+    writer = Writer(target=record.target.name)
     _write_target(writer, record.target, record.policy)
     document = record.document
     if document is None:
@@ -34,7 +33,7 @@ def document_fragment(record: Record, now: datetime, *, limit: int) -> Fragment:
     verdicts = {rollover.entity_id: rollover for rollover in rollovers}
     if document.metadata.aggregate:
         states = Counter(rollover.state for rollover in rollovers)
-        for state in State:
+        for state in filter(states.get, State):
             writer.write(families.ENTITIES, states[state], state=state)
         watched = _watched(entities, record.target.watch)
         entities = (*watched, *_worst(entities, verdicts, but=watched)[:limit])
@@ -55,6 +54,7 @@ def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
         families.TARGET,
         1,
         url=target.url,
+        policy=target.policy.name,
         profile=policy.profile,
         profile_evidence=policy.evidence,
         auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
@@ -62,8 +62,6 @@ def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
         module=target.module.name,
         **target.labels,
     )
-    for threshold in fields(policy.thresholds):
-        writer.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
     writer.write(families.INTERVAL, target.interval)
 
 
@@ -77,10 +75,9 @@ def _write_document(writer: Writer, document: Document, rollovers: Iterable[Roll
         writer.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
     faults = Counter(fault.kind for fault in metadata.faults)
     faults.update(kind for rollover in rollovers for kind in rollover.faults)
-    for kind in FaultKind:
+    for kind in filter(faults.get, FaultKind):
         writer.write(families.FAULTS, faults[kind], kind=kind)
-    for state in SignatureState:
-        writer.write(families.SIGNATURE, document.signature.state is state, state=state)
+    writer.write(families.SIGNATURE, 1, state=document.signature.state)
 
 
 def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[Entity]:
@@ -99,9 +96,10 @@ def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but:
 
 
 def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
-    for (role, use, fingerprint), certificate in _certificates(entity).items():
-        labels = {"entity_id": entity.entity_id, "role": role, "use": use, "fingerprint": fingerprint}
-        placed = {**labels, "position": verdict.positions[role, use, fingerprint]}
+    for (use, fingerprint), (certificate, found) in _certificates(entity).items():
+        roles = [role for role in Role if role in found]
+        labels = {"entity_id": entity.entity_id, "roles": ",".join(roles), "use": use, "fingerprint": fingerprint}
+        placed = {**labels, "position": _position(verdict, roles, use, fingerprint)}
         writer.count_down(families.EXPIRY_DAYS, certificate.not_after, **placed)
         writer.write(families.NOT_AFTER, certificate.not_after.timestamp(), **labels)
         writer.write(families.NOT_BEFORE, certificate.not_before.timestamp(), **labels)
@@ -123,34 +121,40 @@ def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known
             writer.write(families.WEAK, 1, **labels, reason=weakness)
 
 
-def _certificates(entity: Entity) -> Mapping[tuple[Role, Use, str], Certificate]:
-    """Each certificate once per role and use, however often the document repeats it."""
-    return {
-        (role.role, key.use, certificate.fingerprint): certificate
-        for role in entity.roles
-        for key in role.keys
-        for certificate in key.certificates
-    }
+def _certificates(entity: Entity) -> Mapping[tuple[Use, str], tuple[Certificate, Collection[Role]]]:
+    """Each certificate once per use and the roles that it has this use in, however often the document repeats it."""
+    found: dict[tuple[Use, str], tuple[Certificate, set[Role]]] = {}
+    for role in entity.roles:
+        for key in role.keys:
+            for certificate in key.certificates:
+                _, roles = found.setdefault((key.use, certificate.fingerprint), (certificate, set()))
+                roles.add(role.role)
+    return found
+
+
+def _position(verdict: Rollover, roles: Iterable[Role], use: Use, fingerprint: str) -> Position:
+    """That in the role that was judged, else the best of the others."""
+    positions = {role: verdict.positions[role, use, fingerprint] for role in roles}
+    return positions.get(verdict.role) or min(positions.values(), key=tuple(Position).index)
 
 
 def _write_changes(writer: Writer, entity: Entity, known: EntityHistory) -> None:
-    for (role, use), key_set in known.key_sets.items():
+    """Writes when keys last changed, of all roles the latest."""
+    latest: dict[tuple[Use, Change], datetime] = {}
+    for (_, use), key_set in known.key_sets.items():
         for change, at in key_set.changes.items():
-            writer.write(
-                families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, role=role, use=use, change=change
-            )
+            latest[use, change] = max(at, latest.get((use, change), at))
+    for (use, change), at in latest.items():
+        writer.write(families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, use=use, change=change)
 
 
 def _write_rollover(writer: Writer, verdict: Rollover, known: EntityHistory) -> None:
     labels = {"entity_id": verdict.entity_id, "role": verdict.role}
-    for state in State:
-        writer.write(families.ROLLOVER_STATE, verdict.state is state, **labels, state=state)
+    writer.write(families.ROLLOVER_STATE, 1, **labels, state=verdict.state)
     writer.write(families.SECONDARY_PRESENT, verdict.secondary_present, **labels)
-    writer.write(families.SUCCESSOR_PRESENT, verdict.successor is not None, **labels)
     for position, certificate in ((Position.PRIMARY, verdict.primary), (Position.SUCCESSOR, verdict.successor)):
         if certificate is not None:
             writer.count_down(families.ROLLOVER_DAYS, certificate.not_after, **labels, position=position)
-            writer.write(families.ROLLOVER_NOT_AFTER, certificate.not_after.timestamp(), **labels, position=position)
     if verdict.primary is not None and verdict.evidence is not None:
         writer.write(
             families.ROLLOVER,
@@ -160,7 +164,7 @@ def _write_rollover(writer: Writer, verdict: Rollover, known: EntityHistory) -> 
             primary_fingerprint=verdict.primary.fingerprint,
             successor_fingerprint=verdict.successor.fingerprint if verdict.successor else "none",
         )
-    for claim in verdict.claims:
+    for claim in verdict.claims[1:]:
         writer.write(families.EVIDENCE_AGREES, claim.primary == verdict.primary, **labels, evidence=claim.evidence)
     if verdict.promotion is not None:
         writer.write(families.PROMOTION, verdict.promotion.timestamp(), **labels)

@@ -7,7 +7,7 @@ from exporter.config.settings import Entra
 from exporter.exposition import families
 from exporter.exposition.fragment import Writer
 from exporter.record import Record, Served
-from exporter.trust import DomainRecord, DomainTrust, TrustState, UpdateResult, Verdict
+from exporter.trust import DomainRecord, DomainTrust, Verdict
 
 
 def write_domains(writer: Writer, record: Record, entra: Entra, verdicts: Iterable[Verdict]) -> None:
@@ -26,8 +26,7 @@ def write_domains(writer: Writer, record: Record, entra: Entra, verdicts: Iterab
 
 def _write_verdict(writer: Writer, verdict: Verdict) -> None:
     domain = verdict.domain
-    for state in TrustState:
-        writer.write(families.TRUST_STATE, verdict.state is state, domain=domain, state=state)
+    writer.write(families.TRUST_STATE, 1, domain=domain, state=verdict.state)
     if verdict.primary_trusted is not None:
         writer.write(families.TRUST_PRIMARY, verdict.primary_trusted, domain=domain)
     if verdict.successor_trusted is not None:
@@ -54,8 +53,7 @@ def _write_certificates(writer: Writer, domain: str, trust: DomainTrust, served:
 
 def _write_update(writer: Writer, domain: str, trust: DomainTrust) -> None:
     if trust.update is not None:
-        for result in UpdateResult:
-            writer.write(families.TRUST_UPDATE, trust.update is result, domain=domain, result=result)
+        writer.write(families.TRUST_UPDATE, 1, domain=domain, result=trust.update)
         if trust.update.readable is not None:
             writer.write(families.TRUST_READABLE, trust.update.readable, domain=domain)
     if trust.updated is not None:

@@ -1,4 +1,4 @@
-"""A fragment holds the series of one target, rendered but for the numbers that move with time; a writer writes it."""
+"""A fragment is series, rendered but for the numbers that move with time; a writer makes it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,10 +44,10 @@ def together(fragments: Iterable[Fragment]) -> Fragment:
 
 
 class Writer:
-    """Collects the lines of one target by family; label text is escaped here and nowhere else."""
+    """Collects lines by family, all with the same first labels; label text is escaped here and nowhere else."""
 
-    def __init__(self, target: str) -> None:
-        self._first = f'{{target="{_escaped(target)}"'
+    def __init__(self, **first: str) -> None:
+        self._first = _pairs(first)
         self._fixed: dict[Family, list[str]] = {}
         self._moving: dict[Family, list[str]] = {}
         self._ends: dict[Family, list[float]] = {}
@@ -68,8 +68,7 @@ class Writer:
         return Fragment(since, until, fixed, self._moving, self._ends)
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
-        text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
-        return f"{family.name}{self._first}{text}}}"
+        return f"{family.name}{{{','.join(self._first + _pairs(labels))}}}"
 
 
 def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family, Sequence[_Part]]]:
@@ -78,6 +77,10 @@ def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family
         for family, series in part.items():
             found[family].append(series)
     return found.items()
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return [f'{name}="{_escaped(value)}"' for name, value in labels.items()]
 
 
 def _number(value: float) -> str:

@@ -17,7 +17,7 @@ SPELLED_OUT = 4
 
 def look_fragment(record: Record, now: datetime) -> Fragment:
     """The series about a target's latest looks and answers, which are others after each."""
-    writer = Writer(record.target.name)
+    writer = Writer(target=record.target.name)
     for each in (record, *record.others):
         _write_look(writer, each)
     if record.others:

@@ -9,6 +9,8 @@ from exporter.exposition.documents import document_fragment
 from exporter.exposition.families import FAMILIES, MEMORY, Family
 from exporter.exposition.fragment import Fragment, together
 from exporter.exposition.looks import look_fragment
+from exporter.exposition.policies import policies_fragment
+from exporter.policy import Policy
 from exporter.record import Record
 
 SECONDS_PER_DAY = 86400
@@ -16,9 +18,10 @@ SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The fragments of one target, and the record they were made of."""
+    """The fragments of one target, and the record and policy they were made of."""
 
     record: Record
+    policy: Policy
     look: Fragment
     document: Fragment
 
@@ -44,15 +47,17 @@ class Renderer:
         self._kept = kept
         looks = together(each.look for each in kept.values())
         documents = self._together([each.document for each in kept.values()])
-        return render([documents, looks], now, openmetrics=openmetrics)
+        policies = policies_fragment((each.policy for each in kept.values()), now)
+        return render([documents, looks, policies], now, openmetrics=openmetrics)
 
     def _keep(self, record: Record, now: datetime) -> _Kept:
         kept = self._kept.get(record.target.name)
         if kept is None or not kept.document.holds(now) or not _same_document(kept.record, record):
-            return _Kept(record, look_fragment(record, now), document_fragment(record, now, limit=self._limit))
+            document = document_fragment(record, now, limit=self._limit)
+            return _Kept(record, record.policy, look_fragment(record, now), document)
         if kept.record is record and kept.look.holds(now):
             return kept
-        return _Kept(record, look_fragment(record, now), kept.document)
+        return _Kept(record, kept.policy, look_fragment(record, now), kept.document)
 
     def _together(self, documents: Sequence[Fragment]) -> Fragment:
         known = self._documents
@@ -64,7 +69,11 @@ class Renderer:
 
 def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool) -> bytes:
     """The scrape of one look by itself: nothing that needs another, or an answer of Entra ID's."""
-    fragments = [document_fragment(record, now, limit=limit), look_fragment(record, now)]
+    fragments = [
+        document_fragment(record, now, limit=limit),
+        look_fragment(record, now),
+        policies_fragment([record.policy], now),
+    ]
     return render(fragments, now, openmetrics=openmetrics, without=MEMORY)
 
 

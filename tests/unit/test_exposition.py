@@ -1,5 +1,7 @@
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 import scrapes
@@ -9,8 +11,9 @@ from scrapes import FARM, certificate, document, good, idp, value, values
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer
-from exporter.model import Document, Phase, Reason
-from exporter.policy import PolicySettings
+from exporter.history import Change, EntityHistory, History, KeySetHistory
+from exporter.model import Certificate, Document, Phase, Reason, Role, Use
+from exporter.policy import THRESHOLD_NAMES, PolicySettings
 from exporter.record import Record, advance, joined
 from exporter.rollover import Rollover, State
 from exporter.state import StorageStatus
@@ -18,8 +21,11 @@ from exporter.trust import DomainTrust, TrustReason, TrustState, UpdateResult
 
 SAML = Target("saml", "https://idp.example/metadata")
 
+COUNT = "fedmeta_entities"
 EXPIRY_DAYS = "fedmeta_certificate_expiry_days"
+LAST_CHANGE = "fedmeta_key_set_last_change_timestamp_seconds"
 STATE = "fedmeta_rollover_state"
+THRESHOLD = "fedmeta_policy_threshold_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +148,103 @@ def test_auto_certificate_rollover_is_true_false_or_unknown(said: bool | None, l
 
 
 def test_a_threshold_that_is_configured_is_the_one_in_force() -> None:
-    target = replace(SAML, policy=PolicySettings(thresholds={"missing": 2.5}))
+    target = replace(SAML, policy=PolicySettings("patient", thresholds={"missing": 2.5}))
 
     text = scrape(Record(target))
 
-    assert value(text, "fedmeta_threshold_days", threshold="missing") == 2.5
-    assert value(text, "fedmeta_threshold_days", threshold="due") == 30
+    assert value(text, THRESHOLD, policy="patient", profile="saml", threshold="missing") == 2.5
+    assert value(text, THRESHOLD, policy="patient", profile="saml", threshold="due") == 30
+    assert value(text, "fedmeta_target_info", policy="patient", profile="saml") == 1
+
+
+def test_targets_of_one_policy_and_profile_have_its_thresholds_once() -> None:
+    hasty = PolicySettings("hasty", thresholds={"missing": 9})
+    targets = [
+        replace(target, name=str(number), policy=policy)
+        for number, (target, policy) in enumerate(product((FARM, SAML, SAML), (hasty, PolicySettings())))
+    ]
+
+    text = scrape(*map(Record, targets))
+
+    assert [each for each in values(text, THRESHOLD, threshold="missing")] == [9, 5, 9, 5]
+    assert len(values(text, THRESHOLD)) == 4 * len(THRESHOLD_NAMES)
+    for profile in ("adfs", "saml"):
+        assert value(text, THRESHOLD, policy="hasty", profile=profile, threshold="missing") == 9
+
+
+def test_a_policy_that_is_renamed_is_named_so_at_once() -> None:
+    record, renderer = scrapes.published(), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
+    renamed = replace(record, target=replace(record.target, policy=PolicySettings("other")))
+
+    text = renderer.render([renamed], NOW, openmetrics=False)
+
+    assert value(text, "fedmeta_target_info", policy="other") == 1
+    assert {dict(labels)["policy"] for name, labels in scrapes.samples(text) if name == THRESHOLD} == {"other"}
+
+
+def test_a_profile_that_a_document_gives_brings_its_thresholds_along() -> None:
+    record, renderer = scrapes.unseen(SAML), Renderer(limit=200)
+    before = renderer.render([record], NOW, openmetrics=False)
+    assert (farm := scrapes.published().document)
+    after = renderer.render([advance(record, good(farm, NOW))], NOW, openmetrics=False)
+
+    assert value(before, THRESHOLD, profile="saml", threshold="due") == 30
+    assert value(after, THRESHOLD, profile="adfs", threshold="due") == 35
+    assert values(after, THRESHOLD, profile="saml") == []
+
+
+def in_two_roles(first: Sequence[Certificate], second: Sequence[Certificate]) -> bytes:
+    """The scrape of an entity that publishes these signing keys as a service provider and, before, in a third role."""
+    keys = [[(Use.SIGNING, each) for each in some] for some in (first, second)]
+    roles = (
+        scrapes.role(Role.AA, "AttributeAuthorityDescriptor", *keys[1]),
+        scrapes.role(Role.SP, "SPSSODescriptor", *keys[0]),
+    )
+    return scrape(scrapes.after(SAML, good(document(replace(idp(), roles=roles)), NOW)))
+
+
+def placed(text: bytes) -> Mapping[str, tuple[str, str]]:
+    """Roles and position of each certificate, by the digit of its fingerprint."""
+    found = [dict(labels) for name, labels in scrapes.samples(text) if name == EXPIRY_DAYS]
+    return {labels["fingerprint"][0]: (labels["roles"], labels["position"]) for labels in found}
+
+
+OLD = certificate("a", not_before=NOW - 300 * DAY, not_after=NOW + 20 * DAY)
+NEXT = certificate("b", not_before=NOW - DAY, not_after=NOW + 300 * DAY)
+
+
+def test_a_certificate_of_two_roles_is_one_series_with_the_roles_in_their_own_order() -> None:
+    assert placed(in_two_roles([OLD], [OLD])) == {"a": ("sp,aa", "primary")}
+
+
+def test_the_position_of_a_certificate_is_that_in_the_role_that_is_judged() -> None:
+    # In the third role, where it is alone, the successor is primary.
+    assert placed(in_two_roles([OLD, NEXT], [NEXT])) == {"a": ("sp", "primary"), "b": ("sp,aa", "successor")}
+
+
+def test_elsewhere_the_position_is_the_best_that_the_certificate_has_anywhere() -> None:
+    roles = (
+        scrapes.role(Role.IDP, "IDPSSODescriptor", (Use.SIGNING, certificate("c"))),
+        scrapes.role(Role.AA, "AttributeAuthorityDescriptor", (Use.SIGNING, NEXT)),
+        scrapes.role(Role.SP, "SPSSODescriptor", (Use.SIGNING, OLD), (Use.SIGNING, NEXT)),
+    )
+    text = scrape(scrapes.after(SAML, good(document(replace(idp(), roles=roles)), NOW)))
+
+    assert placed(text) == {"a": ("sp", "primary"), "b": ("sp,aa", "primary"), "c": ("idp", "primary")}
+
+
+def test_a_change_of_keys_is_told_once_for_all_roles_and_at_the_latest_time() -> None:
+    signing = KeySetHistory((), {Change.ADDED: NOW - DAY, Change.REMOVED: NOW - HOUR})
+    later = KeySetHistory((), {Change.ADDED: NOW})
+    known = EntityHistory(key_sets={(Role.IDP, Use.SIGNING): later, (Role.SP, Use.SIGNING): signing})
+    record = replace(ending(NOW + DAY), history=History({ENTITY_ID: known}, NOW))
+
+    text = scrape(record)
+
+    assert value(text, LAST_CHANGE, use="signing", change="added") == NOW.timestamp()
+    assert value(text, LAST_CHANGE, use="signing", change="removed") == (NOW - HOUR).timestamp()
+    assert len(values(text, LAST_CHANGE)) == 2
 
 
 def test_an_unreachable_target_keeps_the_certificates_of_its_last_good_document() -> None:
@@ -156,7 +253,7 @@ def test_an_unreachable_target_keeps_the_certificates_of_its_last_good_document(
     assert value(text, "fedmeta_metadata_reachable") == 0
     assert value(text, "fedmeta_probe_last_failure_info", reason="refused") == 1
     assert value(text, "fedmeta_probe_last_success_timestamp_seconds") == (NOW - timedelta(minutes=10)).timestamp()
-    assert value(text, EXPIRY_DAYS, role="idp", use="signing") == 200
+    assert value(text, EXPIRY_DAYS, roles="idp,sp", use="signing") == 200
 
 
 def test_a_look_that_succeeds_takes_the_reason_of_the_failure_before_away() -> None:
@@ -185,8 +282,8 @@ def test_evidence_that_names_another_primary_is_visible_beside_the_one_that_deci
     text = scrape(scrapes.promoted())
 
     assert value(text, "fedmeta_rollover_info", evidence="signature", primary_fingerprint="3" * 64) == 1
-    assert value(text, "fedmeta_rollover_evidence_agrees", evidence="signature") == 1
     assert value(text, "fedmeta_rollover_evidence_agrees", evidence="encryption_pair") == 0
+    assert len(values(text, "fedmeta_rollover_evidence_agrees")) == 1
     assert value(text, "fedmeta_metadata_faults", kind="primary_disputed") == 1
 
 
@@ -200,8 +297,9 @@ def test_faults_of_the_document_and_of_its_rollover_are_counted_together() -> No
 def test_an_aggregate_counts_its_entities_by_state() -> None:
     text = scrape(aggregate(200, 20, 3, -1, -2))
 
-    counts = {state: value(text, "fedmeta_entities", state=state) for state in State}
-    assert {state: count for state, count in counts.items() if count} == {
+    assert {
+        dict(labels)["state"]: count for (name, labels), count in scrapes.samples(text).items() if name == COUNT
+    } == {
         State.STEADY: 1,
         State.DUE: 1,
         State.MISSING: 1,
@@ -592,8 +690,8 @@ def trusting(says: DomainTrust, *, entra: Entra = ENTRA) -> Record:
 
 def trust_state(text: bytes) -> TrustState:
     """The one state that holds."""
-    (state,) = [each for each in TrustState if value(text, TRUST_STATE, state=each)]
-    return state
+    (state,) = [dict(labels)["state"] for name, labels in scrapes.samples(text) if name == TRUST_STATE]
+    return TrustState(state)
 
 
 def test_a_target_without_entra_has_no_series_about_trust() -> None:
@@ -686,11 +784,11 @@ def test_what_user_realm_discovery_cannot_tell_is_absent() -> None:
 
 
 @pytest.mark.parametrize("result", UpdateResult)
-def test_entra_ids_own_account_is_a_state_set(result: UpdateResult) -> None:
+def test_entra_ids_own_account_is_its_result_and_no_other(result: UpdateResult) -> None:
     text = scrape(trusting(scrapes.federated(signing=PRIMARY, update=result)))
 
-    states = {each: value(text, "fedmeta_trust_update_result", result=each) for each in UpdateResult}
-    assert {each for each, holds in states.items() if holds} == {result}
+    assert value(text, "fedmeta_trust_update_result", result=result) == 1
+    assert len(values(text, "fedmeta_trust_update_result")) == 1
     assert values(text, "fedmeta_trust_metadata_readable") == (
         [] if result.readable is None else [float(result.readable)]
     )
