@@ -166,7 +166,7 @@ def test_targets_of_one_policy_and_profile_have_its_thresholds_once() -> None:
 
     text = scrape(*map(Record, targets))
 
-    assert [each for each in values(text, THRESHOLD, threshold="missing")] == [9, 5, 9, 5]
+    assert values(text, THRESHOLD, threshold="missing") == [9, 5, 9, 5]
     assert len(values(text, THRESHOLD)) == 4 * len(THRESHOLD_NAMES)
     for profile in ("adfs", "saml"):
         assert value(text, THRESHOLD, policy="hasty", profile=profile, threshold="missing") == 9
@@ -184,9 +184,9 @@ def test_a_policy_that_is_renamed_is_named_so_at_once() -> None:
 
 
 def test_a_profile_that_a_document_gives_brings_its_thresholds_along() -> None:
-    record, renderer = scrapes.unseen(SAML), Renderer(limit=200)
+    record, renderer, farm = scrapes.unseen(SAML), Renderer(limit=200), scrapes.published().document
+    assert farm
     before = renderer.render([record], NOW, openmetrics=False)
-    assert (farm := scrapes.published().document)
     after = renderer.render([advance(record, good(farm, NOW))], NOW, openmetrics=False)
 
     assert value(before, THRESHOLD, profile="saml", threshold="due") == 30
@@ -297,9 +297,8 @@ def test_faults_of_the_document_and_of_its_rollover_are_counted_together() -> No
 def test_an_aggregate_counts_its_entities_by_state() -> None:
     text = scrape(aggregate(200, 20, 3, -1, -2))
 
-    assert {
-        dict(labels)["state"]: count for (name, labels), count in scrapes.samples(text).items() if name == COUNT
-    } == {
+    counts = {dict(labels)["state"]: count for (name, labels), count in scrapes.samples(text).items() if name == COUNT}
+    assert counts == {
         State.STEADY: 1,
         State.DUE: 1,
         State.MISSING: 1,
