@@ -10,7 +10,17 @@ import scrapes
 from builders import NOW
 
 from exporter.config.settings import Target
-from exporter.exposition.families import FAMILIES, MEMORY, TARGET
+from exporter.exposition.families import (
+    ENTITIES,
+    FAMILIES,
+    FAULTS,
+    MEMORY,
+    ROLLOVER_STATE,
+    SIGNATURE,
+    TARGET,
+    TRUST_STATE,
+    TRUST_UPDATE,
+)
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.probe import read_document
@@ -34,7 +44,7 @@ ACCEPTED = {
     "fedmeta_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_rollover_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_trust_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
-    "fedmeta_threshold_days": "thresholds are configured and spoken of in days",
+    "fedmeta_policy_threshold_days": "thresholds are configured and spoken of in days",
 }
 """What promtool may complain about, by name, and why; every complaint is about the unit."""
 
@@ -146,7 +156,7 @@ def test_every_family_has_one_heading(form: Format) -> None:
 
 @each_golden
 def test_a_series_has_the_labels_that_its_family_promises(name: str) -> None:
-    promised = {family.name: {"target", *family.labels} for family in FAMILIES}
+    promised = {family.name: {*(["target"] if family.of_target else []), *family.labels} for family in FAMILIES}
     own = scrapes.labelled().target.labels if name == "labelled" else {}
 
     for family, labels in scrapes.samples(rendered(name)):
@@ -166,7 +176,7 @@ def test_the_own_families_have_the_labels_that_they_promise() -> None:
     assert found == {name: set(labels) for name, (_, labels) in OWN_FAMILIES.items()}
 
 
-def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_series_once() -> None:
+def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_once_for_a_use() -> None:
     body = builders.repeated_in_four_roles(builders.pair())
     record = scrapes.after(Target("repeated", "https://idp.example/"), scrapes.good(read_document(body, ()), NOW))
     fingerprint = builders.certificate().fingerprint
@@ -177,12 +187,28 @@ def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_series_
     ]
 
     assert {label["fingerprint"] for label in days} == {fingerprint}
-    assert sorted((label["role"], label["use"]) for label in days) == [
-        ("idp", "encryption"),
-        ("idp", "signing"),
-        ("sp", "encryption"),
-        ("sp", "signing"),
+    assert sorted((label["roles"], label["use"]) for label in days) == [("idp,sp", "encryption"), ("idp,sp", "signing")]
+
+
+@each_golden
+def test_of_what_excludes_each_other_only_what_holds_is_shown(name: str) -> None:
+    counted = {FAULTS.name: "kind", ENTITIES.name: "state"}
+    states = {
+        ROLLOVER_STATE.name: "state",
+        TRUST_STATE.name: "state",
+        SIGNATURE.name: "state",
+        TRUST_UPDATE.name: "result",
+    }
+    shown = scrapes.samples(rendered(name))
+
+    assert all(value >= 1 for (family, _), value in shown.items() if family in counted)
+    assert all(value == 1 for (family, _), value in shown.items() if family in states)
+    subjects = [
+        (family, frozenset((label, value) for label, value in labels if label != states[family]))
+        for family, labels in shown
+        if family in states
     ]
+    assert len(subjects) == len(set(subjects))
 
 
 @each_record

@@ -14,12 +14,15 @@ from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_
 from exporter.config.settings import Entra, Target
 from exporter.exposition.own import Format
 from exporter.exposition.render import Renderer
-from exporter.model import Document, Reason
+from exporter.model import Certificate, Document, Reason, Role, Use
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, domains_of
+from exporter.rollover import Position
 from exporter.trust import DomainTrust, Inquiry, TrustReason
 
 LIMIT = 1
+
+INFO = "fedmeta_certificate_info"
 
 OPENMETRICS = Format.negotiate("application/openmetrics-text")
 
@@ -38,7 +41,7 @@ DOCUMENTS = (
 
 TARGETS = (
     FARM,
-    replace(FARM, policy=PolicySettings(profile=Profile.ADFS, thresholds={"missing": 7.5})),
+    replace(FARM, policy=PolicySettings("patient", profile=Profile.ADFS, thresholds={"missing": 7.5})),
     replace(FARM, policy=PolicySettings(profile=Profile.SAML, primary=OLD.fingerprint)),
     replace(FARM, watch=("urn:*",), labels={"team": "sso"}),
     replace(
@@ -139,6 +142,32 @@ def test_a_renderer_that_kept_its_fragments_renders_as_a_fresh_one(
         # The second finds what the first has kept; the third comes at any time, earlier ones too.
         for moment in (now, now, any_time) if scraped else ():
             assert renderer.render(records, moment, openmetrics=False) == fresh(records, moment)
+
+
+published = st.lists(
+    st.tuples(st.sampled_from(Role), st.lists(st.tuples(st.sampled_from(Use), st.sampled_from((OLD, NEW, LATER))))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(published, moments)
+def test_a_certificate_is_there_once_for_a_use_with_all_its_roles_and_the_position_that_counts(
+    descriptors: list[tuple[Role, list[tuple[Use, Certificate]]]], now: datetime
+) -> None:
+    entity = replace(idp(), roles=tuple(scrapes.role(role, "Descriptor", *keys) for role, keys in descriptors))
+    record = scrapes.after(FARM, scrapes.good(document(entity), now))
+    (verdict,) = record.judge(now)
+    order, best = list(Role), list(Position)
+
+    found = [dict(labels) for name, labels in scrapes.samples(fresh([record], now)) if name == INFO]
+
+    assert len(found) == len({(use, each) for _, keys in descriptors for use, each in keys})
+    for labels in found:
+        use, fingerprint = Use(labels["use"]), labels["fingerprint"]
+        places = {role: place for (role, *of), place in verdict.positions.items() if of == [use, fingerprint]}
+        assert labels["roles"] == ",".join(sorted(places, key=order.index))
+        assert labels["position"] == places.get(verdict.role, min(places.values(), key=best.index))
 
 
 @settings(max_examples=30, deadline=None)
