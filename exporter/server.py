@@ -20,7 +20,7 @@ from exporter import __version__, fetch
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.exposition.own import Format, Status, render_own
-from exporter.exposition.render import Press, render_probe
+from exporter.exposition.render import Renderer, render_probe
 from exporter.model import Tally
 from exporter.page import page
 from exporter.record import bare
@@ -79,7 +79,7 @@ _RENDERERS = web.AppKey("_RENDERERS", ThreadPoolExecutor)
 _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
 _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
-_PRESS = web.AppKey("_PRESS", Press)
+_RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
@@ -91,7 +91,7 @@ def application(
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
-    app[_PRESS], app[_SCRAPES] = Press(limit=options.limit), _Scrapes()
+    app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
     if resolver is not None:
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
@@ -200,7 +200,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
     def scrape() -> bytes:
         began = time.perf_counter()
-        text = app[_PRESS].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        text = app[_RENDERER].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
         scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
         return text
 

@@ -30,7 +30,7 @@ from exporter.config.settings import Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair, adfs_metadata, mint
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import serving
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
 from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, Role, RoleDescriptor
 from exporter.probe import read_document
 from exporter.record import Record, bare
@@ -110,10 +110,10 @@ def _seen(record: Record, at: datetime) -> Record:
 def bench_scrape() -> None:
     """10,000 certificates on /metrics."""
     known = records(CERTIFICATES)
-    press = Press(limit=200)
-    first = _timed(lambda: press.render(known, NOW, openmetrics=False), times=1)
-    text = press.render(known, NOW, openmetrics=False)
-    again = _timed(lambda: press.render(known, datetime.now(UTC), openmetrics=False), times=15)
+    renderer = Renderer(limit=200)
+    first = _timed(lambda: renderer.render(known, NOW, openmetrics=False), times=1)
+    text = renderer.render(known, NOW, openmetrics=False)
+    again = _timed(lambda: renderer.render(known, datetime.now(UTC), openmetrics=False), times=15)
     registry = CollectorRegistry()
     registry.register(_Families(list(text_string_to_metric_families(text.decode()))))
     library = _timed(lambda: generate_latest(registry), times=5)
@@ -123,13 +123,15 @@ def bench_scrape() -> None:
     print(
         f"  prometheus_client.generate_latest over the same families: {library / again:.0f} x ({library * 1e3:.0f} ms)"
     )
-    print(f"  event loop held at most {asyncio.run(_longest_hold(press, known)) * 1e3:.1f} ms while a thread renders")
+    print(
+        f"  event loop held at most {asyncio.run(_longest_hold(renderer, known)) * 1e3:.1f} ms while a thread renders"
+    )
     later = [_seen(record, NOW + timedelta(seconds=15)) for record in known[: len(known) // 20]]
-    fresh = _timed(lambda: press.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
+    fresh = _timed(lambda: renderer.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
     print(f"  rendered in {fresh * 1e3:.1f} ms after a new look at {len(later)} of them (5 min interval, 15 s scrape)")
     trusted = [_trusted(record) for record in known]
-    press.render(trusted, NOW, openmetrics=False)
-    domains = _timed(lambda: press.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
+    renderer.render(trusted, NOW, openmetrics=False)
+    domains = _timed(lambda: renderer.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
     print(f"  rendered in {domains * 1e3:.1f} ms where each has a node and a domain of Entra ID's beside")
 
 
@@ -141,7 +143,7 @@ class _Families(Collector):
         return self._families
 
 
-async def _longest_hold(press: Press, known: Sequence[Record]) -> float:
+async def _longest_hold(renderer: Renderer, known: Sequence[Record]) -> float:
     """The longest time for which the loop could not run a callback that was ready."""
     longest, stop = 0.0, False
 
@@ -155,7 +157,7 @@ async def _longest_hold(press: Press, known: Sequence[Record]) -> float:
 
     ticking = asyncio.create_task(tick())
     for _ in range(10):
-        await asyncio.to_thread(press.render, known, datetime.now(UTC), openmetrics=False)
+        await asyncio.to_thread(renderer.render, known, datetime.now(UTC), openmetrics=False)
     stop = True
     await ticking
     return longest

@@ -36,7 +36,18 @@ from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OWN_LABELS = {"target", "url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"}
+_OWN_LABELS = {
+    "target",
+    "url",
+    "policy",
+    "profile",
+    "profile_evidence",
+    "auto_certificate_rollover",
+    "expiry",
+    "module",
+}
+_IN_PLACE = ":"
+"""Only the name of a policy that is written in place holds it, so it collides with none under ``policies``."""
 _SCRAPE_LABELS = {"job", "instance"}
 
 
@@ -132,13 +143,14 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
             | {name: replace(modules.values.get(name, Module()), name=name) for name in modules.places},
             modules.faulty,
         ),
-        {"default": PolicySettings()} | {name: policies.values.get(name, PolicySettings()) for name in policies.places},
+        {"default": PolicySettings()}
+        | {name: replace(policies.values.get(name, PolicySettings()), name=name) for name in policies.places},
     )
     look = Look("", known.modules.by_name["default"])
     base = _Common(look, known.policies["default"], {}, {look.vantage: None})
     for item in found.values.get("defaults", ()):
         for defaults in attempt(item, lambda item: block(item, _common_keys(known))):
-            base = _common(defaults, base)
+            base = _common(defaults, base, f"defaults{_IN_PLACE}policy")
     patterns = [
         (pattern, item)
         for item in found.values.get("target_files", ())
@@ -174,9 +186,9 @@ def _in_target_files(
 
 def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place]) -> Target:
     found = block(place, _target_keys(known))
-    common = _common(found, base)
     url = found.values.get("url") or found.values.get("host", "")
     name = found.values.get("name") or _default_name(url)
+    common = _common(found, base, f"target{_IN_PLACE}{name}")
     first = taken.setdefault(name, place) if name and "name" not in found.faulty else place
     if first is not place:
         found.at("name").wrong(f"the name {name} is taken by the target in {first.source.file}:{first.line}")
@@ -199,18 +211,20 @@ def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place])
     )
 
 
-def _common(found: Block, base: _Common) -> _Common:
+def _common(found: Block, base: _Common, in_place: str) -> _Common:
+    """What a block says, or else ``base``; ``in_place`` is the name of a policy that is written in the block."""
     found.at_most_one(("vantage", "vantages"))
     vantages = found.values.get("vantages", base.vantages)
     if "vantage" in found.values:
         vantages = {found.values["vantage"]: None}
+    policy = found.values.get("policy", base.policy)
     return _Common(
         replace(
             base.look,
             module=found.values.get("module", base.look.module),
             interval=found.values.get("interval", base.look.interval),
         ),
-        found.values.get("policy", base.policy),
+        policy if policy.name else replace(policy, name=in_place),
         {**base.labels, **found.values.get("labels", {})},
         vantages,
     )
@@ -236,9 +250,19 @@ def _probe(place: Place) -> tuple[str, ...]:
     return tuple(block(place, _PROBE_KEYS).values.get("allow", ()))
 
 
+def _policies(place: Place) -> Block:
+    found = each(place, _policy)
+    for name, at in found.places.items():
+        if _IN_PLACE in name:
+            at.wrong("the name of a policy must not hold a colon: only those of policies written in place do")
+    return found
+
+
 def _policy(place: Place) -> PolicySettings:
+    """A policy, which has no name yet."""
     found = block(place, _POLICY_KEYS)
     settings = PolicySettings(
+        name="",
         profile=found.values.get("profile"),
         auto_certificate_rollover=found.values.get("auto_certificate_rollover"),
         thresholds=found.values.get("thresholds", {}),
@@ -309,7 +333,7 @@ _TOP_KEYS: Readers = {
     "targets": Place.items,
     "target_files": Place.items,
     "modules": lambda place: each(place, read_module),
-    "policies": lambda place: each(place, _policy),
+    "policies": _policies,
     "probe": _probe,
 }
 

@@ -1,4 +1,4 @@
-"""The latest looks at a target and the trust of its domains, as a sheet."""
+"""The latest looks at a target and the trust of its domains, as a fragment."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from exporter.exposition import families
 from exporter.exposition.domains import write_domains
-from exporter.exposition.sheet import Pen, Sheet
+from exporter.exposition.fragment import Fragment, Writer
 from exporter.model import Observation
 from exporter.record import LookRecord, Record, Served
 from exporter.rollover import FOREVER
@@ -15,52 +15,52 @@ SPELLED_OUT = 4
 """Keys of a set that its label names one by one; of a larger set it has a digest."""
 
 
-def look_sheet(record: Record, now: datetime) -> Sheet:
+def look_fragment(record: Record, now: datetime) -> Fragment:
     """The series about a target's latest probes and answers, which are others after each."""
-    pen = Pen(record.target.name)
+    writer = Writer(target=record.target.name)
     for each in record.looks:
-        _write_look(pen, each)
+        _write_look(writer, each)
     if len(record.looks) > 1:
-        _write_nodes(pen, record)
+        _write_nodes(writer, record)
     verdicts = record.judge_domains(now)
     if record.target.entra is not None:
-        write_domains(pen, record, record.target.entra, verdicts)
-    return pen.sheet(now, min((verdict.until for verdict in verdicts), default=FOREVER))
+        write_domains(writer, record, record.target.entra, verdicts)
+    return writer.fragment(now, min((verdict.until for verdict in verdicts), default=FOREVER))
 
 
-def _write_look(pen: Pen, look: LookRecord) -> None:
+def _write_look(writer: Writer, look: LookRecord) -> None:
     place = look.place._asdict()
     if look.observation is not None:
-        _write_observation(pen, look.observation, place)
-        pen.write(families.PROBES, look.probes, **place)
-        pen.write(families.PROBE_FAILURES, look.failures, **place)
+        _write_observation(writer, look.observation, place)
+        writer.write(families.PROBES, look.probes, **place)
+        writer.write(families.PROBE_FAILURES, look.failures, **place)
     if look.last_success is not None:
-        pen.write(families.LAST_SUCCESS, look.last_success.timestamp(), **place)
+        writer.write(families.LAST_SUCCESS, look.last_success.timestamp(), **place)
 
 
-def _write_observation(pen: Pen, observation: Observation, place: Mapping[str, str]) -> None:
-    pen.write(families.REACHABLE, observation.reason is None, **place)
+def _write_observation(writer: Writer, observation: Observation, place: Mapping[str, str]) -> None:
+    writer.write(families.REACHABLE, observation.reason is None, **place)
     if observation.reason is not None:
-        pen.write(families.LAST_FAILURE, 1, **place, reason=observation.reason)
+        writer.write(families.LAST_FAILURE, 1, **place, reason=observation.reason)
     for phase, seconds in observation.phases.items():
-        pen.write(families.PROBE_DURATION, seconds, **place, phase=phase)
+        writer.write(families.PROBE_DURATION, seconds, **place, phase=phase)
     if observation.http_status is not None:
-        pen.write(families.HTTP_STATUS, observation.http_status, **place)
-    pen.write(families.LAST_ATTEMPT, observation.at.timestamp(), **place)
+        writer.write(families.HTTP_STATUS, observation.http_status, **place)
+    writer.write(families.LAST_ATTEMPT, observation.at.timestamp(), **place)
     if observation.tls_not_after is not None:
-        pen.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **place)
+        writer.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **place)
 
 
-def _write_nodes(pen: Pen, record: Record) -> None:
+def _write_nodes(writer: Writer, record: Record) -> None:
     """What tells whether all looks get the same: said only where there is more than one."""
     known = [(each, Served.by(each.document)) for each in record.looks if each.document is not None]
     for each, served in known:
         signer = _short(served.signer) if served.signer else "unknown"
-        pen.write(families.KEY_SET, 1, **each.place._asdict(), key_set=_key_set(served.keys), signer=signer)
+        writer.write(families.KEY_SET, 1, **each.place._asdict(), key_set=_key_set(served.keys), signer=signer)
     if len(known) > 1:
-        pen.write(families.NODES_AGREE, record.differing_since is None)
+        writer.write(families.NODES_AGREE, record.differing_since is None)
         if record.differing_since is not None:
-            pen.write(families.NODES_DIFFER_SINCE, record.differing_since.timestamp())
+            writer.write(families.NODES_DIFFER_SINCE, record.differing_since.timestamp())
 
 
 def _key_set(keys: Collection[str]) -> str:

@@ -308,17 +308,46 @@ def test_no_secret_shows_in_a_representation() -> None:
 
 def test_policies_say_what_to_expect() -> None:
     config = load_from(ACCEPTED, "policies.yml")
-    by_hand = PolicySettings(auto_certificate_rollover=False, thresholds={"due": 42.0, "tls": 0.5, "valid_until": 0.0})
+    by_hand = PolicySettings(
+        "by-hand", auto_certificate_rollover=False, thresholds={"due": 42.0, "tls": 0.5, "valid_until": 0.0}
+    )
     assert config.policies == {
         "default": PolicySettings(expiry=False),
         "by-hand": by_hand,
-        "unknown": PolicySettings(primary="00112233445566778899aabbccddeeff" * 2),
+        "unknown": PolicySettings("unknown", primary="00112233445566778899aabbccddeeff" * 2),
     }
     assert [target.policy for target in config.targets] == [
         by_hand,
         PolicySettings(expiry=False),
-        PolicySettings(profile=Profile.ENTRA, thresholds={"missing": 100.0}),
+        PolicySettings("target:c.contoso.com", profile=Profile.ENTRA, thresholds={"missing": 100.0}),
     ]
+
+
+def test_a_policy_that_is_written_in_place_has_a_name_that_no_other_can_have() -> None:
+    text = """
+        defaults: {policy: {expiry: off}}
+        policies: {defaults: {}, a: {}}
+        targets:
+          - host: a.example
+          - host: b.example
+          - {host: c.example, name: c, policy: {expiry: off}}
+          - {host: d.example, policy: {expiry: off}}
+          - {host: e.example, policy: a}
+          - {host: f.example, policy: default}
+    """
+    config = read(text)
+
+    assert [target.policy.name for target in config.targets] == [
+        "defaults:policy",
+        "defaults:policy",
+        "target:c",
+        "target:d.example",
+        "a",
+        "default",
+    ]
+    assert {name: policy.name for name, policy in config.policies.items()} == {
+        name: name for name in ("default", "defaults", "a")
+    }
 
 
 def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
