@@ -9,11 +9,10 @@ from builders import DAY, NOW, probed
 from lxml import etree
 
 from exporter import certificates, metadata
-from exporter.action import Answer as Told
-from exporter.action import Step
 from exporter.config.settings import INTERNET, SERVICE, Look, Target, TrustSource
 from exporter.demo.documents import DS, MD, XSI
 from exporter.demo.scenarios import SCENARIOS, Answer, Domain, Farm, Scenario, document, farm
+from exporter.findings import Kind, standing
 from exporter.model import Certificate, Observation, Reason, Role
 from exporter.policy import PolicySettings, Profile, in_force, is_auto_managed
 from exporter.probe import read_document
@@ -187,14 +186,14 @@ def test_the_rollover_is_in_the_state_that_the_scenario_promises(scenario: Scena
 
 @each_publishing
 def test_the_trust_of_each_domain_is_in_the_state_that_the_scenario_promises(scenario: Scenario) -> None:
-    verdicts = known(scenario).judge_domains(NOW)
+    verdicts = standing(known(scenario), NOW).verdicts
 
     assert [(each.domain, each.state) for each in verdicts] == [(each.name, each.state) for each in scenario.domains]
 
 
 @each_publishing
 def test_a_foreign_certificate_is_one_that_the_farm_does_not_publish(scenario: Scenario) -> None:
-    verdicts = known(scenario).judge_domains(NOW)
+    verdicts = standing(known(scenario), NOW).verdicts
 
     assert [bool(each.foreign) for each in verdicts] == [each.foreign for each in scenario.domains]
 
@@ -234,10 +233,11 @@ def test_what_is_not_public_cannot_be_read_from_the_internet_and_not_by_entra_id
     scenario = BY_NAME["not-public"]
     (other,), (domain,) = scenario.others, scenario.domains
 
-    situation = known(scenario).situation(NOW)
     assert (scenario.vantage, other.vantage) == ("intranet", INTERNET)
     assert domain.update.readable is False
-    assert (situation.readable, situation.in_step, situation.successor) == (Told.NO, Step.LATE, True)
+    found = standing(known(scenario), NOW)
+    assert found.readable is False
+    assert [each.kind for each in found.findings][:1] == [Kind.TRUST_AT_RISK]
 
 
 def test_a_stale_proxy_serves_the_primary_and_not_the_successor() -> None:
