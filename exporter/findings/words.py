@@ -32,7 +32,7 @@ from exporter.findings.kinds import Kind
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
-from exporter.rollover import Rollover, State, shifted
+from exporter.rollover import WORDS, Rollover, State, shifted
 from exporter.trust import Slot
 
 OLD = timedelta(hours=1)
@@ -138,7 +138,8 @@ def span(length: timedelta) -> str:
     """A length of time, in the unit that a person would use."""
     hours = abs(length) / timedelta(hours=1)
     if hours < 1:
-        return f"{round(hours * 60)} minutes"
+        minutes = int(hours * 60)
+        return {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
     return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - two days
 
 
@@ -167,8 +168,8 @@ def _do_expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     if rollover.primary is not None and now < rollover.primary.not_before:
         return Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
     if rollover.successor is not None:
-        return _promote(rollover, policy, "Have the successor sign, and update every partner by hand, today")
-    return _renew(policy, "have the new certificate sign, and update every partner by hand, today", promotes=True)
+        return _promote(rollover, policy, f"Today update every partner by hand with the successor, and {_sign(policy)}")
+    return _renew(policy, f"today update every partner by hand with it, and {_sign(policy)}", promotes=True)
 
 
 def _none(_finding: Finding, _facts: Rolling, _now: datetime) -> str:
@@ -185,7 +186,7 @@ def _missing(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_missing(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    then = f"today {_bring(facts)}, and have it sign before that date"
+    then = f"today {_bring(facts)}, and {_sign(facts.policy)} before that date"
     if facts.policy.profile is Profile.ADFS:
         wait = facts.policy.thresholds.promotion
         then += f" (AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left)"
@@ -194,7 +195,7 @@ def _do_missing(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
 
 def _stalled_late(_finding: Finding, facts: Rolling, now: datetime) -> str:
     return (
-        f"The primary {_ends(facts.rollover, now)} and still signs, although the successor"
+        f"The primary {_ends(facts.rollover, now)}, and still signs, although the successor"
         f" {_thumbprint(facts.rollover.successor)} is published."
     )
 
@@ -207,7 +208,7 @@ def _stalled(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_stalled(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then have it sign")
+    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then {_sign(facts.policy)}")
 
 
 def _overdue(_finding: Finding, facts: Rolling, now: datetime) -> str:
@@ -254,10 +255,10 @@ def _do_published(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     if policy.auto_certificate_rollover:
         return Step(f"{text}. AD FS promotes it by itself.")
     if policy.auto_certificate_rollover is None:
-        text += "; then ask AD FS whether it promotes by itself (AutoCertificateRollover), and if it does not"
-        promote = f"{_PROMOTE} {_thumbprint(facts.rollover.successor)}"
-        return Step(f"{text}, promote it before the primary ends.", (_ASK, promote))
-    return _promote(facts.rollover, policy, f"{text}; then promote it before the primary ends")
+        promote = f"{_PROMOTE} {_thumbprint(facts.rollover.successor)}{_IF_OFF}"
+        text += f". Ask AD FS whether it promotes by itself; if not, {_sign(policy)} before the primary ends."
+        return Step(text, (_ASK, promote))
+    return _promote(facts.rollover, policy, f"{text}; then {_sign(policy)} before the primary ends")
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> str:
@@ -379,7 +380,7 @@ def _signature(_finding: Finding, facts: Signed, _now: datetime) -> str:
 
 
 def _entities(_finding: Finding, facts: Unwatched, _now: datetime) -> str:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(facts.states.items()))
+    states = ", ".join(f"{count} {WORDS[state].lower()}" for state, count in sorted(facts.states.items()))
     return (
         f"Of {facts.entities} entities, {sum(facts.states.values())} that nobody watches have no signing certificate"
         f" that will carry on ({states}): {_some(facts.worst, sum(facts.states.values()))}."
@@ -472,7 +473,11 @@ def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> str:
 
 def _do_pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
     return _write(
-        finding, facts, "Write the successor into Entra ID, and promote nothing before.", _free(facts, now), "successor"
+        finding,
+        facts,
+        "Write the successor into Entra ID, now: if it signs before that, everybody is locked out of Microsoft 365.",
+        _free(facts, now),
+        "successor",
     )
 
 
@@ -556,7 +561,9 @@ def _half(_finding: Finding, facts: Half, _now: datetime) -> str:
 
 
 def _do_half(_finding: Finding, facts: Half, _now: datetime) -> Step:
-    return Step("Write it for each domain that lacks it.", (_print(facts.target, "successor"),))
+    return Step(
+        "Write it for each domain that lacks it, as is told of that domain.", (_print(facts.target, "successor"),)
+    )
 
 
 def _stale(finding: Finding, facts: Asking, now: datetime) -> str:
@@ -622,6 +629,7 @@ def _bring(facts: Rolling) -> str:
 
 _ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
 _GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
+_IF_ON, _IF_OFF = "  # if it was on", "  # if it was off"
 _PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
 _ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
 
@@ -635,24 +643,22 @@ def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
     text, commands = {
         True: (generate, (_GENERATE,)),
         False: (enrol, (_ADD,)),
-        None: (f"ask AD FS whether it renews by itself; if so, {generate}, if not, {enrol}", (_ASK, _GENERATE, _ADD)),
+        None: (
+            f"ask AD FS whether it renews by itself; if so, {generate}, if not, {enrol}",
+            (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
+        ),
     }[policy.auto_certificate_rollover]
     text = text[0].upper() + text[1:]
     promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
-    return Step(f"{text}; then {then}.{_RESTORE if len(promotion) > 1 else ''}", (*commands, *promotion))
+    return Step(f"{text}; then {then}.", (*commands, *promotion))
 
 
 def _promote(rollover: Rollover, policy: Policy, text: str) -> Step:
-    if not policy.profile.is_adfs:
-        return Step(f"{text}.")
-    promotion = _promotion(policy, _thumbprint(rollover.successor))
-    return Step(
-        f"{text}, on the primary federation server.{_RESTORE if len(promotion) > 1 else ''}",
-        promotion,
-    )
+    return Step(f"{text}.", _promotion(policy, _thumbprint(rollover.successor)) if policy.profile.is_adfs else ())
 
 
-_RESTORE = " The last line only if AutoCertificateRollover was on before."
+def _sign(policy: Policy) -> str:
+    return "promote it on the primary federation server" if policy.profile.is_adfs else "have it sign"
 
 
 def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
@@ -660,7 +666,7 @@ def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
     if policy.auto_certificate_rollover is False:
         return (promote,)
     off, on = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
-    return off, promote, on
+    return off, promote, on if policy.auto_certificate_rollover else f"{on}{_IF_ON}"
 
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:

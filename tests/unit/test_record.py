@@ -1,7 +1,7 @@
 """What is known of a target after one more look: last good wins."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import builders
@@ -30,7 +30,7 @@ from exporter.record import (
     resumed,
 )
 from exporter.rollover import State
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState, UpdateResult
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState
 
 ADFS = f"http://{HOST}/adfs/services/trust"
 TARGET = watched("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")

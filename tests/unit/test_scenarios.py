@@ -9,7 +9,7 @@ from builders import DAY, NOW, probed
 from lxml import etree
 
 from exporter import certificates, metadata
-from exporter.config.settings import INTERNET, SERVICE, Look, Target, TrustSource
+from exporter.config.settings import INTERNET, SERVICE, Entra, Look, Target, TrustSource
 from exporter.demo.documents import DS, MD, XSI
 from exporter.demo.scenarios import SCENARIOS, Answer, Domain, Farm, Scenario, document, farm
 from exporter.findings import Kind, standing
@@ -65,10 +65,8 @@ def known(scenario: Scenario) -> Record:
     """What the exporter knows after a look from every place and an inquiry about every domain."""
     own = Look(f"https://{scenario.host}/", vantage=scenario.vantage)
     others = [replace(own, node=each.node, vantage=each.vantage) for each in scenario.others]
-    record = replace(
-        bare(Target(scenario.name, (own, *others))),
-        domains=tuple(DomainRecord(each.name) for each in scenario.domains),
-    )
+    entra = Entra(tuple(each.name for each in scenario.domains)) if scenario.domains else None
+    record = bare(Target(scenario.name, (own, *others), entra=entra))
     for look, reason in ((own, scenario.reason), *zip(others, (each.reason for each in scenario.others), strict=True)):
         record = probed(record, observed(scenario, look.node, reason), look=look)
     for domain in scenario.domains:
