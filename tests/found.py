@@ -1,8 +1,9 @@
-"""A target for each kind of finding: what is known of it, and when it is judged."""
+"""A target for each kind of finding, and for each simulated farm: what is known of it, and when it is judged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from builders import DAY, HOUR, NOW, beside, looking, probed, watched
@@ -24,7 +25,10 @@ from scrapes import (
     unanswered,
 )
 
-from exporter.config.settings import INTERNET, Entra, TrustSource
+from exporter import certificates
+from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
+from exporter.demo import scenarios
+from exporter.demo.scenarios import Domain, Farm, Scenario
 from exporter.findings import Kind
 from exporter.model import (
     Certificate,
@@ -38,8 +42,10 @@ from exporter.model import (
     Weakness,
 )
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
+from exporter.probe import read_document
+from exporter.record import Record, answered, bare
+from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.trust import advance as advance_trust
 
 
 class Example(NamedTuple):
@@ -191,3 +197,40 @@ def records() -> Sequence[Example]:
         *EXAMPLES.values(),
         *(Example(under(each.record, said), each.at) for each in EXAMPLES.values() for said in settings),
     ]
+
+
+@cache
+def simulated(scenario: Scenario, now: datetime) -> Farm:
+    """A scenario come true, its keys quickly made."""
+    return scenarios.farm(scenario, now, key="ec")
+
+
+def known(scenario: Scenario, now: datetime) -> Record:
+    """What the exporter knows after a look from every place and an inquiry about every domain."""
+    own = Look(f"https://{scenario.host}/", vantage=scenario.vantage)
+    others = [replace(own, node=each.node, vantage=each.vantage) for each in scenario.others]
+    entra = Entra(tuple(each.name for each in scenario.domains)) if scenario.domains else None
+    record = bare(Target(scenario.name, (own, *others), entra=entra))
+    for look, reason in ((own, scenario.reason), *zip(others, (each.reason for each in scenario.others), strict=True)):
+        record = probed(record, _observed(scenario, look.node, reason, now), look=look)
+    for domain in scenario.domains:
+        inquiry = Inquiry(now, None, "", _trust_of(scenario, domain, now))
+        record = answered(record, advance_trust(DomainRecord(domain.name), inquiry))
+    return record
+
+
+def _observed(scenario: Scenario, node: str, reason: Reason | None, now: datetime) -> Observation:
+    found = None if reason else read_document(simulated(scenario, now).documents[node], ())
+    return Observation(now, reason, "", phases={}, http_status=None, tls_not_after=None, document=found)
+
+
+def _trust_of(scenario: Scenario, domain: Domain, now: datetime) -> DomainTrust:
+    held = zip(Slot, simulated(scenario, now).trusted[domain.name], strict=False)
+    return DomainTrust(
+        TrustSource.GRAPH,
+        federated=True,
+        certificates={slot: certificates.read(der)[0] for slot, der in held if der is not None},
+        service=scenario.host,
+        update=domain.update,
+        updated=now + domain.updated * DAY,
+    )
