@@ -351,7 +351,11 @@ def _weak(_finding: Finding, facts: Published, _now: datetime) -> str:
 
 
 def _unreadable(_finding: Finding, facts: Faulty, _now: datetime) -> str:
-    return f"A published certificate cannot be read, so nobody is told before it ends: {_faults(facts)}."
+    many = len(facts.faults)
+    which = "A published certificate" if many == 1 else f"{many} published certificates"
+    return (
+        f"{which} cannot be read, so nobody is told before {'it ends' if many == 1 else 'they end'}: {_faults(facts)}."
+    )
 
 
 def _faulty(_finding: Finding, facts: Faulty, _now: datetime) -> str:
