@@ -72,7 +72,12 @@ def about(finding: Finding) -> Sequence[Row]:
 def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
     """What is known of a target, without judgement: profile and looks, then each entity, then each domain."""
     record, policy, rollovers = standing.record, standing.policy, _worst_first(standing)
-    yield [("Profile", f"{policy.profile}, known by {policy.evidence}"), *map(_look, record.looks)]
+    since = record.differing_since
+    yield [
+        ("Profile", f"{policy.profile}, known by {policy.evidence}"),
+        *map(_look, record.looks),
+        *([("Differing", f"since {moment(since)}: not all looks got the same keys and signer")] if since else ()),
+    ]
     for each in rollovers[:SHOWN]:
         yield list(_entity(each, now))
     if len(rollovers) > SHOWN:

@@ -74,10 +74,15 @@ STEADY = farm(LONG, encryption=LONG_ENCRYPTION)
 ALONE, BOTH = farm(OLD), farm(OLD, NEW)
 
 
+def primary(days: float) -> Certificate:
+    """A signing certificate that ends in so many days."""
+    return certificate("1", not_before=NOW - 347 * DAY, not_after=NOW + days * DAY)
+
+
 def ending(days: float, *others: Certificate) -> Document:
     """What a farm publishes whose primary ends in so many days."""
-    primary, encryption = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + days * DAY)
-    return farm(primary, *others, encryption=replace(encryption, not_after=NOW + 400 * DAY))
+    paired = replace(ENCRYPTION, not_after=NOW + 400 * DAY)
+    return farm(primary(days), *others, encryption=paired)
 
 
 def seen(*found: Document, settings: PolicySettings | None = None, every: timedelta = HOUR) -> Record:

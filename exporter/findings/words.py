@@ -76,7 +76,7 @@ def outlook(standing: Standing) -> str:
     """What comes next where nothing was found, in one sentence."""
     document, rollovers = standing.record.document, standing.rollovers
     if document is None:
-        return "It was not looked at yet."
+        return "Nothing is known of it yet."
     if not rollovers:
         return "No entity in the document has a role to judge."
     if document.metadata.aggregate:
@@ -351,7 +351,11 @@ def _weak(_finding: Finding, facts: Published, _now: datetime) -> str:
 
 
 def _unreadable(_finding: Finding, facts: Faulty, _now: datetime) -> str:
-    return f"A published certificate cannot be read, so nobody is told before it ends: {_faults(facts)}."
+    many = len(facts.faults)
+    which = "A published certificate" if many == 1 else f"{many} published certificates"
+    return (
+        f"{which} cannot be read, so nobody is told before {'it ends' if many == 1 else 'they end'}: {_faults(facts)}."
+    )
 
 
 def _faulty(_finding: Finding, facts: Faulty, _now: datetime) -> str:
@@ -515,8 +519,9 @@ def _do_wait(finding: Finding, facts: Trusting, now: datetime) -> Step:
 def _wait(facts: Trusting, now: datetime) -> str:
     """Whether Entra ID may be expected to take the successor by itself."""
     primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
-    if facts.readable is False:
-        return "Write it before it signs: the metadata cannot be read from the internet."
+    unread = facts.trust.update is not None and facts.trust.update.readable is False
+    if unread or facts.readable is False:
+        return "Write it before it signs: Entra ID cannot read the metadata."
     if primary is not None and primary.not_after - now > timedelta(days=poll):
         return f"Write it before it signs: Entra ID reads the metadata by itself only in the last {poll:g} days."
     if facts.readable:

@@ -208,14 +208,19 @@ def _decode(text: str) -> tuple[Certificate | None, tuple[tuple[FaultKind, str],
     try:
         der = certificates.decode(text)
     except ValueError as error:
-        return None, ((FaultKind.CERTIFICATE_BASE64, f"{error}: {text.strip()[:20]!r}"),)
+        return None, ((FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"),)
     try:
         certificate, unreadable = certificates.read(der)
     except certificates.CertificateError as error:
-        return None, ((FaultKind.CERTIFICATE_DER, str(error)),)
+        return None, ((FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}"),)
     return certificate, tuple(
         (FaultKind.CERTIFICATE_ATTRIBUTE, f"{certificate.fingerprint[:16]}: {sentence}") for sentence in unreadable
     )
+
+
+def _beginning(text: str) -> str:
+    """Which of several it is."""
+    return f"the one that begins {text.strip()[:20]!r}"
 
 
 def _text(element: Element) -> str:

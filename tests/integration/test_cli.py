@@ -333,7 +333,7 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
         assert scrape.state(scenario.name) == scenario.state, scenario.name
         own = {"target": scenario.name, "node": SERVICE, "vantage": scenario.vantage}
         assert scrape.value("fedmeta_metadata_reachable", **own) == scenario.reachable
-        assert f"<strong>{scenario.name}</strong>" in page
+        assert f"<h2>{scenario.name}</h2>" in page
         for domain in scenario.domains:
             assert f"<td>{domain.name}</td>" in page
 

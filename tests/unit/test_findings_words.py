@@ -272,6 +272,7 @@ def from_internet(record: Record, *, readable: bool) -> Record:
 
 
 FAR, _ = pair("1", "2", not_before=NOW - 300 * DAY, not_after=NOW + 40 * DAY)
+NOT_READ = EXAMPLES[Kind.ENTRA_CANNOT_READ_METADATA].record
 UNSAID = federated(signing=OLD, update=None)
 
 
@@ -281,10 +282,11 @@ UNSAID = federated(signing=OLD, update=None)
         (trusting(seen(BOTH), federated(signing=OLD)), "Entra ID reads the metadata daily"),
         (from_internet(trusting(seen(BOTH), UNSAID), readable=True), "Entra ID reads the metadata daily"),
         (trusting(seen(BOTH), UNSAID), "See from the internet whether the metadata can be read"),
-        (from_internet(trusting(seen(BOTH), UNSAID), readable=False), "the metadata cannot be read from the internet"),
+        (from_internet(trusting(seen(BOTH), UNSAID), readable=False), "Entra ID cannot read the metadata"),
+        (from_internet(NOT_READ, readable=True), "Entra ID cannot read the metadata"),
         (trusting(seen(farm(FAR, NEW)), federated(signing=FAR)), "by itself only in the last 35 days"),
     ],
-    ids=["by its own account", "by a look", "not known", "cannot be read", "too early"],
+    ids=["by its own account", "by a look", "not known", "not by a look", "not by its own account", "too early"],
 )
 def test_whether_entra_id_takes_the_successor_by_itself_depends_on_what_it_can_read(record: Record, words: str) -> None:
     text = told(Kind.TRUST_PENDING, Example(record))
@@ -451,7 +453,7 @@ NAMELESS = document(Entity("urn:x", (RoleDescriptor(Role.IDP, "IDPSSODescriptor"
 @pytest.mark.parametrize(
     ("record", "state", "words"),
     [
-        (bare(FARM), "Not looked at yet", "It was not looked at yet."),
+        (bare(FARM), "Not looked at yet", "Nothing is known of it yet."),
         (
             after(IDP, good(document(Entity("urn:x", (), None, ())), NOW)),
             "Nothing to judge",
