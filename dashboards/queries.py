@@ -69,7 +69,7 @@ def without_document(scope: Scope) -> str:
 def in_state(scope: Scope, states: str) -> str:
     """1 for each target with an entity in one of these states (a pattern)."""
     holding = _that_count(scope("fedmeta_rollover_state", f'state=~"{states}"'), scope)
-    return f"max by (job, target) ({holding}) == 1"
+    return f"max by (job, target) ({holding})"
 
 
 def days(scope: Scope, position: str) -> str:
@@ -80,8 +80,9 @@ def days(scope: Scope, position: str) -> str:
 
 def critical(scope: Scope) -> str:
     """1 for each target that somebody must act on now."""
-    threshold = scope("fedmeta_threshold_days", 'threshold="missing"')
-    missing = f"max by (job, target) ({threshold})"
+    policies = f"max by (job, target, policy, profile) ({scope('fedmeta_target_info')})"
+    days_of = f"max by (job, policy, profile) ({_threshold('missing')})"
+    missing = f"max by (job, target) ({policies} * on (job, policy, profile) group_left () {days_of})"
     late = f"{days(scope, 'primary')} <= on (job, target) {missing}"
     return f"({in_state(scope, 'none|expired|missing')} or {in_state(scope, 'stalled')} and on (job, target) ({late}))"
 
@@ -89,11 +90,19 @@ def critical(scope: Scope) -> str:
 def thresholds(scope: Scope) -> Sequence[Query]:
     """The thresholds that the state of a rollover depends on; where policies differ, the highest."""
     colours = {"missing": Colour.RED, "generation": Colour.SEMI_DARK_ORANGE, "due": Colour.ORANGE}
-    matchers = {name: f'threshold="{name}"' for name in colours}
     return [
-        Query(f"max({scope('fedmeta_threshold_days', matchers[name])})", f"Threshold: {name}", colour)
+        Query(f"max({in_force(_threshold(name), scope)})", f"Threshold: {name}", colour)
         for name, colour in colours.items()
     ]
+
+
+def in_force(thresholds: str, scope: Scope) -> str:
+    """Of these thresholds those of the policies that targets in scope have."""
+    return f"{thresholds} and on (job, policy, profile) {scope('fedmeta_target_info')}"
+
+
+def _threshold(name: str) -> str:
+    return ANY_TARGET("fedmeta_policy_threshold_days", f'threshold="{name}"')
 
 
 def from_every_vantage(scope: Scope, metric: str) -> str:
@@ -181,16 +190,16 @@ def positions(scope: Scope) -> str:
     """What each certificate is in the rollover, as a word's number; ``short`` is how its fingerprint begins."""
     placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
     ended = f"{ENDED} * ({scope('fedmeta_certificate_not_after_timestamp_seconds')} <= bool time())"
-    return _short(f"max by (role, use, fingerprint) ({placed} or {ended})")
+    return _short(f"max by (roles, use, fingerprint) ({placed} or {ended})")
 
 
 def days_of_certificates(scope: Scope) -> str:
     """Days left of each certificate; ``short`` is how its fingerprint begins."""
-    return _short(f"max by (role, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})")
+    return _short(f"max by (roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})")
 
 
 def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
-    """The number of the word where its series is 1, and 0 where it is 0."""
+    """The number of the word whose series is there."""
     terms = [(word.value, f'{label}="{value}"') for value, word in words]
     return "\n  or ".join(f"{number} * {scope(metric, matcher)}" for number, matcher in terms)
 
@@ -211,8 +220,8 @@ class Stretches:
     @classmethod
     def of(cls, scope: Scope) -> "Stretches":
         """Those of the certificates in scope."""
-        labels = "entity_id, role, use, fingerprint"
-        left = f"max by (entity_id, role, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
+        labels = "entity_id, roles, use, fingerprint"
+        left = f"max by (entity_id, roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
         begins = f"max by ({labels}) ({scope('fedmeta_certificate_not_before_timestamp_seconds')})"
         # Multiplied by 0 only to take the labels with the position.
         age = f"0 * {left} + on ({labels}) group_left () (time() - {begins}) / 86400"
@@ -229,7 +238,7 @@ def _looks(scope: Scope) -> str:
 
 
 def _by_certificate(vector: str) -> str:
-    named = f'label_join({_short(vector)}, "certificate", " ", "role", "use", "position", "short")'
+    named = f'label_join({_short(vector)}, "certificate", " ", "roles", "use", "position", "short")'
     return f"max by (certificate) ({named})"
 
 

@@ -4,6 +4,7 @@ from dashboards import words
 from dashboards.layout import Board, Height, Line, Section, annotation
 from dashboards.panels import Column, Show, series, spans, stat, table, timeline
 from dashboards.queries import (
+    ANY_TARGET,
     OF_SERVICE,
     ONE_ENTITY,
     ONE_TARGET,
@@ -14,6 +15,7 @@ from dashboards.queries import (
     days_of_certificates,
     differing_since,
     if_read,
+    in_force,
     last_success,
     looks,
     milliseconds,
@@ -36,12 +38,10 @@ DRAWN_DAYS = (-400, 400)
 
 KEY_SETS = annotation(
     "Key set changes",
-    milliseconds(
-        f"max by (entity_id, role, use, change) ({ONE_ENTITY('fedmeta_key_set_last_change_timestamp_seconds')})"
-    ),
+    milliseconds(f"max by (entity_id, use, change) ({ONE_ENTITY('fedmeta_key_set_last_change_timestamp_seconds')})"),
     colour=Colour.ORANGE,
     title="Keys: {{change}}",
-    text="{{use}} keys of role {{role}} of {{entity_id}}",
+    text="{{use}} keys of {{entity_id}}",
 )
 PROMOTIONS = annotation(
     "Promotions",
@@ -110,18 +110,17 @@ VERDICT = [
 _INFO = ONE_ENTITY("fedmeta_certificate_info")
 _SHOWN = "position, subject, thumbprint"
 _BEGINS = (
-    f"max by (entity_id, role, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
+    f"max by (entity_id, roles, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
 )
-_ENDS = f"max by (entity_id, role, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_seconds')})"
+_ENDS = f"max by (entity_id, roles, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_seconds')})"
 
 CERTIFICATES = table(
     "Certificates",
-    "Every published certificate, in each role and use. The thumbprint is what AD FS prints. Life used goes from green"
-    " to red.",
+    "Every published certificate, in each use. The thumbprint is what AD FS prints. Life used goes from green to red.",
     [
         Column("Position", label="position", words=words.POSITION_NAMES, coloured=True, width=100),
         Column("Use", label="use", width=95),
-        Column("Role", label="role", width=55),
+        Column("Roles", label="roles", width=65),
         Column("Subject", label="subject"),
         Column("Thumbprint", label="thumbprint", width=330),
         Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=160),
@@ -134,7 +133,7 @@ CERTIFICATES = table(
             width=120,
         ),
     ],
-    rows=f"max by (entity_id, role, use, fingerprint, {_SHOWN}) ({_INFO})",
+    rows=f"max by (entity_id, roles, use, fingerprint, {_SHOWN}) ({_INFO})",
     sort="Position",
     absent="No document was read yet",
 )
@@ -144,7 +143,7 @@ _LIVES = Stretches.of(ONE_ENTITY)
 LIVES = [
     spans(
         "Validity, in days from today",
-        "The life of each certificate: role, use, position, and how its fingerprint begins. 0 is now; what lies more"
+        "The life of each certificate: roles, use, position, and how its fingerprint begins. 0 is now; what lies more"
         " than 400 days away is not drawn.",
         Unit.DAYS,
         Query(_LIVES.ended, "Ended since", Colour.SEMI_DARK_RED),
@@ -159,7 +158,7 @@ LIVES = [
         "Days left of each certificate",
         "Falls by one each day; below 0 the certificate has ended. The dashed lines are the thresholds of the policy.",
         Unit.DAYS,
-        Query(days_of_certificates(ONE_ENTITY), "{{role}} {{use}} {{position}} {{short}}"),
+        Query(days_of_certificates(ONE_ENTITY), "{{roles}} {{use}} {{position}} {{short}}"),
         *thresholds(ONE_TARGET),
         dashed="Threshold",
         absent="No document was read yet",
@@ -176,9 +175,9 @@ HISTORY = [
     ),
     timeline(
         "Positions over time",
-        "What each certificate was in the rollover: role, use, and how its fingerprint begins.",
+        "What each certificate was in the rollover: roles, use, and how its fingerprint begins.",
         words.POSITION,
-        Query(positions(ONE_ENTITY), "{{role}} {{use}} {{short}}"),
+        Query(positions(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
         absent="No document was read yet",
     ),
 ]
@@ -191,7 +190,9 @@ EVIDENCE = table(
         Column("Evidence", label="evidence", words=words.EVIDENCE_NAMES),
         Column("Agrees", words=words.YES_NO, coloured=True, width=90),
     ],
-    rows=f"min by (evidence) ({ONE_ENTITY('fedmeta_rollover_evidence_agrees')})",
+    rows=(
+        f"min by (evidence) ({ONE_ENTITY('fedmeta_rollover_info')} or {ONE_ENTITY('fedmeta_rollover_evidence_agrees')})"
+    ),
     sort="Agrees",
     absent="No document was read yet",
 )
@@ -458,7 +459,7 @@ DOCUMENT = [
         "Faults",
         "Things that are wrong with the document; it is usable all the same.",
         Unit.NONE,
-        f"sum(max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}))",
+        f"sum(max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')})) or {if_read(ONE_TARGET)}",
         steps=WORK_IF_ANY,
         absent="no document",
     ),
@@ -479,7 +480,7 @@ FAULTS = table(
         Column("Fault", label="kind", words=words.FAULT_NAMES),
         Column("How many", unit=Unit.NONE, width=100),
     ],
-    rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')}) > 0", "kind", zero=if_read(ONE_TARGET)),
+    rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')})", "kind", zero=if_read(ONE_TARGET)),
     sort="How many",
     largest_first=True,
     absent="No document was read yet",
@@ -494,8 +495,8 @@ ENTITIES = table(
         Column("Entities", unit=Unit.NONE, width=100),
     ],
     rows=(
-        f"(max by (state) ({ONE_TARGET('fedmeta_entities')})"
-        f" or sum by (state) (max by (entity_id, role, state) ({ONE_TARGET('fedmeta_rollover_state')}))) > 0"
+        f"max by (state) ({ONE_TARGET('fedmeta_entities')})"
+        f" or sum by (state) (max by (entity_id, role, state) ({ONE_TARGET('fedmeta_rollover_state')}))"
     ),
     sort="Entities",
     largest_first=True,
@@ -509,7 +510,7 @@ THRESHOLDS = table(
         Column("Threshold", label="threshold"),
         Column("Days", unit=Unit.NONE, width=100),
     ],
-    rows=f"max by (threshold) ({ONE_TARGET('fedmeta_threshold_days')})",
+    rows=f"max by (threshold) ({in_force(ANY_TARGET('fedmeta_policy_threshold_days'), ONE_TARGET)})",
     sort="Days",
 )
 
@@ -518,13 +519,14 @@ CONFIGURATION = table(
     "Its address, and how its publisher is expected to roll over. The address leads to the document itself.",
     [
         Column("Address", label="url", link="${__value.raw}", away=True),
+        Column("Policy", label="policy", width=110),
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),
         Column("AutoCertificateRollover", label="auto_certificate_rollover", width=185),
         Column("Dates count", label="expiry", width=100),
         Column("Module", label="module", width=90),
     ],
-    rows="max by (url, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
+    rows="max by (url, policy, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
     f" ({ONE_TARGET('fedmeta_target_info')})",
     sort="Address",
 )

@@ -27,7 +27,7 @@ def trust_state(scope: Scope) -> str:
 def in_trust_state(scope: Scope, *states: TrustState) -> str:
     """1 for each domain whose trust is in one of these states."""
     matcher = f'state=~"{"|".join(states)}"'
-    return f"{_by_domain(scope('fedmeta_trust_state', matcher))} == 1"
+    return _by_domain(scope("fedmeta_trust_state", matcher))
 
 
 def update(scope: Scope) -> str:

@@ -31,7 +31,7 @@ from exporter.model import Certificate
 from exporter.policy import PolicySettings
 from exporter.record import Record
 from exporter.report import report
-from exporter.rounds import LOOKS, Raised, Rounds, attempt, log_mistake
+from exporter.rounds import PROBES, Raised, Rounds, attempt, log_mistake
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
 
@@ -49,7 +49,7 @@ SAVING = 1.5
 FLUSHING = 0.25
 """Seconds that the last log lines get: whoever should read them may have stopped."""
 
-THREADS = 2 * LOOKS
+THREADS = 2 * PROBES
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
 Command = Callable[[argparse.Namespace], int | None]
@@ -258,7 +258,7 @@ def _check(flags: argparse.Namespace) -> int:
     target = _target(flags.config_file, flags.address)
     if flags.certificate is not None:
         # One document is all that this takes.
-        target = replace(target, others=(), entra=None)
+        target = replace(target, looks=target.looks[:1], entra=None)
     record = _until_done(_checked(target, flags.resolver))
     if record is None:
         # A signal came first.
@@ -344,7 +344,7 @@ async def _run(options: Options, state: State, listen: Listen, announce: Callabl
 async def _run_demo(listen: Listen, state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
-            modules = {"default": simulation.targets[0].module}
+            modules = {"default": simulation.targets[0].look.module}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
             await _run(Options(config), state, listen, partial(_introduce, simulation))
 

@@ -7,7 +7,7 @@ from html import escape
 from operator import attrgetter
 
 from exporter.advice import TRUST_WORDS, WORDS, advice, trust_advice
-from exporter.record import Record
+from exporter.record import LookRecord, Record
 from exporter.report import DIFFERENT, SHOWN, answered, days, moment, place, seen, together, worst_first
 from exporter.rollover import Rollover, Severity
 from exporter.trust import DomainRecord, Verdict
@@ -40,7 +40,7 @@ class _Judged:
     def badness(self) -> tuple[int, float]:
         """The worst first: what cannot be read, from wherever it is looked at, is as bad as a warning."""
         severities = [verdict.severity for verdict in self.verdicts]
-        severities += [Severity.WARNING for look in (self.record, *self.record.others) if not _is_read(look)]
+        severities += [Severity.WARNING for look in self.record.looks if not _is_read(look)]
         # A trust or a look that is all right says nothing about the order.
         others = [(-severity, 0.0) for severity in severities if severity is not Severity.OK]
         return min([*others, *(each.urgency for each in self.rollovers[:1])], default=(0, 0.0))
@@ -67,7 +67,7 @@ def page(records: Sequence[Record], now: datetime, *, version: str) -> str:
 def _rows(judged: _Judged, now: datetime) -> Iterator[str]:
     record, rollovers = judged.record, judged.rollovers
     yield from _entities(record, rollovers, now)
-    if record.others:
+    if len(record.looks) > 1:
         yield from _looks(record)
     subject = record.rollover(now)
     for verdict, known in zip(judged.verdicts, record.domains, strict=True):
@@ -93,8 +93,8 @@ def _entities(record: Record, rollovers: Sequence[Rollover], now: datetime) -> I
 
 
 def _looks(record: Record) -> Iterator[str]:
-    for look in (record, *record.others):
-        (host, where), (words, found) = place(look), seen(look)
+    for look in record.looks:
+        (host, where), (words, found) = place(look.look), seen(look)
         state = _state(words.capitalize(), "ok" if _is_read(look) else "warning")
         yield _part(escape(f"{host}, {where}"), state, escape(found), css="small")
     if record.differing_since is not None:
@@ -108,7 +108,7 @@ def _domain(verdict: Verdict, known: DomainRecord, rollover: Rollover | None, no
     return _part(escape(verdict.domain), state, escape(trust_advice(verdict, known.trust, rollover, now)) + age)
 
 
-def _is_read(look: Record) -> bool:
+def _is_read(look: LookRecord) -> bool:
     return look.observation is not None and look.observation.reason is None
 
 

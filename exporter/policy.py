@@ -1,6 +1,6 @@
 """What is expected of a target: its profile and thresholds, from configuration and the document's shape.
 
-The one place where a threshold stands. Rules and dashboards read them as ``fedmeta_threshold_days``.
+The one place where a threshold stands. Rules and dashboards read them as ``fedmeta_policy_threshold_days``.
 """
 
 import re
@@ -116,6 +116,8 @@ DEFAULTS: Mapping[Profile, Thresholds] = {
 class PolicySettings:
     """What the operator says about a target; everything may be left out."""
 
+    name: str = "default"
+    """By which targets and metrics name it: that in the configuration; of one written in place, where that is."""
     profile: Profile | None = None
     auto_certificate_rollover: bool | None = None
     """None: unknown, it cannot be read remotely."""
@@ -141,6 +143,7 @@ class PolicySettings:
 class Policy:
     """The policy in force for a target."""
 
+    name: str
     profile: Profile
     evidence: ProfileEvidence
     thresholds: Thresholds
@@ -153,6 +156,7 @@ def in_force(settings: PolicySettings, metadata: Metadata | None, url: str) -> P
     """The policy that holds for a target: what is configured, else what its document or address looks like."""
     profile, evidence = _profile(settings, metadata, url)
     return Policy(
+        name=settings.name,
         profile=profile,
         evidence=evidence,
         thresholds=replace(DEFAULTS[profile], **settings.thresholds),

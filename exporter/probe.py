@@ -1,4 +1,4 @@
-"""What a target shows at one look: fetch, parse, verify. The only place where an exception becomes a reason."""
+"""What one probe of a look gets: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from exporter import fetch, metadata, signature
-from exporter.config.settings import Target
+from exporter.config.settings import Look
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
 
@@ -16,8 +16,9 @@ STREAM_ABOVE = 8 * 2**20
 
 
 async def probe(
-    target: Target,
+    look: Look,
     *,
+    signers: Sequence[bytes],
     client: fetch.Client,
     previous: Document | None,
     validators: Validators,
@@ -27,24 +28,24 @@ async def probe(
     entity_id: str | None = None,
     found: fetch.Found | None = None,
 ) -> Observation:
-    """What a target shows now; its document is ``previous`` itself when that has not changed.
+    """What a look gets now; its document is ``previous`` itself when that has not changed.
 
-    ``validators`` are those of the last answer that was ``previous``. ``entity_id`` is the entity that the document
-    must be about, or that an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
+    ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
+    those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
+    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
     """
-    signers = target.policy.signers
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
     found = found or fetch.Found()
     began = client.clock() - found.seconds
     try:
         answer = await fetch.fetch(
-            target.url,
-            target.module,
+            look.url,
+            look.module,
             client=client,
             timeout=timeout,
             validators=NO_VALIDATORS if known is None else validators,
             allow_host=allow_host,
-            address=target.address,
+            address=look.address,
             found=found,
         )
     except fetch.FetchError as error:

@@ -1,6 +1,6 @@
-"""All that is known of one target, and how one more look or answer changes it. Pure.
+"""All that is known of one target, and how one more probe or answer changes it. Pure.
 
-Last good wins: a look that fails replaces nothing but the look itself.
+Last good wins: a probe that fails replaces nothing but the observation itself.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from exporter import history as past
 from exporter import trust
 from exporter.action import Answer, Situation, Step
 from exporter.clock import believed
-from exporter.config.settings import INTERNET, SERVICE, Cloud, Target, TrustSource
+from exporter.config.settings import INTERNET, SERVICE, Cloud, Look, Place, Target, TrustSource
 from exporter.history import History
 from exporter.model import NO_VALIDATORS, Document, Entity, Observation, SignatureState, Validators
 from exporter.policy import Policy, in_force
@@ -55,27 +55,82 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """All that is known of one target after its latest look."""
+class LookRecord:
+    """All that is known of one look after its latest probe."""
 
-    target: Target
+    look: Look
     observation: Observation | None = None
-    """The latest look; None until there was one since the start."""
+    """What the latest probe got; None until there was one since the start."""
     document: Document | None = None
     """The last good document."""
-    last_success: datetime | None = None
-    """The last look that got a usable document."""
-    history: History = field(default_factory=History)
-    probes: int = 0
-    failures: int = 0
-    others: tuple["Record", ...] = ()
-    """The same service from other vantages and node by node, in the order of the target's others."""
-    differing_since: datetime | None = None
-    """Since when these looks and this one do not get the same keys; None while they do."""
-    domains: tuple[DomainRecord, ...] = ()
-    """What Entra ID says of each domain, in the order of the configuration."""
     validators: Validators = NO_VALIDATORS
     """Of the last answer that gave the last good document, or said that it has not changed."""
+    last_success: datetime | None = None
+    """The last probe that got a usable document."""
+    probes: int = 0
+    failures: int = 0
+    failing_since: datetime | None = None
+    """The first of the probes since then, in unbroken succession, that got no usable document; None after a success."""
+
+    @property
+    def place(self) -> Place:
+        """What tells the look from all others of its target."""
+        return self.look.place
+
+    @property
+    def entity_id(self) -> str | None:
+        """The entity that the last good document is about; None of an aggregate."""
+        if self.document is None or self.document.metadata.aggregate:
+            return None
+        return self.document.metadata.entities[0].entity_id
+
+    def is_about(self, entity_id: str | None) -> bool:
+        """Whether the last good document, if any, holds this entity, if any."""
+        return self.document is None or entity_id is None or self.document.metadata.holds(entity_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is known of one target after the latest probe of each of its looks."""
+
+    target: Target
+    looks: tuple[LookRecord, ...]
+    """Of the target's looks, in their order."""
+    history: History = field(default_factory=History)
+    """Of the documents that the first look got: no other is judged."""
+    differing_since: datetime | None = None
+    """Since when the looks do not get the same keys; None while they do."""
+    domains: tuple[DomainRecord, ...] = ()
+    """What Entra ID says of each domain, in the order of the configuration."""
+
+    @property
+    def first(self) -> LookRecord:
+        """What is known of the look whose document is judged."""
+        return self.looks[0]
+
+    @property
+    def observation(self) -> Observation | None:
+        """What the latest probe of the first look got; None until there was one since the start."""
+        return self.first.observation
+
+    @property
+    def document(self) -> Document | None:
+        """The last good document of the first look: the one that is judged."""
+        return self.first.document
+
+    @property
+    def validators(self) -> Validators:
+        """Of the last answer that gave that document, or said that it has not changed."""
+        return self.first.validators
+
+    @property
+    def last_success(self) -> datetime | None:
+        """The last probe of the first look that got a usable document."""
+        return self.first.last_success
+
+    def at(self, place: Place) -> LookRecord:
+        """What is known of the look with this place, which must be one of the target's."""
+        return next(each for each in self.looks if each.place == place)
 
     @property
     def policy(self) -> Policy:
@@ -85,16 +140,7 @@ class Record:
     @property
     def entity_id(self) -> str | None:
         """The entity that a document must be about: the configured one, else that of the last good document."""
-        if self.target.entity_id is not None or self.document is None or self.document.metadata.aggregate:
-            return self.target.entity_id
-        return self.document.metadata.entities[0].entity_id
-
-    @property
-    def is_about_its_entity(self) -> bool:
-        """Whether the last good document, if any, holds the entity that the configuration names, if any."""
-        if self.document is None or self.target.entity_id is None:
-            return True
-        return self.document.metadata.holds(self.target.entity_id)
+        return self.first.entity_id if self.target.entity_id is None else self.target.entity_id
 
     @property
     def answers(self) -> Mapping[Question, DomainRecord]:
@@ -103,7 +149,11 @@ class Record:
 
     def judge(self, now: datetime) -> tuple[Rollover, ...]:
         """How the rollover of each entity of the last good document stands."""
-        return _judge(self.document, self.policy, self.history.first_seen, now) if self.document else ()
+        document = self.document
+        if document is None:
+            return ()
+        first_seen = self.history.first_seen
+        return judge(document.metadata, self.policy, signature=document.signature, first_seen=first_seen, now=now)
 
     def rollover(self, now: datetime) -> Rollover | None:
         """How the rollover of the entity that the target is about stands."""
@@ -145,8 +195,8 @@ class Record:
     @property
     def _readable_from_internet(self) -> bool | None:
         """By a look from there, else by Entra ID's own account."""
-        for each in (self, *self.others):
-            if (each.target.node, each.target.vantage) == (SERVICE, INTERNET) and each.observation is not None:
+        for each in self.looks:
+            if each.place == Place(SERVICE, INTERNET) and each.observation is not None:
                 reason = each.observation.reason
                 if reason is None or not reason.is_ours:
                     return reason is None
@@ -160,40 +210,66 @@ class Record:
         return next((each for each in entities if each.entity_id == self.entity_id), None)
 
 
-def advance(record: Record, observation: Observation) -> Record:
-    """The record after one more look."""
-    record = _put_right(record, observation.at)
-    looked = replace(
-        record,
-        observation=observation,
-        probes=record.probes + 1,
-        failures=record.failures + (observation.reason is not None),
-    )
+def bare(target: Target, answers: Mapping[Question, DomainRecord] | None = None) -> Record:
+    """The record of a target of which nothing is known but some answers about its domains."""
+    domains = tuple((answers or {}).get(question, DomainRecord(question.domain)) for question in _questions(target))
+    return Record(target, tuple(map(LookRecord, target.looks)), domains=domains)
+
+
+def advance(look: LookRecord, observation: Observation) -> LookRecord:
+    """What is known of a look after one more probe."""
+    look, at = _look_clamped(look, observation.at), observation.at
+    probed = replace(look, observation=observation, probes=look.probes + 1)
     if observation.document is None:
-        return looked
-    document, at = observation.document, observation.at
-    found = replace(looked, document=document, validators=observation.validators, last_success=at)
-    before = record.judge(at)
-    # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
-    after = _judge(document, found.policy, record.history.first_seen, at)
-    # The policy before: a new key must not widen by its own shape the window in which it is expected.
-    history = past.advance(record.history, document.metadata, record.policy, before=before, after=after, at=at)
-    return replace(found, history=history)
+        return replace(probed, failures=look.failures + 1, failing_since=look.failing_since or at)
+    return replace(
+        probed,
+        document=observation.document,
+        validators=observation.validators,
+        last_success=at,
+        failing_since=None,
+    )
 
 
-def joined(record: Record, look: Record, *, now: datetime | None = None) -> Record:
-    """The record of a target after one of its looks, which may be its own or one of the others'.
+def remembered(record: Record, look: LookRecord) -> History:
+    """The history of a target after the latest probe of one of its looks; only what the first look gets counts.
 
-    ``now`` is when the look ended, which is later than what others that ended meanwhile have told; by it, all of the
-    record is put right after the clock was wrong. Without it only the look is, because other times may well be later.
+    Much work where the document is a large aggregate.
     """
-    if look.target.place == record.target.place:
-        found = replace(look, others=record.others, domains=record.domains, differing_since=record.differing_since)
-    else:
-        others = tuple(look if each.target.place == look.target.place else each for each in record.others)
-        found = replace(record, others=others)
+    observation = look.observation
+    if look.place != record.first.place or observation is None:
+        return record.history
+    at = observation.at
+    before = replace(record, history=_history_put_right(record.history, at))
+    if observation.document is None:
+        return before.history
+    # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
+    after = replace(before, looks=(look, *record.looks[1:]))
+    # The policy before: a new key must not widen by its own shape the window in which it is expected.
+    return past.advance(
+        before.history,
+        observation.document.metadata,
+        before.policy,
+        before=before.judge(at),
+        after=after.judge(at),
+        at=at,
+    )
+
+
+def joined(record: Record, look: LookRecord, *, history: History | None = None, now: datetime | None = None) -> Record:
+    """The record of a target after the latest probe of one of its looks.
+
+    ``history`` is what :func:`remembered` gave for it, if it was asked already. ``now`` is when the probe ended, which
+    is later than what others that ended meanwhile have told; by it, all of the record is put right after the clock was
+    wrong. Without it only the look and the history are, because other times may well be later.
+    """
+    found = replace(
+        record,
+        looks=tuple(look if each.place == look.place else each for each in record.looks),
+        history=remembered(record, look) if history is None else history,
+    )
     found = _put_right(found, now) if now else found
-    return replace(found, differing_since=_differing_since(found, look)) if found.others else found
+    return replace(found, differing_since=_differing_since(found, look))
 
 
 def answered(record: Record, domain: DomainRecord, *, now: datetime | None = None) -> Record:
@@ -208,13 +284,10 @@ def clamped(record: Record, now: datetime) -> Record:
 
     What others say, as a document or Entra ID does, may lie at any time.
     """
-    observation = record.observation and replace(record.observation, at=believed(record.observation.at, now))
     right = replace(
         record,
-        observation=observation,
-        last_success=record.last_success and believed(record.last_success, now),
+        looks=tuple(_look_clamped(each, now) for each in record.looks),
         history=past.clamped(record.history, now),
-        others=tuple(clamped(each, now) for each in record.others),
         differing_since=record.differing_since and believed(record.differing_since, now),
         domains=tuple(trust.clamped(each, now) for each in record.domains),
     )
@@ -228,11 +301,15 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
     """
     record, saved = clamped(record, now), clamped(saved, now)
     known = saved.answers
-    found = replace(
-        record,
+    first = replace(
+        record.first,
         document=record.document or saved.document,
         validators=record.validators if record.document else saved.validators,
         last_success=record.last_success or saved.last_success,
+    )
+    found = replace(
+        record,
+        looks=(first, *record.looks[1:]),
         history=past.resumed(
             saved.history,
             record.history,
@@ -247,12 +324,7 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
             for question, each in record.answers.items()
         ),
     )
-    return replace(found, differing_since=_differing_since(found, found) if found.others else None)
-
-
-def domains_of(target: Target, answers: Mapping[Question, DomainRecord]) -> tuple[DomainRecord, ...]:
-    """The domains of a target, each with the answer that is known already."""
-    return tuple(answers.get(question, DomainRecord(question.domain)) for question in _questions(target))
+    return replace(found, differing_since=_differing_since(found, first))
 
 
 def _questions(target: Target) -> tuple[Question, ...]:
@@ -270,8 +342,10 @@ def _in_step(states: Collection[TrustState]) -> Step:
     return Step.YES if set(states) - {TrustState.NOT_FEDERATED} == {TrustState.IN_SYNC} else Step.UNKNOWN
 
 
-def _differing_since(record: Record, latest: Record) -> datetime | None:
-    looks, since = (record, *record.others), record.differing_since
+def _differing_since(record: Record, latest: LookRecord) -> datetime | None:
+    looks, since = record.looks, record.differing_since
+    if len(looks) == 1:
+        return None
     fresh = [each.document for each in looks if each.observation and each.observation.document]
     if _differ(fresh):
         return since or (latest.observation.at if latest.observation else None)
@@ -294,17 +368,27 @@ def _put_right(record: Record, now: datetime) -> Record:
     return record if all(believed(each, now) == each for each in _latest(record)) else clamped(record, now)
 
 
+def _history_put_right(history: History, now: datetime) -> History:
+    """The history without a time that cannot be true, which is much work, and none where its latest time can be."""
+    latest = history.looked
+    return history if latest is None or believed(latest, now) == latest else past.clamped(history, now)
+
+
+def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:
+    right = replace(
+        look,
+        observation=look.observation and replace(look.observation, at=believed(look.observation.at, now)),
+        last_success=look.last_success and believed(look.last_success, now),
+        failing_since=look.failing_since and believed(look.failing_since, now),
+    )
+    return look if right == look else right
+
+
 def _latest(record: Record) -> Iterator[datetime]:
     """The latest times of a record: nothing in a history is later than its last look."""
-    moments = [record.last_success, record.history.looked, record.differing_since]
-    moments += [each.last_success for each in record.domains]
-    moments += [each.at for each in (record.observation, *(known.inquiry for known in record.domains)) if each]
+    moments = [record.history.looked, record.differing_since]
+    for look in record.looks:
+        moments += [look.observation.at if look.observation else None, look.last_success, look.failing_since]
+    for domain in record.domains:
+        moments += [domain.inquiry.at if domain.inquiry else None, domain.last_success]
     yield from filter(None, moments)
-    for each in record.others:
-        yield from _latest(each)
-
-
-def _judge(
-    document: Document, policy: Policy, first_seen: Mapping[str, Mapping[str, datetime]], now: datetime
-) -> tuple[Rollover, ...]:
-    return judge(document.metadata, policy, signature=document.signature, first_seen=first_seen, now=now)

@@ -10,10 +10,10 @@ from textwrap import wrap
 
 from exporter.action import action
 from exporter.advice import TRUST_WORDS, WORDS, advice, trust_advice
-from exporter.config.settings import TrustSource
+from exporter.config.settings import Look, TrustSource
 from exporter.model import Certificate
 from exporter.primary import Claim, Evidence
-from exporter.record import Record, Served
+from exporter.record import LookRecord, Record, Served
 from exporter.rollover import Rollover
 from exporter.trust import DomainRecord, DomainTrust, Slot, Verdict
 
@@ -69,14 +69,13 @@ def together(record: Record, now: datetime) -> str | None:
     return action(record.situation(now), policy).text if applies else None
 
 
-def place(look: Record) -> tuple[str, str]:
-    """Which host was looked at, and from where."""
-    target = look.target
-    named = target.address not in {None, target.node}
-    return f"{target.node} at {target.address}" if named else target.node, f"from {target.vantage}"
+def place(look: Look) -> tuple[str, str]:
+    """Which host a look leads to, and from where."""
+    named = look.address not in {None, look.node}
+    return f"{look.node} at {look.address}" if named else look.node, f"from {look.vantage}"
 
 
-def seen(look: Record) -> tuple[str, str]:
+def seen(look: LookRecord) -> tuple[str, str]:
     """Whether a look could read the document, and what it got: keys, or a reason, and the keys it got before."""
     observation = look.observation
     if observation is None:
@@ -110,7 +109,7 @@ def days(until: datetime, now: datetime) -> str:
     return f"{(until - now) / timedelta(days=1):.1f}"
 
 
-def _keys(look: Record) -> str:
+def _keys(look: LookRecord) -> str:
     """The signing keys of the last good document, by the beginnings of their fingerprints."""
     served = Served.by(look.document) if look.document else Served(frozenset(), None)
     if not 0 < len(served.keys) <= _KEYS:
@@ -120,18 +119,18 @@ def _keys(look: Record) -> str:
 
 
 def _target(record: Record, now: datetime) -> Sequence[str]:
-    target, policy, looks = record.target, record.policy, (record, *record.others)
+    target, policy, looks = record.target, record.policy, record.looks
     lines = [
         *_row("Target", target.name),
         *_row("URL", target.url),
         *_row("Profile", f"{policy.profile}, known by {policy.evidence}"),
         *_row("As of", moment(now)),
     ]
-    node, vantage = (max(map(len, column)) for column in zip(*map(place, looks), strict=True))
+    node, vantage = (max(map(len, column)) for column in zip(*map(place, target.looks), strict=True))
     for each in looks:
-        host, where = place(each)
+        host, where = place(each.look)
         lead, text = f"{host:<{node}}  {where:<{vantage}}  ", ": ".join(filter(None, seen(each)))
-        lines += _row("Looks" if each is record else "", text, lead=lead)
+        lines += _row("Looks" if each is record.first else "", text, lead=lead)
     if record.differing_since is not None:
         lines += _row("", f"{DIFFERENT}.")
     return lines

@@ -1,6 +1,6 @@
-"""One round of looking at a target, and one of asking about its domains: for the watch and for ``check`` alike.
+"""One round of probing the looks of a target, and one of asking about its domains: for the watch and ``check`` alike.
 
-The last resort is here, and nowhere else: whatever is raised, it costs one look or one answer.
+The last resort is here, and nowhere else: whatever is raised, it costs one probe or one answer.
 """
 
 import asyncio
@@ -14,19 +14,20 @@ from typing import TypeVar
 
 from exporter import entra as entra_id
 from exporter import fetch, trust
-from exporter.config.settings import Entra, Target
+from exporter.config.settings import Entra, Look, Target
+from exporter.history import History
 from exporter.model import Observation, Reason, Tally
 from exporter.probe import probe
-from exporter.record import Record, advance, answered, domains_of, joined
+from exporter.record import LookRecord, Record, advance, answered, bare, joined, remembered
 from exporter.trust import DomainRecord, Inquiry, TrustReason
 
 T = TypeVar("T")
 
-LOOKS = 32
-"""Looks under way at once."""
+PROBES = 32
+"""Probes under way at once."""
 
 INQUIRIES = 8
-"""Inquiries under way at once. They have slots of their own: Entra ID that is slow must hold up no look."""
+"""Inquiries under way at once. They have slots of their own: Entra ID that is slow must hold up no probe."""
 
 _log = logging.getLogger(__name__)
 
@@ -86,49 +87,22 @@ def admitted(error: BaseException) -> str:
     return f"a mistake of ours ({type(error).__name__}): the log has the traceback"
 
 
-async def look(
+async def probe_first(
     record: Record,
     *,
     client: fetch.Client,
     now: datetime,
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
-    entity_id: str | None = None,
-    found: fetch.Found | Raised | None = None,
 ) -> Record:
-    """The record after one more look at its target. Raises nothing: whatever happens, the other targets go on.
+    """The record after one more probe of its first look. Raises nothing: whatever happens, the other targets go on.
 
     ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
-    redirects may lead, None to any. ``entity_id`` is the entity that the target's own look is about: a node must not
-    serve another's document. None: the record's own. ``found`` is what :func:`~exporter.fetch.find` gave for it, if
-    anybody asked.
+    redirects may lead, None to any.
     """
-    target = record.target
-
-    async def made() -> Record:
-        if isinstance(found, Raised):
-            raise found.error
-        observation = await probe(
-            target,
-            client=client,
-            previous=record.document,
-            validators=record.validators,
-            now=now,
-            timeout=target.module.timeout if timeout is None else timeout,
-            allow_host=allow_host,
-            entity_id=entity_id or record.entity_id,
-            found=found,
-        )
-        return await asyncio.to_thread(advance, record, observation)
-
-    after = await attempt(made())
-    if not isinstance(after, Raised):
-        return after
-    log_mistake(f"probe of {target.name}", after.error)
-    mistake = Observation(
-        now, Reason.INTERNAL, admitted(after.error), phases={}, http_status=None, tls_not_after=None, document=None
-    )
-    return advance(record, mistake)
+    probing = _probed(record, record.target.look, client=client, now=now, timeout=timeout, allow_host=allow_host)
+    look, history = await probing
+    return joined(record, look, history=history)
 
 
 async def ask(entra: Entra, domain: str, *, client: fetch.Client, now: datetime) -> Inquiry:
@@ -145,19 +119,19 @@ async def ask(entra: Entra, domain: str, *, client: fetch.Client, now: datetime)
 
 @dataclass(slots=True, eq=False)
 class Latest:
-    """The latest record of a target. Its looks and inquiries end in any order; each changes what is there by then."""
+    """The latest record of a target. Its probes and inquiries end in any order; each changes what is there by then."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What one look changed."""
+class Probed:
+    """What one probe changed."""
 
-    place: tuple[Record, Record]
-    """The record of the place that was looked at, before and after."""
-    whole: tuple[Record, Record]
-    """The record of the target, before and after."""
+    look: tuple[LookRecord, LookRecord]
+    """What is known of the look, before and after."""
+    record: tuple[Record, Record]
+    """The record of its target, before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,33 +145,35 @@ class Asked:
 
 @dataclass(slots=True, eq=False)
 class Rounds:
-    """Looks and inquiries, not too many at once."""
+    """Probes and inquiries, not too many at once."""
 
     client: fetch.Client
     clock: Callable[[], datetime]
     lag: Tally = field(default_factory=Tally)
-    """How long looks that were due had to wait for a slot."""
-    _looks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LOOKS))
+    """How long probes that were due had to wait for a slot."""
+    _probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PROBES))
     _inquiries: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INQUIRIES))
 
-    async def look(self, latest: Latest, target: Target) -> Looked:
-        """One look at a place of a target, joined into its latest record; what that changed."""
+    async def probe(self, latest: Latest, look: Look) -> Probed:
+        """One probe of a look of a target, joined into its latest record; what that changed."""
         # Without a slot: a name server may be silent for long, and needs nothing of what slots bound.
-        module = target.module
+        module = look.module
         found = await attempt(
-            fetch.find(target.url, module, client=self.client, timeout=module.timeout, address=target.address)
+            fetch.find(look.url, module, client=self.client, timeout=module.timeout, address=look.address)
         )
         due = self.clock()
-        async with self._looks:
+        async with self._probes:
             self.lag = self.lag.plus(max(0.0, (self.clock() - due).total_seconds()))
-            before, about = _at(latest.record, target), latest.record.entity_id
-            after = await look(before, client=self.client, now=self.clock(), entity_id=about, found=found)
-            # What the state file holds may have been brought back meanwhile: then the look follows on that.
-            while not _same_past(known := _at(latest.record, target), before) and after.observation is not None:
-                before, after = known, await asyncio.to_thread(advance, known, after.observation)
-        # Other looks and inquiries have ended meanwhile.
-        was, latest.record = latest.record, joined(latest.record, after, now=self.clock())
-        return Looked((before, after), (was, latest.record))
+            past = latest.record
+            after, history = await _probed(past, look, client=self.client, now=self.clock(), found=found)
+            # What the state file holds may have been brought back meanwhile: then the probe follows on that.
+            while not _same_past(latest.record, past, look) and after.observation is not None:
+                past = latest.record
+                after = advance(past.at(look.place), after.observation)
+                history = await asyncio.to_thread(remembered, past, after)
+        # Other probes and inquiries have ended meanwhile.
+        was, latest.record = latest.record, joined(latest.record, after, history=history, now=self.clock())
+        return Probed((past.at(look.place), after), (was, latest.record))
 
     async def ask(self, latest: Latest, entra: Entra) -> AsyncIterator[Asked]:
         """One inquiry about each domain of a target, in turn, answered into its latest record.
@@ -216,25 +192,65 @@ class Rounds:
                 return
 
     async def everything(self, target: Target) -> Record:
-        """What one look from every place, and one inquiry about every domain, tell of a target."""
-        latest = Latest(Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, {})))
-        await self.look(latest, target)
+        """What one probe of every look, and one inquiry about every domain, tell of a target."""
+        latest = Latest(bare(target))
+        await self.probe(latest, target.look)
         # The first look says of which entity the others must be.
-        await asyncio.gather(*(self.look(latest, each) for each in target.others))
+        await asyncio.gather(*(self.probe(latest, each) for each in target.looks[1:]))
         if target.entra is not None:
             async for _ in self.ask(latest, target.entra):
                 pass
         return latest.record
 
 
-def _at(record: Record, target: Target) -> Record:
-    """The record of one place of a target."""
-    return next(each for each in (record, *record.others) if each.target.place == target.place)
+async def _probed(
+    record: Record,
+    look: Look,
+    *,
+    client: fetch.Client,
+    now: datetime,
+    timeout: float | None = None,  # noqa: ASYNC109 -- see probe_first
+    allow_host: Callable[[str], bool] | None = None,
+    found: fetch.Found | Raised | None = None,
+) -> tuple[LookRecord, History]:
+    """What is known of a look of a target after one more probe, and the target's history. Raises nothing.
+
+    ``found`` is what :func:`~exporter.fetch.find` gave for it, if anybody asked; the rest is as in :func:`probe_first`.
+    """
+    before = record.at(look.place)
+
+    async def made() -> tuple[LookRecord, History]:
+        if isinstance(found, Raised):
+            raise found.error
+        observation = await probe(
+            look,
+            signers=record.target.policy.signers,
+            client=client,
+            previous=before.document,
+            validators=before.validators,
+            now=now,
+            timeout=look.module.timeout if timeout is None else timeout,
+            allow_host=allow_host,
+            # A node must not serve another entity's document than the service.
+            entity_id=record.entity_id or before.entity_id,
+            found=found,
+        )
+        after = advance(before, observation)
+        return after, await asyncio.to_thread(remembered, record, after)
+
+    outcome = await attempt(made())
+    if not isinstance(outcome, Raised):
+        return outcome
+    log_mistake(f"probe of {record.target.name}", outcome.error)
+    mistake = Observation(
+        now, Reason.INTERNAL, admitted(outcome.error), phases={}, http_status=None, tls_not_after=None, document=None
+    )
+    return advance(before, mistake), record.history
 
 
-def _same_past(record: Record, other: Record) -> bool:
-    """Whether one look more changes both in the same way."""
-    return record.history is other.history and record.document is other.document
+def _same_past(record: Record, other: Record, look: Look) -> bool:
+    """Whether one probe more of the look changes both in the same way."""
+    return record.history is other.history and record.at(look.place).document is other.at(look.place).document
 
 
 def _asked_at(domain: DomainRecord) -> datetime:

@@ -20,12 +20,12 @@ from exporter import __version__, fetch
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.exposition.own import Format, Status, render_own
-from exporter.exposition.render import Press, render_probe
+from exporter.exposition.render import Renderer, render_probe
 from exporter.model import Tally
 from exporter.page import page
-from exporter.record import Record
+from exporter.record import bare
 from exporter.reload import Configuration
-from exporter.rounds import look
+from exporter.rounds import probe_first
 from exporter.state import State
 from exporter.watch import LATE, Watch
 
@@ -79,7 +79,7 @@ _RENDERERS = web.AppKey("_RENDERERS", ThreadPoolExecutor)
 _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
 _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
-_PRESS = web.AppKey("_PRESS", Press)
+_RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
@@ -91,7 +91,7 @@ def application(
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
-    app[_PRESS], app[_SCRAPES] = Press(limit=options.limit), _Scrapes()
+    app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
     if resolver is not None:
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
@@ -138,7 +138,8 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
     host = "" if parts.scheme == "file" else parts.hostname or ""
     if not is_allowed(host, config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
-    return replace(target, module=config.modules[module], policy=config.policies[policy])
+    look = replace(target.look, module=config.modules[module])
+    return replace(target, looks=(look,), policy=config.policies[policy])
 
 
 def is_allowed(host: str, patterns: Sequence[str]) -> bool:
@@ -199,7 +200,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
     def scrape() -> bytes:
         began = time.perf_counter()
-        text = app[_PRESS].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        text = app[_RENDERER].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
         scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
         return text
 
@@ -216,11 +217,11 @@ async def _probe(request: web.Request) -> web.Response:
     except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
     now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
-    record = await look(
-        Record(target),
+    record = await probe_first(
+        bare(target),
         client=app[_CLIENT],
         now=now,
-        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.module.timeout),
+        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout),
         allow_host=lambda host: is_allowed(host, config.probe_allow),
     )
 

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import aiohttp
+from builders import knowing, probed, watched, with_looks
 from lxml import etree
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -29,11 +30,11 @@ from exporter.config.settings import Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair, adfs_metadata, mint
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import serving
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
 from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, Role, RoleDescriptor
 from exporter.probe import read_document
-from exporter.record import Record, advance
-from exporter.rounds import look
+from exporter.record import Record, bare
+from exporter.rounds import probe_first
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, UpdateResult
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -57,7 +58,7 @@ def records(count: int) -> Sequence[Record]:
     """The records of as many farms as it takes to have ``count`` certificates, no two alike."""
     model = read_document(farm_document(), ())
     each = len({certificate for key in _keys(model) for certificate in key.certificates})
-    return [_probed(f"farm-{number:05}", _renamed(model, number)) for number in range(-(-count // each))]
+    return [_record(f"farm-{number:05}", _renamed(model, number)) for number in range(-(-count // each))]
 
 
 def _keys(document: Document) -> Iterator[Key]:
@@ -84,34 +85,35 @@ def _renamed(document: Document, number: int) -> Document:
     return replace(document, metadata=replace(document.metadata, entities=(other_entity,)))
 
 
-def _probed(name: str, document: Document) -> Record:
-    return _looked(Record(Target(name, f"https://{name}.example/metadata.xml"), document=document), NOW)
+def _record(name: str, document: Document) -> Record:
+    return _seen(knowing(bare(watched(name, f"https://{name}.example/metadata.xml")), document=document), NOW)
 
 
 def _trusted(record: Record) -> Record:
     """The record with a node that serves the same, and a domain for which both signing keys are trusted."""
-    node = replace(record.target, node="wap1", address="192.0.2.1")
-    target = replace(record.target, others=(node,), entra=Entra(("bench.example",)))
+    node = replace(record.target.look, node="wap1", address="192.0.2.1")
+    target = replace(with_looks(record.target, node), entra=Entra(("bench.example",)))
     document = record.document
     assert document is not None
     slots = dict(zip(Slot, document.metadata.entities[0].published(Role.IDP, signs=True), strict=False))
     says = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, update=UpdateResult.SUCCESS, updated=NOW)
     domain = trust.advance(DomainRecord("bench.example"), Inquiry(NOW, None, "", says))
-    return replace(record, target=target, others=(replace(record, target=node),), domains=(domain,))
+    looks = (record.first, replace(record.first, look=node))
+    return replace(record, target=target, looks=looks, domains=(domain,))
 
 
-def _looked(record: Record, at: datetime) -> Record:
+def _seen(record: Record, at: datetime) -> Record:
     phases = dict.fromkeys(Phase, 0.01)
-    return advance(record, Observation(at, None, "", phases, 200, NOW + 90 * DAY, record.document))
+    return probed(record, Observation(at, None, "", phases, 200, NOW + 90 * DAY, record.document))
 
 
 def bench_scrape() -> None:
     """10,000 certificates on /metrics."""
     known = records(CERTIFICATES)
-    press = Press(limit=200)
-    first = _timed(lambda: press.render(known, NOW, openmetrics=False), times=1)
-    text = press.render(known, NOW, openmetrics=False)
-    again = _timed(lambda: press.render(known, datetime.now(UTC), openmetrics=False), times=15)
+    renderer = Renderer(limit=200)
+    first = _timed(lambda: renderer.render(known, NOW, openmetrics=False), times=1)
+    text = renderer.render(known, NOW, openmetrics=False)
+    again = _timed(lambda: renderer.render(known, datetime.now(UTC), openmetrics=False), times=15)
     registry = CollectorRegistry()
     registry.register(_Families(list(text_string_to_metric_families(text.decode()))))
     library = _timed(lambda: generate_latest(registry), times=5)
@@ -121,13 +123,15 @@ def bench_scrape() -> None:
     print(
         f"  prometheus_client.generate_latest over the same families: {library / again:.0f} x ({library * 1e3:.0f} ms)"
     )
-    print(f"  event loop held at most {asyncio.run(_longest_hold(press, known)) * 1e3:.1f} ms while a thread renders")
-    later = [_looked(record, NOW + timedelta(seconds=15)) for record in known[: len(known) // 20]]
-    fresh = _timed(lambda: press.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
+    print(
+        f"  event loop held at most {asyncio.run(_longest_hold(renderer, known)) * 1e3:.1f} ms while a thread renders"
+    )
+    later = [_seen(record, NOW + timedelta(seconds=15)) for record in known[: len(known) // 20]]
+    fresh = _timed(lambda: renderer.render([*later, *known[len(later) :]], NOW, openmetrics=False), times=1)
     print(f"  rendered in {fresh * 1e3:.1f} ms after a new look at {len(later)} of them (5 min interval, 15 s scrape)")
     trusted = [_trusted(record) for record in known]
-    press.render(trusted, NOW, openmetrics=False)
-    domains = _timed(lambda: press.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
+    renderer.render(trusted, NOW, openmetrics=False)
+    domains = _timed(lambda: renderer.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
     print(f"  rendered in {domains * 1e3:.1f} ms where each has a node and a domain of Entra ID's beside")
 
 
@@ -139,7 +143,7 @@ class _Families(Collector):
         return self._families
 
 
-async def _longest_hold(press: Press, known: Sequence[Record]) -> float:
+async def _longest_hold(renderer: Renderer, known: Sequence[Record]) -> float:
     """The longest time for which the loop could not run a callback that was ready."""
     longest, stop = 0.0, False
 
@@ -153,7 +157,7 @@ async def _longest_hold(press: Press, known: Sequence[Record]) -> float:
 
     ticking = asyncio.create_task(tick())
     for _ in range(10):
-        await asyncio.to_thread(press.render, known, datetime.now(UTC), openmetrics=False)
+        await asyncio.to_thread(renderer.render, known, datetime.now(UTC), openmetrics=False)
     stop = True
     await ticking
     return longest
@@ -197,23 +201,23 @@ async def _probe_all(target: Target, count: int) -> None:
     async with fetch.client() as client:
         before = time.process_time()
         for _ in range(count):
-            record = await look(Record(target), client=client, now=NOW)
+            record = await probe_first(bare(target), client=client, now=NOW)
             assert record.document is not None, record.observation
         full = time.process_time() - before
         before = time.process_time()
         for _ in range(count):
-            record = await look(record, client=client, now=NOW)
+            record = await probe_first(record, client=client, now=NOW)
         unchanged = time.process_time() - before
-    context = ssl.create_default_context(cafile=target.module.tls.ca_file)
+    context = ssl.create_default_context(cafile=target.look.module.tls.ca_file)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ssl=context)) as session:
         before = time.process_time()
         for _ in range(count):
             async with session.get(target.url) as response:
                 await response.read()
-        bare = time.process_time() - before
+        plain = time.process_time() - before
     print("probes over loopback HTTPS, a new connection each:")
-    print(f"  {count / full:.0f} a CPU second with a new document each, {full / bare:.1f} x a bare aiohttp GET")
-    print(f"  {count / unchanged:.0f} a CPU second while the document does not change, {unchanged / bare:.1f} x")
+    print(f"  {count / full:.0f} a CPU second with a new document each, {full / plain:.1f} x a bare aiohttp GET")
+    print(f"  {count / unchanged:.0f} a CPU second while the document does not change, {unchanged / plain:.1f} x")
 
 
 def _timed_in_turn(one: Callable[[], object], other: Callable[[], object], *, times: int) -> tuple[float, float]:

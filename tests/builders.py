@@ -1,14 +1,18 @@
-"""Certificates and documents on order: one line says what is special about each. Keys are EC, for speed."""
+"""Certificates, documents, targets and records on order: one line says what is special about each.
+
+Keys are EC, for speed.
+"""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from lxml import etree
 from lxml.builder import ElementMaker
 
+from exporter.config.settings import Look, Target
 from exporter.demo.documents import (
     DS,
     FED,
@@ -22,8 +26,20 @@ from exporter.demo.documents import (
     mint,
     sign,
 )
-from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Signature, SignatureState, Use
+from exporter.model import (
+    Certificate,
+    Entity,
+    Key,
+    Metadata,
+    Observation,
+    Role,
+    RoleDescriptor,
+    Signature,
+    SignatureState,
+    Use,
+)
 from exporter.policy import Policy, PolicySettings, Profile, in_force
+from exporter.record import LookRecord, Record, advance, joined
 from exporter.rollover import Rollover, judge
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -287,6 +303,40 @@ def verdict(
     return rollover
 
 
+def watched(name: str, url: str, **settings: object) -> Target:
+    """A target with one look, at this URL; the settings are of either."""
+    of_look = _taken(settings, Look)
+    return Target(name, (Look(url, **of_look),), **settings)  # type: ignore[arg-type]  # any field
+
+
+def looking(target: Target, **settings: object) -> Target:
+    """The target, its first look another in these settings."""
+    look = replace(target.look, **settings)  # type: ignore[arg-type]  # any field
+    return replace(target, looks=(look, *target.looks[1:]))
+
+
+def with_looks(target: Target, *further: Look) -> Target:
+    """The target, with these looks after its first and no others."""
+    return replace(target, looks=(target.look, *further))
+
+
+def knowing(record: Record, **known: object) -> Record:
+    """The record, if these things were known, of the first look or of the target."""
+    first = replace(record.first, **_taken(known, LookRecord))  # type: ignore[arg-type]  # any field
+    return replace(record, looks=(first, *record.looks[1:]), **known)  # type: ignore[arg-type]  # any field
+
+
+def beside(record: Record, *further: Look) -> Record:
+    """The record, if its target had these looks too, of which nothing is known yet."""
+    looks = (record.first, *map(LookRecord, further))
+    return replace(record, target=with_looks(record.target, *further), looks=looks)
+
+
+def probed(record: Record, observation: Observation, *, look: Look | None = None) -> Record:
+    """The record after a probe that gave this; of the first look where no other is named."""
+    return joined(record, advance(record.at((look or record.target.look).place), observation))
+
+
 @cache
 def _cached_pair(
     subject: str, not_before: datetime, not_after: datetime, issuer: KeyPair | None, key: KeyKind, _nth: int
@@ -306,3 +356,8 @@ def _attributes(**values: datetime | str | None) -> dict[str, str]:
 
 def _xml_text(value: datetime | str) -> str:
     return value if isinstance(value, str) else f"{value:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _taken(values: dict[str, object], form: type[Look | LookRecord]) -> dict[str, object]:
+    """Those of the values that are fields of a dataclass, which are then no longer among the others."""
+    return {field.name: values.pop(field.name) for field in fields(form) if field.name in values}

@@ -8,7 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from builders import DAY, ENCRYPTION_SUBJECT, ENTITY_ID, HOST, HOUR, NOW, SECOND, SIGNING_SUBJECT
+from builders import (
+    DAY,
+    ENCRYPTION_SUBJECT,
+    ENTITY_ID,
+    HOST,
+    HOUR,
+    NOW,
+    SECOND,
+    SIGNING_SUBJECT,
+    knowing,
+    looking,
+    probed,
+    watched,
+    with_looks,
+)
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
@@ -34,8 +48,8 @@ from exporter.model import (
     Weakness,
 )
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
-from exporter.record import Record, advance, answered, joined
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.record import Record, answered, bare
+from exporter.trust import DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 LIMIT = 2
 """Entities of an aggregate that get series without being watched, in every scrape here."""
@@ -51,7 +65,7 @@ PHASES = {
     Phase.PARSE: 0.0000012,
 }
 
-FARM = Target(HOST, f"https://{HOST}{ADFS_METADATA_PATH}")
+FARM = watched(HOST, f"https://{HOST}{ADFS_METADATA_PATH}")
 
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 """Values by name and labels."""
@@ -158,30 +172,11 @@ def failed(
     return Observation(at, reason, "", phases, None, tls_not_after, None)
 
 
-def unseen(target: Target) -> Record:
-    """A target before any of its looks and answers."""
-    domains = target.entra.domains if target.entra is not None else ()
-    return Record(target, others=tuple(map(Record, target.others)), domains=tuple(map(DomainRecord, domains)))
-
-
-def after(target: Target, *looks: Observation) -> Record:
-    """What is known of the target after these looks of its own."""
-    record = unseen(target)
-    for look in looks:
-        record = looked(record, look)
-    return record
-
-
-def looked(record: Record, look: Observation) -> Record:
-    """What is known after one more look of the target's own."""
-    return joined(record, advance(record, look))
-
-
-def beside(record: Record, other: Target, *looks: Observation) -> Record:
-    """What is known after these looks from another vantage, or at a node."""
-    for look in looks:
-        (before,) = (each for each in record.others if each.target.place == other.place)
-        record = joined(record, advance(before, look))
+def after(target: Target, *found: Observation) -> Record:
+    """What is known of the target after these probes of its first look."""
+    record = bare(target)
+    for observation in found:
+        record = probed(record, observation)
     return record
 
 
@@ -275,7 +270,7 @@ def aggregate() -> Record:
         cache_duration=timedelta(hours=6),
         faults=(FaultKind.ENTITY_DUPLICATE, FaultKind.ENTITY_DUPLICATE, FaultKind.ENTITY_ID_MISSING),
     )
-    target = Target(
+    target = watched(
         "federation",
         "http://metadata.example/aggregate.xml",
         module=Module("aggregate"),
@@ -291,7 +286,7 @@ def unreachable() -> Record:
     primary, encryption = pair("1", "2", not_before=NOW - 165 * DAY, not_after=NOW + 200 * DAY)
     last_good = document(adfs_entity(primary, encryption=encryption), signature=signed_by(primary))
     return after(
-        replace(FARM, vantage="internet"),
+        looking(FARM, vantage="internet"),
         good(last_good, NOW - timedelta(minutes=10)),
         failed(Reason.REFUSED, NOW - timedelta(minutes=5), phases={Phase.RESOLVE: 0.25}),
         failed(Reason.REFUSED, NOW, phases={Phase.RESOLVE: 0.000001}),
@@ -300,7 +295,7 @@ def unreachable() -> Record:
 
 def restored() -> Record:
     """The same farm after a restart, before the first look."""
-    return replace(unreachable(), observation=None, probes=0, failures=0)
+    return knowing(unreachable(), observation=None, probes=0, failures=0, failing_since=None)
 
 
 def never_reached() -> Record:
@@ -311,7 +306,7 @@ def never_reached() -> Record:
 
 def never_looked() -> Record:
     """A target between its configuration and its first look."""
-    return Record(replace(FARM, policy=PolicySettings(profile=Profile.ADFS_MANUAL, auto_certificate_rollover=False)))
+    return bare(replace(FARM, policy=PolicySettings(profile=Profile.ADFS_MANUAL, auto_certificate_rollover=False)))
 
 
 def weak() -> Record:
@@ -329,13 +324,13 @@ def weak() -> Record:
     content = document(
         entity, signature=signed_by(short, SignatureState.INVALID), faults=(FaultKind.KEY_WITHOUT_CERTIFICATE,)
     )
-    return after(Target("weak", "https://idp.example/metadata"), good(content, NOW - 30 * SECOND))
+    return after(watched("weak", "https://idp.example/metadata"), good(content, NOW - 30 * SECOND))
 
 
 def labelled() -> Record:
     """A target whose every label needs care."""
     labels = {"team": 'Identität "Süd"', "share": r"\\files\adfs", "value": "1", "family": "sso", "self": "no"}
-    target = Target('a "quoted"\\name', "https://idp.example/?a=b{}", labels=labels, vantage="büro, 2. Stock")
+    target = watched('a "quoted"\\name', "https://idp.example/?a=b{}", labels=labels, vantage="büro, 2. Stock")
     lines = certificate("7", subject='CN=two\nlines,O="Ex\\, Inc"')
     return after(target, good(document(idp(lines, entity_id='urn:"x"\\n')), NOW))
 
@@ -351,7 +346,7 @@ def trust() -> Record:
         farm.target,
         entra=Entra(("contoso.com", "fabrikam.com", "northwindtraders.com"), tenant="contoso.onmicrosoft.com"),
     )
-    record = replace(farm, target=target, domains=unseen(target).domains)
+    record = replace(farm, target=target, domains=bare(target).domains)
     primary, _ = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
     successor = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
     leftover = certificate("4", not_before=NOW - 712 * DAY, not_after=NOW + 5 * DAY)
@@ -371,17 +366,18 @@ def nodes() -> Record:
     successor = certificate("3", not_before=NOW - 5 * DAY, not_after=NOW + 360 * DAY)
     farm = adfs_entity(successor, primary, encryption=encryption)
     old, new = document(farm, signature=signed_by(primary)), document(farm, signature=signed_by(successor))
-    outside = replace(FARM, vantage=INTERNET)
-    inside = replace(FARM, vantage="intranet")
+    outside = looking(FARM, vantage=INTERNET)
+    inside = replace(FARM.look, vantage="intranet")
     first, second = (
-        replace(outside, node=name, address=address) for name, address in (("10.0.0.11", "10.0.0.11"), ("wap2", "wap2"))
+        replace(outside.look, node=name, address=address)
+        for name, address in (("10.0.0.11", "10.0.0.11"), ("wap2", "wap2"))
     )
-    record = after(replace(outside, others=(inside, first, second)), good(old, NOW - 2 * HOUR))
-    for other in record.target.others:
-        record = beside(record, other, good(old, NOW - 2 * HOUR))
-    record = beside(looked(record, good(new, NOW - HOUR)), inside, good(new, NOW - HOUR))
-    record = beside(record, first, failed(Reason.REFUSED, NOW - 20 * SECOND, phases={Phase.RESOLVE: 0.000001}))
-    return beside(record, second, good(old, NOW - 10 * SECOND))
+    record = bare(with_looks(outside, inside, first, second))
+    for look in record.target.looks:
+        record = probed(record, good(old, NOW - 2 * HOUR), look=look)
+    record = probed(probed(record, good(new, NOW - HOUR)), good(new, NOW - HOUR), look=inside)
+    refused = failed(Reason.REFUSED, NOW - 20 * SECOND, phases={Phase.RESOLVE: 0.000001})
+    return probed(probed(record, refused, look=first), good(old, NOW - 10 * SECOND), look=second)
 
 
 RECORDS = {

@@ -9,7 +9,7 @@ import yaml
 from exporter.config import fields
 from exporter.config.document import Mistake, Place, Readers, attempt, block, each
 from exporter.config.modules import Modules
-from exporter.config.settings import SERVICE, Module, Target
+from exporter.config.settings import SERVICE, Look, Module
 
 
 def read_vantages(place: Place, modules: Modules) -> Mapping[str, Module | None]:
@@ -42,12 +42,11 @@ def check_nodes(place: Place, url: str, modules: Iterable[Module]) -> None:
         place.wrong("each node is looked at directly, and every vantage of the target has a proxy")
 
 
-def looked_at(target: Target, modules: Mapping[str, Module], nodes: Mapping[str, str]) -> Target:
-    """The target from its first vantage, with the others beside it; modules are by vantage, addresses by node."""
-    own, *further = (replace(target, vantage=vantage, module=module) for vantage, module in modules.items())
-    direct = next((look for look in (own, *further) if look.module.proxy_url is None), own)
-    others = (*further, *(replace(direct, node=name, address=address) for name, address in nodes.items()))
-    return replace(own, others=tuple(replace(look, entra=None) for look in others))
+def looks_like(look: Look, modules: Mapping[str, Module], nodes: Mapping[str, str]) -> tuple[Look, ...]:
+    """A look from each vantage in turn, then one at each node; modules are by vantage, addresses by node."""
+    from_vantages = tuple(replace(look, vantage=vantage, module=module) for vantage, module in modules.items())
+    direct = next((each for each in from_vantages if each.module.proxy_url is None), from_vantages[0])
+    return (*from_vantages, *(replace(direct, node=name, address=address) for name, address in nodes.items()))
 
 
 def _node(place: Place) -> tuple[str, str]:

@@ -28,15 +28,26 @@ from exporter.config.document import (
     each,
 )
 from exporter.config.entra import entra_keys, read_entra
-from exporter.config.looks import NODE_KEYS, check_nodes, looked_at, read_nodes, read_vantages
+from exporter.config.looks import NODE_KEYS, check_nodes, looks_like, read_nodes, read_vantages
 from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
-from exporter.config.settings import Config, Module, Target
+from exporter.config.settings import Config, Look, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_OWN_LABELS = {"target", "url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"}
+_OWN_LABELS = {
+    "target",
+    "url",
+    "policy",
+    "profile",
+    "profile_evidence",
+    "auto_certificate_rollover",
+    "expiry",
+    "module",
+}
+_IN_PLACE = ":"
+"""Only the name of a policy that is written in place holds it, so it collides with none under ``policies``."""
 _SCRAPE_LABELS = {"job", "instance"}
 
 
@@ -93,7 +104,7 @@ def _target_at(address: str, taken: Collection[str]) -> Target:
     name = _default_name(url)
     if name in taken:
         raise Mistake(f"{name} is named twice; a configuration file can give each target a name of its own")
-    return Target(name, url)
+    return Target(name, (Look(url),))
 
 
 def _default_name(url: str) -> str:
@@ -113,7 +124,10 @@ class _Known:
 class _Common:
     """What targets may have in common."""
 
-    target: Target
+    look: Look
+    """At no URL yet."""
+    policy: PolicySettings
+    labels: Mapping[str, str]
     vantages: Mapping[str, Module | None]
     """By name; None: the module of the target."""
 
@@ -129,13 +143,14 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
             | {name: replace(modules.values.get(name, Module()), name=name) for name in modules.places},
             modules.faulty,
         ),
-        {"default": PolicySettings()} | {name: policies.values.get(name, PolicySettings()) for name in policies.places},
+        {"default": PolicySettings()}
+        | {name: replace(policies.values.get(name, PolicySettings()), name=name) for name in policies.places},
     )
-    target = Target("", "", module=known.modules.by_name["default"], policy=known.policies["default"])
-    base = _Common(target, {target.vantage: None})
+    look = Look("", known.modules.by_name["default"])
+    base = _Common(look, known.policies["default"], {}, {look.vantage: None})
     for item in found.values.get("defaults", ()):
         for defaults in attempt(item, lambda item: block(item, _common_keys(known))):
-            base = _common(defaults, base)
+            base = _common(defaults, base, f"defaults{_IN_PLACE}policy")
     patterns = [
         (pattern, item)
         for item in found.values.get("target_files", ())
@@ -171,43 +186,46 @@ def _in_target_files(
 
 def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place]) -> Target:
     found = block(place, _target_keys(known))
-    common = _common(found, base)
     url = found.values.get("url") or found.values.get("host", "")
     name = found.values.get("name") or _default_name(url)
+    common = _common(found, base, f"target{_IN_PLACE}{name}")
     first = taken.setdefault(name, place) if name and "name" not in found.faulty else place
     if first is not place:
         found.at("name").wrong(f"the name {name} is taken by the target in {first.source.file}:{first.line}")
-    target = replace(
-        common.target,
-        name=name,
-        url=url,
-        entity_id=found.values.get("entity_id"),
-        watch=found.values.get("entities", ()),
-        entra=found.values.get("entra"),
-    )
-    modules = {vantage: module or target.module for vantage, module in common.vantages.items()}
+    look = replace(common.look, url=url)
+    modules = {vantage: module or look.module for vantage, module in common.vantages.items()}
     if found.faulty.isdisjoint(("interval", "module", "vantages")):
-        known.modules.check_interval(found, target.interval, modules.values())
+        known.modules.check_interval(found, look.interval, modules.values())
     nodes = found.values.get("nodes", {})
     if nodes:
         check_nodes(found.at("nodes"), url, modules.values())
     found.require(("url", "host"))
-    return looked_at(target, modules, nodes)
+    return Target(
+        name,
+        looks_like(look, modules, nodes),
+        policy=common.policy,
+        entity_id=found.values.get("entity_id"),
+        labels=common.labels,
+        watch=found.values.get("entities", ()),
+        entra=found.values.get("entra"),
+    )
 
 
-def _common(found: Block, base: _Common) -> _Common:
+def _common(found: Block, base: _Common, in_place: str) -> _Common:
+    """What a block says, or else ``base``; ``in_place`` is the name of a policy that is written in the block."""
     found.at_most_one(("vantage", "vantages"))
     vantages = found.values.get("vantages", base.vantages)
     if "vantage" in found.values:
         vantages = {found.values["vantage"]: None}
+    policy = found.values.get("policy", base.policy)
     return _Common(
         replace(
-            base.target,
-            module=found.values.get("module", base.target.module),
-            policy=found.values.get("policy", base.target.policy),
-            interval=found.values.get("interval", base.target.interval),
-            labels={**base.target.labels, **found.values.get("labels", {})},
+            base.look,
+            module=found.values.get("module", base.look.module),
+            interval=found.values.get("interval", base.look.interval),
         ),
+        policy if policy.name else replace(policy, name=in_place),
+        {**base.labels, **found.values.get("labels", {})},
         vantages,
     )
 
@@ -232,9 +250,19 @@ def _probe(place: Place) -> tuple[str, ...]:
     return tuple(block(place, _PROBE_KEYS).values.get("allow", ()))
 
 
+def _policies(place: Place) -> Block:
+    found = each(place, _policy)
+    for name, at in found.places.items():
+        if _IN_PLACE in name:
+            at.wrong("the name of a policy must not hold a colon: only those of policies written in place do")
+    return found
+
+
 def _policy(place: Place) -> PolicySettings:
+    """A policy, which has no name yet."""
     found = block(place, _POLICY_KEYS)
     settings = PolicySettings(
+        name="",
         profile=found.values.get("profile"),
         auto_certificate_rollover=found.values.get("auto_certificate_rollover"),
         thresholds=found.values.get("thresholds", {}),
@@ -305,7 +333,7 @@ _TOP_KEYS: Readers = {
     "targets": Place.items,
     "target_files": Place.items,
     "modules": lambda place: each(place, read_module),
-    "policies": lambda place: each(place, _policy),
+    "policies": _policies,
     "probe": _probe,
 }
 

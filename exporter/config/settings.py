@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from exporter.policy import PolicySettings
 
@@ -136,16 +137,41 @@ INTERNET = "internet"
 """The ``vantage`` that sees what Entra ID and partners see."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What we watch."""
+class Place(NamedTuple):
+    """What tells a look from all others of its target: which host it leads to, and from where."""
 
-    name: str
+    node: str
+    vantage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to get a target's document: from one vantage, at the service name or at one node behind it."""
+
     url: str
     module: Module = field(default_factory=Module)
     interval: float = 300.0
     """Seconds between two probes."""
+    node: str = SERVICE
+    """Which host behind the service name answers."""
     vantage: str = "default"
+    address: str | None = None
+    """Where that host is, as ``host`` or ``host:port``; None: wherever the name of the service leads."""
+
+    @property
+    def place(self) -> Place:
+        """The host and the vantage."""
+        return Place(self.node, self.vantage)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What we watch: a federation service, or whoever else publishes one document."""
+
+    name: str
+    looks: tuple[Look, ...]
+    """At least one, no two of them with the same place. The first gets the document that is judged; then come the other
+    vantages, then the nodes."""
     policy: PolicySettings = field(default_factory=PolicySettings)
     entity_id: str | None = None
     """The entity that must be in the document; None: the one first seen."""
@@ -153,18 +179,17 @@ class Target:
     """The operator's own labels, on ``fedmeta_target_info``."""
     watch: tuple[str, ...] = ()
     """Patterns (``*``, ``?``, ``[]``) of the entityIDs of an aggregate that get series of their own."""
-    node: str = SERVICE
-    """Which host behind the service name is looked at."""
-    address: str | None = None
-    """Where that host is, as ``host`` or ``host:port``; None: wherever the name of the service leads."""
-    others: tuple["Target", ...] = ()
-    """The same service from other vantages, then node by node; such a target has no others and no Entra."""
     entra: Entra | None = None
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """What tells this look from all others: name, node, vantage."""
-        return self.name, self.node, self.vantage
+    def look(self) -> Look:
+        """The look whose document is judged."""
+        return self.looks[0]
+
+    @property
+    def url(self) -> str:
+        """Where the judged document is published."""
+        return self.look.url
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One more look at a farm: from another vantage, or at one of its nodes."""
+class OtherLook:
+    """Another look at a farm: from another vantage, or at one of its nodes."""
 
     node: str = SERVICE
     vantage: str = "default"
@@ -102,7 +102,7 @@ class Scenario:
     """None: the look gets a usable document."""
     vantage: str = "default"
     """From where the documents are got that are judged."""
-    others: tuple[Look, ...] = ()
+    others: tuple[OtherLook, ...] = ()
     nodes_agree: bool | None = None
     """None: no two looks get a document."""
     domains: tuple[Domain, ...] = ()
@@ -150,7 +150,7 @@ SCENARIOS = (
         signing=(Lifetime(-347, 18), Lifetime(-2, 363)),
         successor_present=True,
         secondary_present=True,
-        others=(Look(node="wap1"), Look(node="wap2")),
+        others=(OtherLook(node="wap1"), OtherLook(node="wap2")),
         nodes_agree=True,
         domains=(Domain("published.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
     ),
@@ -240,7 +240,7 @@ SCENARIOS = (
         successor_present=True,
         secondary_present=True,
         vantage="intranet",
-        others=(Look(vantage=INTERNET, reason=Reason.REFUSED),),
+        others=(OtherLook(vantage=INTERNET, reason=Reason.REFUSED),),
         domains=(
             Domain(
                 "not-public.example",
@@ -289,7 +289,7 @@ SCENARIOS = (
         signing=(Lifetime(-347, 18), Lifetime(-2, 363)),
         successor_present=True,
         secondary_present=True,
-        others=(Look(node="wap1"), Look(node="wap2", serves=(0,))),
+        others=(OtherLook(node="wap1"), OtherLook(node="wap2", serves=(0,))),
         nodes_agree=False,
         domains=(Domain("stale-proxy.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
     ),

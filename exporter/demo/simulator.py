@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from exporter.config.settings import SERVICE, Entra, Module, Secret, Target, Tls
+from exporter.config.settings import SERVICE, Entra, Look, Module, Secret, Target, Tls
 from exporter.demo.documents import KeyKind, mint
 from exporter.demo.graph import Directory
 from exporter.demo.scenarios import Answer, Farm, Scenario, farm
@@ -114,8 +114,7 @@ async def serving(
 
 def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, module: Module, entra: Entra) -> Target:
     port = nowhere if scenario.answer is Answer.NOTHING else ports[SERVICE]
-    target = Target(
-        name=scenario.name,
+    own = Look(
         url=f"https://localhost:{port}/{scenario.name}{ADFS_METADATA_PATH}",
         module=module,
         interval=15,
@@ -123,7 +122,7 @@ def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, module: 
     )
     others = (
         replace(
-            target,
+            own,
             node=look.node,
             vantage=look.vantage,
             address=f"{_LOOPBACK}:{nowhere if look.reason else ports[look.node]}",
@@ -131,7 +130,7 @@ def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, module: 
         for look in scenario.others
     )
     domains = tuple(domain.name for domain in scenario.domains)
-    return replace(target, others=tuple(others), entra=replace(entra, domains=domains) if domains else None)
+    return Target(scenario.name, (own, *others), entra=replace(entra, domains=domains) if domains else None)
 
 
 def _bodies(scenario: Scenario, made: Farm) -> Iterator[tuple[tuple[str, str], _Body]]:

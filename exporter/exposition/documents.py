@@ -1,86 +1,83 @@
-"""What is known of a target and its last good document, as a sheet."""
+"""What is known of a target and its last good document, as a fragment."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from exporter.config.settings import Target
 from exporter.exposition import families
-from exporter.exposition.sheet import Pen, Sheet
-from exporter.history import EntityHistory
-from exporter.model import Certificate, Document, Entity, FaultKind, Role, SignatureState, Use
+from exporter.exposition.fragment import Fragment, Writer
+from exporter.history import Change, EntityHistory
+from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
 from exporter.record import Record
 from exporter.rollover import FOREVER, Position, Rollover, State
 
 
-def document_sheet(record: Record, now: datetime, *, limit: int) -> Sheet:
+def document_fragment(record: Record, now: datetime, *, limit: int) -> Fragment:
     """The series about the target and its last good document, which outlive many a look.
 
     Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
     """
-    pen = Pen(record.target.name)
-    _write_target(pen, record.target, record.policy)
+    writer = Writer(target=record.target.name)
+    _write_target(writer, record.target, record.policy)
     document = record.document
     if document is None:
-        return pen.sheet(now, FOREVER)
+        return writer.fragment(now, FOREVER)
     rollovers = record.judge(now)
-    _write_document(pen, document, rollovers)
+    _write_document(writer, document, rollovers)
     if record.history.dropped:
-        pen.write(families.HISTORY_DROPPED, record.history.dropped)
+        writer.write(families.HISTORY_DROPPED, record.history.dropped)
     entities = document.metadata.entities
     verdicts = {rollover.entity_id: rollover for rollover in rollovers}
     if document.metadata.aggregate:
         states = Counter(rollover.state for rollover in rollovers)
-        for state in State:
-            pen.write(families.ENTITIES, states[state], state=state)
+        for state in filter(states.get, State):
+            writer.write(families.ENTITIES, states[state], state=state)
         watched = _watched(entities, record.target.watch)
         entities = (*watched, *_worst(entities, verdicts, but=watched)[:limit])
-        pen.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
+        writer.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
         for number, entity in enumerate(entities):
-            pen.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
+            writer.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
     for entity in entities:
         known = record.history.entities.get(entity.entity_id, EntityHistory())
-        _write_changes(pen, entity, known)
+        _write_changes(writer, entity, known)
         if (verdict := verdicts.get(entity.entity_id)) is not None:
-            _write_certificates(pen, entity, verdict, known)
-            _write_rollover(pen, verdict, known)
-    return pen.sheet(now, min((verdict.until for verdict in rollovers), default=FOREVER))
+            _write_certificates(writer, entity, verdict, known)
+            _write_rollover(writer, verdict, known)
+    return writer.fragment(now, min((verdict.until for verdict in rollovers), default=FOREVER))
 
 
-def _write_target(pen: Pen, target: Target, policy: Policy) -> None:
-    pen.write(
+def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
+    writer.write(
         families.TARGET,
         1,
         url=target.url,
+        policy=target.policy.name,
         profile=policy.profile,
         profile_evidence=policy.evidence,
         auto_certificate_rollover=_yes_no_unknown(known=policy.auto_certificate_rollover),
         expiry="on" if policy.expiry else "off",
-        module=target.module.name,
+        module=target.look.module.name,
         **target.labels,
     )
-    for threshold in fields(policy.thresholds):
-        pen.write(families.THRESHOLD, getattr(policy.thresholds, threshold.name), threshold=threshold.name)
-    pen.write(families.INTERVAL, target.interval)
+    writer.write(families.INTERVAL, target.look.interval)
 
 
-def _write_document(pen: Pen, document: Document, rollovers: Iterable[Rollover]) -> None:
+def _write_document(writer: Writer, document: Document, rollovers: Iterable[Rollover]) -> None:
     metadata = document.metadata
-    pen.write(families.SIZE, document.size)
-    pen.write(families.ENTITIES_TOTAL, len(metadata.entities))
+    writer.write(families.SIZE, document.size)
+    writer.write(families.ENTITIES_TOTAL, len(metadata.entities))
     if metadata.valid_until is not None:
-        pen.write(families.VALID_UNTIL, metadata.valid_until.timestamp())
+        writer.write(families.VALID_UNTIL, metadata.valid_until.timestamp())
     if metadata.cache_duration is not None:
-        pen.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
+        writer.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
     faults = Counter(fault.kind for fault in metadata.faults)
     faults.update(kind for rollover in rollovers for kind in rollover.faults)
-    for kind in FaultKind:
-        pen.write(families.FAULTS, faults[kind], kind=kind)
-    for state in SignatureState:
-        pen.write(families.SIGNATURE, document.signature.state is state, state=state)
+    for kind in filter(faults.get, FaultKind):
+        writer.write(families.FAULTS, faults[kind], kind=kind)
+    writer.write(families.SIGNATURE, 1, state=document.signature.state)
 
 
 def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[Entity]:
@@ -98,16 +95,17 @@ def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but:
     return sorted((each for each in entities if each.entity_id not in names), key=badness)
 
 
-def _write_certificates(pen: Pen, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
-    for (role, use, fingerprint), certificate in _certificates(entity).items():
-        labels = {"entity_id": entity.entity_id, "role": role, "use": use, "fingerprint": fingerprint}
-        placed = {**labels, "position": verdict.positions[role, use, fingerprint]}
-        pen.count_down(families.EXPIRY_DAYS, certificate.not_after, **placed)
-        pen.write(families.NOT_AFTER, certificate.not_after.timestamp(), **labels)
-        pen.write(families.NOT_BEFORE, certificate.not_before.timestamp(), **labels)
+def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
+    for (use, fingerprint), (certificate, found) in _certificates(entity).items():
+        roles = [role for role in Role if role in found]
+        labels = {"entity_id": entity.entity_id, "roles": ",".join(roles), "use": use, "fingerprint": fingerprint}
+        placed = {**labels, "position": _position(verdict, roles, use, fingerprint)}
+        writer.count_down(families.EXPIRY_DAYS, certificate.not_after, **placed)
+        writer.write(families.NOT_AFTER, certificate.not_after.timestamp(), **labels)
+        writer.write(families.NOT_BEFORE, certificate.not_before.timestamp(), **labels)
         if fingerprint in known.first_seen:
-            pen.write(families.FIRST_SEEN, known.first_seen[fingerprint].timestamp(), **labels)
-        pen.write(
+            writer.write(families.FIRST_SEEN, known.first_seen[fingerprint].timestamp(), **labels)
+        writer.write(
             families.CERTIFICATE,
             1,
             **placed,
@@ -120,39 +118,45 @@ def _write_certificates(pen: Pen, entity: Entity, verdict: Rollover, known: Enti
             signature_algorithm=certificate.signature_algorithm,
         )
         for weakness in certificate.weaknesses:
-            pen.write(families.WEAK, 1, **labels, reason=weakness)
+            writer.write(families.WEAK, 1, **labels, reason=weakness)
 
 
-def _certificates(entity: Entity) -> Mapping[tuple[Role, Use, str], Certificate]:
-    """Each certificate once per role and use, however often the document repeats it."""
-    return {
-        (role.role, key.use, certificate.fingerprint): certificate
-        for role in entity.roles
-        for key in role.keys
-        for certificate in key.certificates
-    }
+def _certificates(entity: Entity) -> Mapping[tuple[Use, str], tuple[Certificate, Collection[Role]]]:
+    """Each certificate once per use and the roles that it has this use in, however often the document repeats it."""
+    found: dict[tuple[Use, str], tuple[Certificate, set[Role]]] = {}
+    for role in entity.roles:
+        for key in role.keys:
+            for certificate in key.certificates:
+                _, roles = found.setdefault((key.use, certificate.fingerprint), (certificate, set()))
+                roles.add(role.role)
+    return found
 
 
-def _write_changes(pen: Pen, entity: Entity, known: EntityHistory) -> None:
-    for (role, use), key_set in known.key_sets.items():
+def _position(verdict: Rollover, roles: Iterable[Role], use: Use, fingerprint: str) -> Position:
+    """That in the role that was judged, else the best of the others."""
+    positions = {role: verdict.positions[role, use, fingerprint] for role in roles}
+    return positions.get(verdict.role) or min(positions.values(), key=tuple(Position).index)
+
+
+def _write_changes(writer: Writer, entity: Entity, known: EntityHistory) -> None:
+    """Writes when keys last changed, of all roles the latest."""
+    latest: dict[tuple[Use, Change], datetime] = {}
+    for (_, use), key_set in known.key_sets.items():
         for change, at in key_set.changes.items():
-            pen.write(
-                families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, role=role, use=use, change=change
-            )
+            latest[use, change] = max(at, latest.get((use, change), at))
+    for (use, change), at in latest.items():
+        writer.write(families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, use=use, change=change)
 
 
-def _write_rollover(pen: Pen, verdict: Rollover, known: EntityHistory) -> None:
+def _write_rollover(writer: Writer, verdict: Rollover, known: EntityHistory) -> None:
     labels = {"entity_id": verdict.entity_id, "role": verdict.role}
-    for state in State:
-        pen.write(families.ROLLOVER_STATE, verdict.state is state, **labels, state=state)
-    pen.write(families.SECONDARY_PRESENT, verdict.secondary_present, **labels)
-    pen.write(families.SUCCESSOR_PRESENT, verdict.successor is not None, **labels)
+    writer.write(families.ROLLOVER_STATE, 1, **labels, state=verdict.state)
+    writer.write(families.SECONDARY_PRESENT, verdict.secondary_present, **labels)
     for position, certificate in ((Position.PRIMARY, verdict.primary), (Position.SUCCESSOR, verdict.successor)):
         if certificate is not None:
-            pen.count_down(families.ROLLOVER_DAYS, certificate.not_after, **labels, position=position)
-            pen.write(families.ROLLOVER_NOT_AFTER, certificate.not_after.timestamp(), **labels, position=position)
+            writer.count_down(families.ROLLOVER_DAYS, certificate.not_after, **labels, position=position)
     if verdict.primary is not None and verdict.evidence is not None:
-        pen.write(
+        writer.write(
             families.ROLLOVER,
             1,
             **labels,
@@ -160,12 +164,12 @@ def _write_rollover(pen: Pen, verdict: Rollover, known: EntityHistory) -> None:
             primary_fingerprint=verdict.primary.fingerprint,
             successor_fingerprint=verdict.successor.fingerprint if verdict.successor else "none",
         )
-    for claim in verdict.claims:
-        pen.write(families.EVIDENCE_AGREES, claim.primary == verdict.primary, **labels, evidence=claim.evidence)
+    for claim in verdict.claims[1:]:
+        writer.write(families.EVIDENCE_AGREES, claim.primary == verdict.primary, **labels, evidence=claim.evidence)
     if verdict.promotion is not None:
-        pen.write(families.PROMOTION, verdict.promotion.timestamp(), **labels)
+        writer.write(families.PROMOTION, verdict.promotion.timestamp(), **labels)
     if known.last_promotion is not None:
-        pen.write(families.LAST_PROMOTION, known.last_promotion.timestamp(), **labels)
+        writer.write(families.LAST_PROMOTION, known.last_promotion.timestamp(), **labels)
 
 
 def _yes_no_unknown(*, known: bool | None) -> str:

@@ -21,6 +21,8 @@ class Family:
     help: str
     labels: tuple[str, ...] = ()
     """Beyond ``target``."""
+    of_target: bool = True
+    """Whether its series have the label ``target``."""
 
     def header(self, *, openmetrics: bool) -> str:
         """The HELP and TYPE lines.
@@ -40,8 +42,8 @@ _LOOK = ("node", "vantage")
 _DOMAIN = ("domain",)
 _SLOT = ("domain", "slot", "fingerprint")
 _ENTITY = ("entity_id", "role")
-_CERTIFICATE = ("entity_id", "role", "use", "fingerprint")
-_PLACED = ("entity_id", "role", "use", "position", "fingerprint")
+_CERTIFICATE = ("entity_id", "roles", "use", "fingerprint")
+_PLACED = ("entity_id", "roles", "use", "position", "fingerprint")
 
 REACHABLE = Family(
     "fedmeta_metadata_reachable",
@@ -118,13 +120,13 @@ CACHE_DURATION = Family(
 FAULTS = Family(
     "fedmeta_metadata_faults",
     Kind.GAUGE,
-    "Things wrong with the last good document, which is usable all the same.",
+    "Things wrong with the last good document, which is usable all the same; a kind without any is absent.",
     ("kind",),
 )
 SIGNATURE = Family(
     "fedmeta_metadata_signature_state",
     Kind.GAUGE,
-    "1 for what the last good document's own signature is worth, 0 for the others.",
+    "What the last good document's own signature is worth: 1 for the state that holds, the others are absent.",
     ("state",),
 )
 EXPIRY_DAYS = Family(
@@ -169,31 +171,19 @@ WEAK = Family(
 SECONDARY_PRESENT = Family(
     "fedmeta_secondary_certificate_present",
     Kind.GAUGE,
-    "1 if a signing certificate that is not expired is published beside the primary; an old one that lingers counts.",
-    _ENTITY,
-)
-SUCCESSOR_PRESENT = Family(
-    "fedmeta_successor_certificate_present",
-    Kind.GAUGE,
-    "1 if a signing certificate is published that will carry on when the primary ends.",
+    "1 if a signing certificate that is not expired is published beside the primary; one of before counts too.",
     _ENTITY,
 )
 ROLLOVER_STATE = Family(
     "fedmeta_rollover_state",
     Kind.GAUGE,
-    "1 for the state of the rollover as of this scrape, 0 for the others.",
+    "The state of the rollover as of this scrape: 1 for the one that holds, the others are absent.",
     (*_ENTITY, "state"),
 )
 ROLLOVER_DAYS = Family(
     "fedmeta_rollover_certificate_expiry_days",
     Kind.GAUGE,
     "Days until the primary or the successor ends, as of this scrape; the series outlives a promotion.",
-    (*_ENTITY, "position"),
-)
-ROLLOVER_NOT_AFTER = Family(
-    "fedmeta_rollover_certificate_not_after_timestamp_seconds",
-    Kind.GAUGE,
-    "When the primary or the successor ends; the series outlives a promotion.",
     (*_ENTITY, "position"),
 )
 ROLLOVER = Family(
@@ -205,7 +195,7 @@ ROLLOVER = Family(
 EVIDENCE_AGREES = Family(
     "fedmeta_rollover_evidence_agrees",
     Kind.GAUGE,
-    "For each piece of evidence about the primary: 1 if it names the one that was decided on, 0 if another.",
+    "For each piece of evidence beside the one that decided: 1 if it names the same primary, 0 if another.",
     (*_ENTITY, "evidence"),
 )
 PROMOTION = Family(
@@ -224,25 +214,34 @@ LAST_CHANGE = Family(
     "fedmeta_key_set_last_change_timestamp_seconds",
     Kind.GAUGE,
     "When this exporter last saw the published keys change in this way; the first document is no change.",
-    ("entity_id", "role", "use", "change"),
+    ("entity_id", "use", "change"),
 )
 HISTORY_DROPPED = Family(
     "fedmeta_history_dropped_total",
     Kind.COUNTER,
     "Earlier key sets, primaries and entities forgotten since the exporter started because there were too many.",
 )
-THRESHOLD = Family("fedmeta_threshold_days", Kind.GAUGE, "The policy in force for the target.", ("threshold",))
+THRESHOLD = Family(
+    "fedmeta_policy_threshold_days",
+    Kind.GAUGE,
+    "The thresholds of a policy under a profile; fedmeta_target_info says which policy and profile a target has.",
+    ("policy", "profile", "threshold"),
+    of_target=False,
+)
 TARGET = Family(
     "fedmeta_target_info",
     Kind.INFO,
     "A target, and the labels that its configuration gives it.",
-    ("url", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"),
+    ("url", "policy", "profile", "profile_evidence", "auto_certificate_rollover", "expiry", "module"),
 )
 INTERVAL = Family(
     "fedmeta_target_interval_seconds", Kind.GAUGE, "Time between two probes of the target, as configured."
 )
 ENTITIES = Family(
-    "fedmeta_entities", Kind.GAUGE, "Entities of an aggregate by rollover state as of this scrape.", ("state",)
+    "fedmeta_entities",
+    Kind.GAUGE,
+    "Entities of an aggregate by rollover state as of this scrape; a state without any is absent.",
+    ("state",),
 )
 ENTITIES_OMITTED = Family(
     "fedmeta_entities_omitted", Kind.GAUGE, "Entities of an aggregate that have no series of their own."
@@ -265,7 +264,7 @@ TRUST_INTERVAL = Family(
 TRUST_STATE = Family(
     "fedmeta_trust_state",
     Kind.GAUGE,
-    "1 for the state of the trust of a domain as of this scrape, 0 for the others.",
+    "The state of the trust of a domain as of this scrape: 1 for the one that holds, the others are absent.",
     (*_DOMAIN, "state"),
 )
 TRUST_PRIMARY = Family(
@@ -304,7 +303,7 @@ TRUST_CERTIFICATE = Family(
 TRUST_UPDATE = Family(
     "fedmeta_trust_update_result",
     Kind.GAUGE,
-    "1 for how Entra ID says that its last reading of the metadata went, 0 for the others; absent until it says.",
+    "How Entra ID says that its last reading of the metadata went: 1 for that result; absent until it says.",
     (*_DOMAIN, "result"),
 )
 TRUST_UPDATED = Family(

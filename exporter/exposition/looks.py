@@ -1,4 +1,4 @@
-"""The latest looks at a target and the trust of its domains, as a sheet."""
+"""The latest looks at a target and the trust of its domains, as a fragment."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -6,65 +6,61 @@ from hashlib import sha256
 
 from exporter.exposition import families
 from exporter.exposition.domains import write_domains
-from exporter.exposition.sheet import Pen, Sheet
+from exporter.exposition.fragment import Fragment, Writer
 from exporter.model import Observation
-from exporter.record import Record, Served
+from exporter.record import LookRecord, Record, Served
 from exporter.rollover import FOREVER
 
 SPELLED_OUT = 4
 """Keys of a set that its label names one by one; of a larger set it has a digest."""
 
 
-def look_sheet(record: Record, now: datetime) -> Sheet:
-    """The series about a target's latest looks and answers, which are others after each."""
-    pen = Pen(record.target.name)
-    for each in (record, *record.others):
-        _write_look(pen, each)
-    if record.others:
-        _write_nodes(pen, record)
+def look_fragment(record: Record, now: datetime) -> Fragment:
+    """The series about a target's latest probes and answers, which are others after each."""
+    writer = Writer(target=record.target.name)
+    for each in record.looks:
+        _write_look(writer, each)
+    if len(record.looks) > 1:
+        _write_nodes(writer, record)
     verdicts = record.judge_domains(now)
     if record.target.entra is not None:
-        write_domains(pen, record, record.target.entra, verdicts)
-    return pen.sheet(now, min((verdict.until for verdict in verdicts), default=FOREVER))
+        write_domains(writer, record, record.target.entra, verdicts)
+    return writer.fragment(now, min((verdict.until for verdict in verdicts), default=FOREVER))
 
 
-def _write_look(pen: Pen, record: Record) -> None:
-    look = _place(record)
-    if record.observation is not None:
-        _write_observation(pen, record.observation, look)
-        pen.write(families.PROBES, record.probes, **look)
-        pen.write(families.PROBE_FAILURES, record.failures, **look)
-    if record.last_success is not None:
-        pen.write(families.LAST_SUCCESS, record.last_success.timestamp(), **look)
+def _write_look(writer: Writer, look: LookRecord) -> None:
+    place = look.place._asdict()
+    if look.observation is not None:
+        _write_observation(writer, look.observation, place)
+        writer.write(families.PROBES, look.probes, **place)
+        writer.write(families.PROBE_FAILURES, look.failures, **place)
+    if look.last_success is not None:
+        writer.write(families.LAST_SUCCESS, look.last_success.timestamp(), **place)
 
 
-def _write_observation(pen: Pen, observation: Observation, look: Mapping[str, str]) -> None:
-    pen.write(families.REACHABLE, observation.reason is None, **look)
+def _write_observation(writer: Writer, observation: Observation, place: Mapping[str, str]) -> None:
+    writer.write(families.REACHABLE, observation.reason is None, **place)
     if observation.reason is not None:
-        pen.write(families.LAST_FAILURE, 1, **look, reason=observation.reason)
+        writer.write(families.LAST_FAILURE, 1, **place, reason=observation.reason)
     for phase, seconds in observation.phases.items():
-        pen.write(families.PROBE_DURATION, seconds, **look, phase=phase)
+        writer.write(families.PROBE_DURATION, seconds, **place, phase=phase)
     if observation.http_status is not None:
-        pen.write(families.HTTP_STATUS, observation.http_status, **look)
-    pen.write(families.LAST_ATTEMPT, observation.at.timestamp(), **look)
+        writer.write(families.HTTP_STATUS, observation.http_status, **place)
+    writer.write(families.LAST_ATTEMPT, observation.at.timestamp(), **place)
     if observation.tls_not_after is not None:
-        pen.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **look)
+        writer.write(families.TLS_NOT_AFTER, observation.tls_not_after.timestamp(), **place)
 
 
-def _write_nodes(pen: Pen, record: Record) -> None:
+def _write_nodes(writer: Writer, record: Record) -> None:
     """What tells whether all looks get the same: said only where there is more than one."""
-    known = [(each, Served.by(each.document)) for each in (record, *record.others) if each.document is not None]
+    known = [(each, Served.by(each.document)) for each in record.looks if each.document is not None]
     for each, served in known:
         signer = _short(served.signer) if served.signer else "unknown"
-        pen.write(families.KEY_SET, 1, **_place(each), key_set=_key_set(served.keys), signer=signer)
+        writer.write(families.KEY_SET, 1, **each.place._asdict(), key_set=_key_set(served.keys), signer=signer)
     if len(known) > 1:
-        pen.write(families.NODES_AGREE, record.differing_since is None)
+        writer.write(families.NODES_AGREE, record.differing_since is None)
         if record.differing_since is not None:
-            pen.write(families.NODES_DIFFER_SINCE, record.differing_since.timestamp())
-
-
-def _place(record: Record) -> Mapping[str, str]:
-    return {"node": record.target.node, "vantage": record.target.vantage}
+            writer.write(families.NODES_DIFFER_SINCE, record.differing_since.timestamp())
 
 
 def _key_set(keys: Collection[str]) -> str:

@@ -1,14 +1,16 @@
-"""Sheets to the bytes of a scrape."""
+"""Fragments to the bytes of a scrape."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import add, is_
 
-from exporter.exposition.documents import document_sheet
+from exporter.exposition.documents import document_fragment
 from exporter.exposition.families import FAMILIES, MEMORY, Family
-from exporter.exposition.looks import look_sheet
-from exporter.exposition.sheet import Sheet, together
+from exporter.exposition.fragment import Fragment, together
+from exporter.exposition.looks import look_fragment
+from exporter.exposition.policies import policies_fragment
+from exporter.policy import Policy
 from exporter.record import Record
 
 SECONDS_PER_DAY = 86400
@@ -16,25 +18,26 @@ SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The sheets of one target, and the record they were made of."""
+    """The fragments of one target, and the record and policy they were made of."""
 
     record: Record
-    look: Sheet
-    document: Sheet
+    policy: Policy
+    look: Fragment
+    document: Fragment
 
 
-class Press:
+class Renderer:
     """Renders records, and keeps what it made for as long as that holds.
 
-    What it keeps changes nothing but the time it takes: a sheet names the moment until which it would come out
+    What it keeps changes nothing but the time it takes: a fragment names the moment until which it would come out
     the same. May be called from several threads at once.
     """
 
     def __init__(self, *, limit: int) -> None:
         self._limit = limit
         self._kept: dict[str, _Kept] = {}
-        self._documents: tuple[Sequence[Sheet], Sheet] | None = None
-        """Sheets about documents, nine tenths of the text, and all of them as one: they outlive many a look."""
+        self._documents: tuple[Sequence[Fragment], Fragment] | None = None
+        """Fragments about documents, nine tenths of the text, and all of them as one: they outlive many a look."""
 
     def render(self, records: Sequence[Record], now: datetime, *, openmetrics: bool) -> bytes:
         """The scrape of all targets, without the last line that OpenMetrics asks for."""
@@ -44,17 +47,19 @@ class Press:
         self._kept = kept
         looks = together(each.look for each in kept.values())
         documents = self._together([each.document for each in kept.values()])
-        return render([documents, looks], now, openmetrics=openmetrics)
+        policies = policies_fragment((each.policy for each in kept.values()), now)
+        return render([documents, looks, policies], now, openmetrics=openmetrics)
 
     def _keep(self, record: Record, now: datetime) -> _Kept:
         kept = self._kept.get(record.target.name)
         if kept is None or not kept.document.holds(now) or not _same_document(kept.record, record):
-            return _Kept(record, look_sheet(record, now), document_sheet(record, now, limit=self._limit))
+            document = document_fragment(record, now, limit=self._limit)
+            return _Kept(record, record.policy, look_fragment(record, now), document)
         if kept.record is record and kept.look.holds(now):
             return kept
-        return _Kept(record, look_sheet(record, now), kept.document)
+        return _Kept(record, kept.policy, look_fragment(record, now), kept.document)
 
-    def _together(self, documents: Sequence[Sheet]) -> Sheet:
+    def _together(self, documents: Sequence[Fragment]) -> Fragment:
         known = self._documents
         if known is not None and len(known[0]) == len(documents) and all(map(is_, known[0], documents)):
             return known[1]
@@ -64,18 +69,22 @@ class Press:
 
 def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool) -> bytes:
     """The scrape of one look by itself: nothing that needs another, or an answer of Entra ID's."""
-    sheets = [document_sheet(record, now, limit=limit), look_sheet(record, now)]
-    return render(sheets, now, openmetrics=openmetrics, without=MEMORY)
+    fragments = [
+        document_fragment(record, now, limit=limit),
+        look_fragment(record, now),
+        policies_fragment([record.policy], now),
+    ]
+    return render(fragments, now, openmetrics=openmetrics, without=MEMORY)
 
 
 def render(
-    sheets: Sequence[Sheet], now: datetime, *, openmetrics: bool, without: frozenset[Family] = frozenset()
+    fragments: Sequence[Fragment], now: datetime, *, openmetrics: bool, without: frozenset[Family] = frozenset()
 ) -> bytes:
-    """The text of the sheets, each family under one heading, in the order of :data:`FAMILIES`."""
-    left = _days_left(set().union(*(ends for sheet in sheets for ends in sheet.ends.values())), now)
+    """The text of the fragments, each family under one heading, in the order of :data:`FAMILIES`."""
+    left = _days_left(set().union(*(ends for fragment in fragments for ends in fragment.ends.values())), now)
     parts: list[bytes] = []
     for family in FAMILIES:
-        texts = [text for sheet in sheets for text in _texts(sheet, family, left)]
+        texts = [text for fragment in fragments for text in _texts(fragment, family, left)]
         if texts and family not in without:
             parts += (family.header(openmetrics=openmetrics).encode(), *texts)
     return b"".join(parts)
@@ -87,12 +96,12 @@ def _days_left(moments: Iterable[float], now: datetime) -> Mapping[float, str]:
     return {to: f"{(to - here) / SECONDS_PER_DAY:.6f}\n" for to in moments}
 
 
-def _texts(sheet: Sheet, family: Family, left: Mapping[float, str]) -> Iterator[bytes]:
-    """The lines of one family: those that hold as long as the sheet, or those whose days are counted now."""
-    if family in sheet.fixed:
-        yield sheet.fixed[family]
-    if family in sheet.moving:
-        yield "".join(map(add, sheet.moving[family], map(left.__getitem__, sheet.ends[family]))).encode()
+def _texts(fragment: Fragment, family: Family, left: Mapping[float, str]) -> Iterator[bytes]:
+    """The lines of one family: those that hold as long as the fragment, or those whose days are counted now."""
+    if family in fragment.fixed:
+        yield fragment.fixed[family]
+    if family in fragment.moving:
+        yield "".join(map(add, fragment.moving[family], map(left.__getitem__, fragment.ends[family]))).encode()
 
 
 def _same_document(kept: Record, record: Record) -> bool:

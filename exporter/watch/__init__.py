@@ -1,4 +1,4 @@
-"""When to look and when to ask: everything at its own interval, a little jittered.
+"""When to probe and when to ask: everything at its own interval, a little jittered.
 
 Holds the latest record of every target. Logs a line per change, never one per probe. Nothing ends its watch: whatever a
 turn raises is counted, logged, and costs that turn.
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from exporter.config.settings import Entra, Target
+from exporter.config.settings import Entra, Look, Target
 from exporter.fetch import Client
 from exporter.model import Document, Reason, Tally
-from exporter.record import Record, Served, clamped, resumed
+from exporter.record import Record, Served, bare, clamped, resumed
 from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
 from exporter.state import State
 from exporter.trust import Inquiry, TrustReason
-from exporter.watch.beginning import bare, continued, restored
-from exporter.watch.lines import log_agreement, log_answer, log_look
+from exporter.watch.beginning import continued, restored
+from exporter.watch.lines import log_answer, log_changes, log_probe
 
 RETRY = 300.0
 """Seconds after which is asked again, at the latest, where an inquiry failed and nobody wants us to wait."""
@@ -35,7 +35,7 @@ LATE = 3
 
 @dataclass(slots=True, eq=False)
 class _Loop:
-    """What is done again and again: to look at one place, or to ask about the domains of a target."""
+    """What is done again and again: to probe one look, or to ask about the domains of a target."""
 
     name: str
     interval: float
@@ -72,7 +72,7 @@ class _Watched:
     def whole(self) -> bool:
         """Whether all its loops are under way: one may not have begun."""
         target = self.target
-        wanted = 1 + len(target.others) + (target.entra is not None)
+        wanted = len(target.looks) + (target.entra is not None)
         return len(self.loops) == wanted and not any(loop.dead for loop in self.loops)
 
 
@@ -100,7 +100,7 @@ class Watch:
         """How often the state file was opened later than at the start."""
         self._reading: asyncio.Task[None] | None = None
         self.failures: Counter[Reason] = Counter()
-        """Failed looks since the start, by reason."""
+        """Failed probes since the start, by reason."""
         self.inquiry_failures: Counter[TrustReason] = Counter()
         """Inquiries without an answer since the start, by reason."""
         self.restarts: Counter[str] = Counter()
@@ -113,18 +113,18 @@ class Watch:
 
     @property
     def lag(self) -> Tally:
-        """How long looks that were due had to wait for a slot."""
+        """How long probes that were due had to wait for a slot."""
         return self._rounds.lag
 
     @property
     def ready(self) -> bool:
-        """Whether every look was made once, or should have been by now; once true it stays so.
+        """Whether every look was probed once, or should have been by now; once true it stays so.
 
         Inquiries do not count: who asks is about to send us scrapes, and those are worth having while Entra ID is down.
         """
         if not self._ready:
             self._ready = self._clock() >= self._ready_by or all(
-                each.observation for record in self.records for each in (record, *record.others)
+                look.observation for record in self.records for look in record.looks
             )
         return self._ready
 
@@ -152,7 +152,7 @@ class Watch:
         finally:
             self._changing = frozenset()
         if not self._ready:
-            timeouts = (each.module.timeout for target in wanted.values() for each in (target, *target.others))
+            timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
 
     async def _change(self, new: Mapping[str, Target], wanted: Iterable[str]) -> None:
@@ -166,7 +166,7 @@ class Watch:
                 self._failed(watched.target.name, started.error)
 
     async def stop(self) -> None:
-        """Ends every look and inquiry; what is known stays, and is handed over to be saved."""
+        """Ends every probe and inquiry; what is known stays, and is handed over to be saved."""
         await _stop(self._watched.values())
         if self._reading is not None:
             self._reading.cancel()
@@ -187,7 +187,7 @@ class Watch:
         return self._watched.get(watched.target.name) is watched
 
     async def _begun(self, target: Target, known: _Watched | None) -> _Watched:
-        record, read = (known.latest.record, known.read) if known else (Record(target), None)
+        record, read = (known.latest.record, known.read) if known else (bare(target), None)
         watched = _Watched(Latest(bare(target, record.answers)))
         if known is not None and record.target.url == target.url:
             now_is = await attempt(self._continued(target, record))
@@ -225,9 +225,10 @@ class Watch:
 
     async def _start(self, watched: _Watched) -> None:
         target = watched.target
-        for each in (target, *target.others):
-            turn = partial(self._look, watched, each)
-            watched.loops.append(self._loop(f"watch {' '.join(each.place)}", target.name, each.interval, turn))
+        for look in target.looks:
+            turn = partial(self._probe, watched, look)
+            name = f"watch {target.name} {' '.join(look.place)}"
+            watched.loops.append(self._loop(name, target.name, look.interval, turn))
         if target.entra is not None:
             turn = partial(self._ask, watched, target.entra)
             watched.loops.append(self._loop(f"ask {target.name}", target.name, target.entra.interval, turn))
@@ -246,19 +247,18 @@ class Watch:
         loop.task = asyncio.create_task(for_ever(partial(turn, loop), failed=failed), name=name)
         return loop
 
-    async def _look(self, watched: _Watched, place: Target, loop: _Loop) -> None:
+    async def _probe(self, watched: _Watched, look: Look, loop: _Loop) -> None:
         await self._bring_back(watched)
-        looked = await self._rounds.look(watched.latest, place)
-        before, after = looked.place
+        probed = await self._rounds.probe(watched.latest, look)
+        before, after = probed.look
         self._keep(watched)
         if after.observation is not None and after.observation.reason is not None:
             self.failures[after.observation.reason] += 1
-        own = place.place == watched.target.place
-        if own and _rolled(before.document, after.document):
+        if look == watched.target.look and _rolled(before.document, after.document):
             watched.rolled.set()
-        log_look(before, after, own=own)
-        log_agreement(*looked.whole)
-        await asyncio.sleep(self._due_in(loop, self._jittered(place.interval)))
+        log_probe(watched.target, before, after)
+        log_changes(*probed.record)
+        await asyncio.sleep(self._due_in(loop, self._jittered(look.interval)))
 
     async def _ask(self, watched: _Watched, entra: Entra, loop: _Loop) -> None:
         await asyncio.sleep(self._due_in(loop, _held_back(watched.latest.record, self._clock())))

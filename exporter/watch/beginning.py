@@ -2,31 +2,24 @@
 
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
-from exporter.config.settings import Target
+from exporter.config.settings import Look, Target
 from exporter.history import History
 from exporter.metadata import DocumentError
-from exporter.model import NO_VALIDATORS
 from exporter.probe import read_document
-from exporter.record import Question, Record, domains_of
+from exporter.record import LookRecord, Record, bare
 from exporter.state import Saved
-from exporter.trust import DomainRecord
 
 log = logging.getLogger(__package__)
-
-
-def bare(target: Target, answers: Mapping[Question, DomainRecord]) -> Record:
-    """The record of a target of which nothing is known but some answers about its domains."""
-    return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, answers))
 
 
 def restored(target: Target, saved: Saved) -> Record:
     """The record of a target as the state file has it; a document that cannot be used any more is not known."""
     record = replace(
         bare(target, saved.answers),
-        differing_since=saved.differing_since if target.others else None,
+        differing_since=saved.differing_since if len(target.looks) > 1 else None,
         history=saved.history,
     )
     if saved.packed is None:
@@ -36,53 +29,45 @@ def restored(target: Target, saved: Saved) -> Record:
     except (DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
-    return _of_its_entity(
-        replace(record, document=document, validators=saved.validators, last_success=saved.last_success)
-    )
+    first = replace(record.first, document=document, validators=saved.validators, last_success=saved.last_success)
+    return _of_its_entity(replace(record, looks=(first, *record.looks[1:])))
 
 
 def continued(target: Target, before: Record) -> Record:
     """The record of a target that had another configuration before, and the same URL."""
-    others = {each.target.place: each for each in before.others}
-    own = _looked_at_anew(target, before)
-    return replace(
-        own,
-        others=tuple(
-            _looked_at_anew(each, others[each.place]) if each.place in others else Record(each)
-            for each in target.others
+    first, *further = target.looks
+    known = {each.place: each for each in before.looks[1:]}
+    signers = target.policy.signers if target.policy.signers != before.target.policy.signers else None
+    moved = first.address != before.first.look.address
+    record = replace(
+        bare(target, before.answers),
+        looks=(
+            _probed_anew(first, before.first, signers),
+            *(_probed_anew(look, known.get(look.place, LookRecord(look)), signers) for look in further),
         ),
-        differing_since=own.differing_since if target.others else None,
-        domains=domains_of(target, before.answers),
+        history=History() if moved else before.history,
+        differing_since=before.differing_since if further and not moved else None,
     )
-
-
-def _looked_at_anew(target: Target, known: Record) -> Record:
-    """What a look starts with that is made in another way than before: what was got at the same place."""
-    if known.target.address != target.address:
-        return Record(target)
-    record = replace(known, target=target, observation=None, probes=0, failures=0)
-    if known.target.policy.signers != target.policy.signers:
-        record = _verified_anew(record)
     return _of_its_entity(record)
 
 
-def _verified_anew(record: Record) -> Record:
-    """The record, its document's signature checked against the signers that are configured now."""
-    document = record.document
-    if document is None:
-        return record
-    return replace(record, document=read_document(zlib.decompress(document.packed), record.target.policy.signers))
+def _probed_anew(look: Look, known: LookRecord, signers: Sequence[bytes] | None) -> LookRecord:
+    """What a look starts with that may be another than before: what was got at the same place.
+
+    ``signers`` are those whose signature counts now; None: the same as before.
+    """
+    if known.look.address != look.address:
+        return LookRecord(look)
+    document = known.document
+    if document is not None and signers is not None:
+        document = read_document(zlib.decompress(document.packed), signers)
+    return LookRecord(look, document=document, validators=known.validators, last_success=known.last_success)
 
 
 def _of_its_entity(record: Record) -> Record:
     """The record, without what it knows of another entity than the configured one."""
-    if record.is_about_its_entity:
-        return record
-    return replace(
-        record,
-        document=None,
-        validators=NO_VALIDATORS,
-        last_success=None,
-        history=History(),
-        differing_since=None,
-    )
+    entity_id = record.target.entity_id
+    looks = tuple(each if each.is_about(entity_id) else LookRecord(each.look) for each in record.looks)
+    if looks[0] is record.first:
+        return replace(record, looks=looks)
+    return replace(record, looks=looks, history=History(), differing_since=None)

@@ -3,40 +3,25 @@
 import logging
 from collections.abc import Mapping
 
-from exporter.history import clamped
+from exporter.config.settings import Target
+from exporter.history import History, clamped
 from exporter.model import Observation
-from exporter.record import Record
+from exporter.record import LookRecord, Record
 from exporter.trust import DomainRecord, DomainTrust, Inquiry
 
 log = logging.getLogger(__package__)
 
 
-def log_look(before: Record, after: Record, *, own: bool) -> None:
-    """A line for each thing that a look found not to be as it was."""
-    target = after.target
-    place = {"target": target.name} if own else {"target": target.name, "node": target.node, "vantage": target.vantage}
-    _log_turn(before.observation, after.observation, {**place, "url": target.url}, good="up", bad="down")
-    if before.history.entities is after.history.entities:
-        return
-    # A time that was put right is no change.
-    entities = clamped(before.history, after.history.looked).entities if after.history.looked else {}
-    for entity_id, entity in after.history.entities.items():
-        known = entities.get(entity_id)
-        if known is None:
-            continue
-        of_entity = {**place, "entity_id": entity_id}
-        for (role, use), key_set in entity.key_sets.items():
-            earlier = known.key_sets.get((role, use))
-            for change, at in key_set.changes.items():
-                if earlier is None or earlier.changes.get(change) != at:
-                    log.warning("keys changed", extra={**of_entity, "role": role, "use": use, "change": change})
-        if entity.last_promotion != known.last_promotion:
-            (primary,) = entity.primaries[-1].fingerprints
-            log.warning("primary changed", extra={**of_entity, "fingerprint": primary})
+def log_probe(target: Target, before: LookRecord, after: LookRecord) -> None:
+    """A line when a look of a target gets a document and did not before, the other way round, or fails otherwise."""
+    place = {} if after.look == target.look else after.place._asdict()
+    fields = {"target": target.name, **place, "url": after.look.url}
+    _log_turn(before.observation, after.observation, fields, good="up", bad="down")
 
 
-def log_agreement(before: Record, after: Record) -> None:
-    """A line when the looks of a target begin or cease to differ."""
+def log_changes(before: Record, after: Record) -> None:
+    """A line for each thing that a probe found not to be as it was: keys, primaries, and whether the looks agree."""
+    _log_history(after.target.name, before.history, after.history)
     if before.differing_since is None and after.differing_since is not None:
         log.warning("nodes differ", extra={"target": after.target.name})
     elif before.differing_since is not None and after.differing_since is None:
@@ -57,6 +42,26 @@ def log_answer(target: str, before: DomainRecord, after: DomainRecord) -> None:
         log.warning("trusted certificates changed", extra={**place, **changes})
     if was.update is not now_is.update:
         log.info("update result changed", extra={**place, "result": now_is.update})
+
+
+def _log_history(target: str, before: History, after: History) -> None:
+    if before.entities is after.entities:
+        return
+    # A time that was put right is no change.
+    entities = clamped(before, after.looked).entities if after.looked else {}
+    for entity_id, entity in after.entities.items():
+        known = entities.get(entity_id)
+        if known is None:
+            continue
+        of_entity = {"target": target, "entity_id": entity_id}
+        for (role, use), key_set in entity.key_sets.items():
+            earlier = known.key_sets.get((role, use))
+            for change, at in key_set.changes.items():
+                if earlier is None or earlier.changes.get(change) != at:
+                    log.warning("keys changed", extra={**of_entity, "role": role, "use": use, "change": change})
+        if entity.last_promotion != known.last_promotion:
+            (primary,) = entity.primaries[-1].fingerprints
+            log.warning("primary changed", extra={**of_entity, "fingerprint": primary})
 
 
 def _fingerprints(known: DomainTrust) -> set[str]:

@@ -1,28 +1,41 @@
 """docs/metrics.md says what the code does, and what was once promised stays."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 import builders
 import pytest
 import scrapes
-from builders import DAY, NOW
+from builders import DAY, HOUR, NOW, SECOND, knowing, with_looks
 
 from exporter.config.settings import Cloud, Entra, TrustSource
 from exporter.demo import scenarios
 from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
 from exporter.exposition.families import FAMILIES, MEMORY
 from exporter.exposition.own import OWN_FAMILIES
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
-from exporter.model import Document, FaultKind, Phase, Reason, Role, SignatureState, Use, Weakness
+from exporter.model import (
+    Certificate,
+    Document,
+    FaultKind,
+    Observation,
+    Phase,
+    Reason,
+    Role,
+    SignatureState,
+    Use,
+    Weakness,
+)
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.primary import Evidence
 from exporter.probe import read_document
-from exporter.record import Record, joined
+from exporter.record import Record, bare
 from exporter.rollover import Position, Severity, State
 from exporter.trust import DomainTrust, Slot, TrustReason, TrustState, UpdateResult
 
@@ -55,9 +68,11 @@ VALUES: Mapping[str, type[StrEnum]] = {
 }
 """What each table of label values lists, by the heading of its first column."""
 
-EVERY_FAMILY = {family.name: (str(family.kind), ("target", *family.labels)) for family in FAMILIES} | {
-    name: (kind, labels) for name, (kind, labels) in OWN_FAMILIES.items()
-}
+WITHOUT_TARGET = {family.name for family in FAMILIES if not family.of_target} | OWN_FAMILIES.keys()
+
+EVERY_FAMILY = {
+    family.name: (str(family.kind), (*(["target"] if family.of_target else []), *family.labels)) for family in FAMILIES
+} | {name: (kind, labels) for name, (kind, labels) in OWN_FAMILIES.items()}
 """Kind and labels of all that is exposed."""
 
 
@@ -79,7 +94,7 @@ def first_words(heading: str) -> list[str]:
 
 def test_every_family_has_a_row_and_every_row_a_family() -> None:
     documented = {
-        name: (kind, labels if name in OWN_FAMILIES else ("target", *labels))
+        name: (kind, labels if name in WITHOUT_TARGET else ("target", *labels))
         for (name,), kind, labels in ((words(row[0]), row[1], words(row[2])) for row in rows("Family"))
     }
 
@@ -122,7 +137,7 @@ def test_every_link_leads_to_a_heading() -> None:
 
 
 def test_the_example_is_part_of_the_golden_scrape() -> None:
-    (example,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    example, _ = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     scrape = (ROOT / "tests" / "golden" / "published.prom").read_text(encoding="utf-8")
 
     assert set(example.splitlines()) <= set(scrape.splitlines())
@@ -137,13 +152,13 @@ def severities() -> Mapping[str, set[str]]:
 )
 def test_a_state_has_the_severity_that_is_documented(scenario: Scenario) -> None:
     found = read_document(scenarios.document(scenario, NOW, key="ec"), ())
-    (verdict,) = Record(scrapes.FARM, document=found).judge(NOW)
+    (verdict,) = knowing(bare(scrapes.FARM), document=found).judge(NOW)
 
     assert verdict.severity.name.lower() in severities()[verdict.state]
 
 
 def test_the_states_that_no_farm_shows_have_the_severity_that_is_documented() -> None:
-    keyless = Record(scrapes.FARM, document=read_document(builders.saml_metadata(keys=[]), ()))
+    keyless = knowing(bare(scrapes.FARM), document=read_document(builders.saml_metadata(keys=[]), ()))
     (verdict,) = keyless.judge(NOW)
 
     assert (verdict.state, verdict.severity) == (State.NONE, Severity.CRITICAL)
@@ -199,11 +214,11 @@ def everything(found: Document) -> Record:
     assert looked.observation
     failed = replace(looked.observation, reason=Reason.NOT_XML, document=None)
     history = History({entity.entity_id: known for entity in found.metadata.entities}, NOW, dropped=1)
-    return replace(looked, observation=failed, history=history)
+    return knowing(looked, observation=failed, history=history)
 
 
 def count(record: Record) -> int:
-    return len(scrapes.samples(Press(limit=200).render([record], NOW, openmetrics=False)))
+    return len(scrapes.samples(Renderer(limit=200).render([record], NOW, openmetrics=False)))
 
 
 def at_most(**numbers: int) -> int:
@@ -214,7 +229,7 @@ def at_most(**numbers: int) -> int:
 
 
 def farm() -> Document:
-    """A farm with all evidence there is and the weakest certificates, which are in two roles each."""
+    """A farm with all evidence and faults there are and the weakest certificates, which are in two roles each."""
     weak = (Weakness.SHORT_KEY, Weakness.SHA1)
     primary, encryption = scrapes.pair("1", "2", not_before=NOW - 300 * DAY, not_after=NOW + 18 * DAY)
     successor = scrapes.certificate("3", not_before=NOW - DAY, not_after=NOW + 363 * DAY)
@@ -226,22 +241,91 @@ def farm() -> Document:
         signature=scrapes.signed_by(primary),
         valid_until=NOW + DAY,
         cache_duration=DAY,
+        faults=FaultKind,
     )
 
 
 def test_a_farm_that_has_every_series_has_as_many_as_are_documented() -> None:
     # Three certificates and two uses, each in two roles.
-    expected = at_most(target=1, look=1, last=1, entity=1, certificate=6, role=4)
+    expected = at_most(target=1, policy=1, look=1, last=1, entity=1, certificate=3, use=2)
 
     assert count(everything(farm())) == expected
 
 
+def steady() -> Record:
+    """A farm in the middle of a year: its earlier certificate is still published and has ended, all other is new."""
+    before = scrapes.certificate("1", not_before=NOW - 900 * DAY, not_after=NOW - 535 * DAY)
+    old, old_encryption = scrapes.pair("2", "3", not_before=NOW - 555 * DAY, not_after=NOW - 190 * DAY)
+    new, encryption = scrapes.pair("4", "5", not_before=NOW - 210 * DAY, not_after=NOW + 155 * DAY)
+
+    def look(at: timedelta, *signing: Certificate, encrypts: Certificate, signs: Certificate) -> Observation:
+        entity = scrapes.adfs_entity(*signing, encryption=encrypts)
+        return scrapes.good(scrapes.document(entity, signature=scrapes.signed_by(signs)), NOW - at)
+
+    return scrapes.after(
+        scrapes.FARM,
+        look(210 * DAY + HOUR, before, old, encrypts=old_encryption, signs=old),
+        look(210 * DAY, old, encrypts=old_encryption, signs=old),
+        look(210 * DAY - HOUR, old, new, encrypts=old_encryption, signs=old),
+        look(205 * DAY + HOUR, old, new, encrypts=old_encryption, signs=old),
+        look(205 * DAY, old, new, encrypts=encryption, signs=new),
+        look(30 * SECOND, old, new, encrypts=encryption, signs=new),
+    )
+
+
+STEADY = {
+    "fedmeta_target_info": 1,
+    "fedmeta_target_interval_seconds": 1,
+    "fedmeta_metadata_reachable": 1,
+    "fedmeta_probes_total": 1,
+    "fedmeta_probe_failures_total": 1,
+    "fedmeta_probe_duration_seconds": len(Phase),
+    "fedmeta_probe_http_status_code": 1,
+    "fedmeta_probe_last_attempt_timestamp_seconds": 1,
+    "fedmeta_probe_last_success_timestamp_seconds": 1,
+    "fedmeta_tls_certificate_not_after_timestamp_seconds": 1,
+    "fedmeta_metadata_size_bytes": 1,
+    "fedmeta_metadata_entities": 1,
+    "fedmeta_metadata_signature_state": 1,
+    "fedmeta_certificate_expiry_days": 3,
+    "fedmeta_certificate_not_after_timestamp_seconds": 3,
+    "fedmeta_certificate_not_before_timestamp_seconds": 3,
+    "fedmeta_certificate_first_seen_timestamp_seconds": 3,
+    "fedmeta_certificate_info": 3,
+    "fedmeta_rollover_state": 1,
+    "fedmeta_secondary_certificate_present": 1,
+    "fedmeta_rollover_certificate_expiry_days": 1,
+    "fedmeta_rollover_info": 1,
+    "fedmeta_rollover_evidence_agrees": 1,
+    "fedmeta_rollover_last_promotion_timestamp_seconds": 1,
+    # Signing keys were added and removed, encryption keys replaced.
+    "fedmeta_key_set_last_change_timestamp_seconds": 3,
+}
+"""Every family of a steady farm with three certificates and a year of history, and how many series it has."""
+
+
+MOST = 42
+"""Of the 45 that such a farm may have; three are for the families of findings."""
+
+
+def test_a_steady_farm_of_three_certificates_has_these_series_and_no_more() -> None:
+    record = steady()
+    shown = Counter(name for name, _ in scrapes.samples(Renderer(limit=0).render([record], NOW, openmetrics=False)))
+    thresholds = shown.pop("fedmeta_policy_threshold_days")
+    (documented,) = re.findall(r"has at most (\d+) of its own", PAGE)
+
+    assert [each.state for each in record.judge(NOW)] == [State.STEADY]
+    assert shown == STEADY
+    assert shown.total() <= int(documented) <= MOST
+    assert thresholds == at_most(policy=1)
+
+
 def test_several_looks_and_a_domain_that_have_every_series_have_as_many_as_are_documented() -> None:
     alone = everything(farm())
-    node = replace(alone.target, node="wap1", address="wap1")
-    target = replace(alone.target, others=(node,), entra=Entra(("contoso.com",)))
-    known = replace(alone, target=target, others=(Record(node),), domains=scrapes.unseen(target).domains)
-    known = replace(joined(known, replace(alone, target=node)), differing_since=NOW)
+    node = replace(alone.target.look, node="wap1", address="wap1")
+    target = replace(with_looks(alone.target, node), entra=Entra(("contoso.com",)))
+    looks = (alone.first, replace(alone.first, look=node))
+    known = replace(alone, target=target, looks=looks, domains=bare(target).domains, differing_since=NOW)
     says = scrapes.federated(signing=PRIMARY, following=SUCCESSOR)
     for inquiry in (scrapes.answer(says, NOW), scrapes.unanswered(TrustReason.TIMEOUT, NOW)):
         known = scrapes.told(known, "contoso.com", inquiry)
@@ -262,7 +346,7 @@ def test_an_aggregate_has_no_more_series_than_are_documented() -> None:
     entities = [scrapes.idp(each, entity_id=f"https://{each.serial_number}.example/") for each in certificates]
     found = scrapes.document(*entities, aggregate=True, valid_until=NOW + DAY, cache_duration=DAY)
 
-    bound = at_most(target=1, look=1, last=1, aggregate=1, entity=10, watched=10, certificate=10, role=10)
+    bound = at_most(target=1, policy=1, look=1, last=1, aggregate=1, entity=10, watched=10, certificate=10, use=10)
 
     assert count(scrapes.after(scrapes.FARM, scrapes.good(found, NOW))) < count(everything(found)) < bound
 

@@ -40,7 +40,7 @@ def test_the_configuration_says_what_the_text_around_it_says(example: Path) -> N
         {"team": "identity"},
         True,
     )
-    assert (partner.name, partner.interval) == ("partner", 15 * 60)
+    assert (partner.name, partner.look.interval) == ("partner", 15 * 60)
     assert federation.watch == ("https://idp.example.edu/*",)
 
 
@@ -57,8 +57,8 @@ def test_the_two_commands_are_the_first_things_it_shows() -> None:
 
 def test_the_target_with_nodes_and_domains_is_what_the_text_around_it_says(tmp_path: Path) -> None:
     (target,) = load(str(configuration(1, tmp_path))).targets
-    assert (target.node, target.vantage) == (SERVICE, INTERNET)
-    assert [(each.node, each.vantage) for each in target.others] == [
+    assert target.look.place == (SERVICE, INTERNET)
+    assert [(each.node, each.vantage) for each in target.looks[1:]] == [
         (SERVICE, "intranet"),
         ("10.0.0.11", "intranet"),
         ("10.0.0.12", "intranet"),

@@ -7,12 +7,21 @@ from pathlib import Path
 import builders
 import pytest
 import scrapes
-from builders import NOW
+from builders import NOW, watched
 
-from exporter.config.settings import Target
-from exporter.exposition.families import FAMILIES, MEMORY, TARGET
+from exporter.exposition.families import (
+    ENTITIES,
+    FAMILIES,
+    FAULTS,
+    MEMORY,
+    ROLLOVER_STATE,
+    SIGNATURE,
+    TARGET,
+    TRUST_STATE,
+    TRUST_UPDATE,
+)
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
-from exporter.exposition.render import Press, render_probe
+from exporter.exposition.render import Renderer, render_probe
 from exporter.probe import read_document
 from exporter.record import Record
 from exporter.state import StorageStatus
@@ -34,14 +43,14 @@ ACCEPTED = {
     "fedmeta_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_rollover_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
     "fedmeta_trust_certificate_expiry_days": "people and runbooks speak in days; a timestamp stands beside it",
-    "fedmeta_threshold_days": "thresholds are configured and spoken of in days",
+    "fedmeta_policy_threshold_days": "thresholds are configured and spoken of in days",
 }
 """What promtool may complain about, by name, and why; every complaint is about the unit."""
 
 
 def scrape(*records: Record, form: Format = TEXT) -> bytes:
     """The scrape of some targets by themselves."""
-    return Press(limit=scrapes.LIMIT).render(records, NOW, openmetrics=form.openmetrics) + form.end
+    return Renderer(limit=scrapes.LIMIT).render(records, NOW, openmetrics=form.openmetrics) + form.end
 
 
 def probe(record: Record, form: Format = TEXT) -> bytes:
@@ -50,7 +59,7 @@ def probe(record: Record, form: Format = TEXT) -> bytes:
 
 def whole(form: Format) -> bytes:
     """All that an exporter of every record answers, its own families too."""
-    records = Press(limit=scrapes.LIMIT).render(scrapes.federation(), NOW, openmetrics=form.openmetrics)
+    records = Renderer(limit=scrapes.LIMIT).render(scrapes.federation(), NOW, openmetrics=form.openmetrics)
     return records + render_own(STATUS, form)
 
 
@@ -146,7 +155,7 @@ def test_every_family_has_one_heading(form: Format) -> None:
 
 @each_golden
 def test_a_series_has_the_labels_that_its_family_promises(name: str) -> None:
-    promised = {family.name: {"target", *family.labels} for family in FAMILIES}
+    promised = {family.name: {*(["target"] if family.of_target else []), *family.labels} for family in FAMILIES}
     own = scrapes.labelled().target.labels if name == "labelled" else {}
 
     for family, labels in scrapes.samples(rendered(name)):
@@ -166,9 +175,9 @@ def test_the_own_families_have_the_labels_that_they_promise() -> None:
     assert found == {name: set(labels) for name, (_, labels) in OWN_FAMILIES.items()}
 
 
-def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_series_once() -> None:
+def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_once_for_a_use() -> None:
     body = builders.repeated_in_four_roles(builders.pair())
-    record = scrapes.after(Target("repeated", "https://idp.example/"), scrapes.good(read_document(body, ()), NOW))
+    record = scrapes.after(watched("repeated", "https://idp.example/"), scrapes.good(read_document(body, ()), NOW))
     fingerprint = builders.certificate().fingerprint
 
     # Reading the samples fails where a series occurs twice.
@@ -177,12 +186,28 @@ def test_a_document_that_repeats_its_certificates_in_four_roles_has_each_series_
     ]
 
     assert {label["fingerprint"] for label in days} == {fingerprint}
-    assert sorted((label["role"], label["use"]) for label in days) == [
-        ("idp", "encryption"),
-        ("idp", "signing"),
-        ("sp", "encryption"),
-        ("sp", "signing"),
+    assert sorted((label["roles"], label["use"]) for label in days) == [("idp,sp", "encryption"), ("idp,sp", "signing")]
+
+
+@each_golden
+def test_of_what_excludes_each_other_only_what_holds_is_shown(name: str) -> None:
+    counted = {FAULTS.name: "kind", ENTITIES.name: "state"}
+    states = {
+        ROLLOVER_STATE.name: "state",
+        TRUST_STATE.name: "state",
+        SIGNATURE.name: "state",
+        TRUST_UPDATE.name: "result",
+    }
+    shown = scrapes.samples(rendered(name))
+
+    assert all(value >= 1 for (family, _), value in shown.items() if family in counted)
+    assert all(value == 1 for (family, _), value in shown.items() if family in states)
+    subjects = [
+        (family, frozenset((label, value) for label, value in labels if label != states[family]))
+        for family, labels in shown
+        if family in states
     ]
+    assert len(subjects) == len(set(subjects))
 
 
 @each_record

@@ -83,6 +83,12 @@ def target(name: str, instance: str = "x:1") -> str:
     return f'job="j", instance="{instance}", target="{name}"'
 
 
+def threshold(name: str, policy: str = "default", profile: str = "adfs", instance: str = "x:1") -> str:
+    """The series of a threshold of a policy under a profile."""
+    labels = f'job="j", instance="{instance}", policy="{policy}", profile="{profile}", threshold="{name}"'
+    return f"fedmeta_policy_threshold_days{{{labels}}}"
+
+
 def farm(
     name: str, state: State, *, left: float, successor: float | None = None, instance: str = "x:1"
 ) -> dict[str, float]:
@@ -90,15 +96,16 @@ def farm(
     labels = target(name, instance)
     entity = f'{labels}, entity_id="e:{name}", role="idp"'
     series: dict[str, float] = {
-        f"fedmeta_target_info{{{labels}}}": 1,
+        f'fedmeta_target_info{{{labels}, policy="default", profile="adfs"}}': 1,
         f"fedmeta_metadata_size_bytes{{{labels}}}": 40_000,
         f'fedmeta_metadata_reachable{{{labels}, node="service", vantage="default"}}': 1,
-        f'fedmeta_threshold_days{{{labels}, threshold="missing"}}': 5,
+        threshold("missing", instance=instance): 5,
+        f'fedmeta_rollover_state{{{entity}, state="{state}"}}': 1,
         f'fedmeta_rollover_certificate_expiry_days{{{entity}, position="primary"}}': left,
     }
     if successor is not None:
         series[f'fedmeta_rollover_certificate_expiry_days{{{entity}, position="successor"}}'] = successor
-    return series | {f'fedmeta_rollover_state{{{entity}, state="{each}"}}': each is state for each in State}
+    return series
 
 
 def number(state: State) -> int:
@@ -118,10 +125,10 @@ def never_read(name: str) -> dict[str, float]:
 def trust(domain: str, state: TrustState, instance: str = "x:1") -> dict[str, float]:
     """The series of a domain whose trust is in this state."""
     labels = f'{target("a", instance)}, domain="{domain}"'
-    series: dict[str, float] = {
-        f'fedmeta_trust_info{{{labels}, source="graph", cloud="global", service="fs.contoso.com"}}': 1
+    return {
+        f'fedmeta_trust_info{{{labels}, source="graph", cloud="global", service="fs.contoso.com"}}': 1,
+        f'fedmeta_trust_state{{{labels}, state="{state}"}}': 1,
     }
-    return series | {f'fedmeta_trust_state{{{labels}, state="{each}"}}': each is state for each in TrustState}
 
 
 def trust_number(state: TrustState) -> int:
@@ -172,9 +179,7 @@ def test_the_worst_watched_entity_of_an_aggregate_is_its_state_and_one_that_nobo
     }
     for entity, state, watched in (("b", State.DUE, 1), ("c", State.STEADY, 1), ("d", State.EXPIRED, 0)):
         aggregate[f'fedmeta_entity_watched{{{labels}, entity_id="{entity}"}}'] = watched
-        for each in State:
-            series = f'fedmeta_rollover_state{{{labels}, entity_id="{entity}", role="idp", state="{each}"}}'
-            aggregate[series] = each is state
+        aggregate[f'fedmeta_rollover_state{{{labels}, entity_id="{entity}", role="idp", state="{state}"}}'] = 1
 
     ask(STATE, aggregate, {'{job="j", target="a"}': number(State.DUE)})
     ask(panel("Act now"), aggregate, {"{}": 0})
@@ -208,6 +213,47 @@ FARMS = (
 def test_a_promotion_that_stalls_until_the_last_days_is_to_be_acted_on_now_and_one_before_can_wait(ask: Ask) -> None:
     ask(panel("Act now"), FARMS, {"{}": 3})
     ask(panel("Look after"), FARMS, {"{}": 2})
+
+
+def test_each_promotion_that_stalls_is_held_against_the_threshold_of_its_own_policy(ask: Ask) -> None:
+    patient = 'policy="target:stalled", profile="adfs"'
+    farms = FARMS | {
+        f"fedmeta_target_info{{{target('stalled')}, {patient}}}": 1,
+        threshold("missing", "target:stalled"): 10,
+    }
+    del farms[f'fedmeta_target_info{{{target("stalled")}, policy="default", profile="adfs"}}']
+
+    ask(panel("Act now"), farms, {"{}": 4})
+
+
+def test_the_thresholds_of_a_target_are_those_of_its_policy_and_profile_alone(ask: Ask) -> None:
+    others = {threshold("missing", "other"): 9, threshold("missing", profile="saml"): 8, threshold("due"): 35}
+    farms = farm("a", State.DUE, left=25) | farm("a", State.DUE, left=25, instance="y:1") | others
+    lines = {query.json["legendFormat"]: query for query in panel("Days left of each certificate").panel.queries}
+
+    ask(panel("Policy, in days"), farms, {'{threshold="missing"}': 5, '{threshold="due"}': 35})
+    ask(lines["Threshold: missing"], farms, {"{}": 5})
+    ask(lines["Threshold: due"], farms, {"{}": 35})
+
+
+def test_the_entities_of_a_document_are_counted_by_their_states_whether_it_is_an_aggregate_or_not(ask: Ask) -> None:
+    labels = target("a")
+    aggregate = {f'fedmeta_entities{{{labels}, state="{state}"}}': 2.0 for state in (State.DUE, State.STEADY)}
+
+    ask(panel("Entities by state"), aggregate, {'{state="due"}': 2, '{state="steady"}': 2})
+    ask(panel("Entities by state"), farm("a", State.DUE, left=20), {'{state="due"}': 1})
+
+
+def test_all_evidence_is_listed_that_which_decided_too(ask: Ask) -> None:
+    entity = f'{target("a")}, entity_id="e", role="idp"'
+    decided = f'{entity}, evidence="signature", primary_fingerprint="aa", successor_fingerprint="none"'
+    said = {
+        f"fedmeta_rollover_info{{{decided}}}": 1,
+        f'fedmeta_rollover_evidence_agrees{{{entity}, evidence="encryption_pair"}}': 0,
+    }
+    title = "Which certificate is primary, and what says so"
+
+    ask(panel(title), said, {'{evidence="signature"}': 1, '{evidence="encryption_pair"}': 0})
 
 
 def test_targets_are_counted_once_and_by_reachability(ask: Ask) -> None:
@@ -400,10 +446,9 @@ def test_domains_with_a_foreign_certificate_are_counted(ask: Ask) -> None:
 def test_entra_ids_own_account_is_a_word_and_a_time(ask: Ask) -> None:
     domain = f'{target("a")}, domain="contoso.com"'
     said: dict[str, float] = {
-        f'fedmeta_trust_update_result{{{domain}, result="{each}"}}': each is UpdateResult.CONNECTION_ERROR
-        for each in UpdateResult
+        f'fedmeta_trust_update_result{{{domain}, result="{UpdateResult.CONNECTION_ERROR}"}}': 1,
+        f"fedmeta_trust_update_timestamp_seconds{{{domain}}}": DAY - 90,
     }
-    said[f"fedmeta_trust_update_timestamp_seconds{{{domain}}}"] = DAY - 90
     row = '{job="j", target="a", domain="contoso.com"}'
 
     ask(
@@ -441,11 +486,11 @@ def test_a_trusted_certificate_has_its_days_and_says_whether_it_is_published(ask
 
 
 def test_changes_and_promotions_are_news_for_thirty_days_and_then_there_is_none(ask: Ask) -> None:
-    entity = f'{target("a")}, entity_id="e", role="idp"'
+    entity = f'{target("a")}, entity_id="e"'
     news = {
         f'fedmeta_key_set_last_change_timestamp_seconds{{{entity}, use="signing", change="added"}}': DAY - 60,
         f'fedmeta_key_set_last_change_timestamp_seconds{{{entity}, use="signing", change="removed"}}': -30 * DAY,
-        f"fedmeta_rollover_last_promotion_timestamp_seconds{{{entity}}}": DAY - 5,
+        f'fedmeta_rollover_last_promotion_timestamp_seconds{{{entity}, role="idp"}}': DAY - 5,
     }
     row = 'job="j", target="a", use="signing"'
 
@@ -459,7 +504,7 @@ def test_changes_and_promotions_are_news_for_thirty_days_and_then_there_is_none(
 
 def certificate(fingerprint: str, *, begins: float, ends: float) -> dict[str, float]:
     """The series of a primary by its dates, in days from the moment of asking."""
-    labels = f'{target("a")}, entity_id="e", role="idp", use="signing", fingerprint="{fingerprint}"'
+    labels = f'{target("a")}, entity_id="e", roles="idp,sp", use="signing", fingerprint="{fingerprint}"'
     return {
         f'fedmeta_certificate_expiry_days{{{labels}, position="primary"}}': ends,
         f"fedmeta_certificate_not_before_timestamp_seconds{{{labels}}}": DAY + begins * DAY,
@@ -488,14 +533,14 @@ def test_the_stretches_of_a_life_join_without_gap_and_without_zero(
     ask: Ask, stretch: str, expected: Mapping[str, float]
 ) -> None:
     title = "Validity, in days from today"
-    answers = {f'{{certificate="idp signing primary {digit * 8}"}}': days for digit, days in expected.items()}
+    answers = {f'{{certificate="idp,sp signing primary {digit * 8}"}}': days for digit, days in expected.items()}
 
     ask(column(title, stretch), LIVES, answers)
 
 
 def test_life_used_is_a_share(ask: Ask) -> None:
     lives = certificate("a" * 64, begins=-75, ends=25) | certificate("b" * 64, begins=-20, ends=-10)
-    labels = 'entity_id="e", role="idp", use="signing"'
+    labels = 'entity_id="e", roles="idp,sp", use="signing"'
 
     ask(
         column("Certificates", "Life used"),
@@ -505,7 +550,7 @@ def test_life_used_is_a_share(ask: Ask) -> None:
 
 
 def test_a_certificate_that_has_ended_is_no_primary_any_more(ask: Ask) -> None:
-    row = 'role="idp", use="signing"'
+    row = 'roles="idp,sp", use="signing"'
 
     ask(
         panel("Positions over time"),
@@ -520,13 +565,13 @@ def test_a_certificate_that_has_ended_is_no_primary_any_more(ask: Ask) -> None:
 def test_no_failure_no_fault_and_no_failed_look_are_said_in_words(ask: Ask) -> None:
     quiet = {
         f"fedmeta_metadata_size_bytes{{{target('a')}}}": 40_000,
-        f'fedmeta_metadata_faults{{{target("a")}, kind="use_unknown"}}': 0,
         'fedmeta_exporter_probe_failures_total{job="j", instance="x:1", reason="dns"}': 0,
         'fedmeta_exporter_trust_failures_total{job="j", instance="x:1", reason="timeout"}': 0,
     }
 
     ask(panel("Why it failed"), quiet, {'{reason="no failure"}': 0})
     ask(panel("Faults of the document"), quiet, {'{kind="nothing"}': 0})
+    ask(panel("Faults"), quiet, {"{}": 0})
     ask(panel("Failed looks by reason"), quiet, {'{reason="none failed"}': 0})
     ask(panel("Failed inquiries by reason"), quiet, {'{reason="none failed"}': 0})
     ask(panel("Weak certificates"), quiet, {"{}": 0})
@@ -534,15 +579,17 @@ def test_no_failure_no_fault_and_no_failed_look_are_said_in_words(ask: Ask) -> N
 
 def test_where_no_document_was_read_no_fault_is_denied(ask: Ask) -> None:
     ask(panel("Faults of the document"), never_read("a"), {})
+    ask(panel("Faults"), never_read("a"), {})
     ask(panel("Weak certificates"), never_read("a"), {})
 
 
 def test_a_fault_and_a_failure_are_named(ask: Ask) -> None:
     bad = {
         f'fedmeta_metadata_faults{{{target("a")}, kind="certificate_der"}}': 2,
-        f'fedmeta_metadata_faults{{{target("a")}, kind="use_unknown"}}': 0,
+        f'fedmeta_metadata_faults{{{target("a")}, kind="use_unknown"}}': 1,
         f'fedmeta_probe_last_failure_info{{{target("a")}, node="service", vantage="default", reason="dns"}}': 1,
     }
 
-    ask(panel("Faults of the document"), bad, {'{kind="certificate_der"}': 2})
+    ask(panel("Faults of the document"), bad, {'{kind="certificate_der"}': 2, '{kind="use_unknown"}': 1})
+    ask(panel("Faults"), bad, {"{}": 3})
     ask(panel("Why it failed"), bad, {'{reason="dns"}': 1})

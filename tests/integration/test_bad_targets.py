@@ -12,6 +12,7 @@ import builders
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from builders import looking, watched
 from federation import Answers, Federation, Speaks, free_port
 from live import Scrape
 
@@ -126,7 +127,7 @@ def to(location: str) -> Answers:
 async def watching(federation: Federation, *targets: Target) -> AsyncIterator[Client]:
     module = Module(tls=Tls(ca_file=federation.ca_file), body_size_limit=LIMIT)
     config = Config(
-        tuple(replace(target, module=replace(module, timeout=target.module.timeout)) for target in targets),
+        tuple(looking(target, module=replace(module, timeout=target.look.module.timeout)) for target in targets),
         {"default": module},
         {"default": PolicySettings()},
     )
@@ -155,9 +156,9 @@ def reachable(scrape: Scrape) -> dict[str, float]:
 async def test_every_bad_target_has_its_reason_and_the_good_one_is_watched_all_the_while(
     federation: Federation, bad: dict[str, tuple[str, Reason]]
 ) -> None:
-    good = Target("good", federation.serve("https://good.example.org/", GOOD), interval=0.1)
+    good = watched("good", federation.serve("https://good.example.org/", GOOD), interval=0.1)
     targets = [
-        Target(name, url, interval=0.1, module=Module(timeout=0.5 if reason is Reason.TIMEOUT else 20))
+        watched(name, url, interval=0.1, module=Module(timeout=0.5 if reason is Reason.TIMEOUT else 20))
         for name, (url, reason) in bad.items()
     ]
     async with watching(federation, *targets, good) as client:
@@ -180,9 +181,9 @@ async def test_every_bad_target_has_its_reason_and_the_good_one_is_watched_all_t
 async def test_a_target_that_hangs_holds_up_neither_the_others_nor_a_scrape(federation: Federation) -> None:
     await federation.speak("silent.example.org", says_nothing)
     hanging = [
-        Target(f"silent-{number}", "http://silent.example.org/", module=Module(timeout=3600)) for number in range(20)
+        watched(f"silent-{number}", "http://silent.example.org/", module=Module(timeout=3600)) for number in range(20)
     ]
-    good = Target("good", federation.serve("https://good.example.org/", GOOD))
+    good = watched("good", federation.serve("https://good.example.org/", GOOD))
     async with watching(federation, *hanging, good) as client:
         scrape = await eventually(client, lambda scrape: scrape.state("good") == "steady")
         assert reachable(scrape) == {"good": 1}

@@ -247,8 +247,10 @@ def described(target: Target) -> dict[str, object]:
     entra = target.entra
     assert entra is not None
     assert entra.client_secret is not None
-    vantages = {target.vantage: "demo", **{each.vantage: "outside" for each in target.others if each.node == SERVICE}}
-    nodes = [{"name": each.node, "address": each.address} for each in target.others if each.node != SERVICE]
+    vantages = {
+        each.vantage: "demo" if each == target.look else "outside" for each in target.looks if each.node == SERVICE
+    }
+    nodes = [{"name": each.node, "address": each.address} for each in target.looks if each.node != SERVICE]
     return {
         "name": target.name,
         "url": target.url,

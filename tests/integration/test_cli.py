@@ -24,18 +24,18 @@ from urllib.parse import urlsplit
 
 import builders
 import pytest
-from builders import DAY
+from builders import DAY, probed, watched
 from federation import listening
 from kept import kept_in
 from live import Scrape
 
 from exporter import __version__
 from exporter.cli import main
-from exporter.config.settings import SERVICE, Target
+from exporter.config.settings import SERVICE
 from exporter.demo.scenarios import SCENARIOS
 from exporter.model import Observation, Use
 from exporter.probe import read_document
-from exporter.record import Record, advance
+from exporter.record import bare
 
 T = TypeVar("T")
 
@@ -294,11 +294,11 @@ def forgotten(tmp_path: Path) -> Path:
     """A state file with a target that nobody has looked at for years."""
     file = tmp_path / "state.sqlite"
     long_ago = datetime.now(UTC) - 3 * 365 * DAY
-    before = Record(Target("forgotten", "https://forgotten.example/"))
+    before = bare(watched("forgotten", "https://forgotten.example/"))
     seen = Observation(long_ago, None, "", {}, 200, None, read_document(DOCUMENT, ()))
     with kept_in(file, long_ago) as state:
         state.load("forgotten", before.target.url)
-        state.keep(advance(before, seen))
+        state.keep(probed(before, seen))
     return file
 
 

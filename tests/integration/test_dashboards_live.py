@@ -85,8 +85,7 @@ def hurried(target: Target) -> Target:
     """A target that is looked at and asked about every second."""
     return replace(
         target,
-        interval=1,
-        others=tuple(replace(each, interval=1) for each in target.others),
+        looks=tuple(replace(each, interval=1) for each in target.looks),
         entra=replace(target.entra, interval=1) if target.entra else None,
     )
 
@@ -105,7 +104,7 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
     async with AsyncExitStack() as running:
         simulation = await running.enter_async_context(serving(SCENARIOS, now=now(), folder=folder, key="ec"))
         targets = tuple(hurried(target) for target in simulation.targets)
-        config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
+        config = Config(targets, {"default": targets[0].look.module}, {"default": PolicySettings()})
         exporter = TestServer(application(Options(config), state=open_state(None, now), clock=now))
         await running.enter_async_context(exporter)
         scrape = {"job_name": "fedmeta", "honor_labels": True}
@@ -116,7 +115,7 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
         url = await running.enter_async_context(stack.prometheus(prometheus, configuration, folder / "prometheus"))
         client = await running.enter_async_context(aiohttp.ClientSession())
         asked = Prometheus(url, client)
-        looks = sum(1 + len(target.others) for target in targets)
+        looks = sum(len(target.looks) for target in targets)
         domains = {scenario.name: [each.name for each in scenario.domains] for scenario in SCENARIOS}
         await until_scraped(asked, f"count(fedmeta_probe_last_attempt_timestamp_seconds) == {looks}")
         await until_scraped(

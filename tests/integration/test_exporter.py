@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from builders import looking, watched
 from kept import kept_in
 from live import Scrape
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporter.config.reader import load
 from exporter.config.settings import SERVICE, Config, Module, Target
-from exporter.demo.scenarios import SCENARIOS, Look, Scenario, document, farm
+from exporter.demo.scenarios import SCENARIOS, OtherLook, Scenario, document, farm
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import Reason
 from exporter.policy import PolicySettings
@@ -39,7 +40,7 @@ async def simulation(tmp_path: Path) -> AsyncIterator[Simulation]:
 
 
 def config_for(simulation: Simulation, *targets: Target, allow: tuple[str, ...] = ("localhost",)) -> Config:
-    module = simulation.targets[0].module
+    module = simulation.targets[0].look.module
     return Config(targets, {"default": module}, {"default": PolicySettings()}, allow)
 
 
@@ -85,7 +86,7 @@ async def when_ready(client: Client) -> Scrape:
 
 async def when_all_is_known(client: Client, simulation: Simulation) -> Scrape:
     """The first scrape after a look from every place, and after an inquiry about every domain."""
-    looks = sum(1 + len(each.others) for each in simulation.targets)
+    looks = sum(len(each.looks) for each in simulation.targets)
     domains = sum(len(each.entra.domains) for each in simulation.targets if each.entra)
     return await eventually(
         client,
@@ -107,7 +108,7 @@ async def test_every_scenario_of_the_demo_shows_the_state_it_is_made_for(simulat
 
 def check_looks(scenario: Scenario, scrape: Scrape) -> None:
     name = scenario.name
-    for look in (Look(vantage=scenario.vantage, reason=scenario.reason), *scenario.others):
+    for look in (OtherLook(vantage=scenario.vantage, reason=scenario.reason), *scenario.others):
         place = {"target": name, "node": look.node, "vantage": look.vantage}
         assert scrape.value("fedmeta_metadata_reachable", **place) == (look.reason is None), place
         failures = [labels["reason"] for labels, _ in scrape.samples("fedmeta_probe_last_failure_info", **place)]
@@ -191,7 +192,7 @@ async def test_a_proxy_that_takes_the_new_metadata_agrees_again(simulation: Simu
 
 
 async def test_the_last_good_document_stays_when_the_endpoint_fails(simulation: Simulation) -> None:
-    steady = replace(target_named(simulation, "missing"), interval=0.05)
+    steady = looking(target_named(simulation, "missing"), interval=0.05)
     async with running(config_for(simulation, steady)) as client:
         before = await when_ready(client)
         simulation.take_down("missing")
@@ -208,7 +209,7 @@ async def test_the_last_good_document_stays_when_the_endpoint_fails(simulation: 
 async def test_days_and_states_are_those_of_the_scrape_not_of_the_probe(simulation: Simulation) -> None:
     ahead = timedelta()
     async with running(
-        config_for(simulation, replace(target_named(simulation, "steady"), interval=3600)),
+        config_for(simulation, looking(target_named(simulation, "steady"), interval=3600)),
         clock=lambda: datetime.now(UTC) + ahead,
     ) as client:
         assert (await when_ready(client)).state("steady") == "steady"
@@ -255,7 +256,7 @@ async def test_a_restart_forgets_a_saved_document_of_another_entity_than_configu
 
 
 async def test_a_document_of_another_entity_replaces_nothing(simulation: Simulation) -> None:
-    target = replace(target_named(simulation, "steady"), interval=0.05)
+    target = looking(target_named(simulation, "steady"), interval=0.05)
     other = next(scenario for scenario in SCENARIOS if scenario.name == "missing")
     async with running(config_for(simulation, target)) as client:
         before = await when_ready(client)
@@ -308,7 +309,7 @@ async def test_the_page_says_so_when_nothing_is_watched(simulation: Simulation) 
 async def test_healthy_answers_before_ready(simulation: Simulation) -> None:
     ahead = timedelta()
     with silent() as url:
-        target = Target("slow", url, module=Module(timeout=5))
+        target = watched("slow", url, module=Module(timeout=5))
         async with running(config_for(simulation, target), clock=lambda: datetime.now(UTC) + ahead) as client:
             assert (await client.get("/-/healthy")).status == 200
             assert (await client.get("/-/ready")).status == 503
@@ -441,7 +442,7 @@ async def test_a_target_file_is_followed_when_it_changes(tmp_path: Path) -> None
 async def test_a_state_file_that_cannot_be_written_is_told_and_costs_nothing_else(
     simulation: Simulation, tmp_path: Path
 ) -> None:
-    target = replace(target_named(simulation, "steady"), interval=0.05)
+    target = looking(target_named(simulation, "steady"), interval=0.05)
     writable = "fedmeta_exporter_storage_writable"
     # Where the file should be there is a folder, until somebody takes it away.
     (file := tmp_path / "state.sqlite").mkdir()
@@ -476,8 +477,8 @@ def target_named(simulation: Simulation, name: str) -> Target:
 def often(target: Target) -> Target:
     """The target, looked at and asked about many times a second."""
     assert target.entra is not None
-    others = tuple(replace(each, interval=0.05) for each in target.others)
-    return replace(target, interval=0.05, others=others, entra=replace(target.entra, interval=0.05))
+    looks = tuple(replace(each, interval=0.05) for each in target.looks)
+    return replace(target, looks=looks, entra=replace(target.entra, interval=0.05))
 
 
 def trusts(scrape: Scrape, target: Target) -> set[str | None]:

@@ -12,14 +12,15 @@ import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import ResolveResult
+from builders import watched
 from federation import Federation, Names, Speaks, free_port
 
 from exporter import fetch
 from exporter.config.settings import Authorization, Module, Secret, Target, Tls
 from exporter.model import Reason
 from exporter.policy import PolicySettings
-from exporter.record import Record
-from exporter.rounds import look
+from exporter.record import bare
+from exporter.rounds import probe_first
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 URL = "https://idp.example.org/metadata"
@@ -48,7 +49,8 @@ def case(reason: Reason) -> Callable[[Case], Case]:
 
 def looks_at(federation: Federation, url: str = URL, **module: object) -> Target:
     tls = Tls(ca_file=federation.ca_file)
-    return Target("target", url, Module(**{"tls": tls, "timeout": 5.0, **module}))  # type: ignore[arg-type]  # any field
+    settings = Module(**{"tls": tls, "timeout": 5.0, **module})  # type: ignore[arg-type]  # any field
+    return watched("target", url, module=settings)
 
 
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -265,7 +267,7 @@ async def test_each_reason_is_told_in_words(
 ) -> None:
     seen = await CASES[reason](federation, tmp_path)
 
-    observation = (await look(Record(seen.target), client=client, now=NOW)).observation
+    observation = (await probe_first(bare(seen.target), client=client, now=NOW)).observation
 
     assert observation is not None
 

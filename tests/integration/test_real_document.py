@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from builders import watched
 from federation import Federation
 from live import Scrape
 
-from exporter.config.settings import Config, Module, Target, Tls
+from exporter.config.settings import Config, Module, Tls
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import Options, application
 from exporter.state import open_state
@@ -124,7 +125,7 @@ async def scraped(documents: Iterable[Published], federation: Federation, policy
     for number, document in enumerate(documents):
         url = f"https://farm-{number}.example.org{ADFS_METADATA_PATH}"
         federation.serve(url, document.content, **{"Content-Type": "application/samlmetadata+xml"})
-        targets.append(Target(f"farm-{number}", url, module=module, policy=policy))
+        targets.append(watched(f"farm-{number}", url, module=module, policy=policy))
     config = Config(tuple(targets), {"default": module}, {"default": PolicySettings()})
     options, state = Options(config), open_state(None, lambda: NOW)
     app = application(options, state=state, clock=lambda: NOW, resolver=federation.names)

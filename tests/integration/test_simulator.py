@@ -14,7 +14,7 @@ import pytest
 from builders import DAY, NOW
 
 from exporter import metadata
-from exporter.config.settings import SERVICE, Entra, Target
+from exporter.config.settings import SERVICE, Entra, Look, Target
 from exporter.demo.scenarios import SCENARIOS, Scenario
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import Role
@@ -45,7 +45,7 @@ def scenario_named(name: str) -> Scenario:
     return found
 
 
-def address_of(look: Target) -> str:
+def address_of(look: Look) -> str:
     """The URL of a look's document with the address in place of the name."""
     assert look.address is not None
     return urlsplit(look.url)._replace(netloc=look.address).geturl()
@@ -97,8 +97,8 @@ async def test_every_scenario_is_a_target_with_the_address_of_a_federation_servi
         address = urlsplit(each.url)
         assert (address.scheme, address.hostname) == ("https", "localhost")
         assert address.path == f"/{each.name}{METADATA_PATH}"
-        assert each.module.tls.ca_file == str(simulation.ca_file)
-        assert not each.module.tls.insecure_skip_verify
+        assert each.look.module.tls.ca_file == str(simulation.ca_file)
+        assert not each.look.module.tls.insecure_skip_verify
 
 
 async def test_documents_are_served_over_tls_that_the_demo_authority_verifies(
@@ -182,14 +182,13 @@ async def test_nobody_listens_at_the_unreachable_address(simulation: Simulation,
 
 async def test_the_other_looks_are_those_of_the_scenario(simulation: Simulation) -> None:
     for scenario, each in zip(SCENARIOS, simulation.targets, strict=True):
-        assert each.place == (scenario.name, SERVICE, scenario.vantage)
-        assert each.address is None
-        assert [(look.node, look.vantage) for look in each.others] == [
+        assert each.look.place == (SERVICE, scenario.vantage)
+        assert each.look.address is None
+        assert [(look.node, look.vantage) for look in each.looks[1:]] == [
             (look.node, look.vantage) for look in scenario.others
         ]
-        for look in each.others:
-            assert (look.name, look.url, look.module) == (each.name, each.url, each.module)
-            assert (look.others, look.entra) == ((), None)
+        for look in each.looks:
+            assert (look.url, look.module) == (each.url, each.look.module)
 
 
 async def test_each_node_serves_what_the_scenario_says_under_the_certificate_of_the_service(
@@ -197,7 +196,7 @@ async def test_each_node_serves_what_the_scenario_says_under_the_certificate_of_
 ) -> None:
     for scenario in SCENARIOS:
         of_service = target(simulation, scenario.name)
-        for look, other in zip(scenario.others, of_service.others, strict=True):
+        for look, other in zip(scenario.others, of_service.looks[1:], strict=True):
             if look.reason is None:
                 everything = await published(client, of_service.url)
                 served = range(len(everything)) if look.serves is None else look.serves
@@ -207,7 +206,7 @@ async def test_each_node_serves_what_the_scenario_says_under_the_certificate_of_
 async def test_nobody_listens_where_the_internet_is_led_to_what_is_not_public(
     simulation: Simulation, client: aiohttp.ClientSession
 ) -> None:
-    (other,) = target(simulation, "not-public").others
+    _, other = target(simulation, "not-public").looks
 
     with pytest.raises(aiohttp.ClientConnectorError) as refused:
         await client.get(address_of(other))
@@ -218,7 +217,7 @@ async def test_a_node_is_changed_and_taken_down_by_itself(
     simulation: Simulation, client: aiohttp.ClientSession
 ) -> None:
     of_service = target(simulation, "stale-proxy")
-    first, second = map(address_of, of_service.others)
+    first, second = map(address_of, of_service.looks[1:])
 
     simulation.publish("stale-proxy", builders.adfs(), node="wap1")
     simulation.take_down("stale-proxy", node="wap2")
@@ -256,7 +255,7 @@ async def test_only_what_signs_in_through_a_farm_is_asked_for(simulation: Simula
     for scenario, each in zip(SCENARIOS, simulation.targets, strict=True):
         assert (each.entra is None) is (not scenario.domains)
         if each.entra is not None:
-            assert each.entra.module is each.module, "with the demo's own authority"
+            assert each.entra.module is each.look.module, "with the demo's own authority"
             assert each.entra.login_url == each.entra.graph_url == simulation.base_url
 
 
@@ -290,7 +289,7 @@ async def test_only_its_owner_may_read_the_key_of_the_server_and_the_secret_of_t
 async def test_nothing_listens_any_more_when_the_simulation_is_over(tmp_path: Path) -> None:
     async with serving([scenario_named("stale-proxy")], now=NOW, folder=tmp_path, key="ec") as simulation:
         (only,) = simulation.targets
-        ports = [urlsplit(only.url).port, *(urlsplit(address_of(look)).port for look in only.others)]
+        ports = [urlsplit(only.url).port, *(urlsplit(address_of(look)).port for look in only.looks[1:])]
 
     assert len(set(ports)) == 3
     for port in ports:

@@ -158,7 +158,7 @@ async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Pa
         start = opened.enter_async_context
         simulation = await start(serving((*SCENARIOS, STALLED_LATE), now=clock(), folder=tmp_path, key="ec"))
         targets = tuple(map(often, simulation.targets))
-        config = Config(targets, {"default": targets[0].module}, {"default": PolicySettings()})
+        config = Config(targets, {"default": targets[0].look.module}, {"default": PolicySettings()})
         exporter = await start(TestServer(application(Options(config), state=open_state(None, clock), clock=clock)))
         notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
         watching = stack.watching(
@@ -196,8 +196,8 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
 
 def often(target: Target) -> Target:
     """The target, looked at and asked about every second."""
-    others = tuple(replace(each, interval=1) for each in target.others)
-    return replace(target, interval=1, others=others, entra=target.entra and replace(target.entra, interval=1))
+    looks = tuple(replace(each, interval=1) for each in target.looks)
+    return replace(target, looks=looks, entra=target.entra and replace(target.entra, interval=1))
 
 
 def shipped(name: str) -> str:

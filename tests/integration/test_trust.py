@@ -11,7 +11,7 @@ import builders
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from builders import DAY, HOST, HOUR, NOW, pair
+from builders import DAY, HOST, HOUR, NOW, pair, watched, with_looks
 from federation import Federation
 from kept import kept_in
 from live import Scrape
@@ -85,7 +85,7 @@ def farm(folder: Path, name: str, **fields: object) -> Target:
     """A farm that has published its successor, in a file."""
     file = folder / f"{name}.xml"
     file.write_bytes(PUBLISHED)
-    return Target(name, file.as_uri(), **{"interval": 0.02, **fields})  # type: ignore[arg-type]  # any field
+    return watched(name, file.as_uri(), **{"interval": 0.02, **fields})
 
 
 def answered(scrape: Scrape, target: str = "farm", domain: str = DOMAIN) -> bool:
@@ -279,15 +279,15 @@ async def test_a_node_that_lags_is_seen_and_it_ends_when_the_node_follows(federa
         await federation.host(app, "sts.example.org")
         return federation.names.ports["sts.example.org"]
 
-    service = Target(
+    service = watched(
         "farm",
         "https://sts.example.org/metadata",
-        Module(tls=Tls(ca_file=federation.ca_file)),
+        module=Module(tls=Tls(ca_file=federation.ca_file)),
         interval=0.02,
     )
-    nodes = [replace(service, node=name, address=f"127.0.0.1:{await port(name)}") for name in served]
+    nodes = [replace(service.look, node=name, address=f"127.0.0.1:{await port(name)}") for name in served]
     # The service name leads to the node that was opened last.
-    async with running(replace(service, others=tuple(nodes)), clock=clock, federation=federation) as client:
+    async with running(with_looks(service, *nodes), clock=clock, federation=federation) as client:
         await eventually(client, lambda scrape: agree(scrape) == [1] and looked(scrape) == {"service", *served})
         clock.now += HOUR
         # A look that began before may still be under way.

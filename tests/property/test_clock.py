@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import scrapes
-from builders import DAY, NOW, SECOND
+from builders import DAY, NOW, SECOND, knowing, with_looks
 from hypothesis import example, given
 from hypothesis import strategies as st
 from moments import moments
@@ -16,15 +16,14 @@ from exporter.config.settings import Entra
 from exporter.history import STEADY, EntityHistory, Sighting
 from exporter.model import Document, Reason
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record, advance, answered, clamped, joined
+from exporter.record import Record, advance, answered, bare, clamped, joined
 from exporter.trust import Inquiry, TrustReason
 
 YEARS = 365 * DAY
 DOMAIN = "contoso.com"
 TARGET = replace(
-    scrapes.FARM,
+    with_looks(scrapes.FARM, replace(scrapes.FARM.look, node="wap1", address="wap1")),
     policy=PolicySettings(profile=Profile.ADFS),
-    others=(replace(scrapes.FARM, node="wap1", address="wap1"),),
     entra=Entra((DOMAIN,)),
 )
 KEYS = tuple(scrapes.certificate(digit, not_after=NOW + 200 * YEARS) for digit in "1234")
@@ -73,11 +72,11 @@ def stepped(record: Record, step: Step, now: datetime) -> Record:
     """The record after one step, as the watch makes it."""
     match step.kind:
         case "look":
-            return joined(record, advance(record, scrapes.good(published(step), now)), now=now)
+            return joined(record, advance(record.first, scrapes.good(published(step), now)), now=now)
         case "fail":
-            return joined(record, advance(record, scrapes.failed(Reason.DNS, now, phases={})), now=now)
+            return joined(record, advance(record.first, scrapes.failed(Reason.DNS, now, phases={})), now=now)
         case "node":
-            return joined(record, advance(record.others[0], scrapes.good(published(step), now)), now=now)
+            return joined(record, advance(record.looks[1], scrapes.good(published(step), now)), now=now)
         case "ask":
             return answered(record, trust.advance(record.domains[0], scrapes.answer(SAYS, now)), now=now)
         case "refused":
@@ -86,10 +85,9 @@ def stepped(record: Record, step: Step, now: datetime) -> Record:
         case _:
             # What the state file brings back.
             domains = tuple(replace(each, inquiry=None) for each in record.domains)
-            begun = scrapes.unseen(TARGET)
             history = replace(record.history, steady=None, dropped=0)
-            saved = replace(
-                begun,
+            saved = knowing(
+                bare(TARGET),
                 document=record.document,
                 last_success=record.last_success,
                 history=history,
@@ -101,7 +99,7 @@ def stepped(record: Record, step: Step, now: datetime) -> Record:
 
 def lived(life: Sequence[Step]) -> Iterator[tuple[Step, datetime, Record, Record]]:
     """After each step: the true time, and the record before and after."""
-    record, true = scrapes.unseen(TARGET), NOW
+    record, true = bare(TARGET), NOW
     for step in life:
         true += step.pause
         before, record = record, stepped(record, step, true + step.off)

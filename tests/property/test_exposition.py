@@ -6,20 +6,23 @@ from datetime import datetime, timedelta
 
 import pytest
 import scrapes
-from builders import DAY, NOW, SECOND
+from builders import DAY, NOW, SECOND, probed, watched, with_looks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
 
 from exporter.config.settings import Entra, Target
 from exporter.exposition.own import Format
-from exporter.exposition.render import Press
-from exporter.model import Document, Reason
+from exporter.exposition.render import Renderer
+from exporter.model import Certificate, Document, Reason, Role, Use
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record, domains_of
+from exporter.record import Record, bare
+from exporter.rollover import Position
 from exporter.trust import DomainTrust, Inquiry, TrustReason
 
 LIMIT = 1
+
+INFO = "fedmeta_certificate_info"
 
 OPENMETRICS = Format.negotiate("application/openmetrics-text")
 
@@ -38,13 +41,12 @@ DOCUMENTS = (
 
 TARGETS = (
     FARM,
-    replace(FARM, policy=PolicySettings(profile=Profile.ADFS, thresholds={"missing": 7.5})),
+    replace(FARM, policy=PolicySettings("patient", profile=Profile.ADFS, thresholds={"missing": 7.5})),
     replace(FARM, policy=PolicySettings(profile=Profile.SAML, primary=OLD.fingerprint)),
     replace(FARM, watch=("urn:*",), labels={"team": "sso"}),
     replace(
-        FARM,
+        with_looks(FARM, replace(FARM.look, node="wap1", address="wap1")),
         policy=PolicySettings(profile=Profile.ADFS),
-        others=(replace(FARM, node="wap1", address="wap1"),),
         entra=Entra(("contoso.com",)),
     ),
 )
@@ -81,24 +83,25 @@ labels = st.dictionaries(st.from_regex(r"own_[a-z]{1,8}", fullmatch=True), words
 
 
 def fresh(records: Iterable[Record], now: datetime) -> bytes:
-    return Press(limit=LIMIT).render(list(records), now, openmetrics=False)
+    return Renderer(limit=LIMIT).render(list(records), now, openmetrics=False)
 
 
 def stepped(record: Record | None, kind: str, found: Document, target: Target, now: datetime) -> Record | None:
     """The record of one target after something happened to it."""
     if kind == "remove":
         return None
-    record = record or scrapes.unseen(target)
+    record = record or bare(target)
     match kind:
         case "look":
-            return scrapes.looked(record, scrapes.good(found, now))
+            return probed(record, scrapes.good(found, now))
         case "fail":
-            return scrapes.looked(record, scrapes.failed(Reason.DNS, now, phases={}))
+            return probed(record, scrapes.failed(Reason.DNS, now, phases={}))
         case "configure":
-            domains = domains_of(target, record.answers)
-            return replace(record, target=target, others=tuple(map(Record, target.others)), domains=domains)
-    for node in record.target.others if kind == "node" else ():
-        record = scrapes.beside(record, node, scrapes.good(found, now))
+            configured = bare(target, record.answers)
+            looks = (replace(record.first, look=target.look), *configured.looks[1:])
+            return replace(record, target=target, looks=looks, domains=configured.domains)
+    for node in record.target.looks[1:] if kind == "node" else ():
+        record = probed(record, scrapes.good(found, now), look=node)
     return record
 
 
@@ -112,19 +115,20 @@ def asked(record: Record, inquiry: Inquiry) -> Record:
 @pytest.mark.parametrize("target", TARGETS, ids=["adfs", "patient", "saml", "labelled", "entra"])
 @pytest.mark.parametrize("found", DOCUMENTS, ids=["alone", "published", "promoted", "no evidence", "saml", "aggregate"])
 def test_what_is_kept_is_right_just_before_at_and_after_every_turning_point(found: Document, target: Target) -> None:
-    record, press = scrapes.after(target, scrapes.good(found, NOW)), Press(limit=LIMIT)
+    record, renderer = scrapes.after(target, scrapes.good(found, NOW)), Renderer(limit=LIMIT)
     record = asked(record, scrapes.answer(ANSWERS[0], NOW))
 
     for now in sorted(turn + delta for turn in TURNS for delta in (-SECOND, timedelta(), SECOND)):
-        assert press.render([record], now, openmetrics=False) == fresh([record], now), now
+        assert renderer.render([record], now, openmetrics=False) == fresh([record], now), now
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=8), moments)
-def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
+def test_a_renderer_that_kept_its_fragments_renders_as_a_fresh_one(
     life: list[tuple[datetime, str, Document, DomainTrust | None, Target, bool]], any_time: datetime
 ) -> None:
-    press, neighbour = Press(limit=LIMIT), replace(scrapes.aggregate(), target=Target("beside", "https://x.example/"))
+    renderer = Renderer(limit=LIMIT)
+    neighbour = replace(scrapes.aggregate(), target=watched("beside", "https://x.example/"))
     record: Record | None = None
 
     for now, kind, found, says, target, scraped in sorted(life, key=lambda step: step[0]):
@@ -135,7 +139,33 @@ def test_a_press_that_kept_its_sheets_renders_as_a_fresh_one(
         records = [neighbour, *([record] if record else [])]
         # The second finds what the first has kept; the third comes at any time, earlier ones too.
         for moment in (now, now, any_time) if scraped else ():
-            assert press.render(records, moment, openmetrics=False) == fresh(records, moment)
+            assert renderer.render(records, moment, openmetrics=False) == fresh(records, moment)
+
+
+published = st.lists(
+    st.tuples(st.sampled_from(Role), st.lists(st.tuples(st.sampled_from(Use), st.sampled_from((OLD, NEW, LATER))))),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(published, moments)
+def test_a_certificate_is_there_once_for_a_use_with_all_its_roles_and_the_position_that_counts(
+    descriptors: list[tuple[Role, list[tuple[Use, Certificate]]]], now: datetime
+) -> None:
+    entity = replace(idp(), roles=tuple(scrapes.role(role, "Descriptor", *keys) for role, keys in descriptors))
+    record = scrapes.after(FARM, scrapes.good(document(entity), now))
+    (verdict,) = record.judge(now)
+    order, best = list(Role), list(Position)
+
+    found = [dict(labels) for name, labels in scrapes.samples(fresh([record], now)) if name == INFO]
+
+    assert len(found) == len({(use, each) for _, keys in descriptors for use, each in keys})
+    for labels in found:
+        use, fingerprint = Use(labels["use"]), labels["fingerprint"]
+        places = {role: place for (role, *of), place in verdict.positions.items() if of == [use, fingerprint]}
+        assert labels["roles"] == ",".join(sorted(places, key=order.index))
+        assert labels["position"] == places.get(verdict.role, min(places.values(), key=best.index))
 
 
 @settings(max_examples=30, deadline=None)
@@ -144,9 +174,9 @@ def test_any_text_in_a_label_comes_back_as_it_was(
     name: str, url: str, subject: str, entity_id: str, own: dict[str, str]
 ) -> None:
     entity = idp(certificate("a", subject=subject), entity_id=entity_id)
-    record = scrapes.after(Target(name, url, labels=own), scrapes.good(document(entity), NOW))
+    record = scrapes.after(watched(name, url, labels=own), scrapes.good(document(entity), NOW))
 
-    openmetrics = Press(limit=LIMIT).render([record], NOW, openmetrics=True) + OPENMETRICS.end
+    openmetrics = Renderer(limit=LIMIT).render([record], NOW, openmetrics=True) + OPENMETRICS.end
 
     for scrape in (fresh([record], NOW), openmetrics):
         labels = {each: dict(found) for each, found in scrapes.samples(scrape)}

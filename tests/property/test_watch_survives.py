@@ -11,7 +11,7 @@ from typing import cast
 
 import builders
 import pytest
-from builders import NOW
+from builders import NOW, watched
 from clockwork import Clockwork, run
 
 from exporter import rounds, watch
@@ -208,7 +208,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
 def farms(chance: random.Random) -> Iterator[Target]:
     """A few targets of all kinds: with nodes, with domains, looked at often and seldom."""
     for number in range(8):
-        target = Target(f"fs{number}", f"https://fs{number}.example/", interval=chance.choice([30.0, 60.0, 300.0]))
+        target = watched(f"fs{number}", f"https://fs{number}.example/", interval=chance.choice([30.0, 60.0, 300.0]))
         nodes = tuple(replace(target, node=f"wap{nth}") for nth in range(chance.randint(0, 2)))
         domains = tuple(f"{nth}.example" for nth in range(chance.randint(1, 3)))
         entra = Entra(domains, interval=chance.choice([60.0, 3600.0])) if chance.random() < 0.5 else None
@@ -220,9 +220,9 @@ def farms(chance: random.Random) -> Iterator[Target]:
 def test_one_failure_costs_one_turn_of_one_target(
     world: Callable[..., World], seam: str, kind: Callable[[], BaseException]
 ) -> None:
-    farm = Target("fs", "https://fs.example/", interval=60.0)
+    farm = watched("fs", "https://fs.example/", interval=60.0)
     farm = replace(farm, others=(replace(farm, node="wap1"),), entra=Entra(("a.example", "b.example"), interval=60.0))
-    other = Target("other", "https://other.example/", interval=60.0)
+    other = watched("other", "https://other.example/", interval=60.0)
     here = world(Faults(random.Random(1), seam, kind), [farm, other])  # noqa: S311 -- no secret
 
     async def life() -> None:
@@ -359,7 +359,7 @@ def test_a_look_that_takes_the_end_for_its_own_ends_all_the_same(
 def test_what_a_reload_is_changing_is_not_called_late(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = Target("fs", "https://fs.example/", interval=60.0)
+    target = watched("fs", "https://fs.example/", interval=60.0)
     here = world(Faults(random.Random(1)), [target])  # noqa: S311 -- no secret
     late: list[list[str]] = []
     known = beginning.continued

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from builders import DAY
+from builders import DAY, looking, probed, with_looks
 from replay.lives import DAYS, LIVES, START, Life, on
 from replay.series import Values, input_series, read
 from scrapes import FARM, failed, good
@@ -26,8 +26,8 @@ from exporter.config.settings import Entra
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Press
 from exporter.model import Reason
-from exporter.record import Record, advance, answered, joined
-from exporter.trust import DomainRecord, Inquiry, TrustReason
+from exporter.record import Record, answered, bare
+from exporter.trust import Inquiry, TrustReason
 
 RULES = Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml"
 STEP = timedelta(hours=6)
@@ -74,23 +74,19 @@ def walk() -> Iterator[Moment]:
 
 def begun(name: str, life: Life) -> Record:
     """What is known of a farm before the first look."""
-    target = replace(FARM, name=name, interval=STEP.total_seconds())
-    others = tuple(replace(target, node=node, vantage=vantage) for node, vantage in life.others)
+    target = looking(replace(FARM, name=name), interval=STEP.total_seconds())
+    others = (replace(target.look, node=node, vantage=vantage) for node, vantage in life.others)
     entra = Entra(domains=tuple(life.domains), interval=STEP.total_seconds()) if life.domains else None
-    return Record(
-        replace(target, others=others, entra=entra),
-        others=tuple(map(Record, others)),
-        domains=tuple(map(DomainRecord, life.domains)),
-    )
+    return bare(replace(with_looks(target, *others), entra=entra))
 
 
 def after(record: Record, life: Life, at: datetime) -> Record:
     """What is known after one more look from every place, and one more inquiry about every domain."""
     day = (at - START) / DAY
-    for look in (record, *record.others):
-        found = on(day, life.others.get((look.target.node, look.target.vantage), life.published))
+    for look in record.target.looks:
+        found = on(day, life.others.get(look.place, life.published))
         seen = failed(found, at, phases={}) if isinstance(found, Reason) else good(found.document(), at)
-        record = joined(record, advance(look, seen))
+        record = probed(record, seen, look=look)
     for known in record.domains:
         said = on(day, life.domains[known.domain])
         inquiry = (

@@ -14,13 +14,12 @@ from pathlib import Path
 from statistics import median
 
 import scrapes
-from builders import NOW
+from builders import NOW, probed, watched
 from kept import kept_in
 
-from exporter.config.settings import Target
 from exporter.history import PER_TARGET
 from exporter.model import Certificate, Document, Entity
-from exporter.record import Record, advance
+from exporter.record import Record, bare
 
 ENTITIES, KEYS = 2_000, 20
 INTERVAL = timedelta(minutes=5)
@@ -57,7 +56,7 @@ def _new(chance: random.Random) -> Certificate:
 
 
 def _soak(kind: str, looks: int, publish: Callable[[], Document]) -> bool:
-    record, at = Record(Target("soak", "https://soak.example/")), NOW
+    record, at = bare(watched("soak", "https://soak.example/")), NOW
     seconds, resident = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.sqlite"
@@ -67,7 +66,7 @@ def _soak(kind: str, looks: int, publish: Callable[[], Document]) -> bool:
                 document = publish()
                 at += INTERVAL
                 began = time.process_time()
-                record = advance(record, scrapes.good(document, at))
+                record = probed(record, scrapes.good(document, at))
                 state.keep(record)
                 seconds.append(time.process_time() - began)
                 del document

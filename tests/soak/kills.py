@@ -18,16 +18,18 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from exporter.config.settings import Entra, Target, TrustSource
+from builders import knowing, watched
+
+from exporter.config.settings import Entra, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
-from exporter.record import Record
+from exporter.record import Record, bare
 from exporter.state import Saved, open_state
 from exporter.state.saved import saved_of
 from exporter.trust import DomainRecord, DomainTrust
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-TARGET = Target("fs", "https://fs.example/metadata", entra=Entra(("contoso.com", "fabrikam.com"), tenant="contoso"))
+TARGET = watched("fs", "https://fs.example/metadata", entra=Entra(("contoso.com", "fabrikam.com"), tenant="contoso"))
 SIZE = 200_000
 """Bytes of a document: enough for SQLite to move its log into the file every few saves."""
 
@@ -70,8 +72,8 @@ def record(number: int) -> Record:
     The one domain is answered with every look, the other with every fourth; nodes differ now and then.
     """
     entities = {f"urn:{every}": entity(number - number % every) for every in range(1, 6)}
-    return Record(
-        TARGET,
+    return knowing(
+        bare(TARGET),
         document=document(number - number % 3),
         validators=Validators(f'"{number - number % 2}"'),
         last_success=at(number),

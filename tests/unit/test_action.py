@@ -9,6 +9,7 @@ from exporter.action import ROWS, Answer, Left, Situation, Step, action
 from exporter.policy import DEFAULTS, Policy, Profile, ProfileEvidence
 
 POLICY = Policy(
+    "default",
     Profile.ADFS,
     ProfileEvidence.CONFIGURED,
     DEFAULTS[Profile.ADFS],
@@ -104,6 +105,7 @@ def test_a_row_holds_up_to_its_threshold_and_no_longer() -> None:
 
 def test_the_thresholds_are_those_of_the_policy() -> None:
     saml = Policy(
+        "default",
         Profile.SAML,
         ProfileEvidence.CONFIGURED,
         DEFAULTS[Profile.SAML],

@@ -3,12 +3,12 @@
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
 import yaml
+from builders import watched
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +21,10 @@ from exporter.config.settings import (
     Config,
     Entra,
     IpProtocol,
+    Look,
     Module,
     OAuth2,
     Secret,
-    Target,
     Tls,
     TrustSource,
 )
@@ -233,7 +233,7 @@ def test_any_yaml_is_a_configuration_or_a_config_error(document: object) -> None
     except ConfigError as error:
         assert error.problems  # noqa: PT017 - either outcome is right
     else:
-        assert all(target.interval > 0 for target in config.targets)
+        assert all(target.look.interval > 0 for target in config.targets)
 
 
 # What is read
@@ -308,17 +308,46 @@ def test_no_secret_shows_in_a_representation() -> None:
 
 def test_policies_say_what_to_expect() -> None:
     config = load_from(ACCEPTED, "policies.yml")
-    by_hand = PolicySettings(auto_certificate_rollover=False, thresholds={"due": 42.0, "tls": 0.5, "valid_until": 0.0})
+    by_hand = PolicySettings(
+        "by-hand", auto_certificate_rollover=False, thresholds={"due": 42.0, "tls": 0.5, "valid_until": 0.0}
+    )
     assert config.policies == {
         "default": PolicySettings(expiry=False),
         "by-hand": by_hand,
-        "unknown": PolicySettings(primary="00112233445566778899aabbccddeeff" * 2),
+        "unknown": PolicySettings("unknown", primary="00112233445566778899aabbccddeeff" * 2),
     }
     assert [target.policy for target in config.targets] == [
         by_hand,
         PolicySettings(expiry=False),
-        PolicySettings(profile=Profile.ENTRA, thresholds={"missing": 100.0}),
+        PolicySettings("target:c.contoso.com", profile=Profile.ENTRA, thresholds={"missing": 100.0}),
     ]
+
+
+def test_a_policy_that_is_written_in_place_has_a_name_that_no_other_can_have() -> None:
+    text = """
+        defaults: {policy: {expiry: off}}
+        policies: {defaults: {}, a: {}}
+        targets:
+          - host: a.example
+          - host: b.example
+          - {host: c.example, name: c, policy: {expiry: off}}
+          - {host: d.example, policy: {expiry: off}}
+          - {host: e.example, policy: a}
+          - {host: f.example, policy: default}
+    """
+    config = read(text)
+
+    assert [target.policy.name for target in config.targets] == [
+        "defaults:policy",
+        "defaults:policy",
+        "target:c",
+        "target:d.example",
+        "a",
+        "default",
+    ]
+    assert {name: policy.name for name, policy in config.policies.items()} == {
+        name: name for name in ("default", "defaults", "a")
+    }
 
 
 def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
@@ -327,18 +356,17 @@ def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
     url = "https://{}.contoso.com/federationmetadata/2007-06/federationmetadata.xml"
     defaults = {"team": "identity", "tier": "1"}
     assert config.targets == (
-        Target("a.contoso.com", url.format("a"), slow, 3600.0, "internet", labels=defaults),
-        Target(
+        watched("a.contoso.com", url.format("a"), module=slow, interval=3600.0, vantage="internet", labels=defaults),
+        watched(
             "b.contoso.com",
             url.format("b"),
-            Module(),
-            10.0,
-            "intranet",
+            interval=10.0,
+            vantage="intranet",
             entity_id="http://b.contoso.com/adfs/services/trust",
             labels={"team": "identity", "tier": "2"},
             watch=("https://*.example.edu/*",),
         ),
-        Target("c.contoso.com", url.format("c"), slow, 3600.0, "internet", labels=defaults),
+        watched("c.contoso.com", url.format("c"), module=slow, interval=3600.0, vantage="internet", labels=defaults),
     )
     assert config.probe_allow == ("*.contoso.com", "2001:db8::*")
     assert config.target_files == ("more/*.yml", "more/a.yml", "later/**/*.yml")
@@ -348,8 +376,13 @@ def test_a_service_is_looked_at_from_each_vantage_and_at_each_node() -> None:
     config = load_from(ACCEPTED, "looks.yml")
     outside, inside = config.modules["outside"], config.modules["inside"]
     a, b, c = config.targets
-    assert (a.place, a.module, a.address) == (("a.contoso.com", "service", "internet"), outside, None)
-    assert [(each.node, each.vantage, each.module, each.address) for each in a.others] == [
+    assert (a.name, a.look.place, a.look.module, a.look.address) == (
+        "a.contoso.com",
+        ("service", "internet"),
+        outside,
+        None,
+    )
+    assert [(each.node, each.vantage, each.module, each.address) for each in a.looks[1:]] == [
         ("service", "intranet", inside, None),
         ("service", "dmz", inside, None),
         # Nodes are looked at without a proxy.
@@ -358,17 +391,19 @@ def test_a_service_is_looked_at_from_each_vantage_and_at_each_node() -> None:
         ("wap3", "intranet", inside, "[2001:db8::13]:8443"),
         ("[2001:db8::14]", "intranet", inside, "[2001:db8::14]"),
     ]
-    assert (b.vantage, b.module) == ("elsewhere", Module())
-    assert [(each.node, each.vantage, each.address) for each in b.others] == [("10.0.0.21", "elsewhere", "10.0.0.21")]
-    assert (c.vantage, c.module, c.others) == ("elsewhere", Module(), ())
+    assert (b.look.vantage, b.look.module) == ("elsewhere", Module())
+    assert [(each.node, each.vantage, each.address) for each in b.looks[1:]] == [
+        ("10.0.0.21", "elsewhere", "10.0.0.21")
+    ]
+    assert [(each.vantage, each.module) for each in c.looks] == [("elsewhere", Module())]
 
 
 def test_a_look_is_at_its_target_in_all_but_its_place() -> None:
     a = load_from(ACCEPTED, "looks.yml").targets[0]
     assert a.entra == Entra(domains=("contoso.com",), source=TrustSource.USER_REALM)
-    for look in a.others:
-        elsewhere = replace(a, node=look.node, address=look.address, vantage=look.vantage, module=look.module)
-        assert look == replace(elsewhere, others=(), entra=None)
+    assert len({look.place for look in a.looks}) == len(a.looks)
+    for look in a.looks:
+        assert (look.url, look.interval) == (a.url, a.look.interval)
 
 
 def test_a_target_may_say_how_to_ask_entra_id() -> None:
@@ -432,9 +467,9 @@ def test_signers_come_from_pem_and_der_files(authority: trustme.CA) -> None:
 def test_addresses_are_watched_with_the_defaults() -> None:
     assert from_addresses(["sts.contoso.com", "http://idp.example.org/metadata", "file:///srv/a.xml"]) == Config(
         targets=(
-            Target("sts.contoso.com", "https://sts.contoso.com/federationmetadata/2007-06/federationmetadata.xml"),
-            Target("idp.example.org", "http://idp.example.org/metadata"),
-            Target("a.xml", "file:///srv/a.xml"),
+            watched("sts.contoso.com", "https://sts.contoso.com/federationmetadata/2007-06/federationmetadata.xml"),
+            watched("idp.example.org", "http://idp.example.org/metadata"),
+            watched("a.xml", "file:///srv/a.xml"),
         ),
         modules={"default": Module()},
         policies={"default": PolicySettings()},
@@ -541,7 +576,7 @@ def test_the_example_in_the_documentation_is_a_configuration(authority: trustme.
     config = read(text, {"federation-signer.pem": authority.cert_pem.bytes()})
     assert [target.name for target in config.targets] == ["sts.contoso.com", "federation"]
     contoso, federation = config.targets
-    assert [(look.node, look.vantage, look.module.name) for look in (contoso, *contoso.others)] == [
+    assert [(look.node, look.vantage, look.module.name) for look in contoso.looks] == [
         ("service", "internet", "outside"),
         ("service", "intranet", "inside"),
         ("10.0.0.11", "intranet", "inside"),
@@ -550,15 +585,15 @@ def test_the_example_in_the_documentation_is_a_configuration(authority: trustme.
     assert contoso.entra is not None
     assert contoso.entra.domains == ("contoso.com", "fabrikam.com")
     assert contoso.entra.module.proxy_url is not None
-    assert (federation.vantage, federation.others) == ("internet", ())
-    assert federation.module.body_size_limit == 128 * 2**20
+    assert [look.place for look in federation.looks] == [("service", "internet")]
+    assert federation.look.module.body_size_limit == 128 * 2**20
 
 
 def test_documented_defaults_of_targets_and_modules_are_the_real_ones() -> None:
     rows = documented_rows()
     target, module, entra = rows["defaults"], rows["modules.<name>"], rows["targets[].entra"]
-    assert units.duration(target["interval"][1].strip("`")) == Target("", "").interval
-    assert target["vantage"][1].strip("`") == Target("", "").vantage
+    assert units.duration(target["interval"][1].strip("`")) == Look("").interval
+    assert target["vantage"][1].strip("`") == Look("").vantage
     assert units.duration(module["timeout"][1].strip("`")) == Module().timeout
     assert units.size(module["body_size_limit"][1].strip("`")) == Module().body_size_limit
     assert module["preferred_ip_protocol"][1].strip("`") == Module().preferred_ip_protocol

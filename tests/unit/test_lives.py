@@ -12,15 +12,14 @@ from functools import cache
 from itertools import pairwise
 
 import pytest
-from builders import DAY, ENCRYPTION_SUBJECT, HOST, authority, certificate, farm, signed_by
+from builders import DAY, ENCRYPTION_SUBJECT, HOST, authority, certificate, farm, probed, signed_by, watched
 
 from exporter.advice import advice
-from exporter.config.settings import Target
 from exporter.history import Change
 from exporter.model import Certificate, Document, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.policy import PolicySettings, Profile
 from exporter.primary import Evidence
-from exporter.record import Record, advance
+from exporter.record import Record, bare
 from exporter.rollover import Rollover, Severity, State
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -423,7 +422,7 @@ LIVES = {
 @cache
 def lived(name: str) -> Sequence[Day]:
     life, days = LIVES[name], list[Day]()
-    record = Record(Target(name="fs", url=f"https://{HOST}/metadata.xml", policy=life.settings))
+    record = bare(watched(name="fs", url=f"https://{HOST}/metadata.xml", policy=life.settings))
     for number in range(DAYS):
         if (published := life.on(number)) is None:
             continue
@@ -437,7 +436,7 @@ def lived(name: str) -> Sequence[Day]:
             tls_not_after=None,
             document=published.document if isinstance(published, Published) else None,
         )
-        record = advance(record, observation)
+        record = probed(record, observation)
         (rollover,) = record.judge(at)
         days.append(Day(number, record, rollover))
     return days

@@ -6,24 +6,24 @@ from datetime import datetime
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, farm, pair
+from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, beside, farm, pair, probed, watched
 from lxml import etree
 
 from exporter import trust
 from exporter.action import action
 from exporter.advice import TRUST_WORDS, WORDS
-from exporter.config.settings import INTERNET, Entra, Target, TrustSource
+from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.model import Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.page import page
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
-from exporter.record import Record, advance, joined
+from exporter.record import Record, bare
 from exporter.rollover import State
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState
 
 HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
-TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
+TARGET = watched("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
 
 
 def shown(*records: Record, now: datetime = NOW) -> etree._Element:
@@ -56,13 +56,13 @@ def names(*records: Record) -> list[str]:
 
 def looked(document: bytes, name: str = "fs", at: datetime = NOW, **fields: PolicySettings) -> Record:
     """A target whose only look got this document."""
-    return advance(Record(replace(TARGET, name=name, **fields)), seen(read_document(document, ()), at))  # type: ignore[arg-type]  # any field
+    return probed(bare(replace(TARGET, name=name, **fields)), seen(read_document(document, ()), at))  # type: ignore[arg-type]  # any field
 
 
 def of(metadata: Metadata) -> Record:
     """A target whose only look got a document that says this."""
     signature = Signature(SignatureState.UNSIGNED, None, "")
-    return advance(Record(TARGET), seen(Document(metadata, signature, 1, "", b"")))
+    return probed(bare(TARGET), seen(Document(metadata, signature, 1, "", b"")))
 
 
 def seen(document: Document, at: datetime = NOW) -> Observation:
@@ -71,7 +71,7 @@ def seen(document: Document, at: datetime = NOW) -> Observation:
 
 def failed(record: Record, detail: str = "HTTP 503 Service Unavailable", at: datetime = NOW) -> Record:
     """The target after one more look, which fails."""
-    return advance(record, Observation(at, Reason.HTTP_STATUS, detail, {}, 503, None, None))
+    return probed(record, Observation(at, Reason.HTTP_STATUS, detail, {}, 503, None, None))
 
 
 def ending(days: float, name: str = "fs") -> Record:
@@ -116,11 +116,11 @@ def test_a_state_has_its_words_and_its_colour(metadata: Metadata, state: State, 
 
 
 def test_a_target_that_nobody_looked_at_yet_says_so() -> None:
-    assert rows(Record(TARGET)) == [[f"fs{TARGET.url}", "unknown", "", "Not looked at yet."]]
+    assert rows(bare(TARGET)) == [[f"fs{TARGET.url}", "unknown", "", "Not looked at yet."]]
 
 
 def test_a_target_that_was_never_read_says_so_and_why() -> None:
-    ((_, state, days, todo),) = rows(failed(Record(TARGET)))
+    ((_, state, days, todo),) = rows(failed(bare(TARGET)))
     assert (state, days) == ("unknown", "")
     assert todo == "Not readable: HTTP 503 Service Unavailable. It was never seen."
 
@@ -143,7 +143,7 @@ def test_a_key_without_a_certificate_has_no_days() -> None:
 def test_the_worst_target_stands_first_and_what_cannot_be_read_is_as_bad_as_a_warning() -> None:
     records = (
         ending(200, "steady"),
-        Record(replace(TARGET, name="new")),
+        bare(replace(TARGET, name="new")),
         ending(12, "overdue"),
         ending(2, "missing"),
         failed(ending(200, "stale")),
@@ -203,7 +203,7 @@ def aggregate(ends: Sequence[float]) -> bytes:
 def test_nothing_that_others_wrote_becomes_markup() -> None:
     document = builders.saml_metadata(HOSTILE)
     record = failed(looked(document), detail=HOSTILE)
-    record = replace(record, target=replace(TARGET, name=HOSTILE, url=f"https://{HOST}/{HOSTILE}"))
+    record = replace(record, target=watched(HOSTILE, f"https://{HOST}/{HOSTILE}"))
     tree = shown(record)
     assert tree.findall(".//script") == []
     assert tree.findall(".//b") == []
@@ -216,7 +216,7 @@ def test_nothing_that_others_wrote_becomes_markup() -> None:
 
 
 def test_an_address_that_is_no_page_is_no_link() -> None:
-    record = Record(replace(TARGET, url="file:///srv/metadata.xml"))
+    record = bare(watched("fs", "file:///srv/metadata.xml"))
     assert shown(record).findall(".//tbody//a") == []
     assert "file:///srv/metadata.xml" in rows(record)[0][0]
 
@@ -235,7 +235,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
 
 
 def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> None:
-    text = page([ending(200), Record(TARGET)], NOW, version="1.2.3")
+    text = page([ending(200), bare(TARGET)], NOW, version="1.2.3")
     assert text.startswith("<!DOCTYPE html>\n")
     assert "color-scheme: light dark" in text
     assert '<html lang="en">' in text
@@ -264,10 +264,9 @@ ROLLOVER = ["Rollover", "", ""]
 
 def seen_from(record: Record, **looks: Observation | None) -> Record:
     """The target, looked at once more from each of these vantages; None: not yet."""
-    others = tuple(replace(record.target, vantage=vantage) for vantage in looks)
-    found = replace(record, target=replace(record.target, others=others), others=tuple(map(Record, others)))
-    for each, look in zip(found.others, looks.values(), strict=True):
-        found = found if look is None else joined(found, advance(each, look))
+    found = beside(record, *(replace(record.target.look, vantage=vantage) for vantage in looks))
+    for look, observation in zip(found.target.looks[1:], looks.values(), strict=True):
+        found = found if observation is None else probed(found, observation, look=look)
     return found
 
 
@@ -363,7 +362,7 @@ def test_the_action_table_is_asked_for_whoever_has_domains() -> None:
     _, row = parts(farm)
     assert row == [*ROLLOVER, action(farm.situation(NOW), farm.policy).text]
     assert parts(FARM) == []
-    assert [name for name, *_ in parts(trusting(Record(TARGET), pair()))] == ["contoso.com"], "no document, no action"
+    assert [name for name, *_ in parts(trusting(bare(TARGET), pair()))] == ["contoso.com"], "no document, no action"
 
 
 def test_the_worst_of_rollover_trust_and_looks_decides_the_order() -> None:
@@ -411,8 +410,8 @@ def test_nothing_that_others_wrote_about_looks_and_domains_becomes_markup() -> N
 
 
 def test_a_node_has_its_address_beside_its_name() -> None:
-    node = replace(TARGET, node="wap1", address="10.0.0.11", vantage=INTERNET)
-    assert parts(replace(FARM, others=(Record(node),)))[1][0] == "wap1 at 10.0.0.11, from internet"
+    node = replace(TARGET.look, node="wap1", address="10.0.0.11", vantage=INTERNET)
+    assert parts(beside(FARM, node))[1][0] == "wap1 at 10.0.0.11, from internet"
 
 
 def test_the_page_with_all_of_it_is_one_whole_document() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import builders
 import pytest
 from aiohttp import web
-from builders import NOW
+from builders import NOW, watched
 from federation import Federation
 
 from exporter import fetch
@@ -45,7 +45,7 @@ def publish(file: Path, body: bytes) -> None:
 
 
 def at(file: Path, **fields: object) -> Target:
-    return Target("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
+    return watched("target", file.as_uri(), **fields)
 
 
 async def observe(
@@ -59,7 +59,8 @@ async def observe(
     found: fetch.Found | None = None,
 ) -> Observation:
     return await probe(
-        target,
+        target.look,
+        signers=target.policy.signers,
         client=client,
         previous=previous,
         validators=validators,
@@ -107,7 +108,7 @@ async def test_a_document_not_modified_is_the_earlier_one_itself_and_is_not_pars
         return web.Response(body=builders.saml_metadata(), headers={"ETag": '"1"', "Last-Modified": "now"})
 
     url = federation.at("https://idp.example.org/", answer)
-    target = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+    target = watched("target", url, module=Module(tls=Tls(ca_file=federation.ca_file)))
     async with fetch.client(resolver=federation.names) as client:
         seen = await observe(target, client=client)
         first, validators = document(seen), seen.validators
@@ -216,7 +217,7 @@ async def test_reading_a_document_leaves_the_loop_free_and_counts_against_the_de
         asyncio.get_running_loop().set_default_executor(threads)
         threads.submit(busy.wait)
         async with fetch.client(resolver=federation.names) as client:
-            seen = await observe(Target("target", url), client=client, timeout=0.4)
+            seen = await observe(watched("target", url), client=client, timeout=0.4)
         busy.set()
 
     assert (seen.reason, seen.detail) == (Reason.TIMEOUT, "not read within 0.4 s; stuck in parse")
@@ -225,10 +226,10 @@ async def test_reading_a_document_leaves_the_loop_free_and_counts_against_the_de
 
 
 async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_reading_too(federation: Federation) -> None:
-    target = Target("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
+    target = watched("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
     busy = threading.Event()
     async with fetch.client(resolver=federation.names) as client:
-        found = replace(await fetch.find(target.url, target.module, client=client, timeout=60), seconds=59.0)
+        found = replace(await fetch.find(target.url, target.look.module, client=client, timeout=60), seconds=59.0)
         good = await observe(target, client=client, timeout=60, found=found)
         with ThreadPoolExecutor(max_workers=1) as threads:
             asyncio.get_running_loop().set_default_executor(threads)
@@ -246,7 +247,7 @@ async def test_what_was_found_ahead_is_used_and_its_time_counts_against_the_read
 
 
 async def test_what_kept_the_name_from_being_looked_up_ahead_is_the_reason(federation: Federation) -> None:
-    target = Target("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
+    target = watched("target", federation.serve("http://idp.example.org/", builders.saml_metadata()))
     async with fetch.client(resolver=federation.names) as client:
         seen = await observe(target, client=client, found=fetch.Found(1, failure=(Reason.DNS, "no such name")))
 
@@ -263,7 +264,7 @@ async def test_a_cancelled_look_is_cancelled(federation: Federation) -> None:
     asked = asyncio.Event()
     url = federation.at("http://idp.example.org/", wait)
     async with fetch.client(resolver=federation.names) as client:
-        looking = asyncio.create_task(observe(Target("target", url), client=client))
+        looking = asyncio.create_task(observe(watched("target", url), client=client))
         await asked.wait()
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):

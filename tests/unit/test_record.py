@@ -6,7 +6,7 @@ from typing import Any
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, pair
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, knowing, pair, probed, watched, with_looks
 from moments import moments
 
 from exporter import trust
@@ -17,13 +17,25 @@ from exporter.history import Change, History
 from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
-from exporter.record import Question, Record, Served, advance, answered, clamped, domains_of, joined, resumed
+from exporter.record import (
+    LookRecord,
+    Question,
+    Record,
+    Served,
+    advance,
+    answered,
+    bare,
+    clamped,
+    domains_of,
+    joined,
+    resumed,
+)
 from exporter.rollover import State
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState, UpdateResult
 
 ADFS = f"http://{HOST}/adfs/services/trust"
-TARGET = Target("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
-SAML = Target("idp", "https://idp.example/metadata")
+TARGET = watched("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
+SAML = watched("idp", "https://idp.example/metadata")
 LATER = NOW + HOUR
 
 
@@ -40,22 +52,21 @@ def failed(at: datetime, reason: Reason = Reason.TIMEOUT) -> Observation:
 
 
 def test_nothing_is_known_of_a_target_before_the_first_look() -> None:
-    record = Record(TARGET)
-    assert (record.observation, record.document, record.last_success, record.probes) == (None, None, None, 0)
+    record = bare(TARGET)
+    assert (record.observation, record.document, record.last_success, record.first.probes) == (None, None, None, 0)
     assert record.judge(NOW) == ()
     assert record.entity_id is None
-    assert record.is_about_its_entity
     assert record.policy.profile is Profile.ADFS
     assert record.policy.evidence is ProfileEvidence.URL
 
 
 def test_a_look_that_gets_a_document_is_remembered_whole() -> None:
     document = read(builders.adfs())
-    record = advance(Record(TARGET), seen(document))
+    record = probed(bare(TARGET), seen(document))
     assert record.observation == seen(document)
     assert record.document is document
     assert record.last_success == record.history.looked == NOW
-    assert (record.probes, record.failures) == (1, 0)
+    assert (record.first.probes, record.first.failures) == (1, 0)
     assert set(record.history.entities) == {ADFS}
     (rollover,) = record.judge(NOW)
     assert rollover.state is State.STEADY
@@ -64,48 +75,48 @@ def test_a_look_that_gets_a_document_is_remembered_whole() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_look_that_fails_replaces_nothing_but_the_look_itself(reason: Reason) -> None:
-    good = advance(Record(TARGET), seen(read(builders.adfs())))
-    record = advance(good, failed(LATER, reason))
-    assert record == replace(good, observation=failed(LATER, reason), probes=2, failures=1)
+    good = probed(bare(TARGET), seen(read(builders.adfs())))
+    record = probed(good, failed(LATER, reason))
+    assert record == knowing(good, observation=failed(LATER, reason), probes=2, failures=1, failing_since=LATER)
     assert record.document is good.document
     assert record.history is good.history
 
 
 def test_a_failure_before_any_document_is_counted_and_nothing_more() -> None:
-    record = advance(Record(TARGET), failed(NOW))
-    assert record == Record(TARGET, observation=failed(NOW), probes=1, failures=1)
+    record = probed(bare(TARGET), failed(NOW))
+    assert record == knowing(bare(TARGET), observation=failed(NOW), probes=1, failures=1, failing_since=NOW)
 
 
 def test_time_goes_on_for_the_last_good_document() -> None:
     ending = pair(not_after=NOW + 10 * DAY)
-    record = advance(advance(Record(TARGET), seen(read(builders.adfs(ending)))), failed(LATER))
+    record = probed(probed(bare(TARGET), seen(read(builders.adfs(ending)))), failed(LATER))
     for left, state in ((15, State.OVERDUE), (4, State.MISSING), (-1, State.EXPIRED)):
         (rollover,) = record.judge(NOW + (10 - left) * DAY)
         assert rollover.state is state
 
 
 def test_a_document_after_a_failure_is_compared_with_the_last_good_one() -> None:
-    record = advance(Record(TARGET), seen(read(builders.adfs(pair()))))
-    record = advance(record, failed(NOW + HOUR))
-    record = advance(record, seen(read(builders.adfs(pair(nth=1))), NOW + 2 * HOUR))
+    record = probed(bare(TARGET), seen(read(builders.adfs(pair()))))
+    record = probed(record, failed(NOW + HOUR))
+    record = probed(record, seen(read(builders.adfs(pair(nth=1))), NOW + 2 * HOUR))
     (entity,) = record.history.entities.values()
     assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.REPLACED: NOW + 2 * HOUR}
-    assert (record.probes, record.failures) == (3, 1)
+    assert (record.first.probes, record.first.failures) == (3, 1)
 
 
 def test_failures_in_between_make_a_gap_of_looks_that_saw_nothing() -> None:
-    record = advance(Record(TARGET), seen(read(builders.adfs(pair()))))
+    record = probed(bare(TARGET), seen(read(builders.adfs(pair()))))
     for hours in range(1, 26):
-        record = advance(record, failed(NOW + hours * HOUR))
-    record = advance(record, seen(read(builders.adfs(pair(nth=1))), NOW + 26 * HOUR))
+        record = probed(record, failed(NOW + hours * HOUR))
+    record = probed(record, seen(read(builders.adfs(pair(nth=1))), NOW + 26 * HOUR))
     (entity,) = record.history.entities.values()
     assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNSEEN: NOW + 26 * HOUR}
 
 
 def test_a_key_is_expected_or_not_by_the_verdict_before_it_came() -> None:
     ending = pair(not_after=NOW + 10 * DAY)
-    record = advance(Record(TARGET), seen(read(builders.adfs(ending, signer=ending))))
-    record = advance(record, seen(read(builders.adfs(ending, pair(), signer=pair())), LATER))
+    record = probed(bare(TARGET), seen(read(builders.adfs(ending, signer=ending))))
+    record = probed(record, seen(read(builders.adfs(ending, pair(), signer=pair())), LATER))
     (entity,) = record.history.entities.values()
     assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.ADDED: LATER}
     assert entity.last_promotion == LATER
@@ -113,23 +124,23 @@ def test_a_key_is_expected_or_not_by_the_verdict_before_it_came() -> None:
 
 def test_an_unchanged_document_keeps_the_very_history() -> None:
     document = read(builders.adfs())
-    first = advance(Record(TARGET), seen(document))
-    second = advance(first, seen(document, LATER))
+    first = probed(bare(TARGET), seen(document))
+    second = probed(first, seen(document, LATER))
     assert second.history.entities is first.history.entities
     assert second.last_success == second.history.looked == LATER
 
 
 def test_what_was_restored_is_known_before_the_first_look_and_continued_by_it() -> None:
-    saved = advance(Record(TARGET), seen(read(builders.adfs(pair()))))
-    restored = Record(TARGET, document=saved.document, last_success=saved.last_success, history=saved.history)
+    saved = probed(bare(TARGET), seen(read(builders.adfs(pair()))))
+    restored = knowing(bare(TARGET), document=saved.document, last_success=saved.last_success, history=saved.history)
     assert restored.entity_id == ADFS
     (rollover,) = restored.judge(LATER)
     assert rollover.primary == certificate()
-    record = advance(restored, seen(read(builders.adfs(pair(), pair(nth=1))), LATER))
+    record = probed(restored, seen(read(builders.adfs(pair(), pair(nth=1))), LATER))
     (entity,) = record.history.entities.values()
     assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNEXPECTED: LATER}
     assert entity.first_seen[certificate().fingerprint] == NOW
-    assert (record.probes, record.failures) == (1, 0)
+    assert (record.first.probes, record.first.failures) == (1, 0)
 
 
 def test_the_first_seen_times_of_the_history_are_what_a_verdict_is_built_on() -> None:
@@ -137,7 +148,7 @@ def test_the_first_seen_times_of_the_history_are_what_a_verdict_is_built_on() ->
     primary = pair(not_after=NOW + 18 * DAY)
     successor = pair(not_before=NOW - 3 * DAY, not_after=NOW + 362 * DAY, subject="CN=Signing")
     target = replace(TARGET, policy=PolicySettings(profile=Profile.ADFS))
-    record = advance(Record(target), seen(read(builders.adfs(primary, successor, signer=primary))))
+    record = probed(bare(target), seen(read(builders.adfs(primary, successor, signer=primary))))
     (rollover,) = record.judge(NOW + 2 * DAY)
     assert rollover.successor == successor.certificate
     assert rollover.promotion == NOW + 5 * DAY
@@ -147,14 +158,14 @@ def test_the_first_seen_times_of_the_history_are_what_a_verdict_is_built_on() ->
 
 
 def test_the_policy_follows_the_last_good_document_once_there_is_one() -> None:
-    record = advance(Record(SAML), seen(read(builders.adfs())))
+    record = probed(bare(SAML), seen(read(builders.adfs())))
     assert (record.policy.profile, record.policy.evidence) == (Profile.ADFS, ProfileEvidence.SHAPE)
-    assert advance(record, failed(LATER)).policy == record.policy
+    assert probed(record, failed(LATER)).policy == record.policy
 
 
 def test_a_configured_profile_stays_whatever_the_document_looks_like() -> None:
     target = replace(TARGET, policy=PolicySettings(profile=Profile.SAML))
-    record = advance(Record(target), seen(read(builders.adfs())))
+    record = probed(bare(target), seen(read(builders.adfs())))
     assert (record.policy.profile, record.policy.evidence) == (Profile.SAML, ProfileEvidence.CONFIGURED)
 
 
@@ -162,50 +173,50 @@ def test_a_configured_profile_stays_whatever_the_document_looks_like() -> None:
 
 
 def test_a_document_must_be_about_the_entity_of_the_last_good_one() -> None:
-    record = advance(Record(SAML), seen(read(builders.saml_metadata())))
+    record = probed(bare(SAML), seen(read(builders.saml_metadata())))
     assert record.entity_id == ENTITY_ID
-    assert advance(record, failed(LATER)).entity_id == ENTITY_ID
+    assert probed(record, failed(LATER)).entity_id == ENTITY_ID
 
 
 def test_a_configured_entity_comes_before_the_one_first_seen() -> None:
     target = replace(SAML, entity_id="urn:configured")
-    assert Record(target).entity_id == "urn:configured"
-    assert Record(target, document=read(builders.saml_metadata())).entity_id == "urn:configured"
+    assert bare(target).entity_id == "urn:configured"
+    assert knowing(bare(target), document=read(builders.saml_metadata())).entity_id == "urn:configured"
 
 
 def test_an_aggregate_binds_its_target_to_no_entity_unless_one_is_configured() -> None:
     document = read(builders.aggregate([builders.saml_metadata()]))
-    assert Record(SAML, document=document).entity_id is None
-    assert Record(replace(SAML, entity_id=ENTITY_ID), document=document).entity_id == ENTITY_ID
+    assert knowing(bare(SAML), document=document).entity_id is None
+    assert knowing(bare(replace(SAML, entity_id=ENTITY_ID)), document=document).entity_id == ENTITY_ID
 
 
 @pytest.mark.parametrize(
     ("configured", "holds"), [(None, True), (ENTITY_ID, True), ("urn:other", False)], ids=["none", "its own", "another"]
 )
 @pytest.mark.parametrize("aggregate", [False, True], ids=["alone", "in an aggregate"])
-def test_a_record_is_about_its_entity_when_its_document_holds_the_configured_one(
+def test_a_look_is_about_the_configured_entity_when_its_document_holds_it(
     configured: str | None, *, holds: bool, aggregate: bool
 ) -> None:
     body = builders.saml_metadata()
     document = read(builders.aggregate([builders.saml_metadata("urn:first"), body]) if aggregate else body)
-    assert Record(replace(SAML, entity_id=configured), document=document).is_about_its_entity is holds
+    assert LookRecord(SAML.look, document=document).is_about(configured) is holds
 
 
-def test_a_record_without_a_document_is_about_whatever_is_configured() -> None:
-    assert Record(replace(SAML, entity_id=ENTITY_ID)).is_about_its_entity
+def test_a_look_without_a_document_is_about_whatever_is_configured() -> None:
+    assert LookRecord(SAML.look).is_about(ENTITY_ID)
 
 
 def test_a_record_begins_with_an_empty_history() -> None:
-    assert Record(SAML).history == History()
-    assert Record(SAML).history.first_seen == {}
+    assert bare(SAML).history == History()
+    assert bare(SAML).history.first_seen == {}
 
 
 def test_a_key_does_not_widen_by_its_own_shape_the_window_in_which_it_is_expected() -> None:
     primary = pair(not_before=NOW - 325 * DAY, not_after=NOW + 40 * DAY)
     planted = pair(not_before=NOW - DAY, not_after=NOW + 700 * DAY, issuer=builders.authority(), nth=1)
-    before = advance(Record(TARGET), seen(read(builders.adfs(primary, signer=primary))))
+    before = probed(bare(TARGET), seen(read(builders.adfs(primary, signer=primary))))
     assert before.policy.profile is Profile.ADFS
-    after = advance(before, seen(read(builders.adfs(primary, planted, signer=primary)), LATER))
+    after = probed(before, seen(read(builders.adfs(primary, planted, signer=primary)), LATER))
     assert after.policy.profile is Profile.ADFS_MANUAL, "whose window is wide enough for the new key"
     assert after.history.entities[ADFS].key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNEXPECTED: LATER}
 
@@ -260,14 +271,14 @@ def test_a_signer_that_is_not_published_is_not_what_is_compared() -> None:
 # Looks from further places
 
 
-WAP1, WAP2 = (replace(TARGET, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
-FROM_OUTSIDE = replace(TARGET, vantage=INTERNET)
-SERVICE = replace(TARGET, others=(WAP1, WAP2))
+WAP1, WAP2 = (replace(TARGET.look, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
+FROM_OUTSIDE = replace(TARGET.look, vantage=INTERNET)
+SERVICE = with_looks(TARGET, WAP1, WAP2)
 OLD, BOTH, SWITCHED = farm(FIRST, signer=FIRST), farm(FIRST, SECOND, signer=FIRST), farm(FIRST, SECOND, signer=SECOND)
 
 
 def begun(target: Target = SERVICE) -> Record:
-    return Record(target, others=tuple(map(Record, target.others)), domains=domains_of(target, {}))
+    return bare(target)
 
 
 def looked(record: Record, at: datetime, *found: Document | Reason | None) -> Record:
@@ -288,7 +299,7 @@ def test_a_look_at_a_node_changes_the_record_of_that_node_alone() -> None:
 def test_a_look_at_the_service_keeps_what_came_in_while_it_was_under_way() -> None:
     target = replace(SERVICE, entra=Entra(("contoso.com",)))
     before = looked(begun(target), NOW, OLD, OLD, OLD)
-    own = advance(before, seen(BOTH, LATER))
+    own = probed(before, seen(BOTH, LATER))
     meanwhile = answered(looked(before, LATER, None, BOTH, None), DomainRecord("contoso.com", inquiries=1))
     after = joined(meanwhile, own)
     assert (after.document, after.probes, after.history) == (own.document, 2, own.history)
@@ -298,12 +309,12 @@ def test_a_look_at_the_service_keeps_what_came_in_while_it_was_under_way() -> No
 
 def test_a_look_from_a_place_that_is_none_of_the_targets_changes_nothing() -> None:
     before = looked(begun(), NOW, OLD, OLD, OLD)
-    assert joined(before, advance(Record(FROM_OUTSIDE), seen(BOTH, LATER))) == before
+    assert joined(before, probed(bare(FROM_OUTSIDE), seen(BOTH, LATER))) == before
 
 
 def test_a_target_without_further_places_never_differs() -> None:
-    record = joined(Record(TARGET), advance(Record(TARGET), seen(OLD)))
-    assert record == advance(Record(TARGET), seen(OLD))
+    record = probed(bare(TARGET), seen(OLD))
+    assert record == probed(bare(TARGET), seen(OLD))
     assert record.differing_since is None
 
 
@@ -379,10 +390,10 @@ YEAR = 365 * DAY
 
 
 def test_a_look_puts_right_what_was_seen_while_the_clock_was_ahead() -> None:
-    record = advance(Record(TARGET), seen(read(builders.adfs(pair()))))
-    record = advance(record, seen(read(builders.adfs(pair(), pair(nth=1))), NOW + YEAR))
+    record = probed(bare(TARGET), seen(read(builders.adfs(pair()))))
+    record = probed(record, seen(read(builders.adfs(pair(), pair(nth=1))), NOW + YEAR))
     assert record.last_success == NOW + YEAR
-    record = advance(record, failed(LATER))
+    record = probed(record, failed(LATER))
     assert record.last_success == record.history.looked == LATER
     assert record.history.first_seen[ADFS][certificate(nth=1).fingerprint] == LATER
     assert record.document is not None
@@ -403,7 +414,7 @@ def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
 
 def test_looks_and_answers_that_ended_while_another_was_under_way_keep_their_times() -> None:
     before = looked(begun(), NOW, OLD, OLD, OLD)
-    own = advance(before, seen(BOTH, LATER))
+    own = probed(before, seen(BOTH, LATER))
     meanwhile = looked(before, LATER + HOUR, None, BOTH, None)
     after = joined(meanwhile, own, now=LATER + 2 * HOUR)
     assert after.others is meanwhile.others
@@ -497,7 +508,7 @@ def told(record: Record, *answers: DomainTrust | None) -> Record:
 
 
 def test_an_answer_changes_what_is_known_of_its_domain_alone() -> None:
-    before = joined(begun(FEDERATED), advance(begun(FEDERATED), seen(OLD)))
+    before = probed(begun(FEDERATED), seen(OLD))
     known = DomainRecord("fabrikam.com", trust=trusting(FIRST), last_success=NOW)
     assert answered(before, known) == replace(before, domains=(DomainRecord("contoso.com"), known))
 
@@ -523,15 +534,15 @@ def test_answers_are_found_again_under_all_that_they_depend_on() -> None:
 
 def test_a_target_without_entra_id_has_no_domains() -> None:
     assert domains_of(TARGET, told(begun(FEDERATED), trusting(FIRST), None).answers) == ()
-    assert Record(TARGET).answers == {}
-    assert advance(Record(TARGET), seen(OLD)).judge_domains(NOW) == ()
+    assert bare(TARGET).answers == {}
+    assert probed(bare(TARGET), seen(OLD)).judge_domains(NOW) == ()
 
 
 def test_each_domain_is_judged_against_the_entity_of_the_last_good_document() -> None:
     record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
     assert [verdict.state for verdict in record.judge_domains(NOW)] == [TrustState.UNKNOWN, TrustState.UNKNOWN]
-    record = joined(record, advance(record, seen(BOTH)))
-    record = joined(record, advance(record, failed(LATER)))
+    record = probed(record, seen(BOTH))
+    record = probed(record, failed(LATER))
     verdicts = record.judge_domains(LATER)
     assert [verdict.domain for verdict in verdicts] == list(DOMAINS)
     assert [verdict.state for verdict in verdicts] == [TrustState.IN_SYNC, TrustState.PENDING]
@@ -545,7 +556,7 @@ def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() 
     states = {}
     for entity_id in (None, ENTITY_ID):
         record = told(begun(replace(target, entity_id=entity_id)), answer, answer)
-        record = advance(record, seen(document))
+        record = probed(record, seen(document))
         states[entity_id] = {verdict.state for verdict in record.judge_domains(NOW)}
         rollover = record.rollover(NOW)
         assert (rollover and rollover.entity_id) == entity_id
@@ -562,14 +573,14 @@ def test_nothing_is_known_for_the_table_before_the_first_look() -> None:
 
 def test_the_table_is_asked_with_what_the_documents_say() -> None:
     target = replace(TARGET, policy=PolicySettings(auto_certificate_rollover=True))
-    situation = advance(Record(target), seen(BOTH)).situation(NOW)
+    situation = probed(bare(target), seen(BOTH)).situation(NOW)
     assert (situation.rollover, situation.successor, situation.left) == (Answer.YES, True, 18 * DAY)
-    assert not advance(Record(target), seen(OLD)).situation(NOW).successor
+    assert not probed(bare(target), seen(OLD)).situation(NOW).successor
 
 
 def test_where_dates_do_not_count_there_is_all_the_time_in_the_world() -> None:
     target = replace(TARGET, policy=PolicySettings(expiry=False, auto_certificate_rollover=False))
-    situation = advance(Record(target), seen(OLD)).situation(NOW)
+    situation = probed(bare(target), seen(OLD)).situation(NOW)
     assert (situation.rollover, situation.left) == (Answer.NO, timedelta.max)
 
 
@@ -593,12 +604,12 @@ def test_entra_id_is_in_step_when_all_federated_domains_are(
     answers: tuple[DomainTrust | None, DomainTrust | None], step: Step
 ) -> None:
     record = told(begun(FEDERATED), *answers)
-    assert joined(record, advance(record, seen(BOTH))).situation(NOW).in_step is step
+    assert probed(record, seen(BOTH)).situation(NOW).in_step is step
 
 
 def test_entra_id_is_late_when_it_lacks_a_successor_whose_promotion_is_near() -> None:
     record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
-    assert joined(record, advance(record, seen(BOTH))).situation(NOW + 3 * DAY).in_step is Step.LATE
+    assert probed(record, seen(BOTH)).situation(NOW + 3 * DAY).in_step is Step.LATE
 
 
 @pytest.mark.parametrize(
@@ -626,7 +637,7 @@ READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_A
 def test_what_fails_on_our_side_does_not_say_whether_it_can_be_read(reason: Reason) -> None:
     target = replace(FEDERATED, vantage=INTERNET)
     record = told(begun(target), *(trusting(FIRST, update=UpdateResult.SUCCESS) for _ in DOMAINS))
-    assert joined(record, advance(record, failed(NOW, reason))).situation(NOW).readable is Answer.YES
+    assert probed(record, failed(NOW, reason)).situation(NOW).readable is Answer.YES
 
 
 @pytest.mark.parametrize(
@@ -643,7 +654,7 @@ def test_without_such_a_vantage_entra_ids_own_account_says_whether_it_can_be_rea
     results: tuple[UpdateResult | None, UpdateResult | None], readable: Answer
 ) -> None:
     record = told(begun(FEDERATED), *(trusting(FIRST, update=result) for result in results))
-    assert joined(record, advance(record, seen(OLD))).situation(NOW).readable is readable
+    assert probed(record, seen(OLD)).situation(NOW).readable is readable
     outside = replace(FEDERATED, vantage=INTERNET)
     record = told(begun(outside), *(trusting(FIRST, update=result) for result in results))
-    assert joined(record, advance(record, failed(NOW))).situation(NOW).readable is Answer.NO, "our own look counts more"
+    assert probed(record, failed(NOW)).situation(NOW).readable is Answer.NO, "our own look counts more"

@@ -6,14 +6,14 @@ from datetime import timedelta
 from inspect import cleandoc
 
 import pytest
-from builders import DAY, HOST, HOUR, NOW
+from builders import DAY, HOST, HOUR, NOW, beside, looking, probed, watched
 from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, good, idp, pair, published, signed_by
 
 from exporter.action import action
-from exporter.config.settings import INTERNET, Entra, Target, TrustSource
+from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings, Profile
-from exporter.record import Record, advance, joined
+from exporter.record import Record, bare
 from exporter.report import report, seen, worst_first
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.trust import advance as after_inquiry
@@ -66,10 +66,9 @@ def asked(record: Record, *answers: DomainTrust | TrustReason | None) -> Record:
 
 def looked(record: Record, **looks: Observation | None) -> Record:
     """The target with a node for each look."""
-    others = tuple(replace(record.target, node=node, address="10.0.0.11") for node in looks)
-    found = replace(record, target=replace(record.target, others=others), others=tuple(map(Record, others)))
-    for each, look in zip(found.others, looks.values(), strict=True):
-        found = found if look is None else joined(found, advance(each, look))
+    found = beside(record, *(replace(record.target.look, node=node, address="10.0.0.11") for node in looks))
+    for look, observation in zip(found.target.looks[1:], looks.values(), strict=True):
+        found = found if observation is None else probed(found, observation, look=look)
     return found
 
 
@@ -84,7 +83,7 @@ def rows(text: str) -> dict[str, str]:
 
 
 def test_a_farm_in_the_middle_of_its_rollover_reads_like_this() -> None:
-    farm = after(replace(FARM, vantage=INTERNET), good(BOTH, NOW))
+    farm = after(looking(FARM, vantage=INTERNET), good(BOTH, NOW))
     farm = looked(farm, wap1=good(BOTH, NOW), wap2=good(ALONE, NOW), wap3=refused())
     farm = asked(
         farm,
@@ -155,7 +154,7 @@ def test_no_line_is_longer_than_100_columns_but_for_a_word_that_is() -> None:
 
     assert max(map(len, report(farm, NOW).splitlines())) <= 100
     address = f"https://idp.example/{'a' * 100}"
-    assert address in report(after(Target("idp", address), good(document(idp()), NOW)), NOW)
+    assert address in report(after(watched("idp", address), good(document(idp()), NOW)), NOW)
 
 
 def test_a_name_that_leaves_no_room_leaves_some_all_the_same() -> None:
@@ -175,14 +174,14 @@ def test_a_target_that_cannot_be_read_says_why_and_has_nothing_to_judge() -> Non
 def test_a_look_that_fails_says_what_it_got_before() -> None:
     record = after(FARM, good(ALONE, NOW - DAY), refused())
 
-    assert seen(record) == (
+    assert seen(record.first) == (
         "not readable",
         "refused: connection refused; on 2026-05-31 12:00 UTC: keys 11111111 (signs)",
     )
 
 
 def test_a_place_that_was_not_looked_at_yet_says_so() -> None:
-    assert seen(Record(FARM)) == ("not looked at yet", "")
+    assert seen(bare(FARM).first) == ("not looked at yet", "")
 
 
 @pytest.mark.parametrize(
@@ -191,12 +190,12 @@ def test_a_place_that_was_not_looked_at_yet_says_so() -> None:
 def test_a_few_keys_are_named_and_many_are_counted(count: int, words: str) -> None:
     found = document(idp(*(certificate(f"{digit}") for digit in range(count))))
 
-    assert seen(after(FARM, good(found, NOW)))[1].startswith(words)
+    assert seen(after(FARM, good(found, NOW)).first)[1].startswith(words)
 
 
 def test_a_node_that_is_named_by_its_address_is_named_once() -> None:
-    node = replace(FARM, node="10.0.0.11", address="10.0.0.11")
-    farm = replace(after(FARM, good(ALONE, NOW)), others=(Record(node),))
+    node = replace(FARM.look, node="10.0.0.11", address="10.0.0.11")
+    farm = beside(after(FARM, good(ALONE, NOW)), node)
 
     assert "            10.0.0.11  from default  not looked at yet" in report(farm, NOW).splitlines()
 
@@ -235,14 +234,14 @@ def test_the_primary_has_its_evidence(settings: PolicySettings, state: Signature
 
 
 def test_a_single_certificate_is_primary_and_has_no_successor_to_show() -> None:
-    text = report(after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW)), NOW)
+    text = report(after(watched("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW)), NOW)
 
     assert "            because it is the only one (inferred)" in text.splitlines()
     assert not {"Successor", "Promotion", "Rollover"} & set(rows(text))
 
 
 def test_an_entity_without_a_certificate_has_a_state_and_advice() -> None:
-    text = report(after(Target("idp", "https://idp.example/"), good(document(idp()), NOW)), NOW)
+    text = report(after(watched("idp", "https://idp.example/"), good(document(idp()), NOW)), NOW)
 
     assert rows(text)["State"] == "No signing key (critical)"
     assert rows(text)["Advice"].startswith("The document has no signing key")
@@ -317,7 +316,7 @@ def test_a_failed_inquiry_stands_beside_the_last_good_answer() -> None:
 
 
 def test_the_action_table_speaks_of_ad_fs_and_of_whoever_has_domains() -> None:
-    idp_of_contoso = after(Target("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW))
+    idp_of_contoso = after(watched("idp", "https://idp.example/"), good(document(idp(STRANGE)), NOW))
 
     assert "Rollover" in rows(report(published(), NOW))
     assert "Rollover" not in rows(report(idp_of_contoso, NOW))
@@ -328,7 +327,7 @@ def test_the_action_table_speaks_of_ad_fs_and_of_whoever_has_domains() -> None:
 def test_what_others_wrote_can_neither_break_a_line_nor_speak_to_a_terminal() -> None:
     hostile = "https://idp.example/\x1b[2J\x9b31m\r\nState       Steady (ok)\u2028\u202e"
     found = good(document(idp(STRANGE, entity_id=hostile)), NOW)
-    record = looked(after(Target("idp", "https://idp.example/"), found), wap1=refused(hostile))
+    record = looked(after(watched("idp", "https://idp.example/"), found), wap1=refused(hostile))
 
     text = report(record, NOW)
 
@@ -337,6 +336,6 @@ def test_what_others_wrote_can_neither_break_a_line_nor_speak_to_a_terminal() ->
 
 
 def test_an_entity_without_a_name_has_its_line() -> None:
-    text = report(after(Target("idp", "https://idp.example/"), good(document(idp(entity_id=" ")), NOW)), NOW)
+    text = report(after(watched("idp", "https://idp.example/"), good(document(idp(entity_id=" ")), NOW)), NOW)
 
     assert "Entity" in rows(text)

@@ -15,7 +15,7 @@ import builders
 import pytest
 from aiohttp import web
 from aiohttp.abc import ResolveResult
-from builders import HOUR, NOW, SECOND
+from builders import HOUR, NOW, SECOND, knowing, watched
 from federation import Federation, Names, free_port
 
 from exporter import entra as entra_id
@@ -26,7 +26,7 @@ from exporter.demo.graph import Directory
 from exporter.model import NO_VALIDATORS, Observation, Reason, Use, Validators
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
-from exporter.record import Record, advance, resumed
+from exporter.record import Record, advance, bare, resumed
 from exporter.rounds import (
     INQUIRIES,
     LOOKS,
@@ -67,7 +67,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def at(file: Path, **fields: object) -> Target:
-    return Target("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
+    return watched("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
 
 
 def signed_by(*signers: KeyPair) -> PolicySettings:
@@ -268,7 +268,7 @@ async def test_a_look_asks_by_what_the_last_good_answer_said_and_not_by_what_cam
         (200, {"ETag": '"5"'}),
         (200, {}),
     )
-    record = Record(Target("target", federation.at("http://idp.example.org/", publisher)))
+    record = bare(watched("target", federation.at("http://idp.example.org/", publisher)))
     async with fetch.client(resolver=federation.names) as client:
         first = record = await look(record, client=client, now=NOW)
         for _ in range(6):
@@ -295,10 +295,10 @@ async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(fe
     url = federation.serve("https://idp.example.org/", builders.saml_metadata())
     address = f"127.0.0.1:{federation.names.ports['*', 443]}"
     federation.names.ports["idp.example.org"] = free_port()
-    service = Target("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+    service = watched("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
     async with fetch.client(resolver=federation.names) as client:
-        own = await look(Record(service), client=client, now=NOW)
-        node = await look(Record(replace(service, node="wap1", address=address)), client=client, now=NOW)
+        own = await look(bare(service), client=client, now=NOW)
+        node = await look(bare(replace(service, node="wap1", address=address)), client=client, now=NOW)
 
     assert own.observation is not None
     assert own.observation.reason is Reason.REFUSED
@@ -309,7 +309,7 @@ async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(fe
 async def test_a_node_must_serve_the_document_of_the_entity_that_the_service_is_about(
     configured: str | None, file: Path, client: fetch.Client
 ) -> None:
-    record = Record(at(file, node="wap1", entity_id=configured))
+    record = bare(at(file, node="wap1", entity_id=configured))
 
     good = await look(record, client=client, now=NOW, entity_id=ENTITY_ID)
     other = await look(record, client=client, now=NOW, entity_id="other")
@@ -391,7 +391,7 @@ async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_loo
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with fetch.client(clock=mistake) as client:
-        seen = (await look(Record(at(file)), client=client, now=NOW)).observation
+        seen = (await look(bare(at(file)), client=client, now=NOW)).observation
 
     assert seen is not None
     assert (seen.reason, seen.document) == (Reason.INTERNAL, None)
@@ -490,7 +490,7 @@ async def test_what_cannot_be_joined_costs_the_look_and_the_target_keeps_what_it
             raise RecursionError
         return advance(record, observation)
 
-    known = await look(Record(at(file)), client=client, now=NOW)
+    known = await look(bare(at(file)), client=client, now=NOW)
     monkeypatch.setattr(rounds, "advance", broken)
     after = await look(known, client=client, now=NOW + HOUR)
 
@@ -527,11 +527,11 @@ async def test_a_name_that_hangs_holds_no_slot(federation: Federation) -> None:
     hanging = [Target(f"{nth}", f"http://hangs{nth}.example.org/", Module(timeout=60)) for nth in range(2 * LOOKS)]
     async with fetch.client(resolver=names) as client:
         several = Rounds(client, clock)
-        under_way = [asyncio.create_task(several.look(Latest(Record(each)), each)) for each in hanging]
+        under_way = [asyncio.create_task(several.look(Latest(bare(each)), each)) for each in hanging]
         await until(lambda: names.waiting == len(hanging))
-        target = Target("target", url)
+        target = watched("target", url)
         async with asyncio.timeout(10):
-            looked = await several.look(latest := Latest(Record(target)), target)
+            looked = await several.look(latest := Latest(bare(target)), target)
         assert looked.whole[1] is latest.record
         assert latest.record.document is not None
         assert several.lag.count == 1
@@ -539,9 +539,9 @@ async def test_a_name_that_hangs_holds_no_slot(federation: Federation) -> None:
 
 
 async def test_a_name_that_hangs_costs_its_own_look_no_more_than_its_timeout(federation: Federation) -> None:
-    target = Target("target", "http://hangs.example.org/", Module(timeout=0.05))
+    target = watched("target", "http://hangs.example.org/", Module(timeout=0.05))
     async with fetch.client(resolver=SomeHang(federation.names)) as client:
-        looked = await Rounds(client, clock).look(Latest(Record(target)), target)
+        looked = await Rounds(client, clock).look(Latest(bare(target)), target)
 
     observation = looked.place[1].observation
     assert observation is not None
@@ -585,12 +585,14 @@ async def test_no_more_looks_and_no_more_inquiries_are_under_way_than_they_have_
         several = Rounds(client, clock)
 
         async def asking(entra: Entra) -> list[Asked]:
-            record = Record(Target("asking", "file:///nowhere", entra=entra), domains=(DomainRecord("contoso.com"),))
+            record = knowing(
+                bare(watched("asking", "file:///nowhere", entra=entra)), domains=(DomainRecord("contoso.com"),)
+            )
             return [each async for each in several.ask(Latest(record), entra)]
 
         rounds_of_inquiries = [asyncio.create_task(asking(each)) for each in tenants]
         await until(lambda: inquiries.waiting == INQUIRIES)
-        under_way = [asyncio.create_task(several.look(Latest(Record(each)), each)) for each in targets]
+        under_way = [asyncio.create_task(several.look(Latest(bare(each)), each)) for each in targets]
         await until(lambda: looks.waiting == LOOKS)
         assert several.lag.count == LOOKS
         inquiries.opened.set()
@@ -615,7 +617,7 @@ async def test_how_long_a_look_that_was_due_waits_for_a_slot_is_counted_without_
         return now
 
     several = Rounds(client, later)
-    await several.look(Latest(Record(at(file))), at(file))
+    await several.look(Latest(bare(at(file))), at(file))
     assert (several.lag.count, several.lag.seconds) == (1, 1.0)
 
 
@@ -626,14 +628,14 @@ async def test_a_look_changes_the_record_of_its_place_and_of_the_target(file: Pa
     service = at(file)
     wap1 = replace(service, node="wap1")
     whole = replace(service, others=(wap1,))
-    latest = Latest(before := Record(whole, others=(Record(wap1),)))
+    latest = Latest(before := knowing(bare(whole), others=(bare(wap1),)))
     several = Rounds(client, clock)
 
     own = await several.look(latest, whole)
     node = await several.look(latest, wap1)
 
     assert (own.place[0], own.whole) == (before, (before, own.place[1]))
-    assert (node.place[0], node.whole[0]) == (Record(wap1), own.whole[1])
+    assert (node.place[0], node.whole[0]) == (bare(wap1), own.whole[1])
     assert node.whole[1] is latest.record
     assert latest.record.others == (node.place[1],)
     assert latest.record.document is own.place[1].document is not None
@@ -643,11 +645,11 @@ async def test_a_look_changes_the_record_of_its_place_and_of_the_target(file: Pa
 async def test_what_ends_while_a_look_is_under_way_stays(federation: Federation) -> None:
     gate = Gate(builders.saml_metadata())
     url = federation.at("http://idp.example.org/", gate)
-    service = Target("target", url)
+    service = watched("target", url)
     wap1, domain = replace(service, node="wap1"), DomainRecord("contoso.com", last_success=NOW)
     entra = Entra(("contoso.com",))
     whole = replace(service, others=(wap1,), entra=entra)
-    latest = Latest(Record(whole, others=(Record(wap1),), domains=(DomainRecord("contoso.com"),)))
+    latest = Latest(knowing(bare(whole), others=(bare(wap1),), domains=(DomainRecord("contoso.com"),)))
     async with fetch.client(resolver=federation.names) as client:
         several = Rounds(client, clock)
         under_way = [asyncio.create_task(several.look(latest, each)) for each in (whole, wap1)]
@@ -662,10 +664,10 @@ async def test_what_ends_while_a_look_is_under_way_stays(federation: Federation)
 
 async def test_what_is_brought_back_while_a_look_is_under_way_stays(federation: Federation) -> None:
     gate = Gate(builders.saml_metadata(keys=[(Use.SIGNING, NEW)]))
-    target = Target("target", federation.at("http://idp.example.org/", gate))
+    target = watched("target", federation.at("http://idp.example.org/", gate))
     document = read_document(builders.saml_metadata(keys=[(Use.SIGNING, SIGNER)]), ())
-    saved = advance(Record(target), Observation(NOW - HOUR, None, "", {}, 200, None, document))
-    latest = Latest(Record(target))
+    saved = advance(bare(target), Observation(NOW - HOUR, None, "", {}, 200, None, document))
+    latest = Latest(bare(target))
     async with fetch.client(resolver=federation.names) as client:
         under_way = asyncio.create_task(Rounds(client, clock).look(latest, target))
         await until(lambda: gate.waiting)
@@ -682,7 +684,7 @@ async def test_what_is_brought_back_while_a_look_is_under_way_stays(federation: 
 async def test_what_is_brought_back_while_an_inquiry_is_under_way_stays(federation: Federation, entra: Entra) -> None:
     gate = Gate(status=503)
     federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", gate)
-    record = Record(Target("target", "file:///nowhere", entra=entra), domains=(DomainRecord("contoso.com"),))
+    record = knowing(bare(watched("target", "file:///nowhere", entra=entra)), domains=(DomainRecord("contoso.com"),))
     trust = DomainTrust(TrustSource.GRAPH, federated=True)
     saved = replace(record, domains=(DomainRecord("contoso.com", trust=trust, last_success=NOW - HOUR),))
     latest = Latest(record)
@@ -715,7 +717,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def about(*domains: str) -> Record:
-    return Record(Target("target", "file:///nowhere", entra=Entra(domains)), domains=tuple(map(DomainRecord, domains)))
+    return knowing(
+        bare(watched("target", "file:///nowhere", entra=Entra(domains))), domains=tuple(map(DomainRecord, domains))
+    )
 
 
 async def test_a_round_asks_about_each_domain_in_turn_and_each_answer_is_known_at_once(

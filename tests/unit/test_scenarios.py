@@ -1,22 +1,23 @@
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
 import pytest
-from builders import DAY, NOW
+from builders import DAY, NOW, probed
 from lxml import etree
 
 from exporter import certificates, metadata
 from exporter.action import Answer as Told
 from exporter.action import Step
-from exporter.config.settings import INTERNET, SERVICE, Target, TrustSource
+from exporter.config.settings import INTERNET, SERVICE, Look, Target, TrustSource
 from exporter.demo.documents import DS, MD, XSI
 from exporter.demo.scenarios import SCENARIOS, Answer, Domain, Farm, Scenario, document, farm
 from exporter.model import Certificate, Observation, Reason, Role
 from exporter.policy import PolicySettings, Profile, in_force, is_auto_managed
 from exporter.probe import read_document
-from exporter.record import Record, advance, answered, joined
+from exporter.record import Record, answered, bare
 from exporter.rollover import State
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustState
 from exporter.trust import advance as advance_trust
@@ -63,18 +64,14 @@ def test_without_a_document_nothing_is_expected_of_the_rollover() -> None:
 
 def known(scenario: Scenario) -> Record:
     """What the exporter knows after a look from every place and an inquiry about every domain."""
-    target = Target(scenario.name, f"https://{scenario.host}/", vantage=scenario.vantage)
-    others = [Target(target.name, target.url, node=each.node, vantage=each.vantage) for each in scenario.others]
-    record = Record(
-        target,
-        others=tuple(map(Record, others)),
+    own = Look(f"https://{scenario.host}/", vantage=scenario.vantage)
+    others = [replace(own, node=each.node, vantage=each.vantage) for each in scenario.others]
+    record = replace(
+        bare(Target(scenario.name, (own, *others))),
         domains=tuple(DomainRecord(each.name) for each in scenario.domains),
     )
-    for place, reason in (
-        (target, scenario.reason),
-        *zip(others, (each.reason for each in scenario.others), strict=True),
-    ):
-        record = joined(record, advance(Record(place), observed(scenario, place.node, reason)))
+    for look, reason in ((own, scenario.reason), *zip(others, (each.reason for each in scenario.others), strict=True)):
+        record = probed(record, observed(scenario, look.node, reason), look=look)
     for domain in scenario.domains:
         inquiry = Inquiry(NOW, None, "", trust_of(scenario, domain))
         record = answered(record, advance_trust(DomainRecord(domain.name), inquiry))
@@ -206,7 +203,7 @@ def test_a_foreign_certificate_is_one_that_the_farm_does_not_publish(scenario: S
 def test_looks_agree_where_the_scenario_says_so(scenario: Scenario) -> None:
     record = known(scenario)
 
-    usable = [each for each in (record, *record.others) if each.document]
+    usable = [each for each in record.looks if each.document]
     assert (len(usable) > 1) is (scenario.nodes_agree is not None)
     assert (record.differing_since is None) is (scenario.nodes_agree is not False)
 

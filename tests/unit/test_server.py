@@ -96,7 +96,7 @@ def test_a_host_is_asked_as_a_farm_and_a_url_as_it_is() -> None:
     farm = asked_target(CONFIG, "fs.example.org", "slow", "farms")
     assert farm.url == f"https://fs.example.org{ADFS_METADATA_PATH}"
     assert farm.name == "fs.example.org"
-    assert farm.module.timeout == 60
+    assert farm.look.module.timeout == 60
     assert farm.policy.profile is Profile.ADFS
     assert asked_target(CONFIG, "http://[::1]:8080/m", "default", "default").url == "http://[::1]:8080/m"
 

@@ -10,24 +10,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from builders import DAY, HOUR, NOW, certificate
+from builders import DAY, HOUR, NOW, certificate, knowing, looking, watched
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
-from exporter.record import Record
+from exporter.record import Record, bare
 from exporter.state import Saved, State, StorageStatus, open_state
 from exporter.state.rows import SCHEMA, TABLES, Changes, row_of, stored
 from exporter.state.saved import changes, joined, read, saved_of
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
-TARGET = Target("fs", "https://fs.example/metadata", entra=ENTRA)
-MOVED = replace(TARGET, url="https://elsewhere.example/metadata")
-OTHER = Target("other", "https://other.example/metadata")
-MARK = Target("mark", "https://mark.example/metadata")
+TARGET = watched("fs", "https://fs.example/metadata", entra=ENTRA)
+MOVED = looking(TARGET, url="https://elsewhere.example/metadata")
+OTHER = watched("other", "https://other.example/metadata")
+MARK = watched("mark", "https://mark.example/metadata")
 LATER = NOW + HOUR
 
 
@@ -95,8 +95,8 @@ def record(
     entities: Mapping[str, EntityHistory] | None = None,
 ) -> Record:
     """A record after a good look, with one entity unless others are given, and with answers where it has domains."""
-    return Record(
-        target,
+    return knowing(
+        bare(target),
         document=content or document(),
         validators=Validators('"1"'),
         last_success=at,
@@ -233,8 +233,8 @@ def test_whatever_was_saved_comes_back_equal(
     differing_since: datetime | None,
     trust: DomainTrust,
 ) -> None:
-    known = Record(
-        TARGET,
+    known = knowing(
+        bare(TARGET),
         document=document(content),
         validators=validators,
         last_success=at,
@@ -281,7 +281,7 @@ def test_the_latest_of_many_saves_comes_back(store: Store) -> None:
 
 def test_validators_that_changed_while_the_document_did_not_come_back(store: Store) -> None:
     known = record()
-    again = replace(known, last_success=LATER, history=replace(known.history, looked=LATER), validators=Validators("2"))
+    again = knowing(known, last_success=LATER, history=replace(known.history, looked=LATER), validators=Validators("2"))
     store.save(known)
     store.save(again)
     assert load(store) == expected(again)
@@ -296,17 +296,17 @@ def test_targets_do_not_mix(store: Store) -> None:
 
 
 def test_a_look_that_failed_is_not_saved(store: Store) -> None:
-    store.save(Record(TARGET, probes=1, failures=1, differing_since=NOW))
+    store.save(knowing(bare(TARGET), probes=1, failures=1, differing_since=NOW))
     assert load(store) is None
     known = record()
     store.save(known)
-    store.save(replace(known, probes=2, failures=1))
+    store.save(knowing(known, probes=2, failures=1))
     assert load(store) == expected(known)
 
 
 def test_a_document_that_did_not_change_is_not_written_again(store: Store, peer: sqlite3.Connection) -> None:
     known = record()
-    again = replace(known, last_success=LATER, history=replace(known.history, looked=LATER))
+    again = knowing(known, last_success=LATER, history=replace(known.history, looked=LATER))
     store.save(known)
     peer.execute("UPDATE document SET packed = x'00'")
     peer.execute("DELETE FROM entity")
@@ -321,12 +321,12 @@ def test_only_the_entities_that_changed_are_written(store: Store, peer: sqlite3.
     entities = {**known.history.entities, "urn:b": entity("cc")}
     store.save(known)
     peer.execute("DELETE FROM entity")
-    store.save(replace(known, last_success=LATER, history=History(entities, LATER)))
+    store.save(knowing(known, last_success=LATER, history=History(entities, LATER)))
     assert peer.execute("SELECT entity_id FROM entity").fetchall() == [("urn:b",)]
 
 
 def test_answers_come_back_where_no_document_was_ever_read(store: Store) -> None:
-    known = Record(TARGET, probes=1, failures=1, domains=(told()[0], DomainRecord("fabrikam.com")))
+    known = knowing(bare(TARGET), probes=1, failures=1, domains=(told()[0], DomainRecord("fabrikam.com")))
     store.save(known)
     assert load(store) == expected(known)
     assert expected(known).packed is None
@@ -399,10 +399,10 @@ def test_memory_keeps_what_it_is_told_and_no_two_memories_share_it() -> None:
 
 def test_another_address_under_the_same_name_finds_nothing_and_then_takes_its_place(store: Store) -> None:
     known = record(target=OTHER, entities={"urn:a": entity("aa"), "urn:b": entity("bb")})
-    elsewhere = replace(OTHER, url=MOVED.url)
+    elsewhere = looking(OTHER, url=MOVED.url)
     store.save(known)
     assert load(store, elsewhere) is None
-    store.save(Record(elsewhere, probes=1, failures=1))
+    store.save(knowing(bare(elsewhere), probes=1, failures=1))
     assert load(store, OTHER) == expected(known), "asking is not replacing, nor is to fail"
     moved = record(LATER, target=elsewhere, entities={"urn:a": entity("cc")})
     store.save(moved)
@@ -413,8 +413,8 @@ def test_another_address_under_the_same_name_finds_nothing_and_then_takes_its_pl
 def test_what_entra_id_said_is_found_wherever_the_documents_are(store: Store) -> None:
     known = record()
     store.save(known)
-    assert load(store, MOVED) == expected(Record(MOVED, domains=known.domains))
-    gone = Record(MOVED, domains=told(LATER))
+    assert load(store, MOVED) == expected(knowing(bare(MOVED), domains=known.domains))
+    gone = knowing(bare(MOVED), domains=told(LATER))
     store.save(gone)
     assert load(store, MOVED) == expected(gone)
     assert load(store) == expected(replace(known, domains=gone.domains)), "the documents are not for answers to replace"
@@ -423,7 +423,7 @@ def test_what_entra_id_said_is_found_wherever_the_documents_are(store: Store) ->
 def test_what_was_known_under_another_address_is_written_anew(store: Store) -> None:
     known = record()
     store.save(known)
-    moved = replace(known, target=MOVED)
+    moved = record(target=MOVED)
     store.save(moved)
     assert load(store, MOVED) == expected(moved)
 
@@ -443,7 +443,7 @@ def test_what_nobody_has_seen_for_long_is_removed_with_its_entities(store: Store
 
 
 def test_what_entra_id_said_long_ago_is_removed_unless_it_said_something_lately(store: Store) -> None:
-    known = Record(TARGET, domains=(told(NOW - DAY)[0], told()[1]))
+    known = knowing(bare(TARGET), domains=(told(NOW - DAY)[0], told()[1]))
     store.save(known)
     store.prune(NOW, but=())
     assert load(store) == expected(known)

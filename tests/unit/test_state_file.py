@@ -19,20 +19,20 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, certificate
+from builders import DAY, NOW, certificate, knowing, watched
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import EntityHistory, History
 from exporter.model import Document, Metadata, Signature, SignatureState, Validators
-from exporter.record import Record
+from exporter.record import Record, bare
 from exporter.state import Saved, State, file, open_state
 from exporter.state.rows import SCHEMA, VERSION, Row, seal
 from exporter.state.saved import read, saved_of
 from exporter.state.text import history_text, trust_text
 from exporter.trust import DomainRecord, DomainTrust, Slot
 
-TARGET = Target("fs", "https://fs.example/metadata", entra=Entra(("contoso.com",), tenant="contoso"))
-OTHER = Target("other", "https://other.example/metadata")
+TARGET = watched("fs", "https://fs.example/metadata", entra=Entra(("contoso.com",), tenant="contoso"))
+OTHER = watched("other", "https://other.example/metadata")
 
 
 def record(target: Target = TARGET, content: bytes = b"<EntityDescriptor/>") -> Record:
@@ -40,8 +40,8 @@ def record(target: Target = TARGET, content: bytes = b"<EntityDescriptor/>") -> 
     unsigned = Signature(SignatureState.UNSIGNED, None, "")
     trust = DomainTrust(TrustSource.GRAPH, federated=True, certificates={Slot.SIGNING: certificate()})
     domains = target.entra.domains if target.entra else ()
-    return Record(
-        target,
+    return knowing(
+        bare(target),
         document=Document(nothing, unsigned, len(content), content.hex(), packed=zlib.compress(content, 1)),
         validators=Validators('"1"', "now"),
         last_success=NOW,
@@ -492,13 +492,13 @@ def test_a_file_of_ours_of_which_nothing_is_left_is_set_aside(path: Path) -> Non
 
 def test_without_the_row_of_a_target_its_document_and_history_stay_known(kept: Path) -> None:
     alter(kept, "UPDATE target SET etag = 'x' WHERE name = 'fs'")
-    known = replace(record(), validators=Validators(), differing_since=None)
+    known = knowing(record(), validators=Validators(), differing_since=None)
     assert loaded(kept) == saved_of(known)
 
 
 def test_without_its_document_a_target_keeps_its_history_and_asks_for_the_whole_document(kept: Path) -> None:
     alter(kept, "UPDATE document SET packed = x'00' WHERE target = 'fs'")
-    assert loaded(kept) == saved_of(replace(record(), document=None, validators=Validators()))
+    assert loaded(kept) == saved_of(knowing(record(), document=None, validators=Validators()))
 
 
 def test_rows_that_say_what_this_version_does_not_know_cost_themselves(

@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import HOUR, NOW, certificate
+from builders import HOUR, NOW, certificate, knowing, watched
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
-from exporter.record import Record
+from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state, salvage
 from exporter.state.rows import TABLES, Row, row_of
 from exporter.trust import DomainRecord, DomainTrust, Slot
@@ -35,7 +35,7 @@ def clock() -> datetime:
 
 
 def target(name: str) -> Target:
-    return Target(name, f"https://{name}.example/metadata", entra=Entra((f"{name}.example",), tenant="contoso"))
+    return watched(name, f"https://{name}.example/metadata", entra=Entra((f"{name}.example",), tenant="contoso"))
 
 
 def record(name: str, version: int = 0) -> Record:
@@ -44,8 +44,8 @@ def record(name: str, version: int = 0) -> Record:
     nothing = Metadata((), aggregate=True, valid_until=None, cache_duration=None, faults=())
     packed = chance.randbytes(chance.choice([600, 4000, 20_000, 60_000]))
     trust = DomainTrust(TrustSource.GRAPH, federated=True, certificates={Slot.SIGNING: certificate()})
-    return Record(
-        target(name),
+    return knowing(
+        bare(target(name)),
         document=Document(nothing, Signature(SignatureState.UNSIGNED, None, ""), len(packed), packed.hex(), packed),
         validators=Validators(f'"{chance.random()}"'),
         last_success=at,

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOUR, NOW
+from builders import HOUR, NOW, knowing, watched
 
 from exporter.config.settings import Target
 from exporter.history import EntityHistory, History
 from exporter.model import NO_VALIDATORS, Document, Metadata, Signature, SignatureState, Validators
-from exporter.record import Record
+from exporter.record import Record, bare
 from exporter.state import Saved, State, ledger, open_state, saved, writer
 from exporter.state.file import File
 from exporter.state.rows import Changes
@@ -29,7 +29,7 @@ from exporter.state.saved import changes, saved_of
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join((*sys.path, str(Path(__file__).parent)))}
 """For other processes, which find this very module."""
 
-TARGETS = [Target(name, f"https://{name}.example/metadata") for name in ("one", "other")]
+TARGETS = [watched(name, f"https://{name}.example/metadata") for name in ("one", "other")]
 ONE, OTHER = TARGETS
 
 
@@ -37,8 +37,8 @@ def record(target: Target = ONE, nth: int = 0) -> Record:
     nothing = Metadata((), aggregate=True, valid_until=None, cache_duration=None, faults=())
     packed = f"{target.name} {nth}".encode()
     at = NOW + nth * HOUR
-    return Record(
-        target,
+    return knowing(
+        bare(target),
         document=Document(nothing, Signature(SignatureState.UNSIGNED, None, ""), len(packed), packed.hex(), packed),
         last_success=at,
         history=History({"urn:a": EntityHistory(first_seen={"aa": at})}, at),
@@ -352,9 +352,9 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(path: Path) -> None:
     "spoilt",
     [
         replace(record(), history=History({"urn:a": EntityHistory(first_seen={"aa": None})}, NOW)),  # type: ignore[dict-item]  # what is meant to fail
-        replace(record(), validators=Validators(etag="\ud800")),
-        replace(record(), validators=Validators(etag=object())),  # type: ignore[arg-type]  # what is meant to fail
-        replace(record(), validators=Validators(etag=2**70)),  # type: ignore[arg-type]  # what is meant to fail
+        knowing(record(), validators=Validators(etag="\ud800")),
+        knowing(record(), validators=Validators(etag=object())),  # type: ignore[arg-type]  # what is meant to fail
+        knowing(record(), validators=Validators(etag=2**70)),  # type: ignore[arg-type]  # what is meant to fail
     ],
     ids=["no text", "no Unicode", "no value", "no number"],
 )
@@ -580,7 +580,7 @@ def test_of_a_transaction_that_is_left_in_part_no_validator_speaks_for_an_older_
     def known(nth: int, packed: bytes, etag: str) -> Record:
         made = record(nth=nth)
         assert made.document is not None
-        return replace(made, document=replace(made.document, packed=packed), validators=Validators(etag))
+        return knowing(made, document=replace(made.document, packed=packed), validators=Validators(etag))
 
     state = open_state(path, lambda: NOW)
     keep(state, known(0, old, '"1"'))

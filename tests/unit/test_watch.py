@@ -13,7 +13,7 @@ from typing import Any
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, pair
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, knowing, pair, watched
 from federation import listening
 from kept import kept_in
 from moments import moments
@@ -25,7 +25,7 @@ from exporter.history import Change
 from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
-from exporter.record import Record, advance
+from exporter.record import Record, advance, bare
 from exporter.rounds import INQUIRIES, LOOKS
 from exporter.state import Saved, State, open_state
 from exporter.state.saved import saved_of
@@ -144,7 +144,7 @@ def domains(watch: Watch) -> list[DomainRecord]:
 
 def target(file: Path, *, name: str = "fs", **fields: object) -> Target:
     """A target that publishes in a file and is looked at all the time."""
-    return Target(name, file.as_uri(), **{"interval": 0.005, **fields})  # type: ignore[arg-type]  # any field
+    return watched(name, file.as_uri(), **{"interval": 0.005, **fields})  # type: ignore[arg-type]  # any field
 
 
 def at_node(service: Target, name: str, file: Path) -> Target:
@@ -258,7 +258,7 @@ async def test_looks_of_one_target_that_end_together_are_all_kept(client: fetch.
 
     server = await asyncio.start_server(answer, sock=listening())
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    service = Target("fs", url, interval=3600)
+    service = watched("fs", url, interval=3600)
     others = tuple(replace(service, node=f"wap{number}") for number in range(5))
     whole = replace(service, others=others, entra=tenant.asking("contoso.com", interval=3600))
     async with watching(whole, client=client) as watch:
@@ -337,7 +337,7 @@ async def test_domains_are_asked_about_in_turn_again_and_again(client: fetch.Cli
     entra = tenant.asking("contoso.com", "fabrikam.com", interval=3600)
     for domain in entra.domains:
         tenant.directory.federate(domain, signing=OLD.der, service=HOST)
-    at = Target("fs", "file:///nowhere", interval=3600, entra=entra)
+    at = watched("fs", "file:///nowhere", interval=3600, entra=entra)
     async with watching(at, client=client, jitter=jitter) as watch:
         await asked(watch, 3)
     assert tenant.asked[:6] == ["contoso.com", "fabrikam.com"] * 3
@@ -411,7 +411,7 @@ async def test_who_wants_us_to_wait_is_left_alone_for_so_long(
     client: fetch.Client, tenant: Tenant, status: int
 ) -> None:
     tenant.directory.fail("contoso.com", status, retry_after="1")
-    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
+    at = watched("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com", "fabrikam.com"))
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with watching(at, client=client) as watch:
@@ -428,7 +428,7 @@ async def test_too_many_inquiries_end_the_round_though_nobody_says_for_how_long(
     for domain in ("contoso.com", "fabrikam.com"):
         tenant.directory.fail(domain, 429)
     asking = tenant.asking("contoso.com", "fabrikam.com", interval=3600)
-    async with watching(Target("fs", "file:///nowhere", interval=3600, entra=asking), client=client) as watch:
+    async with watching(watched("fs", "file:///nowhere", interval=3600, entra=asking), client=client) as watch:
         await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED])
         await looked(watch)
         assert tenant.asked == ["contoso.com"]
@@ -450,7 +450,7 @@ async def test_what_failed_is_asked_again_long_before_the_interval_is_over(
 ) -> None:
     tenant.directory.fail("contoso.com", 500)
     day = DAY.total_seconds()
-    at = Target("fs", "file:///nowhere", interval=day, entra=tenant.asking("contoso.com", interval=day))
+    at = watched("fs", "file:///nowhere", interval=day, entra=tenant.asking("contoso.com", interval=day))
     # A day takes half a minute, longer than the test waits; what comes after a failure, a tenth of a second.
     async with watching(at, client=client, jitter=Jitter(1 / 3000)) as watch:
         await asked(watch, 3)
@@ -488,7 +488,7 @@ async def test_what_changes_in_the_answers_about_a_domain_are_lines(
 
     federate(OLD.der)
     old, new = OLD.certificate.fingerprint, NEW.certificate.fingerprint
-    at = Target("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com"))
+    at = watched("fs", "file:///nowhere", interval=3600, entra=tenant.asking("contoso.com"))
     async with watching(at, client=client) as watch:
         await asked(watch, 3)
         assert [line for line in lines(caplog, "target", "domain") if len(line) > 3] == [
@@ -526,7 +526,7 @@ async def test_it_is_ready_when_every_target_was_looked_at_however_it_went(
 
 async def test_it_is_ready_only_when_the_looks_from_all_places_were_made(client: fetch.Client, tmp_path: Path) -> None:
     silent, clock = listening(), Clock()
-    hanging = Target("fs", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=90), node="wap1")
+    hanging = watched("fs", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=90), node="wap1")
     service = target(published(tmp_path), others=(hanging,))
     async with watching(service, client=client, clock=clock) as watch:
         await until(lambda: watch.records[0].probes > 1)
@@ -599,7 +599,7 @@ async def test_a_target_with_another_address_starts_anew(tmp_path: Path, client:
     async with watching(target(here), client=client) as watch:
         await looked(watch)
         await watch.follow([target(there)])
-        assert watch.records == (Record(target(there)),)
+        assert watch.records == (bare(target(there)),)
         await looked(watch)
         assert watch.records[0].entity_id == "https://two.example/"
 
@@ -653,7 +653,7 @@ async def test_with_other_signers_nothing_is_verified_where_there_is_no_document
     async with watching(before, client=client) as watch:
         await looked(watch)
         await watch.follow([after])
-        assert watch.records == (Record(after),)
+        assert watch.records == (bare(after),)
 
 
 async def test_a_target_of_another_entity_forgets_the_document_it_had(tmp_path: Path, client: fetch.Client) -> None:
@@ -665,7 +665,7 @@ async def test_a_target_of_another_entity_forgets_the_document_it_had(tmp_path: 
         assert watch.records[0].document is not None
         other = replace(before, entity_id="https://other.example/")
         await watch.follow([other])
-        assert watch.records == (Record(other),)
+        assert watch.records == (bare(other),)
 
 
 async def test_places_that_stay_keep_their_documents_and_others_start_without_one(
@@ -682,7 +682,7 @@ async def test_places_that_stay_keep_their_documents_and_others_start_without_on
         own, *others = places(watch)
         assert own.document is known[service.place].document
         kept = replace(known[wap1.place], observation=None, probes=0, failures=0)
-        assert others == [Record(new), Record(moved), kept]
+        assert others == [Record(new), bare(moved), kept]
 
 
 @pytest.mark.parametrize("changed", [{"labels": {"team": "identity"}}, {"others": ()}], ids=["labels", "no nodes"])
@@ -738,9 +738,9 @@ async def test_what_was_said_of_a_domain_stays_when_the_documents_are_elsewhere_
         await asked(watch)
         answered = domains(watch)
         await watch.follow([after := replace(before, entity_id="https://other.example/")])
-        assert watch.records == (Record(after, domains=tuple(answered)),)
+        assert watch.records == (knowing(bare(after), domains=tuple(answered)),)
         await watch.follow([after := target(tmp_path / "elsewhere.xml", entra=before.entra)])
-        assert watch.records == (Record(after, domains=tuple(answered)),)
+        assert watch.records == (knowing(bare(after), domains=tuple(answered)),)
         await watch.follow([replace(after, entra=None)])
         assert domains(watch) == []
         assert not any(name.startswith("ask") for name in watchers())
@@ -748,7 +748,7 @@ async def test_what_was_said_of_a_domain_stays_when_the_documents_are_elsewhere_
 
 async def test_a_target_that_is_gone_vanishes_though_its_look_hangs(client: fetch.Client) -> None:
     silent = listening()
-    gone = Target("gone", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
+    gone = watched("gone", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
     async with watching(gone, client=client) as watch, asyncio.timeout(10):
         assert watchers() == {"watch gone service default"}
         await watch.follow([])
@@ -794,7 +794,7 @@ async def test_a_loop_that_has_ended_is_late_and_a_reload_begins_it_again(tmp_pa
 
 async def test_a_look_that_does_not_end_is_late_after_three_intervals(tmp_path: Path, client: fetch.Client) -> None:
     silent = listening()
-    hanging = Target("hanging", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
+    hanging = watched("hanging", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=3600))
     loop = asyncio.get_running_loop()
     began = loop.time()
     seldom = target(published(tmp_path), name="seldom", interval=3600)
@@ -813,7 +813,7 @@ async def test_an_inquiry_that_does_not_end_is_late_and_one_that_waits_as_it_was
     hanging = Entra(("contoso.com",), client_secret=Secret(text="x"), module=Module(timeout=3600), interval=0.02)
     hanging = replace(hanging, login_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
     tenant.directory.fail(CONTOSO, 429, retry_after="3600")
-    nowhere = Target("patient", "file:///nowhere", interval=3600, entra=tenant.asking(CONTOSO, interval=0.02))
+    nowhere = watched("patient", "file:///nowhere", interval=3600, entra=tenant.asking(CONTOSO, interval=0.02))
     async with watching(nowhere, replace(nowhere, name="hanging", entra=hanging), client=client) as watch:
         await until(lambda: watch.inquiry_failures[TrustReason.THROTTLED])
         await until(lambda: watch.late == ["ask hanging"])
@@ -875,7 +875,7 @@ def file(tmp_path: Path) -> Path:
 def saved(at: Target, document: bytes, state: State) -> Record:
     """A record of a target with a good document, as an earlier run left it in the state."""
     seen = Observation(NOW - HOUR, None, "", {}, 200, None, read_document(document, ()))
-    record = advance(Record(at), seen)
+    record = advance(bare(at), seen)
     state.load(at.name, at.url)
     state.keep(record)
     return record
@@ -1027,7 +1027,7 @@ async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_befor
         async with watching(at, client=client, state=state) as watch:
             (record,) = watch.records
             assert record.document is not None
-            assert (record.domains, record.differing_since, record.others) == (answers, NOW, (Record(wap1),))
+            assert (record.domains, record.differing_since, record.others) == (answers, NOW, (bare(wap1),))
     with kept_in(file, NOW) as state:
         async with watching(alone, client=client, state=state) as watch:
             assert (watch.records[0].domains, watch.records[0].differing_since) == (answers, None)
@@ -1047,7 +1047,7 @@ async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
     with kept_in(file, NOW) as state:
         async with watching(moved, client=client, state=state) as watch:
             assert watch.records == (
-                Record(moved, domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
+                knowing(bare(moved), domains=(DomainRecord(CONTOSO, trust=answered.trust, last_success=NOW),)),
             )
 
 
@@ -1061,13 +1061,13 @@ async def test_what_was_told_already_is_newer_than_what_the_file_holds(
         def load(self, name: str, url: str) -> Saved | None:
             return saved_of(replace(known, target=replace(before, name=name, url=url)))
 
-    known = Record(before)
+    known = bare(before)
     async with watching(before, client=client, state=Older()) as watch:
         await asked(watch)
         (answered,) = domains(watch)
         assert answered.trust is not None
         revoked = replace(answered.trust, certificates={})
-        known = Record(before, domains=(replace(answered, trust=revoked, last_success=NOW - DAY),))
+        known = knowing(bare(before), domains=(replace(answered, trust=revoked, last_success=NOW - DAY),))
         await watch.follow([target(tmp_path / "elsewhere.xml", entra=before.entra)])
         assert domains(watch) == [answered]
 
@@ -1098,7 +1098,7 @@ async def test_a_saved_document_that_cannot_be_used_any_more_is_told_and_its_his
         state.keep(replace(record, document=replace(record.document, packed=packed)))
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
-            assert watch.records == (Record(at, history=record.history),)
+            assert watch.records == (knowing(bare(at), history=record.history),)
             assert lines(caplog, "target") == [("WARNING", "saved document not used", "fs")]
             await looked(watch)
             assert watch.records[0].document is not None
@@ -1324,7 +1324,7 @@ async def test_a_target_that_was_not_brought_back_once_is_whole_with_its_next_lo
     monkeypatch.setattr("exporter.watch.restored", once)
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
-            assert watch.records == (Record(at),)
+            assert watch.records == (bare(at),)
             await looked(watch)
             assert watch.records[0].document == before.document
             assert watch.records[0].history == before.history

@@ -1,4 +1,4 @@
-"""A sheet holds the series of one target, rendered but for the numbers that move with time; a pen writes it."""
+"""A fragment is series, rendered but for the numbers that move with time; a writer makes it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ _Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class Fragment:
     """Series that hold from the moment they were made until another."""
 
     since: datetime
@@ -26,15 +26,15 @@ class Sheet:
     """The moments (seconds since 1970) that these samples count down to."""
 
     def holds(self, now: datetime) -> bool:
-        """Whether a sheet made at ``now`` would be the same."""
+        """Whether a fragment made at ``now`` would be the same."""
         return self.since <= now < self.until
 
 
-def together(sheets: Iterable[Sheet]) -> Sheet:
-    """Some sheets, at least one, as one that holds as long as all of them do."""
-    every = tuple(sheets)
+def together(fragments: Iterable[Fragment]) -> Fragment:
+    """Some fragments, at least one, as one that holds as long as all of them do."""
+    every = tuple(fragments)
     # A join of some size lets go of the interpreter lock.
-    return Sheet(
+    return Fragment(
         max(each.since for each in every),
         min(each.until for each in every),
         {family: b"".join(texts) for family, texts in _by_family(each.fixed for each in every)},
@@ -43,17 +43,17 @@ def together(sheets: Iterable[Sheet]) -> Sheet:
     )
 
 
-class Pen:
-    """Collects the lines of one target by family; label text is escaped here and nowhere else."""
+class Writer:
+    """Collects lines by family, all with the same first labels; label text is escaped here and nowhere else."""
 
-    def __init__(self, target: str) -> None:
-        self._first = f'{{target="{_escaped(target)}"'
+    def __init__(self, **first: str) -> None:
+        self._first = _pairs(first)
         self._fixed: dict[Family, list[str]] = {}
         self._moving: dict[Family, list[str]] = {}
         self._ends: dict[Family, list[float]] = {}
 
     def write(self, family: Family, value: float, /, **labels: str) -> None:
-        """Adds a series that holds as long as the sheet."""
+        """Adds a series that holds as long as the fragment."""
         # Positional only, because the operator may call a label ``value`` or ``family``.
         self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
 
@@ -62,14 +62,13 @@ class Pen:
         self._moving.setdefault(family, []).append(f"{self._series(family, labels)} ")
         self._ends.setdefault(family, []).append(to.timestamp())
 
-    def sheet(self, since: datetime, until: datetime) -> Sheet:
-        """What was written, as the sheet made at ``since`` that holds before ``until``."""
+    def fragment(self, since: datetime, until: datetime) -> Fragment:
+        """What was written, as the fragment made at ``since`` that holds before ``until``."""
         fixed = {family: "".join(lines).encode() for family, lines in self._fixed.items()}
-        return Sheet(since, until, fixed, self._moving, self._ends)
+        return Fragment(since, until, fixed, self._moving, self._ends)
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
-        text = "".join([f',{name}="{_escaped(value)}"' for name, value in labels.items()])
-        return f"{family.name}{self._first}{text}}}"
+        return f"{family.name}{{{','.join(self._first + _pairs(labels))}}}"
 
 
 def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family, Sequence[_Part]]]:
@@ -78,6 +77,10 @@ def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family
         for family, series in part.items():
             found[family].append(series)
     return found.items()
+
+
+def _pairs(labels: Mapping[str, str]) -> list[str]:
+    return [f'{name}="{_escaped(value)}"' for name, value in labels.items()]
 
 
 def _number(value: float) -> str:
