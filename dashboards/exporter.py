@@ -125,9 +125,7 @@ INQUIRIES = [
         "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its interval is"
         " late.",
         Unit.SECONDS,
-        Query(
-            f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_last_success_timestamp_seconds')})", "{{instance}}"
-        ),
+        Query(f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_as_of_timestamp_seconds')})", "{{instance}}"),
         absent=NO_DOMAIN,
     ),
 ]

@@ -42,7 +42,7 @@ def foreign(scope: Scope) -> str:
 
 def unanswered(scope: Scope) -> str:
     """Each domain about which there never was an answer, or whose latest is more than three intervals old."""
-    answered = scope("fedmeta_trust_last_success_timestamp_seconds")
+    answered = scope("fedmeta_trust_as_of_timestamp_seconds")
     interval = f"max by (job, target) ({scope('fedmeta_trust_interval_seconds')})"
     old = f"time() - {_by_domain(answered)} > on (job, target) group_left () (3 * {interval} + {_LATE})"
     return f"({domains(scope)} unless on (job, target, domain) {answered} or {old})"
@@ -64,7 +64,7 @@ def columns(scope: Scope) -> Sequence[Column]:
         ),
         Column(
             "Last answer",
-            expr=milliseconds(_by_domain(scope("fedmeta_trust_last_success_timestamp_seconds"))),
+            expr=milliseconds(_by_domain(scope("fedmeta_trust_as_of_timestamp_seconds"))),
             unit=Unit.AGO,
             absent="never",
             width=130,

@@ -157,7 +157,7 @@ class Record:
 
     def rollover(self, now: datetime) -> Rollover | None:
         """How the rollover of the entity that the target is about stands."""
-        entity = self._entity
+        entity = self.entity
         if entity is None:
             return None
         return next((each for each in self.judge(now) if each.entity_id == entity.entity_id), None)
@@ -166,7 +166,7 @@ class Record:
         """How the trust of each domain stands."""
         if not self.domains:
             return ()
-        entity, rollover = self._entity, self.rollover(now)
+        entity, rollover = self.entity, self.rollover(now)
         return tuple(
             trust.judge(
                 each.domain,
@@ -204,7 +204,7 @@ class Record:
         return False if False in accounts else True if True in accounts else None
 
     @property
-    def _entity(self) -> Entity | None:
+    def entity(self) -> Entity | None:
         """The entity that the last good document is about; None of an aggregate without a configured one."""
         entities = self.document.metadata.entities if self.document else ()
         return next((each for each in entities if each.entity_id == self.entity_id), None)

@@ -139,7 +139,7 @@ def judge_entity(
     claims, faults = claims_of(entity, signing, policy, signature, now)
     primary = claims[0].primary if claims else None
     successor = _successor(primary, signing, policy, first_seen, now) if primary else None
-    promotion = _promotion(successor, policy, first_seen) if successor else None
+    promotion = promotion_of(successor, policy, first_seen) if successor else None
     strong = bool(claims) and claims[0].evidence.is_strong
     has_key = any(key.use.signs for each in entity.roles if each.role is role for key in each.keys)
     if role is Role.IDP and not has_key:
@@ -199,7 +199,8 @@ def _successor(
     )
 
 
-def _promotion(successor: Certificate, policy: Policy, first_seen: Mapping[str, datetime]) -> datetime | None:
+def promotion_of(successor: Certificate, policy: Policy, first_seen: Mapping[str, datetime]) -> datetime | None:
+    """When AD FS is predicted to make a successor primary, or None; ``first_seen`` is by fingerprint."""
     if policy.profile is not Profile.ADFS:
         return None
     # Not before is the moment of generation on a farm that manages itself, whenever we came to look.

@@ -254,16 +254,16 @@ def judge(
     successor = _accepts(trust, rollover.successor)
     none_accepted = all(_accepts(trust, each) is False for each in _valid(published, now))
     unexpected = _valid(foreign, now)
-    near = tuple(_near(rollover, policy))
+    risky = tuple(near(rollover, policy))
     rows = (
         # Where only dates name the primary, another one that is trusted may well be it.
         (TrustState.BROKEN, primary is False and (rollover.evidence is not Evidence.DATES or none_accepted)),
         (TrustState.UNKNOWN, primary is not True or (rollover.successor is not None and successor is None)),
-        (TrustState.AT_RISK, successor is False and any(moment <= now for moment in near)),
+        (TrustState.AT_RISK, successor is False and any(moment <= now for moment in risky)),
         (TrustState.PENDING, successor is False),
         (TrustState.IN_SYNC, True),
     )
-    moments = (*near, rollover.until, *(each.not_after for each in (*published, *foreign)))
+    moments = (*risky, rollover.until, *(each.not_after for each in (*published, *foreign)))
     return Verdict(
         domain,
         next(state for state, holds in rows if holds),
@@ -287,7 +287,7 @@ def _valid(certificates: Iterable[Certificate], now: datetime) -> tuple[Certific
     return tuple(each for each in certificates if now < each.not_after)
 
 
-def _near(rollover: Rollover, policy: Policy) -> Iterator[datetime]:
+def near(rollover: Rollover, policy: Policy) -> Iterator[datetime]:
     """The moments from which a successor that is not trusted is a risk."""
     if rollover.promotion is not None:
         yield shifted(rollover.promotion, -timedelta(days=policy.thresholds.notice))

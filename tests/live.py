@@ -38,7 +38,7 @@ class Scrape:
         return self._held("fedmeta_trust_update_result", "result", target=target, domain=domain)
 
     def _held(self, name: str, word: str, **labels: str) -> str | None:
-        """The one word of a state set that holds."""
-        holding = [found[word] for found, value in self.samples(name, **labels) if value]
+        """The word of the one series that is there."""
+        holding = [found[word] for found, _ in self.samples(name, **labels)]
         assert len(holding) <= 1, holding
         return holding[0] if holding else None

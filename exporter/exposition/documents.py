@@ -3,40 +3,38 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from exporter.config.settings import Target
 from exporter.exposition import families
 from exporter.exposition.fragment import Fragment, Writer
+from exporter.findings import Standing
 from exporter.history import Change, EntityHistory
 from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
-from exporter.record import Record
 from exporter.rollover import FOREVER, Position, Rollover, State
 
 
-def document_fragment(record: Record, now: datetime, *, limit: int) -> Fragment:
-    """The series about the target and its last good document, which outlive many a look.
+def document_fragment(standing: Standing, *, limit: int) -> Fragment:
+    """The series about the target and its last good document, which outlive many a probe.
 
     Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
     """
+    record, rollovers, document = standing.record, standing.rollovers, standing.record.document
     writer = Writer(target=record.target.name)
-    _write_target(writer, record.target, record.policy)
-    document = record.document
+    _write_target(writer, record.target, standing.policy)
     if document is None:
-        return writer.fragment(now, FOREVER)
-    rollovers = record.judge(now)
+        return writer.fragment(standing.since, FOREVER)
     _write_document(writer, document, rollovers)
     if record.history.dropped:
         writer.write(families.HISTORY_DROPPED, record.history.dropped)
-    entities = document.metadata.entities
+    entities: Sequence[Entity] = document.metadata.entities
     verdicts = {rollover.entity_id: rollover for rollover in rollovers}
     if document.metadata.aggregate:
         states = Counter(rollover.state for rollover in rollovers)
         for state in filter(states.get, State):
             writer.write(families.ENTITIES, states[state], state=state)
-        watched = _watched(entities, record.target.watch)
-        entities = (*watched, *_worst(entities, verdicts, but=watched)[:limit])
+        watched = [each for each in entities if each.entity_id in standing.watched]
+        entities = (*watched, *_worst(entities, verdicts, but=standing.watched)[:limit])
         writer.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
         for number, entity in enumerate(entities):
             writer.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
@@ -46,7 +44,7 @@ def document_fragment(record: Record, now: datetime, *, limit: int) -> Fragment:
         if (verdict := verdicts.get(entity.entity_id)) is not None:
             _write_certificates(writer, entity, verdict, known)
             _write_rollover(writer, verdict, known)
-    return writer.fragment(now, min((verdict.until for verdict in rollovers), default=FOREVER))
+    return writer.fragment(standing.since, min((verdict.until for verdict in rollovers), default=FOREVER))
 
 
 def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
@@ -80,19 +78,14 @@ def _write_document(writer: Writer, document: Document, rollovers: Iterable[Roll
     writer.write(families.SIGNATURE, 1, state=document.signature.state)
 
 
-def _watched(entities: Sequence[Entity], patterns: Sequence[str]) -> Sequence[Entity]:
-    return [each for each in entities if any(fnmatchcase(each.entity_id, pattern) for pattern in patterns)]
-
-
-def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Sequence[Entity]) -> Sequence[Entity]:
+def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Collection[str]) -> Sequence[Entity]:
     """The entities, the worst first; last those that have no verdict."""
 
     def badness(entity: Entity) -> tuple[int, float]:
         verdict = verdicts.get(entity.entity_id)
         return verdict.urgency if verdict is not None else (1, 0.0)
 
-    names = {each.entity_id for each in but}
-    return sorted((each for each in entities if each.entity_id not in names), key=badness)
+    return sorted((each for each in entities if each.entity_id not in but), key=badness)
 
 
 def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:

@@ -69,4 +69,4 @@ def _write_inquiries(writer: Writer, known: DomainRecord) -> None:
             writer.write(families.INQUIRY_LAST_FAILURE, 1, domain=domain, reason=inquiry.reason)
         writer.write(families.INQUIRY_LAST_ATTEMPT, inquiry.at.timestamp(), domain=domain)
     if known.last_success is not None:
-        writer.write(families.INQUIRY_LAST_SUCCESS, known.last_success.timestamp(), domain=domain)
+        writer.write(families.TRUST_AS_OF, known.last_success.timestamp(), domain=domain)

@@ -45,6 +45,17 @@ _ENTITY = ("entity_id", "role")
 _CERTIFICATE = ("entity_id", "roles", "use", "fingerprint")
 _PLACED = ("entity_id", "roles", "use", "position", "fingerprint")
 
+FINDING = Family(
+    "fedmeta_finding",
+    Kind.GAUGE,
+    "1 for each thing that is wrong, about to be wrong, or worth knowing as of this scrape; absent when it is not.",
+    ("finding", "severity", "entity_id", *_DOMAIN, *_LOOK),
+)
+AS_OF = Family(
+    "fedmeta_target_as_of_timestamp_seconds",
+    Kind.GAUGE,
+    "When the probe began that last got the judged document, or found it unchanged; absent until there is one.",
+)
 REACHABLE = Family(
     "fedmeta_metadata_reachable",
     Kind.GAUGE,
@@ -336,8 +347,8 @@ INQUIRY_LAST_FAILURE = Family(
 INQUIRY_LAST_ATTEMPT = Family(
     "fedmeta_trust_last_attempt_timestamp_seconds", Kind.GAUGE, "When the last inquiry about the domain began.", _DOMAIN
 )
-INQUIRY_LAST_SUCCESS = Family(
-    "fedmeta_trust_last_success_timestamp_seconds",
+TRUST_AS_OF = Family(
+    "fedmeta_trust_as_of_timestamp_seconds",
     Kind.GAUGE,
     "When the last inquiry that got an answer began: the age of everything else about the domain's trust.",
     _DOMAIN,

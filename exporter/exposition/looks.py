@@ -1,31 +1,42 @@
 """The latest looks at a target and the trust of its domains, as a fragment."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from hashlib import sha256
 
 from exporter.exposition import families
 from exporter.exposition.domains import write_domains
 from exporter.exposition.fragment import Fragment, Writer
+from exporter.findings import Finding, Standing
 from exporter.model import Observation
 from exporter.record import LookRecord, Record, Served
-from exporter.rollover import FOREVER
 
 SPELLED_OUT = 4
 """Keys of a set that its label names one by one; of a larger set it has a digest."""
 
 
-def look_fragment(record: Record, now: datetime) -> Fragment:
-    """The series about a target's latest probes and answers, which are others after each."""
+def look_fragment(standing: Standing) -> Fragment:
+    """The series about a target's latest probes and answers, which are others after each, and what was found."""
+    record = standing.record
     writer = Writer(target=record.target.name)
+    for finding in standing.findings:
+        _write_finding(writer, finding)
+    if record.last_success is not None:
+        writer.write(families.AS_OF, record.last_success.timestamp())
     for each in record.looks:
         _write_look(writer, each)
     if len(record.looks) > 1:
         _write_nodes(writer, record)
-    verdicts = record.judge_domains(now)
     if record.target.entra is not None:
-        write_domains(writer, record, record.target.entra, verdicts)
-    return writer.fragment(now, min((verdict.until for verdict in verdicts), default=FOREVER))
+        write_domains(writer, record, record.target.entra, standing.verdicts)
+    return writer.fragment(standing.since, standing.until)
+
+
+def _write_finding(writer: Writer, finding: Finding) -> None:
+    about = {"entity_id": finding.entity_id, "domain": finding.domain} | (
+        finding.place._asdict() if finding.place else {}
+    )
+    labels = {name: value for name, value in about.items() if value is not None}
+    writer.write(families.FINDING, 1, finding=finding.kind, severity=finding.severity.name.lower(), **labels)
 
 
 def _write_look(writer: Writer, look: LookRecord) -> None:

@@ -10,7 +10,7 @@ from exporter.exposition.families import FAMILIES, MEMORY, Family
 from exporter.exposition.fragment import Fragment, together
 from exporter.exposition.looks import look_fragment
 from exporter.exposition.policies import policies_fragment
-from exporter.policy import Policy
+from exporter.findings import Standing, standing
 from exporter.record import Record
 
 SECONDS_PER_DAY = 86400
@@ -18,10 +18,9 @@ SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """The fragments of one target, and the record and policy they were made of."""
+    """The fragments of one target, and how it stood when they were made."""
 
-    record: Record
-    policy: Policy
+    standing: Standing
     look: Fragment
     document: Fragment
 
@@ -37,7 +36,7 @@ class Renderer:
         self._limit = limit
         self._kept: dict[str, _Kept] = {}
         self._documents: tuple[Sequence[Fragment], Fragment] | None = None
-        """Fragments about documents, nine tenths of the text, and all of them as one: they outlive many a look."""
+        """Fragments about documents, nine tenths of the text, and all of them as one: they outlive many a probe."""
 
     def render(self, records: Sequence[Record], now: datetime, *, openmetrics: bool) -> bytes:
         """The scrape of all targets, without the last line that OpenMetrics asks for."""
@@ -47,17 +46,15 @@ class Renderer:
         self._kept = kept
         looks = together(each.look for each in kept.values())
         documents = self._together([each.document for each in kept.values()])
-        policies = policies_fragment((each.policy for each in kept.values()), now)
+        policies = policies_fragment((each.standing.policy for each in kept.values()), now)
         return render([documents, looks, policies], now, openmetrics=openmetrics)
 
     def _keep(self, record: Record, now: datetime) -> _Kept:
         kept = self._kept.get(record.target.name)
-        if kept is None or not kept.document.holds(now) or not _same_document(kept.record, record):
-            document = document_fragment(record, now, limit=self._limit)
-            return _Kept(record, record.policy, look_fragment(record, now), document)
-        if kept.record is record and kept.look.holds(now):
-            return kept
-        return _Kept(record, kept.policy, look_fragment(record, now), kept.document)
+        found = standing(record, now, before=kept.standing if kept else None)
+        if kept is None or not kept.document.holds(now) or not _same_document(kept.standing.record, record):
+            return _Kept(found, look_fragment(found), document_fragment(found, limit=self._limit))
+        return kept if found is kept.standing else _Kept(found, look_fragment(found), kept.document)
 
     def _together(self, documents: Sequence[Fragment]) -> Fragment:
         known = self._documents
@@ -68,11 +65,12 @@ class Renderer:
 
 
 def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool) -> bytes:
-    """The scrape of one look by itself: nothing that needs another, or an answer of Entra ID's."""
+    """The scrape of one probe by itself: nothing that needs another, or an answer of Entra ID's."""
+    found = standing(record, now, remembers=False)
     fragments = [
-        document_fragment(record, now, limit=limit),
-        look_fragment(record, now),
-        policies_fragment([record.policy], now),
+        document_fragment(found, limit=limit),
+        look_fragment(found),
+        policies_fragment([found.policy], now),
     ]
     return render(fragments, now, openmetrics=openmetrics, without=MEMORY)
 

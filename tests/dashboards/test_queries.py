@@ -415,7 +415,7 @@ def test_an_answer_is_not_fresh_after_three_intervals_nor_where_there_never_was_
     for domain, age in (("fresh.example", 3 * 3600), ("old.example", 3 * 3600 + 601), ("never.example", None)):
         told |= trust(domain, TrustState.UNKNOWN)
         if age is not None:
-            told[f'fedmeta_trust_last_success_timestamp_seconds{{{target("a")}, domain="{domain}"}}'] = DAY - age
+            told[f'fedmeta_trust_as_of_timestamp_seconds{{{target("a")}, domain="{domain}"}}'] = DAY - age
 
     ask(panel("Without fresh answer"), told, {"{}": 2})
     ask(

@@ -118,9 +118,7 @@ async def watching(prometheus: str, tmp_path_factory: pytest.TempPathFactory) ->
         looks = sum(len(target.looks) for target in targets)
         domains = {scenario.name: [each.name for each in scenario.domains] for scenario in SCENARIOS}
         await until_scraped(asked, f"count(fedmeta_probe_last_attempt_timestamp_seconds) == {looks}")
-        await until_scraped(
-            asked, f"count(fedmeta_trust_last_success_timestamp_seconds) == {sum(map(len, domains.values()))}"
-        )
+        await until_scraped(asked, f"count(fedmeta_trust_as_of_timestamp_seconds) == {sum(map(len, domains.values()))}")
         (farm,) = (each for each in SCENARIOS if each.name == REPLACING)
         simulation.publish(REPLACING, document(farm, now(), key="ec"))
         for domain in domains[REFUSED]:

@@ -141,12 +141,10 @@ def check(scenario: Scenario, scrape: Scrape) -> None:
         return
     left = scrape.value("fedmeta_rollover_certificate_expiry_days", target=name, position="primary")
     assert scenario.left - 0.01 < left <= scenario.left, name
-    for metric, present in (
-        ("fedmeta_successor_certificate_present", scenario.successor_present),
-        ("fedmeta_secondary_certificate_present", scenario.secondary_present),
-    ):
-        assert scrape.value(metric, target=name) == present, name
-    faults = {labels["kind"] for labels, value in scrape.samples("fedmeta_metadata_faults", target=name) if value}
+    assert scrape.value("fedmeta_secondary_certificate_present", target=name) == scenario.secondary_present, name
+    successors = list(scrape.samples("fedmeta_rollover_certificate_expiry_days", target=name, position="successor"))
+    assert bool(successors) is scenario.successor_present, name
+    faults = {labels["kind"] for labels, _ in scrape.samples("fedmeta_metadata_faults", target=name)}
     assert faults == set(scenario.faults), name
     assert [labels["profile"] for labels, _ in scrape.samples("fedmeta_target_info", target=name)] == [scenario.profile]
 

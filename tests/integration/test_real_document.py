@@ -18,6 +18,7 @@ from federation import Federation
 from live import Scrape
 
 from exporter.config.settings import Config, Module, Tls
+from exporter.model import Role
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import Options, application
 from exporter.state import open_state
@@ -32,7 +33,7 @@ ROLES = {
 }
 
 Place = tuple[str, str, str]
-"""Role, use, fingerprint."""
+"""Roles, use, fingerprint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +50,25 @@ class Published:
 
     @property
     def places(self) -> set[Place]:
-        """Where a certificate stands, each place once."""
+        """Where a certificate stands: its roles, and the use that it has in all of them."""
         (entity,) = self.oracle["entities"]
+        found: dict[tuple[str, str], set[str]] = {}
+        for role in entity["roles"]:
+            for key in role["keys"]:
+                for certificate in key["certs"]:
+                    if "sha256" in certificate:
+                        use = key["use"] or "unspecified"
+                        name = ROLES.get(role.get("xsi_type", {}).get("local", role["role"]), "other")
+                        found.setdefault((use, certificate["sha256"]), set()).add(name)
         return {
-            (
-                ROLES.get(role.get("xsi_type", {}).get("local", role["role"]), "other"),
-                key["use"] or "unspecified",
-                certificate["sha256"],
-            )
-            for role in entity["roles"]
-            for key in role["keys"]
-            for certificate in key["certs"]
-            if "sha256" in certificate
+            (",".join(role for role in Role if role in roles), use, fingerprint)
+            for (use, fingerprint), roles in found.items()
         }
 
     @property
     def signing(self) -> set[str]:
         """Fingerprints of the signing keys of the identity provider."""
-        return {fingerprint for role, use, fingerprint in self.places if role == "idp" and use != "encryption"}
+        return {fingerprint for roles, use, fingerprint in self.places if "idp" in roles and use != "encryption"}
 
     @property
     def signer(self) -> str | None:
@@ -167,8 +169,8 @@ def check(document: Published, scrape: Scrape) -> None:
         place_of(labels): labels["position"] for labels, _ in scrape.samples("fedmeta_certificate_expiry_days")
     }
     assert positions.keys() == document.places, name
-    for (role, use, fingerprint), position in positions.items():
-        if role == "idp" and use != "encryption":
+    for (roles, use, fingerprint), position in positions.items():
+        if "idp" in roles and use != "encryption":
             assert position == document.position(fingerprint), name
     (rollover, _) = next(scrape.samples("fedmeta_rollover_info"))
     assert rollover["primary_fingerprint"] == document.signer, name
@@ -176,7 +178,7 @@ def check(document: Published, scrape: Scrape) -> None:
 
 
 def place_of(labels: Mapping[str, str]) -> Place:
-    return labels["role"], labels["use"], labels["fingerprint"]
+    return labels["roles"], labels["use"], labels["fingerprint"]
 
 
 async def test_every_farm_appears_with_the_fingerprints_dates_and_positions_of_the_oracle(

@@ -89,7 +89,7 @@ def farm(folder: Path, name: str, **fields: object) -> Target:
 
 
 def answered(scrape: Scrape, target: str = "farm", domain: str = DOMAIN) -> bool:
-    return bool(list(scrape.samples("fedmeta_trust_last_success_timestamp_seconds", target=target, domain=domain)))
+    return bool(list(scrape.samples("fedmeta_trust_as_of_timestamp_seconds", target=target, domain=domain)))
 
 
 def inquiries(scrape: Scrape) -> float:
@@ -106,7 +106,7 @@ def certificates(scrape: Scrape, **labels: str) -> list[tuple[dict[str, str], fl
 
 def age(scrape: Scrape, now: datetime, domain: str = DOMAIN) -> float:
     """Seconds since the last answer about a domain of the farm."""
-    heard = scrape.value("fedmeta_trust_last_success_timestamp_seconds", target="farm", domain=domain)
+    heard = scrape.value("fedmeta_trust_as_of_timestamp_seconds", target="farm", domain=domain)
     return now.timestamp() - heard
 
 
@@ -179,8 +179,7 @@ async def test_a_failure_has_its_reason_keeps_the_last_answer_with_its_age_and_t
             later = await eventually(
                 client,
                 lambda scrape: (
-                    scrape.value("fedmeta_trust_last_success_timestamp_seconds", target="other")
-                    == clock.now.timestamp()
+                    scrape.value("fedmeta_trust_as_of_timestamp_seconds", target="other") == clock.now.timestamp()
                 ),
             )
     assert after.trust("farm", DOMAIN) == "in_sync"

@@ -11,11 +11,11 @@ from typing import cast
 
 import builders
 import pytest
-from builders import NOW, watched
+from builders import NOW, watched, with_looks
 from clockwork import Clockwork, run
 
 from exporter import rounds, watch
-from exporter.config.settings import Entra, Target, TrustSource
+from exporter.config.settings import Entra, Look, Target, TrustSource
 from exporter.entra import EntraError
 from exporter.fetch import Client, Found
 from exporter.model import Observation, Reason
@@ -106,14 +106,13 @@ class World:
     memory: Memory
     targets: list[Target]
 
-    def places(self) -> Iterator[tuple[Target, float | None]]:
-        """Every place that should be looked at, and when it last was."""
+    def places(self) -> Iterator[tuple[Look, float | None]]:
+        """Every look that should be probed, and when it last was."""
         records = {record.target.name: record for record in self.watch.records}
         for target in self.targets:
-            record = records[target.name]
-            for each in (record, *record.others):
+            for each in records[target.name].looks:
                 at = each.observation.at if each.observation else None
-                yield each.target, None if at is None else (at - NOW).total_seconds()
+                yield each.look, None if at is None else (at - NOW).total_seconds()
 
     def domains(self) -> Iterator[tuple[Entra, float | None]]:
         """Every domain that should be asked about, and when it last was."""
@@ -138,13 +137,14 @@ class World:
 
 SEAMS = (
     "find",
-    "look",
+    "probe",
     "ask",
     "advance",
+    "remember",
     "join",
     "answer",
-    "log look",
-    "log agreement",
+    "log probe",
+    "log changes",
     "log answer",
     "load",
     "keep",
@@ -173,10 +173,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
             faults.at("find")
             return Found()
 
-        async def probe(target: Target, *, now: datetime, **_: object) -> Observation:
+        async def probe(look: Look, *, now: datetime, **_: object) -> Observation:
             await asyncio.sleep(chance.uniform(0, 0.1))
-            faults.at("look")
-            document = chance.choice([None, DOCUMENTS[len(target.name) % 3]])
+            faults.at("probe")
+            document = chance.choice([None, DOCUMENTS[len(look.url) % 3]])
             reason = None if document else Reason.HTTP_STATUS
             return Observation(now, reason, "", {}, None, None, document)
 
@@ -192,15 +192,16 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
         monkeypatch.setattr("exporter.fetch.find", find)
         for module, name, seam in (
             (rounds, "advance", "advance"),
+            (rounds, "remembered", "remember"),
             (rounds, "joined", "join"),
             (rounds, "answered", "answer"),
-            (watch, "log_look", "log look"),
-            (watch, "log_agreement", "log agreement"),
+            (watch, "log_probe", "log probe"),
+            (watch, "log_changes", "log changes"),
             (watch, "log_answer", "log answer"),
         ):
             monkeypatch.setattr(module, name, faults.before(seam, getattr(module, name)))
-        watched = Watch(client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter)
-        return World(faults, loop, watched, memory, list(targets or farms(chance)))
+        under_test = Watch(client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter)
+        return World(faults, loop, under_test, memory, list(targets or farms(chance)))
 
     return made
 
@@ -209,10 +210,10 @@ def farms(chance: random.Random) -> Iterator[Target]:
     """A few targets of all kinds: with nodes, with domains, looked at often and seldom."""
     for number in range(8):
         target = watched(f"fs{number}", f"https://fs{number}.example/", interval=chance.choice([30.0, 60.0, 300.0]))
-        nodes = tuple(replace(target, node=f"wap{nth}") for nth in range(chance.randint(0, 2)))
+        nodes = [replace(target.look, node=f"wap{nth}") for nth in range(chance.randint(0, 2))]
         domains = tuple(f"{nth}.example" for nth in range(chance.randint(1, 3)))
         entra = Entra(domains, interval=chance.choice([60.0, 3600.0])) if chance.random() < 0.5 else None
-        yield replace(target, others=nodes, entra=entra)
+        yield replace(with_looks(target, *nodes), entra=entra)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind()).__name__)
@@ -220,8 +221,9 @@ def farms(chance: random.Random) -> Iterator[Target]:
 def test_one_failure_costs_one_turn_of_one_target(
     world: Callable[..., World], seam: str, kind: Callable[[], BaseException]
 ) -> None:
-    farm = watched("fs", "https://fs.example/", interval=60.0)
-    farm = replace(farm, others=(replace(farm, node="wap1"),), entra=Entra(("a.example", "b.example"), interval=60.0))
+    entra = Entra(("a.example", "b.example"), interval=60.0)
+    farm = watched("fs", "https://fs.example/", interval=60.0, entra=entra)
+    farm = with_looks(farm, replace(farm.look, node="wap1"))
     other = watched("other", "https://other.example/", interval=60.0)
     here = world(Faults(random.Random(1), seam, kind), [farm, other])  # noqa: S311 -- no secret
 
@@ -302,7 +304,7 @@ async def reloaded(here: World, chance: random.Random) -> None:
 def test_a_look_that_never_ends_is_told_by_its_name(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = world(Faults(random.Random(1)), [Target("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
+    here = world(Faults(random.Random(1)), [watched("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
@@ -334,7 +336,7 @@ def test_what_was_told_before_it_ends_is_kept(world: Callable[..., World]) -> No
 def test_a_look_that_takes_the_end_for_its_own_ends_all_the_same(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = world(Faults(random.Random(1)), [Target("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
+    here = world(Faults(random.Random(1)), [watched("fs", "https://fs.example/", interval=60.0)])  # noqa: S311 -- no secret
     asleep: list[float] = []
 
     async def stubborn(target: Target, *, now: datetime, **_: object) -> Observation:
@@ -383,7 +385,7 @@ def test_what_a_reload_is_changing_is_not_called_late(
 def test_a_loop_that_cannot_begin_is_told_and_begins_with_the_next_reload(
     world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    targets = [Target(name, f"https://{name}.example/", interval=60.0) for name in ("one", "two", "three")]
+    targets = [watched(name, f"https://{name}.example/", interval=60.0) for name in ("one", "two", "three")]
     here = world(Faults(random.Random(1)), targets)  # noqa: S311 -- no secret
     create, errors = asyncio.create_task, [MemoryError()]
 

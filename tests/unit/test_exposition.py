@@ -663,7 +663,7 @@ OF_ANSWERS = {
     "fedmeta_trust_update_result",
     "fedmeta_trust_update_timestamp_seconds",
     "fedmeta_trust_metadata_readable",
-    "fedmeta_trust_last_success_timestamp_seconds",
+    "fedmeta_trust_as_of_timestamp_seconds",
 }
 OF_INQUIRIES = {
     "fedmeta_trust_inquiries_total",
@@ -718,7 +718,7 @@ def test_an_answer_that_is_known_from_before_the_start_is_shown_with_its_age() -
     text = scrape(replace(record, domains=(replace(domain, inquiry=None, inquiries=0),)))
 
     assert trust_state(text) is TrustState.IN_SYNC
-    assert value(text, "fedmeta_trust_last_success_timestamp_seconds") == (NOW - HOUR).timestamp()
+    assert value(text, "fedmeta_trust_as_of_timestamp_seconds") == (NOW - HOUR).timestamp()
     assert scrapes.names(text).isdisjoint(OF_INQUIRIES)
 
 
@@ -738,7 +738,7 @@ def test_an_answer_takes_the_reason_of_the_failure_before_away() -> None:
 
     assert values(text, "fedmeta_trust_inquiry_last_failure_info") == []
     assert value(text, "fedmeta_trust_inquiry_failures_total") == 1
-    assert value(text, "fedmeta_trust_last_success_timestamp_seconds") == NOW.timestamp()
+    assert value(text, "fedmeta_trust_as_of_timestamp_seconds") == NOW.timestamp()
 
 
 def test_the_two_slots_are_told_apart_even_with_one_certificate_in_both() -> None:
@@ -776,7 +776,7 @@ def test_what_user_realm_discovery_cannot_tell_is_absent() -> None:
     assert scrapes.names(text) & OF_ANSWERS == {
         "fedmeta_trust_primary_trusted",
         "fedmeta_trust_certificate_info",
-        "fedmeta_trust_last_success_timestamp_seconds",
+        "fedmeta_trust_as_of_timestamp_seconds",
     }
 
 

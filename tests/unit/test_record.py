@@ -6,7 +6,7 @@ from typing import Any
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, knowing, pair, probed, watched, with_looks
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, knowing, looking, pair, probed, watched, with_looks
 from moments import moments
 
 from exporter import trust
@@ -26,8 +26,8 @@ from exporter.record import (
     answered,
     bare,
     clamped,
-    domains_of,
     joined,
+    remembered,
     resumed,
 )
 from exporter.rollover import State
@@ -277,39 +277,45 @@ SERVICE = with_looks(TARGET, WAP1, WAP2)
 OLD, BOTH, SWITCHED = farm(FIRST, signer=FIRST), farm(FIRST, SECOND, signer=FIRST), farm(FIRST, SECOND, signer=SECOND)
 
 
-def begun(target: Target = SERVICE) -> Record:
-    return bare(target)
-
-
 def looked(record: Record, at: datetime, *found: Document | Reason | None) -> Record:
-    """The record after a look from each place in turn, the target's own first; None: nobody looked there."""
-    for look, content in zip((record, *record.others), found, strict=True):
+    """The record after a probe of each look in turn, the first one first; None: it was not probed."""
+    for look, content in zip(record.target.looks, found, strict=True):
         if content is not None:
             observation = failed(at, content) if isinstance(content, Reason) else seen(content, at)
-            record = joined(record, advance(look, observation))
+            record = probed(record, observation, look=look)
     return record
 
 
-def test_a_look_at_a_node_changes_the_record_of_that_node_alone() -> None:
-    before = looked(begun(), NOW, OLD, OLD, OLD)
-    wap1 = advance(before.others[0], failed(LATER))
-    assert joined(before, wap1) == replace(before, others=(wap1, before.others[1]))
+def test_a_probe_of_a_node_changes_the_record_of_that_look_alone() -> None:
+    before = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
+    wap1 = advance(before.looks[1], failed(LATER))
+    assert joined(before, wap1) == replace(before, looks=(before.first, wap1, before.looks[2]))
 
 
-def test_a_look_at_the_service_keeps_what_came_in_while_it_was_under_way() -> None:
+def test_only_what_the_first_look_gets_is_in_the_history() -> None:
+    before = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
+    after = looked(before, LATER, None, BOTH, SWITCHED)
+    assert after.history is before.history
+    assert after.judge(LATER) == before.judge(LATER)
+    assert SECOND.certificate.fingerprint in looked(after, LATER, BOTH, None, None).history.first_seen[ADFS]
+
+
+def test_a_probe_of_the_service_keeps_what_came_in_while_it_was_under_way() -> None:
     target = replace(SERVICE, entra=Entra(("contoso.com",)))
-    before = looked(begun(target), NOW, OLD, OLD, OLD)
-    own = probed(before, seen(BOTH, LATER))
+    before = looked(bare(target), NOW, OLD, OLD, OLD)
+    first = advance(before.first, seen(BOTH, LATER))
+    history = remembered(before, first)
     meanwhile = answered(looked(before, LATER, None, BOTH, None), DomainRecord("contoso.com", inquiries=1))
-    after = joined(meanwhile, own)
-    assert (after.document, after.probes, after.history) == (own.document, 2, own.history)
-    assert (after.others, after.domains) == (meanwhile.others, meanwhile.domains)
+    after = joined(meanwhile, first, history=history)
+    assert after == joined(meanwhile, first)
+    assert (after.document, after.first.probes, after.history) == (BOTH, 2, history)
+    assert (after.looks[1:], after.domains) == (meanwhile.looks[1:], meanwhile.domains)
     assert after.differing_since == meanwhile.differing_since == LATER
 
 
-def test_a_look_from_a_place_that_is_none_of_the_targets_changes_nothing() -> None:
-    before = looked(begun(), NOW, OLD, OLD, OLD)
-    assert joined(before, probed(bare(FROM_OUTSIDE), seen(BOTH, LATER))) == before
+def test_a_probe_of_a_look_that_is_none_of_the_targets_changes_nothing() -> None:
+    before = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
+    assert joined(before, advance(LookRecord(FROM_OUTSIDE), seen(BOTH, LATER))) == before
 
 
 def test_a_target_without_further_places_never_differs() -> None:
@@ -339,11 +345,11 @@ def test_a_target_without_further_places_never_differs() -> None:
 def test_looks_differ_when_those_that_succeeded_got_other_keys_or_another_signer(
     service: Document | Reason | None, wap1: Document | Reason | None, wap2: Document | Reason | None, *, differ: bool
 ) -> None:
-    assert looked(begun(), NOW, service, wap1, wap2).differing_since == (NOW if differ else None)
+    assert looked(bare(SERVICE), NOW, service, wap1, wap2).differing_since == (NOW if differ else None)
 
 
 def test_looks_differ_since_the_first_of_them_that_did() -> None:
-    record = looked(begun(), NOW, OLD, OLD, OLD)
+    record = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
     for hours, wap1 in enumerate((OLD, OLD, BOTH, OLD), start=1):
         record = looked(record, NOW + hours * HOUR, BOTH, wap1, OLD)
         assert record.differing_since == LATER
@@ -353,7 +359,7 @@ def test_looks_differ_since_the_first_of_them_that_did() -> None:
 
 
 def test_a_look_that_fails_neither_begins_nor_ends_a_difference() -> None:
-    agreed = looked(begun(), NOW, OLD, OLD, OLD)
+    agreed = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
     assert looked(agreed, LATER, Reason.TIMEOUT, Reason.TIMEOUT, None).differing_since is None
     differing = looked(agreed, LATER, BOTH, OLD, BOTH)
     assert looked(differing, LATER + HOUR, BOTH, Reason.TIMEOUT, BOTH).differing_since == LATER
@@ -365,18 +371,20 @@ def test_a_look_that_fails_neither_begins_nor_ends_a_difference() -> None:
 def test_who_was_last_seen_before_the_keys_changed_is_not_known_to_differ(
     found: tuple[Document | Reason | None, ...],
 ) -> None:
-    gone = looked(looked(begun(), NOW, OLD, OLD, OLD), LATER, *(each if each is not BOTH else None for each in found))
+    gone = looked(
+        looked(bare(SERVICE), NOW, OLD, OLD, OLD), LATER, *(each if each is not BOTH else None for each in found)
+    )
     assert looked(gone, LATER + HOUR, *found).differing_since is None
 
 
 def test_a_difference_ends_when_the_last_that_can_be_reached_has_followed() -> None:
-    differing = looked(looked(begun(), NOW, OLD, OLD, Reason.REFUSED), LATER, BOTH, None, None)
+    differing = looked(looked(bare(SERVICE), NOW, OLD, OLD, Reason.REFUSED), LATER, BOTH, None, None)
     assert differing.differing_since == LATER
     assert looked(differing, LATER + HOUR, BOTH, BOTH, Reason.REFUSED).differing_since is None
 
 
 def test_a_difference_from_before_a_restart_lasts_until_all_have_been_looked_at() -> None:
-    restored = replace(begun(), document=BOTH, differing_since=NOW)
+    restored = knowing(bare(SERVICE), document=BOTH, differing_since=NOW)
     record = looked(restored, LATER, BOTH, BOTH, None)
     assert record.differing_since == NOW
     assert looked(record, LATER, None, None, OLD).differing_since == NOW
@@ -400,11 +408,11 @@ def test_a_look_puts_right_what_was_seen_while_the_clock_was_ahead() -> None:
 
 
 def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
-    ahead = looked(begun(replace(SERVICE, entra=Entra(("contoso.com",)))), NOW + YEAR, OLD, OLD, BOTH)
+    ahead = looked(bare(replace(SERVICE, entra=Entra(("contoso.com",)))), NOW + YEAR, OLD, OLD, BOTH)
     answer = Inquiry(NOW + YEAR, None, "", DomainTrust(TrustSource.GRAPH, federated=False))
     ahead = answered(ahead, trust.advance(ahead.domains[0], answer), now=NOW + YEAR)
     assert ahead.differing_since == NOW + YEAR
-    look, refusal = advance(ahead.others[0], failed(NOW)), Inquiry(LATER, TrustReason.PERMISSION, "", None)
+    look, refusal = advance(ahead.looks[1], failed(NOW)), Inquiry(LATER, TrustReason.PERMISSION, "", None)
     domain = trust.advance(ahead.domains[0], refusal)
     for right in (joined(ahead, look, now=LATER), answered(ahead, domain, now=LATER), clamped(ahead, LATER)):
         assert [path for path, at in moments(right) if at > LATER] == []
@@ -413,26 +421,26 @@ def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
 
 
 def test_looks_and_answers_that_ended_while_another_was_under_way_keep_their_times() -> None:
-    before = looked(begun(), NOW, OLD, OLD, OLD)
-    own = probed(before, seen(BOTH, LATER))
+    before = looked(bare(SERVICE), NOW, OLD, OLD, OLD)
+    first = advance(before.first, seen(BOTH, LATER))
     meanwhile = looked(before, LATER + HOUR, None, BOTH, None)
-    after = joined(meanwhile, own, now=LATER + 2 * HOUR)
-    assert after.others is meanwhile.others
+    after = joined(meanwhile, first, now=LATER + 2 * HOUR)
+    assert after.looks == (first, *meanwhile.looks[1:])
 
 
 # What could be read only later
 
 
 def gathered(at: datetime, *found: Document | Reason | None, target: Target = SERVICE) -> Record:
-    return looked(begun(target), at, *found)
+    return looked(bare(target), at, *found)
 
 
 def test_what_was_saved_comes_back_under_what_was_seen_since() -> None:
-    saved = replace(begun(), **kept(gathered(NOW, OLD, OLD, OLD)))
+    saved = knowing(bare(SERVICE), **kept(gathered(NOW, OLD, OLD, OLD)))
     record = resumed(gathered(LATER, BOTH, OLD, OLD), saved, LATER)
     since = gathered(LATER, BOTH, OLD, OLD)
-    assert (record.document, record.observation, record.probes) == (BOTH, since.observation, 1)
-    assert record.others == since.others
+    assert (record.document, record.observation, record.first.probes) == (BOTH, since.observation, 1)
+    assert record.looks[1:] == since.looks[1:]
     assert record.last_success == record.history.looked == LATER
     (entity,) = record.history.entities.values()
     assert entity.first_seen[FIRST.certificate.fingerprint] == NOW
@@ -451,11 +459,11 @@ def kept(record: Record) -> dict[str, Any]:
 
 
 def test_what_no_look_has_got_since_is_as_it_was_saved() -> None:
-    saved = replace(begun(), **kept(gathered(NOW, OLD, BOTH, OLD)))
+    saved = knowing(bare(SERVICE), **kept(gathered(NOW, OLD, BOTH, OLD)))
     record = resumed(gathered(LATER, Reason.TIMEOUT, None, None), saved, LATER)
     assert kept(record) == kept(saved)
-    assert record.failures == 1
-    assert resumed(record, begun(), LATER) == record
+    assert record.first.failures == 1
+    assert resumed(record, bare(SERVICE), LATER) == record
 
 
 @pytest.mark.parametrize(
@@ -466,23 +474,23 @@ def test_what_no_look_has_got_since_is_as_it_was_saved() -> None:
 def test_looks_that_differed_when_it_was_saved_differ_since_then(
     found: tuple[Document | None, ...], since: datetime | None
 ) -> None:
-    saved = replace(begun(), document=OLD, last_success=NOW, differing_since=NOW)
+    saved = knowing(bare(SERVICE), document=OLD, last_success=NOW, differing_since=NOW)
     assert resumed(gathered(LATER, *found), saved, LATER).differing_since == since
 
 
 def test_a_target_without_further_places_did_not_differ() -> None:
-    saved = replace(begun(TARGET), document=OLD, last_success=NOW, differing_since=NOW)
+    saved = knowing(bare(TARGET), document=OLD, last_success=NOW, differing_since=NOW)
     assert resumed(gathered(LATER, OLD, target=TARGET), saved, LATER).differing_since is None
 
 
 def test_an_answer_that_was_saved_counts_where_none_was_given_since() -> None:
-    saved = told(begun(FEDERATED), trusting(FIRST), trusting(FIRST))
-    since = told(begun(FEDERATED), trusting(SECOND), None)
+    saved = told(bare(FEDERATED), trusting(FIRST), trusting(FIRST))
+    since = told(bare(FEDERATED), trusting(SECOND), None)
     record = resumed(since, saved, NOW)
     assert record.domains[0] == since.domains[0]
     assert (record.domains[1].trust, record.domains[1].last_success) == (trusting(FIRST), NOW)
     other = replace(FEDERATED, entra=replace(ENTRA, tenant="fabrikam.onmicrosoft.com"))
-    assert resumed(begun(other), saved, NOW).domains == begun(other).domains
+    assert resumed(bare(other), saved, NOW).domains == bare(other).domains
 
 
 # Domains
@@ -508,38 +516,39 @@ def told(record: Record, *answers: DomainTrust | None) -> Record:
 
 
 def test_an_answer_changes_what_is_known_of_its_domain_alone() -> None:
-    before = probed(begun(FEDERATED), seen(OLD))
+    before = probed(bare(FEDERATED), seen(OLD))
     known = DomainRecord("fabrikam.com", trust=trusting(FIRST), last_success=NOW)
     assert answered(before, known) == replace(before, domains=(DomainRecord("contoso.com"), known))
 
 
 def test_an_answer_about_a_domain_that_is_not_the_targets_changes_nothing() -> None:
-    before = begun(FEDERATED)
+    before = bare(FEDERATED)
     assert answered(before, DomainRecord("other.example", inquiries=1)) == before
 
 
 def test_answers_are_found_again_under_all_that_they_depend_on() -> None:
-    record = told(begun(FEDERATED), trusting(FIRST), trusting(SECOND))
+    record = told(bare(FEDERATED), trusting(FIRST), trusting(SECOND))
     question = Question(TrustSource.GRAPH, Cloud.GLOBAL, "contoso.onmicrosoft.com", "fabrikam.com")
     assert record.answers[question] is record.domains[1]
     turned = replace(FEDERATED, entra=replace(ENTRA, domains=("fabrikam.com", "new.example"), client_id="other"))
-    assert domains_of(turned, record.answers) == (record.domains[1], DomainRecord("new.example"))
+    assert bare(turned, record.answers).domains == (record.domains[1], DomainRecord("new.example"))
     for other in (
         replace(ENTRA, tenant="fabrikam.onmicrosoft.com"),
         replace(ENTRA, cloud=Cloud.CHINA),
         replace(ENTRA, source=TrustSource.USER_REALM),
     ):
-        assert domains_of(replace(TARGET, entra=other), record.answers) == tuple(map(DomainRecord, DOMAINS))
+        elsewhere = bare(replace(TARGET, entra=other), record.answers)
+        assert elsewhere.domains == tuple(map(DomainRecord, DOMAINS))
 
 
 def test_a_target_without_entra_id_has_no_domains() -> None:
-    assert domains_of(TARGET, told(begun(FEDERATED), trusting(FIRST), None).answers) == ()
+    assert bare(TARGET, told(bare(FEDERATED), trusting(FIRST), None).answers).domains == ()
     assert bare(TARGET).answers == {}
     assert probed(bare(TARGET), seen(OLD)).judge_domains(NOW) == ()
 
 
 def test_each_domain_is_judged_against_the_entity_of_the_last_good_document() -> None:
-    record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
+    record = told(bare(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
     assert [verdict.state for verdict in record.judge_domains(NOW)] == [TrustState.UNKNOWN, TrustState.UNKNOWN]
     record = probed(record, seen(BOTH))
     record = probed(record, failed(LATER))
@@ -555,7 +564,7 @@ def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() 
     answer = replace(trusting(FIRST), service="idp.example")
     states = {}
     for entity_id in (None, ENTITY_ID):
-        record = told(begun(replace(target, entity_id=entity_id)), answer, answer)
+        record = told(bare(replace(target, entity_id=entity_id)), answer, answer)
         record = probed(record, seen(document))
         states[entity_id] = {verdict.state for verdict in record.judge_domains(NOW)}
         rollover = record.rollover(NOW)
@@ -568,7 +577,7 @@ def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() 
 
 def test_nothing_is_known_for_the_table_before_the_first_look() -> None:
     unknown = Situation(Answer.UNKNOWN, Step.UNKNOWN, Answer.UNKNOWN, successor=False, left=timedelta.max)
-    assert begun(FEDERATED).situation(NOW) == unknown
+    assert bare(FEDERATED).situation(NOW) == unknown
 
 
 def test_the_table_is_asked_with_what_the_documents_say() -> None:
@@ -603,31 +612,31 @@ LEAVING = DomainTrust(TrustSource.GRAPH, federated=False)
 def test_entra_id_is_in_step_when_all_federated_domains_are(
     answers: tuple[DomainTrust | None, DomainTrust | None], step: Step
 ) -> None:
-    record = told(begun(FEDERATED), *answers)
+    record = told(bare(FEDERATED), *answers)
     assert probed(record, seen(BOTH)).situation(NOW).in_step is step
 
 
 def test_entra_id_is_late_when_it_lacks_a_successor_whose_promotion_is_near() -> None:
-    record = told(begun(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
+    record = told(bare(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
     assert probed(record, seen(BOTH)).situation(NOW + 3 * DAY).in_step is Step.LATE
 
 
 @pytest.mark.parametrize(
     ("target", "found", "readable"),
     [
-        (FROM_OUTSIDE, (OLD,), Answer.YES),
-        (FROM_OUTSIDE, (Reason.TIMEOUT,), Answer.NO),
-        (FROM_OUTSIDE, (None,), Answer.UNKNOWN),
+        (Target("fs", (FROM_OUTSIDE,)), (OLD,), Answer.YES),
+        (Target("fs", (FROM_OUTSIDE,)), (Reason.TIMEOUT,), Answer.NO),
+        (Target("fs", (FROM_OUTSIDE,)), (None,), Answer.UNKNOWN),
         (TARGET, (OLD,), Answer.UNKNOWN),
-        (replace(TARGET, others=(FROM_OUTSIDE,)), (Reason.TIMEOUT, OLD), Answer.YES),
-        (replace(TARGET, others=(FROM_OUTSIDE,)), (OLD, Reason.TIMEOUT), Answer.NO),
-        (replace(TARGET, others=(replace(WAP1, vantage=INTERNET),)), (OLD, OLD), Answer.UNKNOWN),
+        (with_looks(TARGET, FROM_OUTSIDE), (Reason.TIMEOUT, OLD), Answer.YES),
+        (with_looks(TARGET, FROM_OUTSIDE), (OLD, Reason.TIMEOUT), Answer.NO),
+        (with_looks(TARGET, replace(WAP1, vantage=INTERNET)), (OLD, OLD), Answer.UNKNOWN),
     ],
 )
 def test_what_can_be_read_from_the_internet_is_what_the_vantage_of_that_name_reads_of_the_service(
     target: Target, found: tuple[Document | Reason | None, ...], readable: Answer
 ) -> None:
-    assert looked(begun(target), NOW, *found).situation(NOW).readable is readable
+    assert looked(bare(target), NOW, *found).situation(NOW).readable is readable
 
 
 READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
@@ -635,8 +644,8 @@ READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_A
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason.is_ours])
 def test_what_fails_on_our_side_does_not_say_whether_it_can_be_read(reason: Reason) -> None:
-    target = replace(FEDERATED, vantage=INTERNET)
-    record = told(begun(target), *(trusting(FIRST, update=UpdateResult.SUCCESS) for _ in DOMAINS))
+    target = looking(FEDERATED, vantage=INTERNET)
+    record = told(bare(target), *(trusting(FIRST, update=UpdateResult.SUCCESS) for _ in DOMAINS))
     assert probed(record, failed(NOW, reason)).situation(NOW).readable is Answer.YES
 
 
@@ -653,8 +662,8 @@ def test_what_fails_on_our_side_does_not_say_whether_it_can_be_read(reason: Reas
 def test_without_such_a_vantage_entra_ids_own_account_says_whether_it_can_be_read(
     results: tuple[UpdateResult | None, UpdateResult | None], readable: Answer
 ) -> None:
-    record = told(begun(FEDERATED), *(trusting(FIRST, update=result) for result in results))
+    record = told(bare(FEDERATED), *(trusting(FIRST, update=result) for result in results))
     assert probed(record, seen(OLD)).situation(NOW).readable is readable
-    outside = replace(FEDERATED, vantage=INTERNET)
-    record = told(begun(outside), *(trusting(FIRST, update=result) for result in results))
+    outside = looking(FEDERATED, vantage=INTERNET)
+    record = told(bare(outside), *(trusting(FIRST, update=result) for result in results))
     assert probed(record, failed(NOW)).situation(NOW).readable is Answer.NO, "our own look counts more"

@@ -15,7 +15,7 @@ import builders
 import pytest
 from aiohttp import web
 from aiohttp.abc import ResolveResult
-from builders import HOUR, NOW, SECOND, knowing, watched
+from builders import HOUR, NOW, SECOND, knowing, looking, watched, with_looks
 from federation import Federation, Names, free_port
 
 from exporter import entra as entra_id
@@ -26,10 +26,10 @@ from exporter.demo.graph import Directory
 from exporter.model import NO_VALIDATORS, Observation, Reason, Use, Validators
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
-from exporter.record import Record, advance, bare, resumed
+from exporter.record import LookRecord, Record, advance, bare, joined, resumed
 from exporter.rounds import (
     INQUIRIES,
-    LOOKS,
+    PROBES,
     Asked,
     Latest,
     Raised,
@@ -39,7 +39,7 @@ from exporter.rounds import (
     attempt,
     for_ever,
     log_mistake,
-    look,
+    probe_first,
 )
 from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 
@@ -67,7 +67,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def at(file: Path, **fields: object) -> Target:
-    return watched("target", file.as_uri(), **fields)  # type: ignore[arg-type]  # any field
+    return watched("target", file.as_uri(), **fields)
 
 
 def signed_by(*signers: KeyPair) -> PolicySettings:
@@ -270,12 +270,12 @@ async def test_a_look_asks_by_what_the_last_good_answer_said_and_not_by_what_cam
     )
     record = bare(watched("target", federation.at("http://idp.example.org/", publisher)))
     async with fetch.client(resolver=federation.names) as client:
-        first = record = await look(record, client=client, now=NOW)
+        first = record = await probe_first(record, client=client, now=NOW)
         for _ in range(6):
-            record = await look(record, client=client, now=NOW)
+            record = await probe_first(record, client=client, now=NOW)
             assert record.document is first.document, "the same bytes are the same document"
         signers = replace(record.target, policy=signed_by(SIGNER))
-        again = await look(replace(record, target=signers), client=client, now=NOW)
+        again = await probe_first(replace(record, target=signers), client=client, now=NOW)
 
     assert publisher.asked == [
         NO_VALIDATORS,
@@ -295,31 +295,57 @@ async def test_a_node_is_looked_at_where_it_is_and_by_the_name_of_its_service(fe
     url = federation.serve("https://idp.example.org/", builders.saml_metadata())
     address = f"127.0.0.1:{federation.names.ports['*', 443]}"
     federation.names.ports["idp.example.org"] = free_port()
-    service = watched("target", url, Module(tls=Tls(ca_file=federation.ca_file)))
+    service = watched("target", url, module=Module(tls=Tls(ca_file=federation.ca_file)))
     async with fetch.client(resolver=federation.names) as client:
-        own = await look(bare(service), client=client, now=NOW)
-        node = await look(bare(replace(service, node="wap1", address=address)), client=client, now=NOW)
+        own = await probe_first(bare(service), client=client, now=NOW)
+        node = await probe_first(bare(looking(service, node="wap1", address=address)), client=client, now=NOW)
 
     assert own.observation is not None
     assert own.observation.reason is Reason.REFUSED
     assert node.document is not None
 
 
-@pytest.mark.parametrize("configured", [None, ENTITY_ID])
+@pytest.mark.parametrize(
+    ("configured", "of_service", "reason"),
+    [
+        (None, ENTITY_ID, None),
+        (None, "other", Reason.ENTITY_MISMATCH),
+        (None, None, None),
+        (ENTITY_ID, None, None),
+        ("other", None, Reason.ENTITY_MISMATCH),
+    ],
+)
 async def test_a_node_must_serve_the_document_of_the_entity_that_the_service_is_about(
-    configured: str | None, file: Path, client: fetch.Client
+    configured: str | None, of_service: str | None, reason: Reason | None, file: Path, client: fetch.Client
 ) -> None:
-    record = bare(at(file, node="wap1", entity_id=configured))
+    service = at(file, entity_id=configured)
+    wap1 = replace(service.look, node="wap1")
+    document = read_document(builders.saml_metadata(of_service), ()) if of_service else None
+    latest = Latest(knowing(bare(with_looks(service, wap1)), document=document))
 
-    good = await look(record, client=client, now=NOW, entity_id=ENTITY_ID)
-    other = await look(record, client=client, now=NOW, entity_id="other")
-    first_seen = await look(good, client=client, now=NOW)
+    probed = await Rounds(client, clock).probe(latest, wap1)
 
-    assert good.document is not None
-    assert other.observation is not None
-    assert other.observation.reason is Reason.ENTITY_MISMATCH
-    assert first_seen.observation is not None
-    assert first_seen.observation.document is good.document
+    observation = probed.look[1].observation
+    assert observation is not None
+    assert observation.reason is reason
+
+
+async def test_a_node_must_go_on_serving_the_entity_that_it_served_before_the_service_could_be_read(
+    file: Path, client: fetch.Client
+) -> None:
+    service = at(file)
+    wap1 = replace(service.look, node="wap1")
+    latest = Latest(bare(with_looks(service, wap1)))
+    several = Rounds(client, clock)
+
+    await several.probe(latest, wap1)
+    again = await several.probe(latest, wap1)
+    file.write_bytes(builders.saml_metadata("other"))
+    other = await several.probe(latest, wap1)
+
+    assert [each.observation and each.observation.reason for each in again.look] == [None, None]
+    assert other.look[1].observation is not None
+    assert other.look[1].observation.reason is Reason.ENTITY_MISMATCH
 
 
 # An inquiry
@@ -391,7 +417,7 @@ async def test_a_mistake_of_ours_is_logged_with_its_traceback_and_costs_this_loo
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with fetch.client(clock=mistake) as client:
-        seen = (await look(bare(at(file)), client=client, now=NOW)).observation
+        seen = (await probe_first(bare(at(file)), client=client, now=NOW)).observation
 
     assert seen is not None
     assert (seen.reason, seen.document) == (Reason.INTERNAL, None)
@@ -482,20 +508,24 @@ def test_where_nothing_can_be_told_of_a_mistake_nothing_is_raised(
     assert caplog.records == []
 
 
-async def test_what_cannot_be_joined_costs_the_look_and_the_target_keeps_what_it_had(
-    file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("step", ["advance", "remembered"])
+async def test_what_cannot_be_kept_costs_the_probe_and_the_target_keeps_what_it_had(
+    step: str, file: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(record: Record, observation: Observation) -> Record:
+    def broken(look: LookRecord, observation: Observation) -> LookRecord:
         if observation.reason is None:
             raise RecursionError
-        return advance(record, observation)
+        return advance(look, observation)
 
-    known = await look(bare(at(file)), client=client, now=NOW)
-    monkeypatch.setattr(rounds, "advance", broken)
-    after = await look(known, client=client, now=NOW + HOUR)
+    def forgetful(*_: object) -> None:
+        raise RecursionError
+
+    known = await probe_first(bare(at(file)), client=client, now=NOW)
+    monkeypatch.setattr(rounds, step, {"advance": broken, "remembered": forgetful}[step])
+    after = await probe_first(known, client=client, now=NOW + HOUR)
 
     assert after.observation is not None
-    assert (after.observation.reason, after.probes, after.failures) == (Reason.INTERNAL, 2, 1)
+    assert (after.observation.reason, after.first.probes, after.first.failures) == (Reason.INTERNAL, 2, 1)
     assert after.observation.detail == "a mistake of ours (RecursionError): the log has the traceback"
     assert (after.document, after.history, after.last_success) == (known.document, known.history, NOW)
     assert [line.getMessage() for line in caplog.records] == ["probe of target failed by a mistake of ours"]
@@ -524,26 +554,28 @@ class SomeHang(Names):
 async def test_a_name_that_hangs_holds_no_slot(federation: Federation) -> None:
     url = federation.serve("http://idp.example.org/", builders.saml_metadata())
     names = SomeHang(federation.names)
-    hanging = [Target(f"{nth}", f"http://hangs{nth}.example.org/", Module(timeout=60)) for nth in range(2 * LOOKS)]
+    hanging = [
+        watched(f"{nth}", f"http://hangs{nth}.example.org/", module=Module(timeout=60)) for nth in range(2 * PROBES)
+    ]
     async with fetch.client(resolver=names) as client:
         several = Rounds(client, clock)
-        under_way = [asyncio.create_task(several.look(Latest(bare(each)), each)) for each in hanging]
+        under_way = [asyncio.create_task(several.probe(Latest(bare(each)), each.look)) for each in hanging]
         await until(lambda: names.waiting == len(hanging))
         target = watched("target", url)
         async with asyncio.timeout(10):
-            looked = await several.look(latest := Latest(bare(target)), target)
-        assert looked.whole[1] is latest.record
+            probed = await several.probe(latest := Latest(bare(target)), target.look)
+        assert probed.record[1] is latest.record
         assert latest.record.document is not None
         assert several.lag.count == 1
         await ended(under_way)
 
 
 async def test_a_name_that_hangs_costs_its_own_look_no_more_than_its_timeout(federation: Federation) -> None:
-    target = watched("target", "http://hangs.example.org/", Module(timeout=0.05))
+    target = watched("target", "http://hangs.example.org/", module=Module(timeout=0.05))
     async with fetch.client(resolver=SomeHang(federation.names)) as client:
-        looked = await Rounds(client, clock).look(Latest(bare(target)), target)
+        probed = await Rounds(client, clock).probe(Latest(bare(target)), target.look)
 
-    observation = looked.place[1].observation
+    observation = probed.look[1].observation
     assert observation is not None
     assert (observation.reason, observation.document) == (Reason.TIMEOUT, None)
 
@@ -578,32 +610,30 @@ async def test_no_more_looks_and_no_more_inquiries_are_under_way_than_they_have_
     looks, inquiries = Gate(builders.saml_metadata()), Gate(status=503)
     url = federation.at("http://idp.example.org/", looks)
     federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", inquiries)
-    targets = [Target(f"{nth}", url, Module(timeout=60)) for nth in range(LOOKS + 5)]
+    targets = [watched(f"{nth}", url, module=Module(timeout=60)) for nth in range(PROBES + 5)]
     # Each has a token of its own to ask for.
     tenants = [replace(entra, client_id=f"{nth}", module=replace(entra.module, timeout=60)) for nth in range(20)]
     async with fetch.client(resolver=federation.names) as client:
         several = Rounds(client, clock)
 
         async def asking(entra: Entra) -> list[Asked]:
-            record = knowing(
-                bare(watched("asking", "file:///nowhere", entra=entra)), domains=(DomainRecord("contoso.com"),)
-            )
+            record = bare(watched("asking", "file:///nowhere", entra=entra))
             return [each async for each in several.ask(Latest(record), entra)]
 
         rounds_of_inquiries = [asyncio.create_task(asking(each)) for each in tenants]
         await until(lambda: inquiries.waiting == INQUIRIES)
-        under_way = [asyncio.create_task(several.look(Latest(bare(each)), each)) for each in targets]
-        await until(lambda: looks.waiting == LOOKS)
-        assert several.lag.count == LOOKS
+        under_way = [asyncio.create_task(several.probe(Latest(bare(each)), each.look)) for each in targets]
+        await until(lambda: looks.waiting == PROBES)
+        assert several.lag.count == PROBES
         inquiries.opened.set()
         answers = await asyncio.gather(*rounds_of_inquiries)
-        assert looks.waiting == LOOKS, "the answers came though every slot for looks is taken"
+        assert looks.waiting == PROBES, "the answers came though every slot for looks is taken"
         looks.opened.set()
-        looked = await asyncio.gather(*under_way)
+        probed = await asyncio.gather(*under_way)
 
     assert [each.inquiry.reason for (each,) in answers] == [TrustReason.SERVER] * len(tenants)
-    assert all(each.whole[1].document for each in looked)
-    assert (looks.most, inquiries.most, several.lag.count) == (LOOKS, INQUIRIES, len(targets))
+    assert all(each.record[1].document for each in probed)
+    assert (looks.most, inquiries.most, several.lag.count) == (PROBES, INQUIRIES, len(targets))
 
 
 async def test_how_long_a_look_that_was_due_waits_for_a_slot_is_counted_without_the_look_up_of_its_name(
@@ -617,64 +647,63 @@ async def test_how_long_a_look_that_was_due_waits_for_a_slot_is_counted_without_
         return now
 
     several = Rounds(client, later)
-    await several.look(Latest(bare(at(file))), at(file))
+    await several.probe(Latest(bare(at(file))), at(file).look)
     assert (several.lag.count, several.lag.seconds) == (1, 1.0)
 
 
 # What a look and an inquiry change
 
 
-async def test_a_look_changes_the_record_of_its_place_and_of_the_target(file: Path, client: fetch.Client) -> None:
+async def test_a_probe_changes_the_record_of_its_look_and_of_the_target(file: Path, client: fetch.Client) -> None:
     service = at(file)
-    wap1 = replace(service, node="wap1")
-    whole = replace(service, others=(wap1,))
-    latest = Latest(before := knowing(bare(whole), others=(bare(wap1),)))
+    wap1 = replace(service.look, node="wap1")
+    latest = Latest(before := bare(with_looks(service, wap1)))
     several = Rounds(client, clock)
 
-    own = await several.look(latest, whole)
-    node = await several.look(latest, wap1)
+    own = await several.probe(latest, service.look)
+    node = await several.probe(latest, wap1)
 
-    assert (own.place[0], own.whole) == (before, (before, own.place[1]))
-    assert (node.place[0], node.whole[0]) == (bare(wap1), own.whole[1])
-    assert node.whole[1] is latest.record
-    assert latest.record.others == (node.place[1],)
-    assert latest.record.document is own.place[1].document is not None
-    assert node.place[1].document is not None
+    assert (own.look[0], own.record[0]) == (before.first, before)
+    assert own.record[1] == joined(before, own.look[1])
+    assert (node.look[0], node.record[0]) == (LookRecord(wap1), own.record[1])
+    assert node.record[1] is latest.record
+    assert latest.record.looks == (own.look[1], node.look[1])
+    assert latest.record.document is own.look[1].document is not None
+    assert node.look[1].document is not None
 
 
-async def test_what_ends_while_a_look_is_under_way_stays(federation: Federation) -> None:
+async def test_what_ends_while_a_probe_is_under_way_stays(federation: Federation) -> None:
     gate = Gate(builders.saml_metadata())
-    url = federation.at("http://idp.example.org/", gate)
-    service = watched("target", url)
-    wap1, domain = replace(service, node="wap1"), DomainRecord("contoso.com", last_success=NOW)
-    entra = Entra(("contoso.com",))
-    whole = replace(service, others=(wap1,), entra=entra)
-    latest = Latest(knowing(bare(whole), others=(bare(wap1),), domains=(DomainRecord("contoso.com"),)))
+    service = watched("target", federation.at("http://idp.example.org/", gate), entra=Entra(("contoso.com",)))
+    wap1, domain = replace(service.look, node="wap1"), DomainRecord("contoso.com", last_success=NOW)
+    latest = Latest(bare(with_looks(service, wap1)))
     async with fetch.client(resolver=federation.names) as client:
         several = Rounds(client, clock)
-        under_way = [asyncio.create_task(several.look(latest, each)) for each in (whole, wap1)]
+        under_way = [asyncio.create_task(several.probe(latest, each)) for each in latest.record.target.looks]
         await until(lambda: gate.waiting == 2)
         latest.record = replace(latest.record, domains=(domain,))
         gate.opened.set()
         await asyncio.gather(*under_way)
 
     assert latest.record.domains == (domain,)
-    assert [each.probes for each in (latest.record, *latest.record.others)] == [1, 1]
+    assert [each.probes for each in latest.record.looks] == [1, 1]
+    assert set(latest.record.history.first_seen) == {ENTITY_ID}
 
 
-async def test_what_is_brought_back_while_a_look_is_under_way_stays(federation: Federation) -> None:
+async def test_what_is_brought_back_while_a_probe_is_under_way_stays(federation: Federation) -> None:
     gate = Gate(builders.saml_metadata(keys=[(Use.SIGNING, NEW)]))
     target = watched("target", federation.at("http://idp.example.org/", gate))
     document = read_document(builders.saml_metadata(keys=[(Use.SIGNING, SIGNER)]), ())
-    saved = advance(bare(target), Observation(NOW - HOUR, None, "", {}, 200, None, document))
+    saved = builders.probed(bare(target), Observation(NOW - HOUR, None, "", {}, 200, None, document))
     latest = Latest(bare(target))
     async with fetch.client(resolver=federation.names) as client:
-        under_way = asyncio.create_task(Rounds(client, clock).look(latest, target))
+        under_way = asyncio.create_task(Rounds(client, clock).probe(latest, target.look))
         await until(lambda: gate.waiting)
         latest.record = resumed(latest.record, saved, NOW)
         gate.opened.set()
         await under_way
 
+    assert latest.record.first.probes == 1
     assert latest.record.history.first_seen[ENTITY_ID] == {
         SIGNER.certificate.fingerprint: NOW - HOUR,
         NEW.certificate.fingerprint: NOW,
@@ -684,7 +713,7 @@ async def test_what_is_brought_back_while_a_look_is_under_way_stays(federation: 
 async def test_what_is_brought_back_while_an_inquiry_is_under_way_stays(federation: Federation, entra: Entra) -> None:
     gate = Gate(status=503)
     federation.at(f"https://login.example.org/{TENANT}/oauth2/v2.0/token", gate)
-    record = knowing(bare(watched("target", "file:///nowhere", entra=entra)), domains=(DomainRecord("contoso.com"),))
+    record = bare(watched("target", "file:///nowhere", entra=entra))
     trust = DomainTrust(TrustSource.GRAPH, federated=True)
     saved = replace(record, domains=(DomainRecord("contoso.com", trust=trust, last_success=NOW - HOUR),))
     latest = Latest(record)
@@ -717,9 +746,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def about(*domains: str) -> Record:
-    return knowing(
-        bare(watched("target", "file:///nowhere", entra=Entra(domains))), domains=tuple(map(DomainRecord, domains))
-    )
+    return bare(watched("target", "file:///nowhere", entra=Entra(domains)))
 
 
 async def test_a_round_asks_about_each_domain_in_turn_and_each_answer_is_known_at_once(
@@ -754,17 +781,17 @@ async def test_everything_is_one_look_from_every_place_and_one_inquiry_about_eve
     file: Path, client: fetch.Client, said: list[str], tmp_path: Path
 ) -> None:
     (other := tmp_path / "other.xml").write_bytes(builders.saml_metadata("https://other.example/"))
-    service = at(file)
-    nodes = tuple(replace(service, node=name, url=url.as_uri()) for name, url in (("wap1", file), ("wap2", other)))
-    whole = replace(service, others=nodes, entra=Entra(("a.example", "b.example")))
+    service = at(file, entra=Entra(("a.example", "b.example")))
+    nodes = tuple(replace(service.look, node=name, url=url.as_uri()) for name, url in (("wap1", file), ("wap2", other)))
+    whole = with_looks(service, *nodes)
 
     record = await Rounds(client, clock).everything(whole)
 
     assert record.target is whole
-    assert [each.target for each in record.others] == list(nodes)
-    reasons = [each.observation and each.observation.reason for each in (record, *record.others)]
+    assert [each.look for each in record.looks] == [service.look, *nodes]
+    reasons = [each.observation and each.observation.reason for each in record.looks]
     assert reasons == [None, None, Reason.ENTITY_MISMATCH], "the service's own look says of which entity all are"
-    assert [each.probes for each in (record, *record.others)] == [1, 1, 1]
+    assert [each.probes for each in record.looks] == [1, 1, 1]
     assert said == ["a.example", "b.example"]
     assert [(each.domain, each.last_success) for each in record.domains] == [("a.example", NOW), ("b.example", NOW)]
 
@@ -773,7 +800,8 @@ async def test_everything_of_a_target_without_domains_and_nodes_is_one_look(
     file: Path, client: fetch.Client, said: list[str]
 ) -> None:
     record = await Rounds(client, clock).everything(at(file))
-    assert (record.probes, record.others, record.domains, said) == (1, (), (), [])
+    assert [each.probes for each in record.looks] == [1]
+    assert (record.domains, said) == ((), [])
     assert record.document is not None
 
 

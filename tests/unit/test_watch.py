@@ -13,20 +13,20 @@ from typing import Any
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, knowing, pair, watched
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, SECOND, knowing, looking, pair, probed, watched, with_looks
 from federation import listening
 from kept import kept_in
 from moments import moments
 from tenant import SECRET, Tenant, tenant
 
 from exporter import fetch
-from exporter.config.settings import INTERNET, Cloud, Entra, Module, Secret, Target
+from exporter.config.settings import INTERNET, Cloud, Entra, Look, Module, Secret, Target
 from exporter.history import Change
 from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
-from exporter.record import Record, advance, bare
-from exporter.rounds import INQUIRIES, LOOKS
+from exporter.record import LookRecord, Record, bare
+from exporter.rounds import INQUIRIES, PROBES
 from exporter.state import Saved, State, open_state
 from exporter.state.saved import saved_of
 from exporter.trust import DomainRecord, TrustReason, UpdateResult
@@ -115,7 +115,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 async def looked(watch: Watch, times: int = 1, name: str | None = None) -> None:
     """Waits until a target, or each of them, was looked at so many times."""
-    await until(lambda: all(each.probes >= times for each in places(watch) if name in {None, each.target.name}))
+    await until(lambda: all(each.probes >= times for each in places(watch, name)))
 
 
 async def looked_again(watch: Watch) -> None:
@@ -123,9 +123,16 @@ async def looked_again(watch: Watch) -> None:
     await looked(watch, max(each.probes for each in places(watch)) + 2)
 
 
-def places(watch: Watch) -> list[Record]:
-    """The records of all looks."""
-    return [each for record in watch.records for each in (record, *record.others)]
+def places(watch: Watch, name: str | None = None) -> list[LookRecord]:
+    """The records of the looks of a target, or of all."""
+    return [each for record in watch.records for each in record.looks if name in {None, record.target.name}]
+
+
+def begun_anew(known: Record, target: Target) -> Record:
+    """The record of a target with as many looks, of which all is known but what its probes say of themselves."""
+    looks = zip(known.looks, target.looks, strict=True)
+    probes = {"observation": None, "probes": 0, "failures": 0, "failing_since": None}
+    return replace(known, target=target, looks=tuple(replace(each, look=look, **probes) for each, look in looks))  # type: ignore[arg-type]  # any field
 
 
 async def asked(watch: Watch, times: int = 1) -> None:
@@ -144,12 +151,12 @@ def domains(watch: Watch) -> list[DomainRecord]:
 
 def target(file: Path, *, name: str = "fs", **fields: object) -> Target:
     """A target that publishes in a file and is looked at all the time."""
-    return watched(name, file.as_uri(), **{"interval": 0.005, **fields})  # type: ignore[arg-type]  # any field
+    return watched(name, file.as_uri(), **{"interval": 0.005, **fields})
 
 
-def at_node(service: Target, name: str, file: Path) -> Target:
-    """A node that publishes in a file of its own."""
-    return replace(service, node=name, url=file.as_uri(), others=(), entra=None)
+def at_node(service: Target, name: str, file: Path) -> Look:
+    """A look at a node that publishes in a file of its own."""
+    return replace(service.look, node=name, url=file.as_uri())
 
 
 def published(folder: Path, document: bytes | None = None, name: str = "metadata.xml") -> Path:
@@ -186,7 +193,7 @@ async def test_a_target_is_not_looked_at_before_its_interval_is_over(tmp_path: P
     async with watching(often, seldom, client=client) as watch:
         await looked(watch, 10, "often")
         await looked(watch, 1, "seldom")
-        assert [record.probes for record in watch.records if record.target.name == "seldom"] == [1]
+        assert [each.probes for each in places(watch, "seldom")] == [1]
 
 
 async def test_no_more_looks_are_under_way_than_there_are_slots(client: fetch.Client) -> None:
@@ -206,15 +213,15 @@ async def test_no_more_looks_are_under_way_than_there_are_slots(client: fetch.Cl
 
     server = await asyncio.start_server(answer, sock=listening())
     port = server.sockets[0].getsockname()[1]
-    targets = [Target(f"fs-{number}", f"http://127.0.0.1:{port}/", interval=60) for number in range(2 * LOOKS)]
+    targets = [watched(f"fs-{number}", f"http://127.0.0.1:{port}/", interval=60) for number in range(2 * PROBES)]
     async with watching(*targets, client=client) as watch:
-        await until(lambda: len(under_way) == LOOKS)
+        await until(lambda: len(under_way) == PROBES)
         assert not any(record.observation for record in watch.records)
         released.set()
         await looked(watch)
         assert watch.lag.count == len(targets)
     server.close()
-    assert (most, served) == (LOOKS, 2 * LOOKS)
+    assert (most, served) == (PROBES, 2 * PROBES)
 
 
 async def test_how_long_looks_wait_for_a_slot_is_counted(tmp_path: Path, client: fetch.Client) -> None:
@@ -237,15 +244,15 @@ async def test_a_target_is_looked_at_from_every_place_each_at_its_own_pace(
 ) -> None:
     service = target(published(tmp_path), interval=3600)
     wap1 = at_node(service, "wap1", published(tmp_path, name="wap1.xml"))
-    outside = replace(service, vantage=INTERNET, interval=0.005)
-    async with watching(replace(service, others=(outside, wap1)), client=client) as watch:
+    outside = replace(service.look, vantage=INTERNET, interval=0.005)
+    async with watching(with_looks(service, outside, wap1), client=client) as watch:
         await looked(watch)
         await until(lambda: places(watch)[1].probes > 3)
         record, outside_record, wap1_record = places(watch)
         assert (record.probes, wap1_record.probes) == (1, 1)
-        assert (outside_record.target, wap1_record.target) == (outside, wap1)
+        assert (outside_record.look, wap1_record.look) == (outside, wap1)
         assert all(each.document is not None for each in places(watch))
-        assert record.differing_since is None
+        assert watch.records[0].differing_since is None
 
 
 async def test_looks_of_one_target_that_end_together_are_all_kept(client: fetch.Client, tenant: Tenant) -> None:
@@ -258,9 +265,8 @@ async def test_looks_of_one_target_that_end_together_are_all_kept(client: fetch.
 
     server = await asyncio.start_server(answer, sock=listening())
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    service = watched("fs", url, interval=3600)
-    others = tuple(replace(service, node=f"wap{number}") for number in range(5))
-    whole = replace(service, others=others, entra=tenant.asking("contoso.com", interval=3600))
+    service = watched("fs", url, interval=3600, entra=tenant.asking("contoso.com", interval=3600))
+    whole = with_looks(service, *(replace(service.look, node=f"wap{number}") for number in range(5)))
     async with watching(whole, client=client) as watch:
         await asked(watch)
         await until(lambda: len(waiting) == 6)
@@ -279,7 +285,7 @@ async def test_a_node_that_serves_the_document_of_another_farm_is_no_node_of_thi
 ) -> None:
     service = target(published(tmp_path))
     wap1 = at_node(service, "wap1", published(tmp_path, builders.saml_metadata("https://other.example/"), "wap1.xml"))
-    async with watching(replace(service, others=(wap1,)), client=client) as watch:
+    async with watching(with_looks(service, wap1), client=client) as watch:
         await looked(watch)
         await looked_again(watch)
         own, node = (each.observation for each in places(watch))
@@ -294,7 +300,7 @@ async def test_a_node_that_does_not_follow_and_that_it_does_in_the_end_are_lines
     service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)))
     wap1 = at_node(service, "wap1", published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml"))
     clock = Clock()
-    async with watching(replace(service, others=(wap1,)), client=client, clock=clock) as watch:
+    async with watching(with_looks(service, wap1), client=client, clock=clock) as watch:
         await looked(watch)
         caplog.clear()
         clock.now += HOUR
@@ -311,22 +317,22 @@ async def test_a_node_that_does_not_follow_and_that_it_does_in_the_end_are_lines
     assert news == [("WARNING", "nodes differ", "fs"), ("INFO", "nodes agree", "fs")]
 
 
-async def test_lines_about_another_place_name_it(
+async def test_lines_about_another_look_name_it_and_none_is_about_its_keys(
     tmp_path: Path, client: fetch.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), interval=3600)
     file = published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml")
     wap1 = replace(at_node(service, "wap1", file), vantage="dmz", interval=0.005)
     gone = at_node(service, "wap2", tmp_path / "gone.xml")
-    async with watching(replace(service, others=(wap1, gone)), client=client) as watch:
+    async with watching(with_looks(service, wap1, gone), client=client) as watch:
         await looked(watch)
         published(tmp_path, builders.adfs(OLD, NEW, signer=OLD), "wap1.xml")
-        await until(lambda: any(line[1] == "keys changed" for line in lines(caplog)))
-    told = lines(caplog, "target", "node", "vantage", "reason", "role")
+        await until(lambda: any(line[1] == "nodes differ" for line in lines(caplog)))
+    told = lines(caplog, "target", "node", "vantage", "reason")
     assert ("INFO", "up", "fs") in told
     assert ("INFO", "up", "fs", "wap1", "dmz") in told
     assert ("WARNING", "down", "fs", "wap2", "default", "file") in told
-    assert ("WARNING", "keys changed", "fs", "wap1", "dmz", "idp") in told
+    assert [line for line in told if "keys" in line[1]] == []
 
 
 # --- inquiries
@@ -361,10 +367,10 @@ async def test_domains_are_not_asked_about_before_the_interval_is_over(
 async def test_looks_that_hang_hold_up_no_inquiry(client: fetch.Client, tenant: Tenant) -> None:
     silent = listening()
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-    looks = [Target(f"fs-{number}", url, module=Module(timeout=60)) for number in range(LOOKS)]
+    looks = [watched(f"fs-{number}", url, module=Module(timeout=60)) for number in range(PROBES)]
     asking = target(Path("/nowhere"), name="asking", entra=tenant.asking("contoso.com"))
     async with watching(*looks, asking, client=client) as watch:
-        await until(lambda: watch.lag.count == LOOKS)
+        await until(lambda: watch.lag.count == PROBES)
         await asked(watch, 3)
         assert not any(record.observation for record in watch.records)
     silent.close()
@@ -526,10 +532,9 @@ async def test_it_is_ready_when_every_target_was_looked_at_however_it_went(
 
 async def test_it_is_ready_only_when_the_looks_from_all_places_were_made(client: fetch.Client, tmp_path: Path) -> None:
     silent, clock = listening(), Clock()
-    hanging = watched("fs", f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=90), node="wap1")
-    service = target(published(tmp_path), others=(hanging,))
-    async with watching(service, client=client, clock=clock) as watch:
-        await until(lambda: watch.records[0].probes > 1)
+    hanging = Look(f"http://127.0.0.1:{silent.getsockname()[1]}/", module=Module(timeout=90), node="wap1")
+    async with watching(with_looks(target(published(tmp_path)), hanging), client=client, clock=clock) as watch:
+        await until(lambda: watch.records[0].first.probes > 1)
         clock.now = NOW + 89 * SECOND
         assert not watch.ready
         clock.now = NOW + 90 * SECOND
@@ -552,7 +557,7 @@ async def test_it_is_ready_when_the_longest_deadline_has_passed(client: fetch.Cl
     clock = Clock()
     silent = listening()
     url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-    targets = [Target(f"{timeout}", url, module=Module(timeout=timeout)) for timeout in (60, 90)]
+    targets = [watched(f"{timeout}", url, module=Module(timeout=timeout)) for timeout in (60, 90)]
     async with watching(*targets, client=client, clock=clock) as watch:
         clock.now = NOW + 89 * SECOND
         assert not watch.ready
@@ -607,25 +612,25 @@ async def test_a_target_with_another_address_starts_anew(tmp_path: Path, client:
 @pytest.mark.parametrize(
     "change",
     [
-        {"interval": 60},
-        {"policy": PolicySettings(expiry=False)},
-        {"labels": {"team": "identity"}},
-        {"vantage": "intranet"},
-        {"module": Module(timeout=5)},
+        lambda target: looking(target, interval=60),
+        lambda target: replace(target, policy=PolicySettings(expiry=False)),
+        lambda target: replace(target, labels={"team": "identity"}),
+        lambda target: looking(target, vantage="intranet"),
+        lambda target: looking(target, module=Module(timeout=5)),
     ],
-    ids=lambda change: next(iter(change)),
+    ids=["interval", "policy", "labels", "vantage", "module"],
 )
 async def test_a_target_that_is_looked_at_in_another_way_keeps_its_document(
-    tmp_path: Path, client: fetch.Client, change: Mapping[str, object]
+    tmp_path: Path, client: fetch.Client, change: Callable[[Target], Target]
 ) -> None:
     before = target(published(tmp_path), interval=3600)
-    after = replace(before, **change)  # type: ignore[arg-type]  # any field
+    after = change(before)
     async with watching(before, client=client) as watch:
         await looked(watch)
         (known,) = watch.records
         await watch.follow([after])
         (record,) = watch.records
-        assert record == replace(known, target=after, observation=None, probes=0, failures=0)
+        assert record == begun_anew(known, after)
         await looked(watch)
         assert watch.records[0].document is known.document, "and it is not read again"
         assert watch.records[0].history.first_seen == known.history.first_seen
@@ -672,31 +677,31 @@ async def test_places_that_stay_keep_their_documents_and_others_start_without_on
     tmp_path: Path, client: fetch.Client
 ) -> None:
     service = target(published(tmp_path), interval=3600)
-    wap1, wap2 = (replace(service, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
+    wap1, wap2 = (replace(service.look, node=name, address=f"{name}.example") for name in ("wap1", "wap2"))
     moved, new = replace(wap2, address="elsewhere.example"), replace(wap1, node="wap3")
-    async with watching(replace(service, others=(wap1, wap2)), client=client) as watch:
+    async with watching(with_looks(service, wap1, wap2), client=client) as watch:
         await looked(watch)
-        known = {each.target.place: each for each in places(watch)}
-        changed = replace(service, labels={"team": "identity"}, others=(new, moved, wap1))
+        known = {each.place: each for each in places(watch)}
+        changed = with_looks(replace(service, labels={"team": "identity"}), new, moved, wap1)
         await watch.follow([changed])
         own, *others = places(watch)
-        assert own.document is known[service.place].document
-        kept = replace(known[wap1.place], observation=None, probes=0, failures=0)
-        assert others == [Record(new), bare(moved), kept]
+        assert own.document is known[service.look.place].document
+        kept = replace(known[wap1.place], observation=None, probes=0, failures=0, failing_since=None)
+        assert others == [LookRecord(new), LookRecord(moved), kept]
 
 
-@pytest.mark.parametrize("changed", [{"labels": {"team": "identity"}}, {"others": ()}], ids=["labels", "no nodes"])
+@pytest.mark.parametrize("nodes", [True, False], ids=["labels", "no nodes"])
 async def test_that_nodes_differ_is_known_for_as_long_as_there_are_nodes(
-    tmp_path: Path, client: fetch.Client, changed: Mapping[str, Any]
+    tmp_path: Path, client: fetch.Client, *, nodes: bool
 ) -> None:
     service = target(published(tmp_path), interval=3600)
     wap1 = at_node(service, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
-    before = replace(service, others=(wap1,))
+    before = with_looks(service, wap1)
     async with watching(before, client=client) as watch:
         await looked(watch)
         assert watch.records[0].differing_since == NOW
-        await watch.follow([replace(before, **changed)])
-        assert watch.records[0].differing_since == (None if "others" in changed else NOW)
+        await watch.follow([replace(before, labels={"team": "identity"}) if nodes else with_looks(before)])
+        assert watch.records[0].differing_since == (NOW if nodes else None)
 
 
 CONTOSO = "contoso.com"
@@ -775,7 +780,7 @@ def watchers() -> set[str]:
 
 async def test_a_loop_that_has_ended_is_late_and_a_reload_begins_it_again(tmp_path: Path, client: fetch.Client) -> None:
     one, two = (target(published(tmp_path), name=name) for name in ("one", "two"))
-    one = replace(one, others=(at_node(one, "wap1", published(tmp_path)),))
+    one = with_looks(one, at_node(one, "wap1", published(tmp_path)))
     async with watching(one, two, client=client) as watch:
         await looked(watch)
         known = watch.records[0].document
@@ -798,7 +803,7 @@ async def test_a_look_that_does_not_end_is_late_after_three_intervals(tmp_path: 
     loop = asyncio.get_running_loop()
     began = loop.time()
     seldom = target(published(tmp_path), name="seldom", interval=3600)
-    async with watching(replace(hanging, interval=0.1), seldom, client=client) as watch:
+    async with watching(looking(hanging, interval=0.1), seldom, client=client) as watch:
         assert watch.late == []
         await until(lambda: watch.late)
         assert loop.time() - began > 0.3
@@ -832,10 +837,10 @@ async def test_a_turn_that_fails_is_counted_by_its_target_logged_and_tried_again
     at, other = target(published(tmp_path)), target(published(tmp_path), name="other", interval=3600)
     async with watching(at, other, client=client) as watch:
         await looked(watch)
-        monkeypatch.setattr("exporter.watch.log_look", broken)
+        monkeypatch.setattr("exporter.watch.log_probe", broken)
         await until(lambda: watch.restarts["fs"] > 1)
         failing = False
-        await looked(watch, watch.records[0].probes + 2, "fs")
+        await looked(watch, watch.records[0].first.probes + 2, "fs")
         assert set(watch.restarts) == {"fs"}
     told = [record for record in caplog.records if record.getMessage() == "watch of fs failed by a mistake of ours"]
     assert len(told) == watch.restarts["fs"]
@@ -851,7 +856,7 @@ async def test_a_turn_that_fails_is_tried_again_at_the_latest_after_five_minutes
         async def broken(*_: object) -> None:
             raise MemoryError
 
-        monkeypatch.setattr("exporter.rounds.Rounds.look", broken)
+        monkeypatch.setattr("exporter.rounds.Rounds.probe", broken)
         loop = asyncio.get_running_loop()
         await until(lambda: watch.restarts["fs"])
         now, time = loop.time(), loop.time
@@ -875,7 +880,7 @@ def file(tmp_path: Path) -> Path:
 def saved(at: Target, document: bytes, state: State) -> Record:
     """A record of a target with a good document, as an earlier run left it in the state."""
     seen = Observation(NOW - HOUR, None, "", {}, 200, None, read_document(document, ()))
-    record = advance(bare(at), seen)
+    record = probed(bare(at), seen)
     state.load(at.name, at.url)
     state.keep(record)
     return record
@@ -889,7 +894,7 @@ async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
         before = saved(at, builders.saml_metadata(), state)
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
-            assert watch.records == (replace(before, observation=None, probes=0, failures=0),)
+            assert watch.records == (begun_anew(before, at),)
             assert lines(caplog) == []
 
 
@@ -899,7 +904,7 @@ async def test_what_was_kept_is_what_the_records_say(
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
     service = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, "fabrikam.com"))
     wap1 = at_node(service, "wap1", published(tmp_path, builders.adfs(OLD, NEW, signer=OLD), "wap1.xml"))
-    targets = [replace(service, others=(wap1,)), *(replace(service, name=f"fs-{nth}", entra=None) for nth in range(9))]
+    targets = [with_looks(service, wap1), *(replace(service, name=f"fs-{nth}", entra=None) for nth in range(9))]
     clock = Clock()
     with kept_in(file, NOW) as state:
         async with watching(*targets, client=client, clock=clock, state=state) as watch:
@@ -919,7 +924,7 @@ async def test_what_looks_and_inquiries_found_is_handed_over_each_time_and_at_th
 ) -> None:
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
     service = target(published(tmp_path), entra=tenant.asking(CONTOSO, interval=3600))
-    service = replace(service, others=tuple(replace(service, node=f"wap{number}", entra=None) for number in range(5)))
+    service = with_looks(service, *(replace(service.look, node=f"wap{number}") for number in range(5)))
     notes = Notes()
     async with watching(service, client=client, state=notes) as watch:
         await looked(watch, 3)
@@ -928,9 +933,9 @@ async def test_what_looks_and_inquiries_found_is_handed_over_each_time_and_at_th
         assert notes.kept[-1] is watch.records[0]
 
     def found(record: Record) -> int:
-        """How many looks and inquiries the record knows of."""
-        looks = sum(each.probes for each in (record, *record.others))
-        return looks + sum(each.inquiries for each in record.domains)
+        """How many probes and inquiries the record knows of."""
+        probes = sum(each.probes for each in record.looks)
+        return probes + sum(each.inquiries for each in record.domains)
 
     counts = [found(record) for record in notes.kept]
     assert counts == sorted(counts), "what is older never replaces what is newer"
@@ -950,7 +955,7 @@ async def test_what_cannot_be_handed_over_costs_that_turn_and_goes_with_the_next
     async with watching(target(published(tmp_path)), client=client, state=notes) as watch:
         await looked(watch, 4)
         assert watch.restarts == {"fs": 2}
-        assert notes.kept[3].probes > notes.kept[2].probes
+        assert notes.kept[3].first.probes > notes.kept[2].first.probes
 
 
 async def test_what_an_earlier_run_saw_while_its_clock_was_ahead_is_put_right_in_memory_and_in_the_file(
@@ -959,7 +964,7 @@ async def test_what_an_earlier_run_saw_while_its_clock_was_ahead_is_put_right_in
     tenant.directory.federate(CONTOSO, signing=OLD.der, service=HOST)
     at = target(published(tmp_path, builders.adfs(OLD, signer=OLD)), entra=tenant.asking(CONTOSO, interval=3600))
     node = at_node(at, "wap1", published(tmp_path, builders.adfs(OLD, signer=OLD), "wap1.xml"))
-    at = replace(at, others=(node,))
+    at = with_looks(at, node)
     clock = Clock()
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, clock=clock, state=state) as watch:
@@ -1014,7 +1019,7 @@ async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_befor
     entra = tenant.asking(CONTOSO, "fabrikam.com", interval=3600)
     alone = target(published(tmp_path), interval=3600, entra=entra)
     wap1 = at_node(alone, "wap1", published(tmp_path, builders.saml_metadata(keys=()), "wap1.xml"))
-    at = replace(alone, others=(wap1,))
+    at = with_looks(alone, wap1)
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
             await looked(watch)
@@ -1027,7 +1032,7 @@ async def test_what_an_earlier_run_was_told_and_that_nodes_differ_is_there_befor
         async with watching(at, client=client, state=state) as watch:
             (record,) = watch.records
             assert record.document is not None
-            assert (record.domains, record.differing_since, record.others) == (answers, NOW, (bare(wap1),))
+            assert (record.domains, record.differing_since, record.looks[1]) == (answers, NOW, LookRecord(wap1))
     with kept_in(file, NOW) as state:
         async with watching(alone, client=client, state=state) as watch:
             assert (watch.records[0].domains, watch.records[0].differing_since) == (answers, None)
@@ -1043,7 +1048,7 @@ async def test_what_an_earlier_run_was_told_is_there_though_it_read_no_document(
             await asked(watch)
             (answered,) = domains(watch)
     assert answered.trust is not None
-    moved = replace(gone, url=published(tmp_path).as_uri())
+    moved = looking(gone, url=published(tmp_path).as_uri())
     with kept_in(file, NOW) as state:
         async with watching(moved, client=client, state=state) as watch:
             assert watch.records == (
@@ -1059,7 +1064,7 @@ async def test_what_was_told_already_is_newer_than_what_the_file_holds(
 
     class Older(Notes):
         def load(self, name: str, url: str) -> Saved | None:
-            return saved_of(replace(known, target=replace(before, name=name, url=url)))
+            return saved_of(replace(known, target=looking(replace(before, name=name), url=url)))
 
     known = bare(before)
     async with watching(before, client=client, state=Older()) as watch:
@@ -1095,7 +1100,7 @@ async def test_a_saved_document_that_cannot_be_used_any_more_is_told_and_its_his
     with kept_in(file, NOW) as state:
         record = saved(at, builders.saml_metadata(), state)
         assert record.document is not None
-        state.keep(replace(record, document=replace(record.document, packed=packed)))
+        state.keep(knowing(record, document=replace(record.document, packed=packed)))
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
             assert watch.records == (knowing(bare(at), history=record.history),)
@@ -1345,7 +1350,7 @@ async def test_where_the_latest_record_cannot_go_on_the_last_good_one_comes_from
             (known,) = watch.records
             await watch.follow([changed := replace(at, labels={"team": "identity"})])
             (record,) = watch.records
-            assert record == replace(known, target=changed, observation=None, probes=0)
+            assert record == begun_anew(known, changed)
             assert watch.restarts == {"fs": 1}
             await looked(watch)
 
@@ -1444,10 +1449,10 @@ async def test_a_target_that_stays_keeps_the_looks_that_end_while_others_begin(
         await looked(watch)
         following = asyncio.create_task(watch.follow([stays, new]))
         await until(begun.is_set)
-        await looked(watch, watch.records[0].probes + 3)
-        seen = watch.records[0].probes
+        await looked(watch, watch.records[0].first.probes + 3)
+        seen = watch.records[0].first.probes
         assert not following.done()
         gate.set()
         await following
-        assert watch.records[0].probes >= seen
+        assert watch.records[0].first.probes >= seen
         assert [record.target.name for record in watch.records] == ["stays", "new"]

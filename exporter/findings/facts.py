@@ -1,0 +1,136 @@
+"""What a finding is about: its facts, one type for each family of kinds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from exporter.config.settings import Place
+from exporter.model import Certificate, Fault, Observation, Signature
+from exporter.policy import Policy
+from exporter.rollover import Rollover, State
+from exporter.trust import DomainRecord, DomainTrust, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """How the rollover of an entity stands."""
+
+    rollover: Rollover
+    policy: Policy
+    lagging: Sequence[str] = ()
+    """Domains for which Entra ID does not trust the successor, or may not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Signing keys that became others, or a primary that did."""
+
+    at: datetime
+    certificates: Sequence[Certificate]
+    """Those that came, or of which one is in use now."""
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Certificates that something is wrong with, the worst first."""
+
+    certificates: Sequence[Certificate]
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """What is wrong with a document."""
+
+    faults: Sequence[Fault]
+    """At least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusting:
+    """What Entra ID said of a domain, and what that was compared with."""
+
+    target: str
+    verdict: Verdict
+    trust: DomainTrust
+    rollover: Rollover | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How asking Entra ID about a domain goes."""
+
+    known: DomainRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """Domains for which Entra ID does not trust the successor, and those for which it does."""
+
+    target: str
+    successor: Certificate
+    lagging: Sequence[str]
+    following: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A look that got no usable document."""
+
+    observation: Observation
+    """Its reason is not None."""
+    since: datetime
+    """The last look that got one, else the first that did not."""
+    rollover: Rollover | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a look gets of the signing keys."""
+
+    certificates: Sequence[Certificate]
+    """The oldest first."""
+    signer: Certificate | None
+    """The one of them that signed the document; None where none is known to have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """What looks get that do not get the same."""
+
+    since: datetime
+    served: Mapping[Place, Served]
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A date in a document, of a TLS certificate, or of an event."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A document's own signature."""
+
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """Entities of an aggregate that nobody watches."""
+
+    states: Mapping[State, int]
+    """How many are in each critical state."""
+    entities: int
+    """In all."""
+    worst: Sequence[str]
+    """The entityIDs of some, the worst first."""
+
+
+Facts = (
+    Rolling | Changed | Published | Faulty | Trusting | Asking | Half | Unread | Differing | Until | Signed | Unwatched
+)
