@@ -300,12 +300,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of one look at one target."""
+    """The result of one probe of a look."""
 
     at: datetime
-    """When the look began."""
+    """When the probe began."""
     reason: Reason | None
-    """None: the look got a usable document."""
+    """None: the probe got a usable document."""
     detail: str
     """For a person; never holds a secret. Empty when there is no reason."""
     phases: Mapping[Phase, float]
@@ -314,7 +314,7 @@ class Observation:
     tls_not_after: datetime | None
     """Of the endpoint's own TLS certificate, also when it does not verify."""
     document: Document | None
-    """What the look got; the earlier object itself when nothing changed. None after a failure."""
+    """What the probe got; the earlier object itself when nothing changed. None after a failure."""
     validators: Validators = NO_VALIDATORS
     """Of the answer: a publisher may write the same bytes anew, so the document has none."""
 

@@ -70,7 +70,10 @@ class LookRecord:
     probes: int = 0
     failures: int = 0
     failing_since: datetime | None = None
-    """The first of the probes since then, in unbroken succession, that got no usable document; None after a success."""
+    """When the first of the latest unbroken run of probes without a usable document began; None while they succeed.
+
+    Not saved: after a restart it is that of the first probe that fails.
+    """
 
     @property
     def place(self) -> Place:
@@ -297,7 +300,7 @@ def clamped(record: Record, now: datetime) -> Record:
 def resumed(record: Record, saved: Record, now: datetime) -> Record:
     """The record of a target, joined with what had been saved of it and could not be read when its watch began.
 
-    Both are of the same target. What looks and answers have told since is newer; of the rest nothing is lost.
+    Both are of the same target. What probes and answers have told since is newer; of the rest nothing is lost.
     """
     record, saved = clamped(record, now), clamped(saved, now)
     known = saved.answers
@@ -351,7 +354,7 @@ def _differing_since(record: Record, latest: LookRecord) -> datetime | None:
         return since or (latest.observation.at if latest.observation else None)
     if since is None:
         return None
-    # Who was not looked at yet, or cannot be reached and got other keys after that moment, may well still differ.
+    # What was not probed yet, or cannot be reached and got other keys after that moment, may well still differ.
     lately = [each.document for each in looks if each.last_success and each.last_success >= since]
     undecided = any(each.observation is None for each in looks) or _differ((*fresh, *lately))
     return since if undecided else None
@@ -385,7 +388,7 @@ def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:
 
 
 def _latest(record: Record) -> Iterator[datetime]:
-    """The latest times of a record: nothing in a history is later than its last look."""
+    """The latest times of a record: nothing in a history is later than its last probe."""
     moments = [record.history.looked, record.differing_since]
     for look in record.looks:
         moments += [look.observation.at if look.observation else None, look.last_success, look.failing_since]

@@ -182,7 +182,7 @@ WEAK = Family(
 SECONDARY_PRESENT = Family(
     "fedmeta_secondary_certificate_present",
     Kind.GAUGE,
-    "1 if a signing certificate that is not expired is published beside the primary; one of before counts too.",
+    "1 if a signing certificate that is not expired is published beside the primary; an earlier one counts too.",
     _ENTITY,
 )
 ROLLOVER_STATE = Family(

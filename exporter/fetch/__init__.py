@@ -12,8 +12,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from exporter.config.settings import Module
 from exporter.fetch import files, web
 from exporter.fetch.failure import FetchError, translated, until
-from exporter.fetch.look import Found, Look, looking, peer_not_after
 from exporter.fetch.names import RESOLVERS
+from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
 from exporter.fetch.tls import glance
 from exporter.fetch.web import Client, Response
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
@@ -63,19 +63,19 @@ async def find(
     """
     if _is_file(url):
         return Found()
-    look = Look.by(module, client.clock)
+    progress = Progress.by(module, client.clock)
     began = client.clock()
     deadline = asyncio.get_running_loop().time() + timeout
     place: tuple[str, int] | None = None
     addresses: Sequence[ResolveResult] = ()
     failure: tuple[Reason, str] | None = None
-    with looking(look):
+    with under_way(progress):
         try:
             async with until(deadline, Reason.CREDENTIALS, _NO_CREDENTIALS):
                 place = await web.sought(url, module, address)
             if place is not None:
                 async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
-                    with translated(look):
+                    with translated(progress):
                         addresses = await client.names.resolve(*place)
         except FetchError as error:
             failure = error.reason, error.detail
@@ -102,17 +102,17 @@ async def fetch(
     the name is looked up here. Raises :class:`FetchError`.
     """
     found = found or Found()
-    look = Look.by(module, client.clock)
-    look.take(found)
+    progress = Progress.by(module, client.clock)
+    progress.take(found)
     if found.failure is not None:
         error = FetchError(*found.failure)
-        error.phases = look.phases
+        error.phases = progress.phases
         raise error
     deadline = asyncio.get_running_loop().time() + timeout - found.seconds
-    with looking(look):
+    with under_way(progress):
         try:
             if _is_file(url):
-                look.enter(Phase.TRANSFER)
+                progress.enter(Phase.TRANSFER)
                 async with until(deadline, Reason.TIMEOUT, "the file was not read in time"):
                     reply = web.Reply(await files.read(url, module.body_size_limit), NO_VALIDATORS)
             else:
@@ -127,15 +127,15 @@ async def fetch(
                 async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
                     reply = await web.get(url, question, client)
         except FetchError as error:
-            await _complete(error, look, deadline)
+            await _complete(error, progress, deadline)
             raise
-    look.leave()
+    progress.leave()
     return Answer(
         body=reply.body,
-        http_status=look.http_status,
+        http_status=progress.http_status,
         validators=reply.validators,
-        phases=look.phases,
-        tls_not_after=look.tls_not_after,
+        phases=progress.phases,
+        tls_not_after=progress.tls_not_after,
     )
 
 
@@ -153,7 +153,7 @@ async def exchange(
     ``deadline`` is a moment of the running loop's clock. Of the module only proxy, authorities and choice of addresses
     count. Raises :class:`FetchError`.
     """
-    with looking(Look.by(module, client.clock)):
+    with under_way(Progress.by(module, client.clock)):
         return await web.exchange(url, module, client, form=form, headers=headers or {}, deadline=deadline)
 
 
@@ -165,14 +165,14 @@ def _no_answer(timeout: float) -> str:
     return f"no answer within {timeout:g} s"
 
 
-async def _complete(error: FetchError, look: Look, deadline: float) -> None:
+async def _complete(error: FetchError, progress: Progress, deadline: float) -> None:
     """Adds to an error what was seen all the same."""
-    look.leave()
-    look.note_certificate(peer_not_after(look.tls))
+    progress.leave()
+    progress.note_certificate(peer_not_after(progress.tls))
     if error.reason in _HANDSHAKE_FAILED:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                look.note_certificate(await glance(look))
-    error.phases = look.phases
-    error.http_status = look.http_status
-    error.tls_not_after = look.tls_not_after
+                progress.note_certificate(await glance(progress))
+    error.phases = progress.phases
+    error.http_status = progress.http_status
+    error.tls_not_after = progress.tls_not_after

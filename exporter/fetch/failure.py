@@ -11,7 +11,7 @@ from datetime import datetime
 
 import aiohttp
 
-from exporter.fetch.look import Look, current
+from exporter.fetch.progress import Progress, current
 from exporter.model import Phase, Reason
 
 _EXPIRED = 10
@@ -55,12 +55,12 @@ def status_line(status: int) -> str:
 
 
 @contextmanager
-def translated(look: Look) -> Iterator[None]:
+def translated(progress: Progress) -> Iterator[None]:
     """Turns what aiohttp and the system raise into :class:`FetchError`; what is no failure of the network passes."""
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
-        failure = _failure(error, look)
+        failure = _failure(error, progress)
         if failure is None:
             raise
         raise failure from error
@@ -76,63 +76,63 @@ async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncI
         async with asyncio.timeout_at(deadline):
             yield
     except TimeoutError:
-        look = current.get(None)
-        stuck = "" if look is None or look.phase is None else f"; stuck in {look.phase}"
+        progress = current.get(None)
+        stuck = "" if progress is None or progress.phase is None else f"; stuck in {progress.phase}"
         raise FetchError(reason, sentence + stuck) from None
 
 
-def _failure(error: Exception, look: Look) -> FetchError | None:
+def _failure(error: Exception, progress: Progress) -> FetchError | None:
     root = _root(error)
     found: FetchError | None
-    if look.to_proxy:
+    if progress.to_proxy:
         return FetchError(Reason.PROXY, _proxy_sentence(error, root))
     match error, root:
         case aiohttp.InvalidURL(), _:
-            found = FetchError(Reason.DNS, f"{look.host} is no host that can be looked up")
-        case OSError(), _ if look.phase is Phase.RESOLVE:
-            found = FetchError(Reason.DNS, f"{look.who} does not resolve: {_words(root)}")
+            found = FetchError(Reason.DNS, f"{progress.host} is no host that can be looked up")
+        case OSError(), _ if progress.phase is Phase.RESOLVE:
+            found = FetchError(Reason.DNS, f"{progress.who} does not resolve: {_words(root)}")
         case _, ssl.SSLError():
-            found = _tls_failure(root, look)
+            found = _tls_failure(root, progress)
         case _, OSError():
-            found = _system_failure(root, look)
+            found = _system_failure(root, progress)
         case aiohttp.ServerDisconnectedError(), _:
-            found = FetchError(Reason.RESET, f"{look.who} closed the connection without an answer")
+            found = FetchError(Reason.RESET, f"{progress.who} closed the connection without an answer")
         case aiohttp.ClientPayloadError(), _:
-            found = FetchError(Reason.TRUNCATED, f"{look.who} closed the connection before the end of the body")
+            found = FetchError(Reason.TRUNCATED, f"{progress.who} closed the connection before the end of the body")
         case aiohttp.ClientResponseError(), _:
-            found = FetchError(Reason.PROTOCOL, f"the answer of {look.who} is not HTTP")
+            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.who} is not HTTP")
         case _:
             found = None
     return found
 
 
-def _tls_failure(root: ssl.SSLError, look: Look) -> FetchError:
+def _tls_failure(root: ssl.SSLError, progress: Progress) -> FetchError:
     if not isinstance(root, ssl.SSLCertVerificationError):
         # Only errors of OpenSSL itself have a reason.
         words: str = getattr(root, "reason", None) or _words(root)
-        return FetchError(Reason.TLS, f"no TLS with {look.who}: {words.replace('_', ' ').lower()}")
+        return FetchError(Reason.TLS, f"no TLS with {progress.who}: {words.replace('_', ' ').lower()}")
     code = root.verify_code
     if code == _EXPIRED:
-        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {look.who} is expired")
+        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {progress.who} is expired")
     if code in _WRONG_NAME:
         return FetchError(
-            Reason.TLS_NAME, f"the TLS certificate of {look.who} is for another name than {look.server_name}"
+            Reason.TLS_NAME, f"the TLS certificate of {progress.who} is for another name than {progress.server_name}"
         )
     reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
-    return FetchError(reason, f"the TLS certificate of {look.who} does not verify: {root.verify_message}")
+    return FetchError(reason, f"the TLS certificate of {progress.who} does not verify: {root.verify_message}")
 
 
-def _system_failure(root: OSError, look: Look) -> FetchError | None:
+def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
     # With several addresses aiohappyeyeballs may sum up their errors in one text without a number.
     summary = str(root) if root.errno is None else ""
     if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:
-        return FetchError(Reason.REFUSED, f"{look.host} refuses connections at {look.place}")
+        return FetchError(Reason.REFUSED, f"{progress.host} refuses connections at {progress.place}")
     if isinstance(root, ConnectionError):
-        return FetchError(Reason.RESET, f"{look.who} closed or reset the connection")
+        return FetchError(Reason.RESET, f"{progress.who} closed or reset the connection")
     if isinstance(root, TimeoutError):
-        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {look.place}; stuck in {look.phase}")
-    if root.errno in _NO_WAY or (summary and look.phase is Phase.CONNECT):
-        return FetchError(Reason.UNREACHABLE, f"no way to {look.host} at {look.place}: {_words(root)}")
+        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {progress.place}; stuck in {progress.phase}")
+    if root.errno in _NO_WAY or (summary and progress.phase is Phase.CONNECT):
+        return FetchError(Reason.UNREACHABLE, f"no way to {progress.host} at {progress.place}: {_words(root)}")
     return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.config.settings import Tls
 from exporter.fetch.failure import FetchError
-from exporter.fetch.look import Context, Look, peer_not_after
+from exporter.fetch.progress import Context, Progress, peer_not_after
 from exporter.fetch.reading import reading
 from exporter.model import Reason
 
@@ -35,20 +35,20 @@ class Contexts:
         return kept[1]
 
 
-async def glance(look: Look) -> datetime | None:
-    """When the certificate of the look's endpoint ends, by a second handshake that verifies nothing.
+async def glance(progress: Progress) -> datetime | None:
+    """When the certificate of the fetch's endpoint ends, by a second handshake that verifies nothing.
 
     Python shows no certificate that failed to verify. Nothing is sent over this connection, no client certificate
     either. Through a proxy the answer is None.
     """
-    if look.proxied or not look.address:
+    if progress.proxied or not progress.address:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    host, port = look.address[:2]
+    host, port = progress.address[:2]
     try:
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=look.server_name)
+        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=progress.server_name)
     except OSError:
         return None
     not_after = peer_not_after(writer.get_extra_info("ssl_object"))

@@ -18,8 +18,8 @@ from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, credentials
 from exporter.fetch.failure import FetchError, status_line, translated, until
-from exporter.fetch.look import Look, Resolver, current, is_address, looking, open_socket, peer_not_after
 from exporter.fetch.names import CAres
+from exporter.fetch.progress import Progress, Resolver, current, is_address, open_socket, peer_not_after, under_way
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators
@@ -109,16 +109,16 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
 async def sought(address: str, module: Module, detour: str | None) -> tuple[str, int] | None:
     """The name and port that a fetch of an http or https address looks up first; None: it needs no look-up.
 
-    Tells the current look of the host and the detour. Raises :class:`FetchError`.
+    Notes the host and the detour in the current progress. Raises :class:`FetchError`.
     """
-    look = current.get()
+    progress = current.get()
     url = _url(address)
-    look.go(url.host or "")
+    progress.go(url.host or "")
     proxy = await credentials.proxy(module)
     if proxy is not None:
         url = proxy
     elif detour is not None:
-        look.detours = _detours(url, detour)
+        progress.detours = _detours(url, detour)
     host = url.raw_host or ""
     return None if is_address(host) else (host, url.port or 0)
 
@@ -139,7 +139,7 @@ async def prepare(
 
         async def post(url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> tuple[int, bytes]:
             # It is no phase of the fetch itself.
-            with looking(Look.by(module, client.clock)):
+            with under_way(Progress.by(module, client.clock)):
                 answer = await exchange(url, module, client, form=form, headers=headers)
             return answer.status, answer.body
 
@@ -158,15 +158,15 @@ async def prepare(
 
 async def get(address: str, question: Question, client: Client) -> Reply:
     """The document at an http or https address, or word that it has not changed. Raises :class:`FetchError`."""
-    look = current.get()
+    progress = current.get()
     url = _url(address)
     tls, own = question.module.tls, question.own_headers
     if question.address is not None and question.proxy is None:
-        look.detours = _detours(url, question.address)
+        progress.detours = _detours(url, question.address)
     for _ in range(MAX_REDIRECTS + 1):
-        look.go(url.host or "")
+        progress.go(url.host or "")
         context = await client.contexts.get(tls) if url.scheme == "https" else True
-        with translated(look):
+        with translated(progress):
             async with client.session.get(
                 url,
                 headers={"Accept": _ACCEPT, **_conditions(question), **own},
@@ -175,9 +175,9 @@ async def get(address: str, question: Question, client: Client) -> Reply:
                 server_hostname=tls.server_name,
                 proxy=question.proxy,
             ) as response:
-                look.enter(Phase.TRANSFER)
-                look.http_status = response.status
-                look.note_certificate(peer_not_after(look.tls))
+                progress.enter(Phase.TRANSFER)
+                progress.http_status = response.status
+                progress.note_certificate(peer_not_after(progress.tls))
                 if response.status not in _REDIRECTS:
                     return await _reply(response, question, client)
                 following = _following(url, response, question)
@@ -201,13 +201,13 @@ async def exchange(
 
     It is always verified: by the module's own authorities, or else by the system's.
     """
-    look = current.get()
+    progress = current.get()
     url = _url(address)
-    look.go(url.host or "")
-    async with until(deadline, Reason.TIMEOUT, f"{look.host} did not answer in time"):
+    progress.go(url.host or "")
+    async with until(deadline, Reason.TIMEOUT, f"{progress.host} did not answer in time"):
         proxy = await credentials.proxy(module)
         context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
-        with translated(look):
+        with translated(progress):
             async with client.session.request(
                 "GET" if form is None else "POST",
                 url,
@@ -217,7 +217,7 @@ async def exchange(
                 ssl=context,
                 proxy=proxy,
             ) as response:
-                look.enter(Phase.TRANSFER)
+                progress.enter(Phase.TRANSFER)
                 _check_proxy(response.status, proxy)
                 return Response(response.status, response.headers, await body.read(response, _SERVICE_LIMIT))
 

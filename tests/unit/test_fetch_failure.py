@@ -7,15 +7,15 @@ import aiohttp
 import pytest
 
 from exporter.fetch.failure import FetchError, translated
-from exporter.fetch.look import Look, peer_not_after
+from exporter.fetch.progress import Progress, peer_not_after
 from exporter.fetch.tls import glance
 from exporter.model import Phase, Reason
 
 
-def a_look(phase: Phase = Phase.CONNECT) -> Look:
-    look = Look(clock=lambda: 0.0, host="idp.test", address=("192.0.2.1", 443), server_name="idp.test")
-    look.enter(phase)
-    return look
+def a_look(phase: Phase = Phase.CONNECT) -> Progress:
+    progress = Progress(clock=lambda: 0.0, host="idp.test", address=("192.0.2.1", 443), server_name="idp.test")
+    progress.enter(phase)
+    return progress
 
 
 def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
@@ -80,14 +80,14 @@ def test_what_is_no_failure_of_the_network_passes(error: Exception) -> None:
 
 
 async def test_where_no_address_was_tried_there_is_no_second_look() -> None:
-    assert await glance(Look(clock=lambda: 0.0)) is None
+    assert await glance(Progress(clock=lambda: 0.0)) is None
 
 
 async def test_a_second_look_that_fails_shows_nothing() -> None:
-    look = a_look()
-    look.address = ("127.0.0.1", 1)
+    progress = a_look()
+    progress.address = ("127.0.0.1", 1)
 
-    assert await glance(look) is None
+    assert await glance(progress) is None
 
 
 def test_before_the_handshake_is_complete_no_certificate_is_seen() -> None:

@@ -6,7 +6,20 @@ from typing import Any
 
 import builders
 import pytest
-from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, certificate, knowing, looking, pair, probed, watched, with_looks
+from builders import (
+    DAY,
+    ENTITY_ID,
+    HOST,
+    HOUR,
+    NOW,
+    certificate,
+    knowing,
+    looking,
+    pair,
+    probed,
+    watched,
+    with_looks,
+)
 from moments import moments
 
 from exporter import trust
@@ -85,6 +98,46 @@ def test_a_look_that_fails_replaces_nothing_but_the_look_itself(reason: Reason) 
 def test_a_failure_before_any_document_is_counted_and_nothing_more() -> None:
     record = probed(bare(TARGET), failed(NOW))
     assert record == knowing(bare(TARGET), observation=failed(NOW), probes=1, failures=1, failing_since=NOW)
+
+
+# Since when nothing usable has come
+
+
+def lately(*found: Document | Reason, record: Record | None = None) -> list[datetime | None]:
+    """Since when the first look fails, after each of these probes, an hour apart."""
+    record, since = record or bare(TARGET), []
+    for hours, each in enumerate(found):
+        at = NOW + hours * HOUR
+        record = probed(record, failed(at, each) if isinstance(each, Reason) else seen(each, at))
+        since.append(record.first.failing_since)
+    return since
+
+
+def test_a_look_fails_since_the_first_of_the_probes_that_got_nothing_whatever_their_reasons() -> None:
+    good = read(builders.adfs())
+    assert lately(Reason.DNS, Reason.TIMEOUT, good) == [NOW, NOW, None]
+    assert lately(good, Reason.DNS, Reason.HTML, good, Reason.DNS) == [
+        None,
+        NOW + HOUR,
+        NOW + HOUR,
+        None,
+        NOW + 4 * HOUR,
+    ]
+
+
+def test_after_a_restart_a_look_fails_since_its_first_probe_that_fails() -> None:
+    saved = probed(bare(TARGET), seen(read(builders.adfs()), NOW - DAY))
+    restored = knowing(bare(TARGET), document=saved.document, last_success=saved.last_success)
+    assert lately(Reason.DNS, Reason.DNS, record=restored) == [NOW, NOW]
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1, 86400])
+def test_a_look_does_not_fail_since_a_time_that_cannot_be_true(seconds: int) -> None:
+    began = NOW + timedelta(seconds=seconds)
+    record = probed(bare(TARGET), failed(began))
+    record = probed(record, failed(NOW))
+    assert record.first.failing_since == min(began, NOW)
+    assert clamped(record, NOW) is record
 
 
 def test_time_goes_on_for_the_last_good_document() -> None:

@@ -66,6 +66,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def publish(file: Path, body: bytes) -> None:
+    file.write_bytes(body)
+
+
 def at(file: Path, **fields: object) -> Target:
     return watched("target", file.as_uri(), **fields)
 
@@ -340,7 +344,7 @@ async def test_a_node_must_go_on_serving_the_entity_that_it_served_before_the_se
 
     await several.probe(latest, wap1)
     again = await several.probe(latest, wap1)
-    file.write_bytes(builders.saml_metadata("other"))
+    publish(file, builders.saml_metadata("other"))
     other = await several.probe(latest, wap1)
 
     assert [each.observation and each.observation.reason for each in again.look] == [None, None]

@@ -35,7 +35,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Look:
+class Progress:
     """What a fetch has come to."""
 
     clock: Callable[[], float]
@@ -63,7 +63,7 @@ class Look:
 
     @classmethod
     def by(cls, module: Module, clock: Callable[[], float]) -> Self:
-        """A look as a module wants it."""
+        """The progress of a fetch that begins, as a module wants it."""
         return cls(
             clock=clock,
             prefer=module.preferred_ip_protocol,
@@ -119,14 +119,14 @@ class Look:
         return self.proxied and self.phase in {None, Phase.RESOLVE, Phase.CONNECT}
 
 
-current: ContextVar[Look] = ContextVar("look")
-"""The look that the running code belongs to."""
+current: ContextVar[Progress] = ContextVar("progress")
+"""That of the fetch that the running code belongs to."""
 
 
 @contextmanager
-def looking(look: Look) -> Iterator[None]:
-    """Makes a look the current one."""
-    held = current.set(look)
+def under_way(progress: Progress) -> Iterator[None]:
+    """Makes a progress the current one."""
+    held = current.set(progress)
     try:
         yield
     finally:
@@ -134,7 +134,7 @@ def looking(look: Look) -> Iterator[None]:
 
 
 class Resolver(AbstractResolver):
-    """Another resolver's addresses, by the look's detours and in the order that its module prefers."""
+    """Another resolver's addresses, by the fetch's detours and in the order that its module prefers."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -146,22 +146,22 @@ class Resolver(AbstractResolver):
 
         Raises OSError when there is none of the kind that is wanted.
         """
-        look = current.get()
-        look.enter(Phase.RESOLVE)
+        progress = current.get()
+        progress.enter(Phase.RESOLVE)
         place = host, port
-        if place in look.detours:
-            host, port = look.detours[place]
-            look.at = f" at {host} port {port}"
-        if look.found.place == place:
-            return list(look.found.addresses)
+        if place in progress.detours:
+            host, port = progress.detours[place]
+            progress.at = f" at {host} port {port}"
+        if progress.found.place == place:
+            return list(progress.found.addresses)
         found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
-        if look.prefer is not IpProtocol.ANY:
-            wanted = socket.AF_INET if look.prefer is IpProtocol.IP4 else socket.AF_INET6
+        if progress.prefer is not IpProtocol.ANY:
+            wanted = socket.AF_INET if progress.prefer is IpProtocol.IP4 else socket.AF_INET6
             preferred = [each for each in found if each["family"] == wanted]
-            others = [each for each in found if each["family"] != wanted] if look.fallback else []
+            others = [each for each in found if each["family"] != wanted] if progress.fallback else []
             found = preferred + others
             if not found:
-                raise OSError(f"no address of the kind {look.prefer}")
+                raise OSError(f"no address of the kind {progress.prefer}")
         return found
 
     async def close(self) -> None:
@@ -195,14 +195,14 @@ def _itself(host: str, port: int) -> ResolveResult:
 def open_socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for an address as ``getaddrinfo`` gives it."""
     family, kind, protocol, _, place = address
-    look = current.get()
-    look.enter(Phase.CONNECT)
-    look.address = place
+    progress = current.get()
+    progress.enter(Phase.CONNECT)
+    progress.address = place
     return socket.socket(family, kind, protocol)
 
 
 class Context(ssl.SSLContext):
-    """A TLS context that tells the look when a handshake begins, and with whom."""
+    """A TLS context that tells the fetch when a handshake begins, and with whom."""
 
     def wrap_bio(
         self,
@@ -213,11 +213,11 @@ class Context(ssl.SSLContext):
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
         """The TLS side of a connection; asyncio asks for it when TCP is up."""
-        look = current.get()
-        look.enter(Phase.TLS)
-        look.server_name = str(server_hostname)
-        look.tls = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
-        return look.tls
+        progress = current.get()
+        progress.enter(Phase.TLS)
+        progress.server_name = str(server_hostname)
+        progress.tls = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return progress.tls
 
 
 def peer_not_after(connection: ssl.SSLObject | None) -> datetime | None:
