@@ -422,8 +422,10 @@ STORIES: Mapping[str, Story] = {
     "an unexpected error ends a look": Story(
         "FedmetaWatchInterrupted",
         {-60: HEALTHY},
-        statuses={0: RUNS, HOLDS: replace(RUNS, restarts={FARM.name: 1})},
-        fires=[range(30, 90)],
+        statuses={0: RUNS, 90: replace(RUNS, restarts={FARM.name: 1})},
+        holds=90,
+        # Not again when scrapes succeed after some that failed.
+        fires=[range(90, 150)],
         told=30,
     ),
     "the configuration does not hold": Story(
