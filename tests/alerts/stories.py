@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import scrapes
-from builders import DAY, ENCRYPTION_SUBJECT, probed, watched, with_looks
+from builders import DAY, ENCRYPTION_SUBJECT, looking, probed, watched, with_looks
 from scrapes import FARM, adfs_entity, answer, document, failed, federated, good, idp, signed_by, unanswered
 
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
@@ -360,7 +360,9 @@ STORIES: Mapping[str, Story] = {
         },
     ),
     "the metadata cannot be read": Story(
-        "FedmetaMetadataUnreachable", {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 480: HEALTHY}
+        "FedmetaMetadataUnreachable",
+        {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 480: HEALTHY},
+        target=looking(FARM, vantage=INTERNET),
     ),
     "a node's metadata cannot be read": Story(
         "FedmetaMetadataUnreachable",
@@ -375,6 +377,7 @@ STORIES: Mapping[str, Story] = {
     "the metadata cannot be read while Entra ID must read it": Story(
         "FedmetaMetadataUnreachableInPollWindow",
         {before(1): farm(ENDS_IN_20), before(1) + STEP: fails(Reason.TIMEOUT), 480: farm(ENDS_IN_20)},
+        target=looking(FARM, vantage=INTERNET),
     ),
     "the metadata was never read": Story("FedmetaMetadataNeverRead", {HOLDS: fails(Reason.DNS), 480: HEALTHY}),
     "a proxy serves the keys of before": Story(

@@ -13,24 +13,20 @@ from typing import Any
 
 import pytest
 import yaml
+from alerts.rules import ALERTS, ORDER, RULES
 from alerts.stories import MINUTE, RUNS, START, STEP, STORIES, Story, on
 from replay.series import Values, input_series, read
 
 from exporter.exposition.own import Format, render_own
 from exporter.exposition.render import Renderer
 
-RULES = Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml"
-GROUPS: list[Mapping[str, Any]] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-ALERTS: Mapping[str, Mapping[str, Any]] = {
-    rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule
-}
 NAMES = set(re.findall(r"\bfedmeta_\w+", RULES.read_text(encoding="utf-8")))
 TWINS = ('job="fedmeta",instance="10.0.0.1:10059",pod="a"', 'job="fedmeta",instance="10.0.0.2:10059",pod="b"')
 
 TEXTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "texts.yml").read_text(encoding="utf-8")
 )
-"""What each story's alert has for labels and description; and what it says when its facts are gone for hours."""
+"""By story: the labels of its alert, its description, and the same when its facts have been gone for hours (as before)."""
 
 
 def minutes_of(text: str) -> int:
@@ -64,10 +60,10 @@ def scrapes(story: Story) -> Iterator[Values]:
 def expected(name: str, story: Story) -> Mapping[str, Any]:
     """A test of promtool's: in which minutes the alert fires, and what it says."""
     firing = fires(story)
-    moments = {story.holds + story.told: "says"}
-    if story.over - STEP in firing:
-        moments[story.over - STEP] = "gone"
     rule, texts = ALERTS[story.alert], TEXTS[name]
+    moments = {story.holds + story.told: texts["says"]}
+    if story.over - STEP in firing:
+        moments[story.over - STEP] = texts.get("gone", texts["says"])
     fixed = {key: text for key, text in rule["annotations"].items() if key in {"summary", "runbook_url"}}
     dashboard = rule["annotations"]["dashboard_url"].replace("{{ $labels.target | urlquery }}", story.target.name)
     return {
@@ -89,11 +85,11 @@ def expected(name: str, story: Story) -> Mapping[str, Any]:
                 "exp_alerts": [
                     {
                         "exp_labels": {"job": "fedmeta", **rule["labels"], **texts["labels"]},
-                        "exp_annotations": {**fixed, "description": texts[moment], "dashboard_url": dashboard},
+                        "exp_annotations": {**fixed, "description": text, "dashboard_url": dashboard},
                     }
                 ],
             }
-            for minute, moment in moments.items()
+            for minute, text in moments.items()
         ],
     }
 
@@ -105,9 +101,8 @@ def failures(promtool: str, tmp_path_factory: pytest.TempPathFactory) -> Mapping
 
     def told(name: str) -> str:
         file = folder / f"{list(STORIES).index(name)}.yml"
-        rules = {"rule_files": [str(RULES)], "evaluation_interval": f"{STEP}m"}
-        order = {"group_eval_order": [group["name"] for group in GROUPS]}
-        file.write_text(json.dumps({**rules, **order, "tests": [expected(name, STORIES[name])]}), encoding="utf-8")
+        rules = {"rule_files": [str(RULES)], "evaluation_interval": f"{STEP}m", "group_eval_order": ORDER}
+        file.write_text(json.dumps({**rules, "tests": [expected(name, STORIES[name])]}), encoding="utf-8")
         done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)  # noqa: S603 -- promtool, by its fixture
         return done.stdout + done.stderr if done.returncode else ""
 
@@ -120,3 +115,13 @@ def test_an_alert_fires_while_what_raises_it_is_so_and_says_what_it_should(
     name: str, failures: Mapping[str, str]
 ) -> None:
     assert not failures[name], failures[name]
+
+
+def test_every_story_has_its_texts_and_no_other_has() -> None:
+    assert list(TEXTS) == list(STORIES)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_what_is_said_came_out_of_its_template_whole(name: str) -> None:
+    for text in (TEXTS[name]["says"], TEXTS[name].get("gone", "")):
+        assert not re.search(r"no value|error while|\{\{|\}\}|%!|\+0000|\s\s|<", text)
