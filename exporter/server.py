@@ -21,6 +21,7 @@ from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
+from exporter.findings import standing
 from exporter.model import Tally
 from exporter.page import page
 from exporter.record import bare
@@ -190,7 +191,9 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
 async def _page(request: web.Request) -> web.Response:
     records, now = request.app[_WATCH].records, request.app[_CLOCK]()
-    text = await _rendered(request.app, lambda: page(records, now, version=__version__))
+    text = await _rendered(
+        request.app, lambda: page([standing(each, now) for each in records], now, version=__version__)
+    )
     return web.Response(text=text, content_type="text/html")
 
 

@@ -35,6 +35,30 @@ class TrustState(StrEnum):
     """All that signs, or will sign next, is trusted."""
 
 
+TRUST_WORDS: Mapping[TrustState, str] = {
+    TrustState.NOT_FEDERATED: "Not federated",
+    TrustState.BROKEN: "Broken",
+    TrustState.UNKNOWN: "Unknown",
+    TrustState.AT_RISK: "At risk",
+    TrustState.PENDING: "Pending",
+    TrustState.IN_SYNC: "In sync",
+}
+"""Each state of a trust as people read it."""
+
+
+class Answer(StrEnum):
+    """An answer to a question that may have none."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def to(cls, *, known: bool | None) -> "Answer":
+        """The answer in words."""
+        return {True: cls.YES, False: cls.NO, None: cls.UNKNOWN}[known]
+
+
 class TrustReason(StrEnum):
     """Why an inquiry got no answer that could be used."""
 

@@ -185,7 +185,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="missing-lingering",
-        sentence="Four days left, and the second certificate is only an old one that lingers: no successor either.",
+        sentence="Four days left, and the second certificate is only an old one, still listed: no successor either.",
         state=State.MISSING,
         signing=(Lifetime(-727, 3), Lifetime(-361, 4)),
         primary=1,

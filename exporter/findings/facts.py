@@ -1,7 +1,7 @@
 """What a finding is about: its facts, one type for each family of kinds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.config.settings import Place
@@ -17,8 +17,10 @@ class Rolling:
 
     rollover: Rollover
     policy: Policy
-    lagging: Sequence[str] = ()
-    """Domains for which Entra ID does not trust the successor, or may not."""
+    trusted: Mapping[str, bool | None] = field(default_factory=dict)
+    """By domain that signs in here, whether Entra ID trusts the successor; None: not known."""
+    readable: bool | None = None
+    """Whether the document can be read from the internet; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Trusting:
     trust: DomainTrust
     rollover: Rollover | None
     policy: Policy
+    readable: bool | None = None
+    """Whether the document can be read from the internet; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from exporter.findings.kinds import Kind
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
-from exporter.rollover import Rollover, State, shifted
+from exporter.rollover import WORDS, Rollover, State, shifted
 from exporter.trust import Slot
 
 OLD = timedelta(hours=1)
@@ -81,7 +81,23 @@ def outlook(standing: Standing) -> str:
         return "No entity in the document has a role to judge."
     if document.metadata.aggregate:
         return f"Nothing to do: none of {len(rollovers)} entities is in trouble."
-    return _calm(rollovers[0], standing.policy)
+    return _calm(rollovers[0], standing.policy) + _to_ask(standing)
+
+
+def _to_ask(standing: Standing) -> str:
+    """What AD FS's administrator may know and nobody here does, for the next rollover."""
+    policy = standing.policy
+    if not policy.profile.is_adfs:
+        return ""
+    if policy.auto_certificate_rollover is None:
+        return " Ask AD FS once whether AutoCertificateRollover is on, and write the answer into the policy."
+    if not policy.auto_certificate_rollover:
+        return ""
+    trusted = {each.primary_trusted for each in standing.verdicts}
+    ask = " See once what Entra ID trusts for each domain." if trusted != {True} else ""
+    if standing.readable is None:
+        ask += " See from the internet whether the metadata can be read: only then Entra ID follows by itself."
+    return ask
 
 
 def _calm(rollover: Rollover, policy: Policy) -> str:
@@ -122,7 +138,8 @@ def span(length: timedelta) -> str:
     """A length of time, in the unit that a person would use."""
     hours = abs(length) / timedelta(hours=1)
     if hours < 1:
-        return f"{round(hours * 60)} minutes"
+        minutes = int(hours * 60)
+        return {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
     return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - two days
 
 
@@ -151,8 +168,8 @@ def _do_expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     if rollover.primary is not None and now < rollover.primary.not_before:
         return Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
     if rollover.successor is not None:
-        return _promote(rollover, policy, "Promote the successor, and update every partner by hand today")
-    return _renew(policy, "then update every partner by hand today, and have it sign with the new certificate")
+        return _promote(rollover, policy, f"Today update every partner by hand with the successor, and {_sign(policy)}")
+    return _renew(policy, f"today update every partner by hand with it, and {_sign(policy)}", promotes=True)
 
 
 def _none(_finding: Finding, _facts: Rolling, _now: datetime) -> str:
@@ -169,18 +186,16 @@ def _missing(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_missing(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    wait = (
-        f"then bring it to every partner, and promote it by hand before that date: AD FS itself would wait"
-        f" {facts.policy.thresholds.promotion:g} days"
-        if facts.policy.profile is Profile.ADFS
-        else "then bring it to every partner, and have it sign before that date"
-    )
-    return _renew(facts.policy, wait)
+    then = f"today {_bring(facts)}, and {_sign(facts.policy)} before that date"
+    if facts.policy.profile is Profile.ADFS:
+        wait = facts.policy.thresholds.promotion
+        then += f" (AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left)"
+    return _renew(facts.policy, then, promotes=True)
 
 
 def _stalled_late(_finding: Finding, facts: Rolling, now: datetime) -> str:
     return (
-        f"The primary {_ends(facts.rollover, now)} and still signs, although the successor"
+        f"The primary {_ends(facts.rollover, now)}, and still signs, although the successor"
         f" {_thumbprint(facts.rollover.successor)} is published."
     )
 
@@ -193,7 +208,7 @@ def _stalled(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_stalled(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then promote it")
+    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then {_sign(facts.policy)}")
 
 
 def _overdue(_finding: Finding, facts: Rolling, now: datetime) -> str:
@@ -206,7 +221,9 @@ def _overdue(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_overdue(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return _renew(facts.policy, "then see that every partner takes it from the metadata, or bring it to them")
+    if facts.readable:
+        return _renew(facts.policy, "see a day later that Entra ID and every other partner took it from the metadata")
+    return _renew(facts.policy, _bring(facts))
 
 
 def _due(_finding: Finding, facts: Rolling, now: datetime) -> str:
@@ -214,15 +231,17 @@ def _due(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_due(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return _renew(facts.policy, "then bring it to every partner before it signs")
+    return _renew(facts.policy, f"{_bring(facts)} before it signs")
 
 
 def _published(_finding: Finding, facts: Rolling, now: datetime) -> str:
-    when = (
-        f"AD FS promotes it{_predicted(facts.rollover, now)}"
-        if facts.rollover.promotion
-        else "nothing says when it signs"
-    )
+    promotion = facts.rollover.promotion
+    if promotion is None:
+        when = "nothing says when it signs"
+    elif now < promotion:
+        when = f"AD FS promotes it about {moment(promotion)}"
+    else:
+        when = f"AD FS may promote it at any moment, since {moment(promotion)}"
     return (
         f"The successor {_thumbprint(facts.rollover.successor)} is published; {when}. The primary"
         f" {_ends(facts.rollover, now)}."
@@ -230,7 +249,16 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _do_published(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return Step(f"{_know(facts)} before it signs.")
+    policy, text = facts.policy, f"{_know(facts)} before it signs"
+    if not policy.profile.is_adfs:
+        return Step(f"{text}.")
+    if policy.auto_certificate_rollover:
+        return Step(f"{text}. AD FS promotes it by itself.")
+    if policy.auto_certificate_rollover is None:
+        promote = f"{_PROMOTE} {_thumbprint(facts.rollover.successor)}{_IF_OFF}"
+        text += f". Ask AD FS whether it promotes by itself; if not, {_sign(policy)} before the primary ends."
+        return Step(text, (_ASK, promote))
+    return _promote(facts.rollover, policy, f"{text}; then {_sign(policy)} before the primary ends")
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> str:
@@ -352,7 +380,7 @@ def _signature(_finding: Finding, facts: Signed, _now: datetime) -> str:
 
 
 def _entities(_finding: Finding, facts: Unwatched, _now: datetime) -> str:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(facts.states.items()))
+    states = ", ".join(f"{count} {WORDS[state].lower()}" for state, count in sorted(facts.states.items()))
     return (
         f"Of {facts.entities} entities, {sum(facts.states.values())} that nobody watches have no signing certificate"
         f" that will carry on ({states}): {_some(facts.worst, sum(facts.states.values()))}."
@@ -445,7 +473,11 @@ def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> str:
 
 def _do_pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
     return _write(
-        finding, facts, "Write the successor into Entra ID, and promote nothing before.", _free(facts, now), "successor"
+        finding,
+        facts,
+        "Write the successor into Entra ID, now: if it signs before that, everybody is locked out of Microsoft 365.",
+        _free(facts, now),
+        "successor",
     )
 
 
@@ -477,8 +509,22 @@ def _pending(finding: Finding, facts: Trusting, now: datetime) -> str:
 
 
 def _do_wait(finding: Finding, facts: Trusting, now: datetime) -> Step:
-    text = "If Entra ID does not take it from the metadata by itself before that, write it."
-    return _write(finding, facts, text, _free(facts, now), "successor")
+    return _write(finding, facts, _wait(facts, now), _free(facts, now), "successor")
+
+
+def _wait(facts: Trusting, now: datetime) -> str:
+    """Whether Entra ID may be expected to take the successor by itself."""
+    primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
+    if facts.readable is False:
+        return "Write it before it signs: the metadata cannot be read from the internet."
+    if primary is not None and primary.not_after - now > timedelta(days=poll):
+        return f"Write it before it signs: Entra ID reads the metadata by itself only in the last {poll:g} days."
+    if facts.readable:
+        return "Entra ID reads the metadata daily: if it has not taken it after a day, write it before it signs."
+    return (
+        "See from the internet whether the metadata can be read: only then Entra ID takes it by itself. If it has not"
+        " after a day, write it before it signs."
+    )
 
 
 def _foreign(finding: Finding, facts: Trusting, _now: datetime) -> str:
@@ -515,7 +561,9 @@ def _half(_finding: Finding, facts: Half, _now: datetime) -> str:
 
 
 def _do_half(_finding: Finding, facts: Half, _now: datetime) -> Step:
-    return Step("Write it for each domain that lacks it.", (_print(facts.target, "successor"),))
+    return Step(
+        "Write it for each domain that lacks it, as is told of that domain.", (_print(facts.target, "successor"),)
+    )
 
 
 def _stale(finding: Finding, facts: Asking, now: datetime) -> str:
@@ -561,43 +609,64 @@ def _signing(rollover: Rollover | None, now: datetime) -> str:
 
 def _know(facts: Rolling) -> str:
     """Who must know the successor first."""
-    if facts.lagging:
-        return f"Make sure that Entra ID (for {_some(facts.lagging)}) and every other partner know it"
-    return "Make sure that every partner knows it"
+    lacking = [domain for domain, trusted in facts.trusted.items() if trusted is False]
+    unknown = [domain for domain, trusted in facts.trusted.items() if trusted is None]
+    if unknown or (not facts.trusted and facts.policy.profile.is_adfs):
+        where = _some(unknown) or "each domain"
+        see = f"See what Entra ID trusts for {where}, and write the successor where it is missing; make"
+    else:
+        see = "Entra ID trusts it. Make" if facts.trusted and not lacking else "Make"
+    if lacking:
+        return f"{see} sure that Entra ID (for {_some(lacking)}) and every other partner know it"
+    return f"{see} sure that every{' other' if see != 'Make' else ''} partner knows it"
 
 
-def _renew(policy: Policy, then: str) -> Step:
-    """How to get a successor, and what comes after that."""
-    if policy.profile is Profile.ADFS:
-        text = f"Generate a successor on the primary federation server, while AutoCertificateRollover is on; {then}."
-        return Step(
-            text,
-            (
-                "Get-AdfsProperties | Format-List AutoCertificateRollover",
-                "Update-AdfsCertificate -CertificateType Token-Signing",
-            ),
-        )
-    if policy.profile is Profile.ADFS_MANUAL:
-        text = f"Enrol a certificate, install it on every federation server and add it as secondary; {then}."
-        return Step(
-            text, ("Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'",)
-        )
-    return Step(f"Have a new signing certificate published beside this one; {then}.")
+def _bring(facts: Rolling) -> str:
+    if facts.trusted or facts.policy.profile.is_adfs:
+        return "write it into Entra ID and bring it to every other partner"
+    return "bring it to every partner"
+
+
+_ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
+_GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
+_IF_ON, _IF_OFF = "  # if it was on", "  # if it was off"
+_PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
+_ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
+
+
+def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
+    """How to get a successor, and what comes after that: with a promotion, where there is no time to wait for one."""
+    if not policy.profile.is_adfs:
+        return Step(f"Have a new signing certificate published beside this one; then {then}.")
+    generate = "generate a successor on the primary federation server"
+    enrol = "enrol a certificate, install it on every federation server and add it as secondary"
+    text, commands = {
+        True: (generate, (_GENERATE,)),
+        False: (enrol, (_ADD,)),
+        None: (
+            f"ask AD FS whether it renews by itself; if so, {generate}, if not, {enrol}",
+            (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
+        ),
+    }[policy.auto_certificate_rollover]
+    text = text[0].upper() + text[1:]
+    promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
+    return Step(f"{text}; then {then}.", (*commands, *promotion))
 
 
 def _promote(rollover: Rollover, policy: Policy, text: str) -> Step:
-    if not policy.profile.is_adfs:
-        return Step(f"{text}.")
-    promote = (
-        f"Set-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_thumbprint(rollover.successor)} -IsPrimary"
-    )
+    return Step(f"{text}.", _promotion(policy, _thumbprint(rollover.successor)) if policy.profile.is_adfs else ())
+
+
+def _sign(policy: Policy) -> str:
+    return "promote it on the primary federation server" if policy.profile.is_adfs else "have it sign"
+
+
+def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
+    promote = f"{_PROMOTE} {thumbprint}"
     if policy.auto_certificate_rollover is False:
-        return Step(f"{text}, on the primary federation server.", (promote,))
+        return (promote,)
     off, on = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
-    return Step(
-        f"{text}, on the primary federation server. The last line only if AutoCertificateRollover was on before.",
-        (off, promote, on),
-    )
+    return off, promote, on if policy.auto_certificate_rollover else f"{on}{_IF_ON}"
 
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:

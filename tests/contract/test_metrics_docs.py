@@ -19,7 +19,7 @@ from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
 from exporter.exposition.families import FAMILIES, MEMORY
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.exposition.render import Renderer
-from exporter.findings import Kind
+from exporter.findings import Kind, standing
 from exporter.history import Change, EntityHistory, History, KeySetHistory
 from exporter.model import (
     Certificate,
@@ -188,7 +188,7 @@ def test_a_trust_state_has_the_severity_that_is_documented(state: TrustState, sa
     later = 3 * DAY if state is TrustState.AT_RISK else 0 * DAY
     target = replace(scrapes.FARM, entra=Entra(("contoso.com",)))
     record = scrapes.told(scrapes.after(target, scrapes.good(content, NOW)), "contoso.com", scrapes.answer(says, NOW))
-    (verdict,) = record.judge_domains(NOW + later)
+    (verdict,) = standing(record, NOW + later).verdicts
     documented = {words(row[0])[0]: row[1] for row in rows("Trust state")}
 
     assert verdict.state is state

@@ -21,9 +21,9 @@ import pytest
 import trustme
 import yaml
 from builders import DAY, NOW
+from exporter.action import ROWS, Answer, Row, Step
 
 from exporter import advice
-from exporter.action import ROWS, Answer, Row, Step
 from exporter.config import reader
 from exporter.config.settings import INTERNET, SERVICE
 from exporter.exposition.families import FAMILIES

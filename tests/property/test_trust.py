@@ -10,8 +10,9 @@ from builders import DAY, NOW, authority, dated, farm, policy, verdict
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from exporter.advice import trust_advice
 from exporter.config.settings import TrustSource
+from exporter.findings import Finding, Kind, step
+from exporter.findings.facts import Trusting
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
@@ -50,6 +51,14 @@ class Question:
             rollover, found = self.asked(start)
             yield rollover, found
             start = found.until
+
+
+TOLD = {
+    TrustState.BROKEN: Kind.TRUST_BROKEN,
+    TrustState.AT_RISK: Kind.TRUST_AT_RISK,
+    TrustState.PENDING: Kind.TRUST_PENDING,
+}
+"""The findings whose step is to write a certificate."""
 
 
 def any_dates(most: int) -> st.SearchStrategy[list[tuple[datetime, datetime]]]:
@@ -193,10 +202,11 @@ def test_the_order_of_slots_says_nothing(question: Question, now: datetime) -> N
 @given(questions(sources=st.just(TrustSource.GRAPH)), MOMENT)
 def test_the_slot_that_is_named_for_writing_holds_no_key_that_may_be_in_use(question: Question, now: datetime) -> None:
     rollover, found = question.asked(now)
-    held = question.trust.certificates
+    held, facts = question.trust.certificates, Trusting("fs", found, question.trust, rollover, question.policy)
+    assume(found.state in TOLD)
 
-    line = trust_advice(found, question.trust, rollover, now)
-    named = re.search(r"FederationConfiguration -(Next)?SigningCertificate", line)
+    (command,) = step(Finding(TOLD[found.state], facts, domain="contoso.com"), now).commands[-1:]
+    named = re.search(r" -(Next)?SigningCertificate ", command)
 
     if named:
         slot, other = (Slot.NEXT, Slot.SIGNING) if named[1] else (Slot.SIGNING, Slot.NEXT)
@@ -205,6 +215,7 @@ def test_the_slot_that_is_named_for_writing_holds_no_key_that_may_be_in_use(ques
         assert lost.isdisjoint(valid if rollover.evidence is Evidence.DATES else {rollover.primary})
         assert rollover.successor not in lost
     else:
+        assert " <slot> " in command
         assert found.state is not TrustState.BROKEN
 
 

@@ -7,11 +7,11 @@ from datetime import datetime
 import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, beside, farm, pair, probed, watched
+from exporter.action import action
+from exporter.advice import TRUST_WORDS, WORDS
 from lxml import etree
 
 from exporter import trust
-from exporter.action import action
-from exporter.advice import TRUST_WORDS, WORDS
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.model import Document, Metadata, Observation, Reason, Role, Signature, SignatureState, Use

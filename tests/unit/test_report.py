@@ -7,9 +7,9 @@ from inspect import cleandoc
 
 import pytest
 from builders import DAY, HOST, HOUR, NOW, beside, looking, probed, watched
+from exporter.action import action
 from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, good, idp, pair, published, signed_by
 
-from exporter.action import action
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings, Profile
