@@ -77,16 +77,21 @@ VALUES: Mapping[str, set[str]] = {
     "threshold": set(THRESHOLD_NAMES),
 }
 
-NEEDED_BY_STATE = {
-    State.MISSING: {"missing", "successor_margin"},
-    State.STALLED: {"missing", "promotion"},
-    State.OVERDUE: {"generation"},
-    State.DUE: {"due"},
+NEEDED: Mapping[Kind, set[str]] = {
+    Kind.ROLLOVER_MISSING: {"missing", "successor_margin"},
+    Kind.PROMOTION_STALLED_LATE: {"missing", "promotion"},
+    Kind.PROMOTION_STALLED: {"missing", "promotion"},
+    Kind.ROLLOVER_OVERDUE: {"generation"},
+    Kind.RENEWAL_DUE: {"due"},
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: {"unexpected"},
+    Kind.ENCRYPTION_CERTIFICATE_EXPIRING: {"encryption"},
+    Kind.TRUST_AT_RISK: {"notice", "trust"},
+    Kind.TRUST_PENDING_TOO_LONG: {"poll"},
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: {"poll"},
+    Kind.METADATA_OUTDATED_SOON: {"valid_until"},
+    Kind.TLS_CERTIFICATE_EXPIRING: {"tls"},
 }
-"""The thresholds that decide a state, for the alerts that the state decides."""
-
-NEEDED_BY_TRUST_STATE = {TrustState.AT_RISK: {"notice", "trust"}}
-"""The same, for the states of a trust."""
+"""The thresholds that decide a finding."""
 
 SYNOPSES = """
 Add-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
@@ -155,6 +160,11 @@ def synopses() -> Iterator[tuple[str, Synopsis]]:
 
 
 CMDLETS = dict(synopses())
+
+
+def alert_of(kind: Kind) -> str:
+    """The name of the alert that a kind has, if it has one."""
+    return "Fedmeta" + "".join(word.capitalize() for word in kind.split("_"))
 
 
 def parts(alert: str) -> Mapping[str, str]:
@@ -284,16 +294,9 @@ def test_every_default_of_a_threshold_that_is_quoted_is_the_policys() -> None:
         assert days == getattr(DEFAULTS[profile], name), f"{name} of {profile}"
 
 
-@pytest.mark.parametrize("alert", ALERTS)
-def test_a_section_quotes_the_thresholds_that_decide_its_alert(alert: str) -> None:
-    expression = ALERTS[alert]["expr"]
-    needed = set(re.findall(r'threshold="(\w+)"', expression))
-    for state in re.findall(r'fedmeta:rollover_state:last1h\{state="(\w+)"\}', expression):
-        needed |= NEEDED_BY_STATE.get(State(state), set())
-    for state in re.findall(r'fedmeta:trust_state:last1h\{state="(\w+)"\}', expression):
-        needed |= NEEDED_BY_TRUST_STATE.get(TrustState(state), set())
-
-    assert needed <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert])}
+@pytest.mark.parametrize("kind", NEEDED)
+def test_a_section_quotes_the_thresholds_that_decide_its_finding(kind: Kind) -> None:
+    assert NEEDED[kind] <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert_of(kind)])}
 
 
 def test_how_long_a_promotion_may_be_late_is_what_the_exporter_waits() -> None:
