@@ -157,18 +157,17 @@ def test_what_was_removed_is_told_while_the_file_can_only_be_read(path: Path, mo
     state = started(path, "one", "other", "third")
     state.follow(["other", "third"])
     assert state.close(20) == ()
-    write = file.transaction
 
     def refused(_: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
-    monkeypatch.setattr(file, "transaction", refused)
     clock = Clock()
     clock.now += HOUR
-    state = started(path, "other", clock=clock)
-    assert not state.status.writable
-    assert state.removed(clock.now) == {"one": NOW, "third": NOW + HOUR}
-    monkeypatch.setattr(file, "transaction", write)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(file, "transaction", refused)
+        state = started(path, "other", clock=clock)
+        assert not state.status.writable
+        assert state.removed(clock.now) == {"one": NOW, "third": NOW + HOUR}
     clock.now += HOUR
     settled(state)
     assert state.removed(clock.now) == {"one": NOW, "third": NOW + HOUR}
@@ -201,6 +200,19 @@ def test_a_file_that_is_deleted_underneath_is_marked_anew(path: Path) -> None:
     assert state.close(20) == ()
     state = started(path)
     assert state.removed(NOW) == {"one": NOW, "other": NOW}
+    state.close(20)
+
+
+def test_a_damaged_file_costs_the_marks_that_are_damaged(path: Path) -> None:
+    state = started(path, "one", "other", "third")
+    assert state.close(20) == ()
+    image = bytearray(path.read_bytes())
+    image[:16] = bytes(16)
+    image[image.index(b"other")] ^= 1
+    path.write_bytes(image)
+    state = started(path)
+    assert state.removed(NOW) == {"one": NOW, "third": NOW}
+    assert (state.status.rows_kept, state.status.rows_lost) == (2, 0)
     state.close(20)
 
 
