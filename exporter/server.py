@@ -200,10 +200,12 @@ async def _page(request: web.Request) -> web.Response:
 async def _metrics(request: web.Request) -> web.Response:
     app, form = request.app, Format.negotiate(request.headers.get("Accept", ""))
     records, now, scrapes, status = app[_WATCH].records, app[_CLOCK](), app[_SCRAPES], _status(app)
+    removed = app[_STATE].removed(now)
 
     def scrape() -> bytes:
         began = time.perf_counter()
-        text = app[_RENDERER].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        text = app[_RENDERER].render(records, now, removed=removed, openmetrics=form.openmetrics)
+        text += render_own(status, form)
         scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
         return text
 

@@ -1,12 +1,13 @@
-"""What survives a restart: last good documents, first-seen times, key-set history, what Entra ID said; one SQLite file.
+"""What survives a restart, in one SQLite file.
 
+That is last good documents, first-seen times, key-set history, what Entra ID said, and who is watched.
 Keeping never waits for the file: whatever is the matter with it, the looks go on, and what waits is written when that
 is over. :mod:`~exporter.state.ledger` knows what is to be written, :mod:`~exporter.state.writer` writes it in a thread
 of its own, :mod:`~exporter.state.file` is the file.
 """
 
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +67,15 @@ class State:
         if saved is not None:
             self._ledger.keep(record.target.name, saved)
             self._wake()
+
+    def follow(self, names: Collection[str]) -> None:
+        """Notes which targets are watched from now on; others that were, also before a restart, are removed now."""
+        self._ledger.follow(names)
+        self._wake()
+
+    def removed(self, now: datetime) -> Mapping[str, datetime]:
+        """When a target was removed, for each that was in the last 7 days and is not watched again."""
+        return self._ledger.removed(now)
 
     def prune(self, before: datetime, *, but: Container[str]) -> None:
         """Has what was last seen or told before a moment removed, except of some targets."""

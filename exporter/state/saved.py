@@ -110,6 +110,8 @@ def read(rows: Iterable[Row]) -> tuple[Mapping[str, Saved], int]:
     """What rows say, by the name of the target, and how many say what cannot be read."""
     by_name: dict[str, list[Row]] = {}
     for row in rows:
+        if row.table == "watch":
+            continue
         by_name.setdefault(row.values[0], []).append(row)
     unreadable = 0
     found = {}

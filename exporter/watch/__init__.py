@@ -154,6 +154,8 @@ class Watch:
         if not self._ready:
             timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
+        # Not earlier: what fails removes nobody, and nobody is removed before the last scrape that shows him.
+        self._state.follow(wanted)
 
     async def _change(self, new: Mapping[str, Target], wanted: Iterable[str]) -> None:
         """Ends the watch of what is changing, and begins that of what is new; in the end these are watched."""

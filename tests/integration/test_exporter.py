@@ -403,11 +403,14 @@ async def test_an_invalid_file_changes_nothing_and_is_visible(tmp_path: Path) ->
         scrape = await scraped(client)
         assert scrape.value("fedmeta_exporter_config_last_reload_successful") == 0
         assert scrape.value("fedmeta_metadata_reachable", target="gone") == 0
+        removed = "fedmeta_target_removed_timestamp_seconds"
+        assert not list(scrape.samples(removed))
         file.write_text("targets: []\n")
         assert (await client.post("/-/reload")).status == 200
         scrape = await scraped(client)
         assert scrape.value("fedmeta_exporter_config_last_reload_successful") == 1
         assert scrape.value("fedmeta_exporter_targets") == 0
+        assert [labels["target"] for labels, _ in scrape.samples(removed)] == ["gone"], "the last one too"
 
 
 async def test_reload_is_closed_unless_it_was_opened(simulation: Simulation) -> None:

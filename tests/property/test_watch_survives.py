@@ -95,6 +95,9 @@ class Memory:
         self.faults.at("keep")
         self.records[record.target.name] = record
 
+    def follow(self, _names: object) -> None:
+        self.faults.at("follow")
+
 
 @dataclass
 class World:

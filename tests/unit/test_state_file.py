@@ -231,6 +231,17 @@ def test_a_file_of_the_second_version_is_taken_over_whatever_its_label_says(path
     assert_taken_over(path, record())
 
 
+@pytest.mark.parametrize("label", [1, 3])
+def test_a_file_of_the_third_version_is_taken_over_and_nobody_in_it_was_removed(path: Path, label: int) -> None:
+    keep(path, record())
+    # All that it lacks, and all that was ever between the two.
+    alter(path, "DROP TABLE watch", f"PRAGMA user_version = {label}")
+    with opened(path) as state:
+        state.follow(["other"])
+        assert state.removed(NOW) == {}
+    assert_taken_over(path, record())
+
+
 def assert_taken_over(path: Path, known: Record) -> None:
     assert loaded(path) == saved_of(known)
     assert loaded(path) == saved_of(known), "once more, as a file of today"
