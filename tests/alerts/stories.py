@@ -1,4 +1,4 @@
-"""What raises each alert about a target: what documents, answers and the exporter say before, while it holds, and after.
+"""What raises each alert about a target: what documents, answers and the exporter say before, during and after it.
 
 Minutes count from the first second of 1970, because promtool's clock starts there.
 """
@@ -15,7 +15,7 @@ from scrapes import FARM, adfs_entity, answer, document, failed, federated, good
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
 from exporter.exposition.own import Status
 from exporter.model import Certificate, Document, FaultKind, Observation, Reason, Signature, SignatureState, Weakness
-from exporter.record import Record, answered, bare
+from exporter.record import Record, bare
 from exporter.state import StorageStatus
 from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
@@ -220,9 +220,7 @@ STORIES: Mapping[str, Story] = {
     "nobody promotes": Story(
         "FedmetaPromotionStalled", {before(6.5): farm(ENDS_IN_13, ONE_WEEK_OLD), 480: farm(ONE_WEEK_OLD, ENDS_IN_13)}
     ),
-    "AD FS generates nothing": Story(
-        "FedmetaRolloverOverdue", {-60: farm(ENDS_IN_19), 480: farm(ENDS_IN_19, NEXT)}
-    ),
+    "AD FS generates nothing": Story("FedmetaRolloverOverdue", {-60: farm(ENDS_IN_19), 480: farm(ENDS_IN_19, NEXT)}),
     "nobody renews": Story("FedmetaRenewalDue", {-60: farm(OF_A_CA), 480: farm(OF_A_CA, NEXT_OF_A_CA)}),
     "AD FS generates": Story(
         "FedmetaSuccessorPublished",
@@ -321,16 +319,12 @@ STORIES: Mapping[str, Story] = {
     "Entra ID cannot read the metadata": Story(
         "FedmetaEntraCannotReadMetadata",
         {-60: farm(ENDS_IN_20), HOLDS: farm(ENDS_IN_20, NEXT)},
-        domains={
-            "contoso.com": {-60: says(ENDS_IN_20, update=NOT_READ), 480: says(ENDS_IN_20, NEXT, update=NOT_READ)}
-        },
+        domains={"contoso.com": {-60: says(ENDS_IN_20, update=NOT_READ), 480: says(ENDS_IN_20, NEXT, update=NOT_READ)}},
     ),
     "Entra ID cannot read the metadata, and does not say since when": Story(
         "FedmetaEntraCannotReadMetadata",
         {-60: farm(ENDS_IN_20), HOLDS: farm(ENDS_IN_20, NEXT)},
-        domains={
-            "contoso.com": {-60: says(ENDS_IN_20, update=NOT_READ, updated=None), 480: says(ENDS_IN_20, NEXT)}
-        },
+        domains={"contoso.com": {-60: says(ENDS_IN_20, update=NOT_READ, updated=None), 480: says(ENDS_IN_20, NEXT)}},
     ),
     "people of a domain sign in elsewhere": Story(
         "FedmetaTrustNotFederated",

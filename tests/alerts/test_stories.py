@@ -26,7 +26,7 @@ TWINS = ('job="fedmeta",instance="10.0.0.1:10059",pod="a"', 'job="fedmeta",insta
 TEXTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "texts.yml").read_text(encoding="utf-8")
 )
-"""By story: the labels of its alert, its description, and the same when its facts have been gone for hours (as before)."""
+"""By story: the labels of its alert, its description, and what that becomes when its facts have been gone for hours."""
 
 
 def minutes_of(text: str) -> int:
@@ -53,7 +53,7 @@ def scrapes(story: Story) -> Iterator[Values]:
         for twin in TWINS:
             scraped[f"up{{{twin}}}"] = f"{story.is_scraped(minute):d}"
             if story.is_scraped(minute):
-                scraped |= read(own, NAMES, twin) | read(target, NAMES, twin)
+                scraped |= {**read(own, NAMES, twin), **read(target, NAMES, twin)}
         yield scraped
 
 
