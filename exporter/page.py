@@ -18,7 +18,8 @@ h2, h3, p { margin: 0 0 .25rem; } h2 { font-size: 1.25rem; } h3 { font-size: 1re
 .finding, .state { border-left: .4rem solid; padding-left: .5rem; } .finding { margin: .75rem 0; }
 .ok { border-color: #2e9e5b; } .info { border-color: #3b82c4; } .warning { border-color: #d99a1c; }
 .critical { border-color: #d13438; } .unknown { border-color: #8888; } .state.critical { font-weight: 600; }
-pre { background: #8882; margin: .25rem 0; overflow-x: auto; padding: .5rem; } pre * { overflow-wrap: normal; }
+pre { background: #8882; margin: .25rem 0; padding: .5rem; white-space: pre-wrap; }
+code { display: block; padding-left: 1.5rem; text-indent: -1.5rem; }
 table { border-collapse: collapse; margin: .5rem 0; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
 th { font-weight: normal; opacity: .8; overflow-wrap: normal; width: 6rem; }
@@ -64,11 +65,12 @@ def _finding(finding: Finding, now: datetime) -> str:
     labels = {"finding": finding.kind, "severity": word, **finding.about}
     data = "".join(f' data-{name.replace("_", "-")}="{escape(each)}"' for name, each in labels.items())
     whom = ", ".join(f"{label.lower()} {each}" for label, each in about(finding))
-    commands = "\n".join(next_step.commands)
+    # Each is a block of its own: where one is too long for the screen, its next line stands further in.
+    commands = "".join(f"<code>{escape(each)}</code>" for each in next_step.commands)
     return (
         f'<div class="finding {word}"{data}><h3>{escape(title(finding.kind))} ({word})</h3>'
         f"{_paragraph(whom, 'small')}<p>{escape(sentence(finding, now))}</p><p>To do: {escape(next_step.text)}</p>"
-        f"{f'<pre><code>{escape(commands)}</code></pre>' if commands else ''}</div>"
+        f"{f'<pre>{commands}</pre>' if commands else ''}</div>"
     )
 
 

@@ -273,12 +273,6 @@ def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> str:
     return f"What says which certificate is primary does not agree: {claims}. The first counts."
 
 
-def _do_disputed(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    if facts.policy.profile.is_adfs:
-        return Step("See which one is primary.", ("Get-AdfsCertificate -CertificateType Token-Signing",))
-    return Step("Ask the publisher which one signs.")
-
-
 def _replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
     return (
         f"All signing keys were replaced {span(now - facts.at)} ago and none was kept, so no partner could follow"
@@ -752,10 +746,8 @@ def _where(finding: Finding) -> str:
 
 
 def _place(place: Place | None) -> str:
-    if place is None:
-        return "the service"
-    host = "the service" if place.node == SERVICE else f"node {place.node}"
-    return f"{host} (from {place.vantage})"
+    node, vantage = place or Place(SERVICE, "default")
+    return f"{'the service' if node == SERVICE else f'node {node}'} (from {vantage})"
 
 
 def _served(served: Served) -> str:
@@ -884,7 +876,12 @@ _WORDS: Mapping[Kind, tuple[str, _Sentence, _Step | Step]] = {
         _ignored,
         Step("Name the certificate in use under primary in the policy, or take the name out."),
     ),
-    Kind.PRIMARY_DISPUTED: ("Evidence disagrees", _disputed, _do_disputed),
+    Kind.PRIMARY_DISPUTED: (
+        "Evidence disagrees",
+        _disputed,
+        # Only of AD FS there is more than one kind of evidence.
+        Step("See which one is primary.", ("Get-AdfsCertificate -CertificateType Token-Signing",)),
+    ),
     Kind.DOCUMENT_FAULTY: ("Document faulty", _faulty, Step("Tell the publisher.")),
     Kind.ENTITIES_IN_TROUBLE: (
         "Entities in trouble",

@@ -249,8 +249,9 @@ def test_on_every_day_of_a_life_on_which_something_changes_every_surface_shows_t
         at = START + day * DAY
         for look in record.target.looks:
             published = on(day, life.others.get(look.place, life.published))
-            refusal = isinstance(published, Reason)
-            found = failed(published, at, phases={}) if refusal else good(published.document(), at)
+            found = (
+                failed(published, at, phases={}) if isinstance(published, Reason) else good(published.document(), at)
+            )
             record = probed(record, found, look=look)
         for each in record.domains:
             said = on(day, life.domains[each.domain])
