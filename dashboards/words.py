@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from dashboards.style import Colour, Word, Words
 from exporter.history import Change
+from exporter.inquiry import Slot, UpdateResult
 from exporter.model import FaultKind, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import WORDS, Position, State
-from exporter.trust import TRUST_WORDS, Answer, Slot, TrustState, UpdateResult
+from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 NOT_JUDGED = 0
 NO_DOCUMENT = 8

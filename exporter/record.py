@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from exporter import history as past
-from exporter import trust
+from exporter import inquiry as inquiries
 from exporter.clock import believed
 from exporter.config.settings import Cloud, Look, Place, Target, TrustSource
 from exporter.history import History
+from exporter.inquiry import DomainRecord
 from exporter.model import NO_VALIDATORS, Document, Entity, Observation, SignatureState, Validators
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
-from exporter.trust import DomainRecord
 
 
 class Question(NamedTuple):
@@ -243,7 +243,7 @@ def clamped(record: Record, now: datetime) -> Record:
         looks=tuple(_look_clamped(each, now) for each in record.looks),
         history=past.clamped(record.history, now),
         differing_since=record.differing_since and believed(record.differing_since, now),
-        domains=tuple(trust.clamped(each, now) for each in record.domains),
+        domains=tuple(inquiries.clamped(each, now) for each in record.domains),
     )
     return record if right == record else right
 

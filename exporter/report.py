@@ -9,11 +9,11 @@ from textwrap import wrap
 
 from exporter.config.settings import TrustSource
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord, Served
 from exporter.rollover import Rollover, Severity
-from exporter.trust import DomainRecord, DomainTrust, Slot
 
 SHOWN = 5
 """Entities of an aggregate that are shown, those with the worst findings first."""

@@ -30,6 +30,8 @@ from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
 from exporter.demo import scenarios
 from exporter.demo.scenarios import Domain, Farm, Scenario
 from exporter.findings import Kind
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.inquiry import advance as advance_trust
 from exporter.model import (
     Certificate,
     Document,
@@ -44,8 +46,6 @@ from exporter.model import (
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
 from exporter.record import Record, answered, bare
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
-from exporter.trust import advance as advance_trust
 
 
 class Example(NamedTuple):

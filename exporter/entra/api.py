@@ -13,8 +13,9 @@ from typing import Self
 from exporter import fetch
 from exporter.config.settings import Module
 from exporter.fetch.failure import status_line
+from exporter.inquiry import TrustReason
 from exporter.model import Reason
-from exporter.trust import TrustReason, host_of
+from exporter.trust import host_of
 
 _LONGEST_WAIT = 86400.0
 _REASONS = {

@@ -12,8 +12,9 @@ from exporter.entra.clouds import places, scope
 from exporter.fetch import credentials
 from exporter.fetch.failure import FetchError, until
 from exporter.fetch.tokens import Grant, NotGranted, granted
+from exporter.inquiry import TrustReason
 from exporter.model import Reason
-from exporter.trust import TrustReason, host_of
+from exporter.trust import host_of
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 

@@ -10,9 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from exporter.inquiry import TrustReason
 from exporter.model import Reason, Tally
 from exporter.state import StorageStatus
-from exporter.trust import TrustReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.config.settings import Place
+from exporter.inquiry import DomainRecord, DomainTrust
 from exporter.model import Certificate, Fault, Observation, Signature
 from exporter.policy import Policy
 from exporter.rollover import Rollover, State
-from exporter.trust import DomainRecord, DomainTrust, Verdict
+from exporter.trust import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,12 @@ from exporter.findings.facts import (
 )
 from exporter.findings.kinds import Kind
 from exporter.history import Change, EntityHistory
+from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, FaultKind, Observation, SignatureState
 from exporter.policy import Policy, Profile
 from exporter.record import LookRecord, Record
 from exporter.rollover import FOREVER, Rollover, Severity, State, promotion_of, shifted
-from exporter.trust import DomainRecord, TrustState, Verdict
+from exporter.trust import TrustState, Verdict
 
 NEWS = timedelta(days=1)
 """How long what has happened is told."""
@@ -236,7 +237,7 @@ def _is_named(entity_id: str, patterns: Sequence[str]) -> bool:
 def _verdict(known: DomainRecord, record: Record, policy: Policy, subject: Rollover | None, now: datetime) -> Verdict:
     return trust.judge(
         known.domain,
-        known.trust,
+        known.accepted,
         entity=record.entity,
         rollover=subject,
         policy=policy,

@@ -29,11 +29,11 @@ from exporter.findings.facts import (
 )
 from exporter.findings.judge import Finding, Standing
 from exporter.findings.kinds import Kind
+from exporter.inquiry import Slot
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
 from exporter.rollover import WORDS, Rollover, State, shifted
-from exporter.trust import Slot
 
 OLD = timedelta(hours=1)
 """From this age on, a sentence says how old what it was judged by is."""

@@ -9,8 +9,8 @@ from typing import Any
 from exporter import certificates
 from exporter.config.settings import TrustSource
 from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
+from exporter.inquiry import DomainTrust, Slot, UpdateResult
 from exporter.model import Role, Use
-from exporter.trust import DomainTrust, Slot, UpdateResult
 
 
 def moment_text(moment: datetime | None) -> str | None:

@@ -14,10 +14,10 @@ from scrapes import FARM, adfs_entity, answer, document, failed, federated, good
 
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
 from exporter.exposition.own import Status
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Certificate, Document, FaultKind, Observation, Reason, Signature, SignatureState, Weakness
 from exporter.record import Record, bare
 from exporter.state import StorageStatus
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

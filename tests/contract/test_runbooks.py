@@ -30,11 +30,12 @@ from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.findings import Kind, Standing, outlook, standing, step
 from exporter.history import Change
+from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
 from exporter.model import Certificate, FaultKind, Observation, Reason, Role, Use
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 from exporter.record import Record
 from exporter.rollover import PROMOTION_GRACE, Position, State
-from exporter.trust import Answer, DomainTrust, TrustReason, TrustState, UpdateResult
+from exporter.trust import Answer, TrustState
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")

@@ -11,10 +11,11 @@ from boards import BOARDS, PANELS, Panel
 from dashboards import words
 from dashboards.style import Colour, Words
 from exporter.history import Change
+from exporter.inquiry import Slot, TrustReason, UpdateResult
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import Position, State
-from exporter.trust import TRUST_WORDS, Answer, Slot, TrustReason, TrustState, UpdateResult
+from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "state": (State, words.STATE_NAMES),

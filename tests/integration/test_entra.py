@@ -21,8 +21,8 @@ from exporter import fetch
 from exporter.config.settings import Cloud, Entra, Module, Secret, Tls, TrustSource
 from exporter.demo.graph import Directory
 from exporter.entra import EntraError
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Certificate
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 TENANT = "contoso.onmicrosoft.com"
 DOMAIN = "contoso.com"

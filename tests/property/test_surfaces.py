@@ -21,6 +21,7 @@ from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.scenarios import SCENARIOS, Scenario
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import Finding, Kind, Standing, standing
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.metadata import DocumentError
 from exporter.model import Document, Fault, FaultKind, Reason, Signature, SignatureState
 from exporter.page import page
@@ -29,7 +30,6 @@ from exporter.probe import read_document
 from exporter.record import Record, bare
 from exporter.report import report
 from exporter.rollover import Severity
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 WORLDS = 1000
 LABELS = ("finding", "severity", "entity_id", "domain", "node", "vantage")

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from exporter.config.settings import TrustSource
 from exporter.findings import Finding, Kind, step
 from exporter.findings.facts import Trusting
+from exporter.inquiry import DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover
-from exporter.trust import DomainTrust, Slot, TrustState, Verdict, judge
+from exporter.trust import TrustState, Verdict, judge
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no mistake."""
@@ -25,6 +26,17 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 URL = "https://fs.example/metadata.xml"
 MOMENT = st.builds(lambda days: NOW + days * DAY, st.integers(-60, 60))
 """Near enough to each other to cross every threshold, and often to meet one exactly."""
+
+
+SEVERITY = {
+    TrustState.NOT_FEDERATED: 2,
+    TrustState.BROKEN: 3,
+    TrustState.UNKNOWN: 1,
+    TrustState.AT_RISK: 3,
+    TrustState.PENDING: 1,
+    TrustState.IN_SYNC: 0,
+}
+"""How bad each state is."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Question:
         rollover = verdict(document, self.policy, signer=self.signer, first_seen=self.first_seen, now=now)
         (entity,) = document.entities
         return rollover, judge(
-            "contoso.com", self.trust, entity=entity, rollover=rollover, policy=self.policy, url=URL, now=now
+            "contoso.com", self.trust.accepted, entity=entity, rollover=rollover, policy=self.policy, url=URL, now=now
         )
 
     def history(self, start: datetime) -> Iterator[tuple[Rollover, Verdict]]:
@@ -152,7 +164,7 @@ def test_severity_never_falls_while_primary_successor_and_what_is_foreign_stay_t
         # A configured primary that ends may be primary by dates next: evidence counts too.
         same = [(each.primary, each.successor, each.evidence) for each in (rollover, next_rollover)]
         if same[0] == same[1] and before.foreign == after.foreign:
-            assert after.severity >= before.severity
+            assert SEVERITY[after.state] >= SEVERITY[before.state]
 
 
 @unhurried

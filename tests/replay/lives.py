@@ -15,9 +15,9 @@ from builders import DAY, HOST, SECOND, adfs, authority, encryption_pair, pair
 
 from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.demo.documents import KeyPair
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Document, Reason
 from exporter.probe import read_document
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 DAYS = 425

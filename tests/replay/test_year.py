@@ -21,14 +21,14 @@ from replay.lives import DAYS, LIVES, START, Life, on
 from replay.series import Values, input_series, read
 from scrapes import FARM, failed, good
 
-from exporter import trust
+from exporter import inquiry as inquiries
 from exporter.config.settings import Entra
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer
 from exporter.findings import standing
+from exporter.inquiry import Inquiry, TrustReason
 from exporter.model import Reason
 from exporter.record import Record, answered, bare
-from exporter.trust import Inquiry, TrustReason
 
 RULES = Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml"
 STEP = timedelta(hours=6)
@@ -93,7 +93,7 @@ def after(record: Record, life: Life, at: datetime) -> Record:
         inquiry = (
             Inquiry(at, said, "", trust=None) if isinstance(said, TrustReason) else Inquiry(at, None, "", trust=said)
         )
-        record = answered(record, trust.advance(known, inquiry))
+        record = answered(record, inquiries.advance(known, inquiry))
     return record
 
 

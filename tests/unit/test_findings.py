@@ -12,11 +12,11 @@ from scrapes import FARM, adfs_entity, certificate, document, failed, good, idp,
 from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
 from exporter.findings import Finding, Kind, Standing, standing
 from exporter.findings.facts import Changed, Differing, Faulty, Half, Published, Unread, Unwatched
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Document, Entity, FaultKind, Reason, Role, Signature, SignatureState, Use, Weakness
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
 from exporter.rollover import FOREVER, Severity, State
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 Times = Mapping[Kind, tuple[datetime, datetime]]
 

@@ -33,10 +33,10 @@ from exporter.cli import _parser
 from exporter.config.settings import INTERNET
 from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
 from exporter.findings.facts import Rolling
+from exporter.inquiry import DomainTrust, Slot
 from exporter.model import Certificate, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
-from exporter.trust import DomainTrust, Slot
 
 OWN = "Get-AdfsCertificate -CertificateType Token-Signing"
 ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"

@@ -21,11 +21,12 @@ from builders import (
 )
 from moments import moments
 
-from exporter import trust
+from exporter import inquiry as inquiries
 from exporter.config.settings import INTERNET, Cloud, Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.findings import standing
 from exporter.history import Change, History
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
@@ -43,7 +44,7 @@ from exporter.record import (
     resumed,
 )
 from exporter.rollover import State
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState
+from exporter.trust import TrustState
 
 ADFS = f"http://{HOST}/adfs/services/trust"
 TARGET = watched("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
@@ -462,10 +463,10 @@ def test_a_look_puts_right_what_was_seen_while_the_clock_was_ahead() -> None:
 def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
     ahead = looked(bare(replace(SERVICE, entra=Entra(("contoso.com",)))), NOW + YEAR, OLD, OLD, BOTH)
     answer = Inquiry(NOW + YEAR, None, "", DomainTrust(TrustSource.GRAPH, federated=False))
-    ahead = answered(ahead, trust.advance(ahead.domains[0], answer), now=NOW + YEAR)
+    ahead = answered(ahead, inquiries.advance(ahead.domains[0], answer), now=NOW + YEAR)
     assert ahead.differing_since == NOW + YEAR
     look, refusal = advance(ahead.looks[1], failed(NOW)), Inquiry(LATER, TrustReason.PERMISSION, "", None)
-    domain = trust.advance(ahead.domains[0], refusal)
+    domain = inquiries.advance(ahead.domains[0], refusal)
     for right in (joined(ahead, look, now=LATER), answered(ahead, domain, now=LATER), clamped(ahead, LATER)):
         assert [path for path, at in moments(right) if at > LATER] == []
         assert right.differing_since == LATER

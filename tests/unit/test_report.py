@@ -12,12 +12,12 @@ from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, 
 
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.findings import standing, step
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.inquiry import advance as after_inquiry
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
 from exporter.report import report as text_of
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
-from exporter.trust import advance as after_inquiry
 
 OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)

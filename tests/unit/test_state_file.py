@@ -23,13 +23,13 @@ from builders import DAY, NOW, certificate, knowing, watched
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import EntityHistory, History
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, State, file, open_state
 from exporter.state.rows import SCHEMA, VERSION, Row, seal
 from exporter.state.saved import read, saved_of
 from exporter.state.text import history_text, trust_text
-from exporter.trust import DomainRecord, DomainTrust, Slot
 
 TARGET = watched("fs", "https://fs.example/metadata", entra=Entra(("contoso.com",), tenant="contoso"))
 OTHER = watched("other", "https://other.example/metadata")

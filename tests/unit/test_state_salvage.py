@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state, salvage
 from exporter.state.rows import TABLES, Row, row_of
-from exporter.trust import DomainRecord, DomainTrust, Slot
 
 NAMES = [f"farm{nth}" for nth in range(12)]
 
