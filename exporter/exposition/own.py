@@ -10,8 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from exporter.model import Reason, Tally
-from exporter.state import StorageStatus
+from exporter.model import Reason, StorageStatus, Tally
 from exporter.trust import TrustReason
 
 
