@@ -329,3 +329,22 @@ class Tally:
     def plus(self, seconds: float) -> "Tally":
         """The tally after once more."""
         return Tally(self.count + 1, self.seconds + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """Whether the state file can be written, and what waits for it."""
+
+    writable: bool | None
+    """None: no file is wanted."""
+    fault: str = ""
+    """Why it cannot be written, and what to do, for a person; empty: it can."""
+    errors: int = 0
+    """Attempts to open or write it since the start that failed."""
+    waiting: int = 0
+    """Targets of which something is not in it yet."""
+    waiting_since: datetime | None = None
+    rows_kept: int = 0
+    """Rows that were found again in files that were damaged, since the start."""
+    rows_lost: int = 0
+    """Rows that were not, at least."""

@@ -11,8 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.inquiry import TrustReason
-from exporter.model import Reason, Tally
-from exporter.state import StorageStatus
+from exporter.model import Reason, StorageStatus, Tally
 
 
 @dataclass(frozen=True, slots=True)

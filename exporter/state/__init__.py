@@ -8,37 +8,18 @@ of its own, :mod:`~exporter.state.file` is the file.
 
 import logging
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from exporter.model import StorageStatus
 from exporter.record import Record
 from exporter.state.ledger import Ledger
 from exporter.state.saved import Saved, saved_of
 from exporter.state.writer import Writer
 
-__all__ = ["Saved", "State", "StorageStatus", "open_state"]
+__all__ = ["Saved", "State", "open_state"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StorageStatus:
-    """Whether the state file can be written, and what waits for it."""
-
-    writable: bool | None
-    """None: no file is wanted."""
-    fault: str = ""
-    """Why it cannot be written, and what to do, for a person; empty: it can."""
-    errors: int = 0
-    """Attempts to open or write it since the start that failed."""
-    waiting: int = 0
-    """Targets of which something is not in it yet."""
-    waiting_since: datetime | None = None
-    rows_kept: int = 0
-    """Rows that were found again in files that were damaged, since the start."""
-    rows_lost: int = 0
-    """Rows that were not, at least."""
 
 
 class State:

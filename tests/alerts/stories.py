@@ -15,9 +15,18 @@ from scrapes import FARM, adfs_entity, answer, document, failed, federated, good
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
 from exporter.exposition.own import Status
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
-from exporter.model import Certificate, Document, FaultKind, Observation, Reason, Signature, SignatureState, Weakness
+from exporter.model import (
+    Certificate,
+    Document,
+    FaultKind,
+    Observation,
+    Reason,
+    Signature,
+    SignatureState,
+    StorageStatus,
+    Weakness,
+)
 from exporter.record import Record, bare
-from exporter.state import StorageStatus
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

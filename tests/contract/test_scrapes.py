@@ -23,9 +23,9 @@ from exporter.exposition.families import (
 )
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
+from exporter.model import StorageStatus
 from exporter.probe import read_document
 from exporter.record import Record
-from exporter.state import StorageStatus
 
 TEXT = Format.negotiate("")
 OPENMETRICS = Format.negotiate("application/openmetrics-text; version=1.0.0")

@@ -451,7 +451,7 @@ async def test_the_deadline_holds_for_reading_a_secret_too(stuck: Path, entra: E
     os.close(os.open(stuck, os.O_WRONLY))  # lets the reader go
     assert (error.reason, error.detail) == (
         TrustReason.CREDENTIALS,
-        "the client's credentials could not be had in time",
+        "client_secret: it could not be had in time",
     )
 
 

@@ -13,11 +13,10 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
 from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
-from exporter.model import Certificate, Document, Phase, Reason, Role, Use
+from exporter.model import Certificate, Document, Phase, Reason, Role, StorageStatus, Use
 from exporter.policy import THRESHOLD_NAMES, PolicySettings
 from exporter.record import Record, bare
 from exporter.rollover import Rollover, State
-from exporter.state import StorageStatus
 from exporter.trust import TrustState
 
 SAML = watched("saml", "https://idp.example/metadata")
