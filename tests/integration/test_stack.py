@@ -176,8 +176,8 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_has(inbox, must_arrive)
     assert inbox.resolved == set()
 
-    # The certificate ends while nobody can read the metadata. No other farm gets into another state by then, but what is
-    # counted in hours and days has lasted for so long.
+    # The certificate ends while nobody can read the metadata. No other farm gets into another state by then, but what
+    # is counted in hours and days has lasted for so long.
     running.clock.ahead = timedelta(days=3.25)
     must_arrive |= {
         ("FedmetaSigningCertificateExpired", "critical", "missing"),
