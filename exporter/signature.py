@@ -132,7 +132,7 @@ def _gap(root: Element, signature: Element) -> str | None:
 
 
 class _Verifier(XMLVerifier):
-    """The library's verifier, in which several keys are tried on one canonical form, and canonical forms are right."""
+    """The library's verifier, but several keys are tried on one canonical form, and SignedInfo keeps its context."""
 
     signer: _Candidate | None = None
     """Whose key made the signature, whether or not the document is still the one that was signed."""
@@ -155,6 +155,9 @@ class _Verifier(XMLVerifier):
                 return verified
         raise failures[0]
 
+    def _check_cert_validity(self, *_: object) -> None:
+        pass  # a certificate brings a key here, and an expired one makes no signature invalid
+
     def _c14n(
         self, nodes: Element, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: list[str] | None = None
     ) -> Any:  # noqa: ANN401 -- the library's own
@@ -175,18 +178,16 @@ def _failure(root: Element, verifier: _Verifier) -> str | None:
     """Why none of the keys verifies the signature; None when one does."""
     if not verifier.tried:
         return _NO_KEY
-    some = verifier.tried[0].certificate
     config = SignatureConfiguration(
         location="./",
         expect_references=False,  # any number: what is signed besides the root must verify as well
         signature_methods=_METHODS,
         digest_algorithms=frozenset(DigestAlgorithm),
         ignore_ambiguous_key_info=True,
-        verification_time=some.not_valid_before_utc,
     )
     try:
         # The schema would refuse signatures for what they do not cover, such as a broken certificate in KeyInfo.
-        verifier.verify(root, x509_cert=some, validate_schema=False, expect_config=config)
+        verifier.verify(root, x509_cert=verifier.tried[0].certificate, validate_schema=False, expect_config=config)
     except (SignXMLException, etree.LxmlError) as error:
         return str(error)[:_LONGEST_DETAIL].rstrip(": ")
     except _ACCIDENTS as error:
