@@ -264,7 +264,7 @@ def _moved(document: bytes, random: Random) -> bytes:
 
 
 def _signed_by_others(document: bytes, random: Random) -> bytes:
-    """With a second signature, another key in KeyInfo, or another document in an Object of the signature."""
+    """With a second signature, another key in KeyInfo, or as a part of another document that has its signature."""
     root = _parsed(document)
     signatures = [] if root is None else list(root.iter(f"{{{DS}}}Signature"))
     if root is None or not signatures:
@@ -284,8 +284,12 @@ def _signed_by_others(document: bytes, random: Random) -> bytes:
             for own in evil.findall(f"{{{DS}}}Signature"):
                 evil.remove(own)
             evil.set("entityID", "urn:evil")
+            evil.set("ID", random.choice((evil.get("ID", ""), "_evil")))
             evil.insert(0, deepcopy(found))
-            etree.SubElement(evil[0], f"{{{DS}}}Object").append(root)
+            if found.getparent() is root:
+                root.remove(found)
+            place = random.choice((evil, evil[-1], etree.SubElement(evil[0], f"{{{DS}}}Object")))
+            place.append(root)
             root = evil
     return etree.tostring(root)
 
