@@ -181,13 +181,13 @@ class SignatureState(StrEnum):
     TRUSTED = "trusted"
     """Verified by a certificate that the target's policy names as signer."""
     VALID = "valid"
-    """Verified by the certificate it brings along: the document is as its publisher wrote it."""
+    """Verified by a certificate that it brings along or that the document publishes: nothing was changed since."""
     INVALID = "invalid"
-    """There is a signature over the root and it does not verify."""
+    """A key is known that should verify it, by a certificate in it, published or configured, and it does not verify."""
     UNSIGNED = "unsigned"
     """No signature over the very root."""
     UNCHECKED = "unchecked"
-    """Signed, and not looked at: the document is too large to be checked without a configured signer."""
+    """Nothing can be said: nobody gave its key, or the document is too large and no signer is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,8 @@ class Signature:
 
     state: SignatureState
     fingerprint: str | None
-    """Of the certificate that verified it; of the one in its KeyInfo when none did."""
+    """Of the published certificate whose key verified it, or of the one that was tried; when none did, of the first in
+    its KeyInfo."""
     detail: str
 
 
