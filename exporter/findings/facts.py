@@ -22,6 +22,10 @@ class Rolling:
     """By domain that signs in here, whether Entra ID trusts the successor; None: not known."""
     readable: bool | None = None
     """Whether the document can be read from the internet; None: not known."""
+    valid: Sequence[Certificate] = ()
+    """Signing certificates beside the primary that are published and valid now, the one that ends last first."""
+    early: bool = False
+    """The primary has longer to live than when a successor is expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Changed:
 
     at: datetime
     certificates: Sequence[Certificate]
-    """Those that came, or of which one is in use now."""
+    """Those that came and are published still, or the one in use."""
     policy: Policy
 
 

@@ -36,7 +36,10 @@ from exporter.trust import TrustState, Verdict
 NEWS = timedelta(days=1)
 """How long what has happened is told."""
 
-DAY = timedelta(days=1)
+LAGGING = timedelta(days=1)
+"""How long some domains may lack the successor that others have."""
+
+UNREADABLE = timedelta(days=1)
 """How long a document cannot be read, in the weeks in which Entra ID must read it, before somebody must act."""
 
 COPYING = timedelta(hours=2)
@@ -190,7 +193,7 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         verdict_of = {each.entity_id: each for each in case.rollovers}
         for entity in record.document.metadata.entities:
             if (rollover := verdict_of.get(entity.entity_id)) is not None:
-                findings += [*_rollover(case, rollover), *_keys(case, entity, rollover)]
+                findings += [*_rollover(case, entity, rollover), *_keys(case, entity, rollover)]
     findings += _domains(case)
     return Standing(
         record,
@@ -256,12 +259,12 @@ def _looks(case: _Case) -> Iterator[Finding]:
             yield _unread(case, each, observation)
         ends = observation.tls_not_after
         if ends is not None and case.clock.reached(shifted(ends, -timedelta(days=case.policy.thresholds.tls))):
-            yield Finding(Kind.TLS_CERTIFICATE_EXPIRING, Until(ends), observation.at, place=each.place)
+            yield Finding(Kind.TLS_CERTIFICATE_EXPIRING, Until(ends), place=each.place)
     if record.document is None and case.remembers and record.observation is not None:
         facts = _failure(case, record.first, record.observation)
         yield Finding(Kind.METADATA_NEVER_READ, facts, place=record.first.place)
     since = record.differing_since
-    if since is not None and case.clock.reached(since + COPYING):
+    if since is not None and case.clock.reached(shifted(since, COPYING)):
         served = {each.place: _served(each.document) for each in record.looks if each.document is not None}
         yield case.found(Kind.NODES_DIFFER, Differing(since, served))
 
@@ -275,9 +278,9 @@ def _unread(case: _Case, look: LookRecord, observation: Observation) -> Finding:
     facts, kind = _failure(case, look, observation), Kind.METADATA_UNREACHABLE
     if _keeps_entra_out(case, look, facts):
         kind = Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW
-    elif _is_outside(look) and not _is_ours(facts) and _is_read_inside(case.record):
+    elif _is_outside(look) and not _is_ours(facts) and _is_read_inside(case.record, facts.since):
         kind = Kind.METADATA_UNREACHABLE_FROM_INTERNET
-    return Finding(kind, facts, look.last_success, place=look.place)
+    return Finding(kind, facts, place=look.place)
 
 
 def _keeps_entra_out(case: _Case, look: LookRecord, facts: Unread) -> bool:
@@ -292,8 +295,10 @@ def _keeps_entra_out(case: _Case, look: LookRecord, facts: Unread) -> bool:
         and look.look.node == SERVICE
         and (_is_outside(look) or not outside)
         and not _is_ours(facts)
+        # Where Entra ID trusts the successor for every domain, it need not read anything.
+        and not (case.verdicts and all(each.successor_trusted for each in case.verdicts))
         and case.clock.reached(shifted(primary.not_after, -timedelta(days=policy.thresholds.poll)))
-        and case.clock.reached(facts.since + DAY)
+        and case.clock.reached(shifted(facts.since, UNREADABLE))
     )
 
 
@@ -306,12 +311,13 @@ def _is_ours(facts: Unread) -> bool:
     return facts.observation.reason is not None and facts.observation.reason.is_ours
 
 
-def _is_read_inside(record: Record) -> bool:
+def _is_read_inside(record: Record, since: datetime) -> bool:
+    """Whether the document was read from inside after a moment: a look that fails now and then changes nothing."""
     return any(
         each.look.node == SERVICE
         and not _is_outside(each)
-        and each.observation is not None
-        and each.observation.reason is None
+        and each.last_success is not None
+        and each.last_success >= since
         for each in record.looks
     )
 
@@ -372,7 +378,7 @@ def _aggregate(case: _Case, document: Document, rollovers: Sequence[Rollover]) -
     for entity_id, known in record.history.entities.items():
         if known.left is None or not _is_named(entity_id, record.target.watch):
             continue
-        if not case.clock.reached(known.left + NEWS):
+        if not case.clock.reached(shifted(known.left, NEWS)):
             yield case.found(Kind.ENTITY_VANISHED, Until(known.left), entity_id)
 
 
@@ -387,8 +393,12 @@ _KINDS = {
 }
 
 
-def _rollover(case: _Case, rollover: Rollover) -> Iterator[Finding]:
-    facts = Rolling(rollover, case.policy)
+_FAULTS = {FaultKind.PRIMARY_IGNORED: Kind.PRIMARY_IGNORED, FaultKind.PRIMARY_DISPUTED: Kind.PRIMARY_DISPUTED}
+"""What can be wrong with the evidence."""
+
+
+def _rollover(case: _Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
+    facts = Rolling(rollover, case.policy, valid=tuple(_valid(case, entity, rollover)), early=_is_early(case, rollover))
     if rollover is case.subject:
         here = (each for each in case.verdicts if each.state is not TrustState.NOT_FEDERATED)
         facts = replace(
@@ -400,7 +410,24 @@ def _rollover(case: _Case, rollover: Rollover) -> Iterator[Finding]:
     if kind is not None:
         yield case.found(kind, facts, rollover.entity_id)
     for fault in rollover.faults:
-        yield case.found(Kind(fault), facts, rollover.entity_id)
+        yield case.found(_FAULTS[fault], facts, rollover.entity_id)
+
+
+def _valid(case: _Case, entity: Entity, rollover: Rollover) -> Sequence[Certificate]:
+    published = entity.published(rollover.role, signs=True)
+    found = [
+        each
+        for each in published
+        if each != rollover.primary and case.clock.reached(each.not_before) and not case.clock.reached(each.not_after)
+    ]
+    return sorted(found, key=lambda each: each.not_after, reverse=True)
+
+
+def _is_early(case: _Case, rollover: Rollover) -> bool:
+    if rollover.primary is None or not case.policy.expiry:
+        return False
+    expected = timedelta(days=case.policy.thresholds.unexpected)
+    return not case.clock.reached(shifted(rollover.primary.not_after, -expected))
 
 
 def _keys(case: _Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
@@ -408,17 +435,18 @@ def _keys(case: _Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
     known = case.known(entity_id)
     signing = _certificates(entity, signs=True)
     changes = _changes(known)
-    news = {change: at for change, at in changes.items() if not case.clock.reached(at + NEWS)}
+    news = {change: at for change, at in changes.items() if not case.clock.reached(shifted(at, NEWS))}
     if (at := news.get(Change.REPLACED)) is not None and policy.profile is not Profile.ENTRA:
-        yield case.found(Kind.KEY_SET_REPLACED, Changed(at, signing, policy), entity_id)
+        came = _came(known, signing, at)
+        yield case.found(Kind.KEY_SET_REPLACED, Changed(at, came, policy), entity_id)
     if (at := news.get(Change.UNEXPECTED)) is not None:
-        came = tuple(each for each in signing if known.first_seen.get(each.fingerprint) == at)
-        yield case.found(Kind.UNEXPECTED_SIGNING_CERTIFICATE, Changed(at, came or signing, policy), entity_id)
+        came = _came(known, signing, at)
+        yield case.found(Kind.UNEXPECTED_SIGNING_CERTIFICATE, Changed(at, came, policy), entity_id)
     # Entra ID replaces its own keys as it likes; and nobody saw how keys changed between two looks far apart.
     told = news if policy.profile is Profile.ENTRA else {each: at for each, at in news.items() if each is Change.UNSEEN}
     if told:
         yield case.found(Kind.SIGNING_KEYS_CHANGED, Changed(max(told.values()), signing, policy), entity_id)
-    if known.last_promotion is not None and not case.clock.reached(known.last_promotion + NEWS):
+    if known.last_promotion is not None and not case.clock.reached(shifted(known.last_promotion, NEWS)):
         now_signs = (rollover.primary,) if rollover.primary else ()
         yield case.found(Kind.PRIMARY_CHANGED, Changed(known.last_promotion, now_signs, policy), entity_id)
     ends, warned = _encrypts_least(entity), timedelta(days=policy.thresholds.encryption)
@@ -429,6 +457,11 @@ def _keys(case: _Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
     weak = tuple(each for each in every if each.weaknesses and not case.clock.reached(each.not_after))
     if weak:
         yield case.found(Kind.CERTIFICATE_WEAK, Published(weak, policy), entity_id)
+
+
+def _came(known: EntityHistory, signing: Sequence[Certificate], at: datetime) -> tuple[Certificate, ...]:
+    """Those that are published and were not before a moment."""
+    return tuple(each for each in signing if known.first_seen.get(each.fingerprint, at) >= at)
 
 
 def _changes(known: EntityHistory) -> dict[Change, datetime]:
@@ -468,13 +501,14 @@ def _domains(case: _Case) -> Iterator[Finding]:
         latest = known.last_success
         # A little more: an inquiry that takes its time comes later than the interval says.
         patience = timedelta(seconds=3 * entra.interval + 600)
-        if known.inquiry is not None if latest is None else case.clock.reached(latest + patience):
-            yield Finding(Kind.TRUST_STALE, Asking(known), latest, domain=known.domain)
+        stale = known.inquiry is not None if latest is None else case.clock.reached(shifted(latest, patience))
+        if stale:
+            yield Finding(Kind.TRUST_STALE, Asking(known), domain=known.domain)
     lagging = tuple(each.domain for each in case.verdicts if each.state in _WAITS)
     following = tuple(each.domain for each in case.verdicts if each.successor_trusted)
     if rollover and rollover.successor and lagging and following:
         half = Half(record.target.name, rollover.successor, lagging, following)
-        if case.clock.reached(_known_since(case, rollover, rollover.successor) + DAY):
+        if case.clock.reached(shifted(_known_since(case, rollover, rollover.successor), LAGGING)):
             yield case.found(Kind.TRUST_HALF_UPDATED, half)
 
 
@@ -516,7 +550,7 @@ def _is_old_news(case: _Case, rollover: Rollover, known: DomainRecord, entra: En
     promoted, at = case.known(rollover.entity_id).last_promotion, known.last_success
     if promoted is None or at is None or at >= promoted:
         return False
-    over = case.clock.reached(promoted + timedelta(seconds=2 * entra.interval))
+    over = case.clock.reached(shifted(promoted, timedelta(seconds=2 * entra.interval)))
     return not over and not _was_at_risk(case, rollover, promoted)
 
 

@@ -50,7 +50,7 @@ class Kind(StrEnum):
     TRUST_PENDING_TOO_LONG = "trust_pending_too_long"
     """Entra ID has not taken the successor for a day and a half, in the weeks in which it reads the metadata daily."""
     TRUST_HALF_UPDATED = "trust_half_updated"
-    """Entra ID has trusted the successor for some domains only, for a day."""
+    """A day after the successor came, Entra ID trusts it for some domains only."""
     # What is not seen.
     METADATA_NEVER_READ = "metadata_never_read"
     """No usable document was ever read."""

@@ -48,7 +48,7 @@ def _missing(_finding: Finding, facts: Rolling, now: datetime) -> str:
 def _stalled_late(_finding: Finding, facts: Rolling, now: datetime) -> str:
     return (
         f"The primary {_ends(facts.rollover, now)}, and still signs, although the successor"
-        f" {thumbprint(facts.rollover.successor)} is published."
+        f" {thumbprint(facts.rollover.successor)} is published{_begins(facts.rollover, now)}."
     )
 
 
@@ -99,6 +99,8 @@ def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> str:
 
 
 def _replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
+    if not facts.certificates:
+        return f"All signing keys were replaced {span(now - facts.at)} ago, and those from before are published again."
     return (
         f"All signing keys were replaced {span(now - facts.at)} ago and none was kept, so no partner could follow"
         f" beforehand: every one that has not read the document since refuses {_thumbprints(facts.certificates)}."
@@ -106,6 +108,11 @@ def _replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
 
 
 def _unexpected(_finding: Finding, facts: Changed, now: datetime) -> str:
+    if not facts.certificates:
+        return (
+            f"A signing certificate appeared {span(now - facts.at)} ago, while the primary has long to live, and is"
+            " gone again. Who holds its key could sign in as anybody meanwhile."
+        )
     return (
         f"The signing certificate {_thumbprints(facts.certificates)} appeared {span(now - facts.at)} ago, while the"
         " primary has long to live. Who holds its key can sign in as anybody."
@@ -190,8 +197,11 @@ def _vanished(finding: Finding, facts: Until, now: datetime) -> str:
     )
 
 
-def _never_read(_finding: Finding, facts: Unread, _now: datetime) -> str:
-    return f"No usable document was ever read, so nothing watches its certificates: {_reason(facts)}."
+def _never_read(finding: Finding, facts: Unread, _now: datetime) -> str:
+    return (
+        f"No usable document was ever read from {_place(finding.place)}, so nothing watches its certificates:"
+        f" {_reason(facts)}."
+    )
 
 
 def _unreachable(finding: Finding, facts: Unread, now: datetime) -> str:
@@ -278,8 +288,16 @@ def _not_federated(finding: Finding, facts: Trusting, _now: datetime) -> str:
 
 
 def _unknown(finding: Finding, facts: Trusting, _now: datetime) -> str:
-    slots = f": {' and '.join(facts.trust.unreadable)} holds no certificate" if facts.trust.unreadable else ""
-    return f"By Entra ID's answer it cannot be told whether it trusts what signs for {finding.domain}{slots}."
+    if not facts.trust.unreadable:
+        return (
+            f"Only dates say which certificate signs, so it cannot be told whether Entra ID trusts that one for"
+            f" {finding.domain}."
+        )
+    slots = " and ".join(facts.trust.unreadable)
+    return (
+        f"By Entra ID's answer it cannot be told whether it trusts what signs for {finding.domain}: {slots} holds no"
+        " certificate."
+    )
 
 
 def _half(_finding: Finding, facts: Half, _now: datetime) -> str:
@@ -291,7 +309,7 @@ def _half(_finding: Finding, facts: Half, _now: datetime) -> str:
 
 def _stale(finding: Finding, facts: Asking, now: datetime) -> str:
     known = facts.known
-    age = f"has not answered for {span(now - known.last_success)}" if known.last_success else "has never answered"
+    age = f"has not said for {span(now - known.last_success)}" if known.last_success else "has not said"
     failed = known.inquiry is not None and known.inquiry.reason is not None
     why = f": {known.inquiry.reason}, {known.inquiry.detail}" if known.inquiry and failed else ""
     return f"Entra ID {age} what it trusts for {finding.domain}, so nobody sees whether it follows{why}."
@@ -317,6 +335,12 @@ def _predicted(rollover: Rollover, now: datetime) -> str:
     if rollover.promotion is None:
         return ""
     return f" about {moment(rollover.promotion)}" if now < rollover.promotion else f" on {moment(rollover.promotion)}"
+
+
+def _begins(rollover: Rollover, now: datetime) -> str:
+    """When the successor begins to be valid, where it has not."""
+    successor = rollover.successor
+    return f" and begins on {moment(successor.not_before)}" if successor and now < successor.not_before else ""
 
 
 def _signing(rollover: Rollover | None, now: datetime) -> str:

@@ -22,7 +22,7 @@ from exporter.findings.facts import (
 )
 from exporter.findings.judge import Finding
 from exporter.findings.kinds import Kind
-from exporter.findings.phrases import some, thumbprint
+from exporter.findings.phrases import moment, some, thumbprint
 from exporter.inquiry import Slot
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
@@ -31,6 +31,9 @@ from exporter.rollover import Rollover
 
 UPDATE = "Update-MgDomainFederationConfiguration"
 """Writes a certificate, which it must be given, into a slot of a domain's trust."""
+
+AT_ONCE = timedelta(days=2)
+"""With so much left AD FS generates and promotes at once (Microsoft, "CertificateCriticalThreshold")."""
 
 _SLOT_FLAGS = {Slot.SIGNING: "-SigningCertificate", Slot.NEXT: "-NextSigningCertificate"}
 """Of the slots that can be written."""
@@ -59,8 +62,11 @@ def _expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     rollover, policy = facts.rollover, facts.policy
     if rollover.primary is not None and now < rollover.primary.not_before:
         return Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
-    if rollover.successor is not None:
-        return _promote(rollover, policy, f"Today update every partner by hand with the successor, and {_sign(policy)}")
+    if facts.valid:
+        text = (
+            f"Today update every partner by hand with {facts.valid[0].thumbprint}, which is valid, and {_sign(policy)}"
+        )
+        return _promote(facts.valid[0], policy, text, now)
     return _renew(policy, f"today update every partner by hand with it, and {_sign(policy)}", promotes=True)
 
 
@@ -69,16 +75,17 @@ def _none(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return Step("Compare the document with the publisher's own list, and repair what publishes it.", commands)
 
 
-def _missing(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+def _missing(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     then = f"today {_bring(facts)}, and {_sign(facts.policy)} before that date"
-    if facts.policy.profile is Profile.ADFS:
+    primary = facts.rollover.primary
+    if facts.policy.profile is Profile.ADFS and primary is not None and primary.not_after - now > AT_ONCE:
         wait = facts.policy.thresholds.promotion
         then += f" (AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left)"
     return _renew(facts.policy, then, promotes=True)
 
 
-def _stalled(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then {_sign(facts.policy)}")
+def _stalled(_finding: Finding, facts: Rolling, now: datetime) -> Step:
+    return _promote(facts.rollover.successor, facts.policy, f"{_know(facts)}; then {_sign(facts.policy)}", now)
 
 
 def _overdue(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
@@ -91,8 +98,13 @@ def _due(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return _renew(facts.policy, f"{_bring(facts)} before it signs")
 
 
-def _published(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+def _published(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     policy, text = facts.policy, f"{_know(facts)} before it signs"
+    if facts.early:
+        return Step(
+            "It came long before one was expected: see first that the publisher's administrators made it."
+            f" If so: {text[0].lower()}{text[1:]}."
+        )
     if not policy.profile.is_adfs:
         return Step(f"{text}.")
     if policy.auto_certificate_rollover:
@@ -101,10 +113,20 @@ def _published(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
         promote = f"{_PROMOTE} {thumbprint(facts.rollover.successor)}{_IF_OFF}"
         text += f". Ask AD FS whether it promotes by itself; if not, {_sign(policy)} before the primary ends."
         return Step(text, (_ASK, promote))
-    return _promote(facts.rollover, policy, f"{text}; then {_sign(policy)} before the primary ends")
+    return _promote(facts.rollover.successor, policy, f"{text}; then {_sign(policy)} before the primary ends", now)
+
+
+def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    primary = facts.rollover.primary
+    taken = f": {primary.fingerprint} is the SHA-256 of the one that is taken for it" if primary else ""
+    return Step(f"Name the certificate in use under primary in the policy, or take the name out{taken}.")
 
 
 def _replaced(_finding: Finding, facts: Changed, _now: datetime) -> Step:
+    if not facts.certificates:
+        return Step(
+            "Ask the publisher's administrators what they changed and why; if nobody did, treat it as an attack."
+        )
     who = "Update-AdfsCertificate -Urgent does this; if" if facts.policy.profile.is_adfs else "If"
     return Step(f"Update every partner by hand, now. {who} nobody did this on purpose, treat it as an attack.")
 
@@ -134,19 +156,28 @@ def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
     return Step("Repair it: partners that refresh themselves from it do not learn of a new certificate.")
 
 
-def _broken(finding: Finding, facts: Trusting, _now: datetime) -> Step:
+def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
+    rollover = facts.rollover
+    if rollover is not None and rollover.primary is not None and rollover.primary.not_after <= now:
+        return Step("The certificate in use has ended: have a valid one sign, and write that one into Entra ID.")
+    text = "Write the certificate in use into Entra ID, now; nothing changes at the publisher."
+    return _write(finding, facts, text, _worth_least(facts, now), "primary")
+
+
+def _worth_least(facts: Trusting, now: datetime) -> Slot:
+    """The slot to write over where none holds the key in use.
+
+    An empty one, else one of a foreign or ended certificate, else the one that ends first, and the successor's last.
+    """
     held = {slot: facts.trust.certificates.get(slot) for slot in _SLOT_FLAGS}
     successor = facts.rollover.successor if facts.rollover else None
-    # An empty one, else the one that ends first, but rather any than the successor's.
-    worth = {slot: (each == successor, each.not_after) for slot, each in held.items() if each is not None}
-    slot = next((each for each in held if each not in worth), None) or min(worth, key=worth.__getitem__)
-    return _write(
-        finding,
-        facts,
-        "Write the certificate in use into Entra ID, now; nothing changes at the publisher.",
-        slot,
-        "primary",
-    )
+    published = {digest for _, _, digest in facts.rollover.positions} if facts.rollover else set()
+    worth = {
+        slot: (each == successor, each.fingerprint in published and now < each.not_after, each.not_after)
+        for slot, each in held.items()
+        if each is not None
+    }
+    return next((each for each in held if each not in worth), None) or min(worth, key=worth.__getitem__)
 
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
@@ -232,11 +263,16 @@ def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
     }[policy.auto_certificate_rollover]
     text = text[0].upper() + text[1:]
     promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
-    return Step(f"{text}; then {then}.", (*commands, *promotion))
+    return Step(f"{text}; then {then}.", tuple(dict.fromkeys((*commands, *promotion))))
 
 
-def _promote(rollover: Rollover, policy: Policy, text: str) -> Step:
-    return Step(f"{text}.", _promotion(policy, thumbprint(rollover.successor)) if policy.profile.is_adfs else ())
+def _promote(certificate: Certificate | None, policy: Policy, text: str, now: datetime) -> Step:
+    if certificate is not None and now < certificate.not_before:
+        # No command: whoever runs it today locks everybody out.
+        return Step(
+            f"{text}, but not before it begins, on {moment(certificate.not_before)}: partners refuse it until then."
+        )
+    return Step(f"{text}.", _promotion(policy, thumbprint(certificate)) if policy.profile.is_adfs else ())
 
 
 def _sign(policy: Policy) -> str:
@@ -248,7 +284,9 @@ def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
     if policy.auto_certificate_rollover is False:
         return (promote,)
     off, on = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
-    return off, promote, on if policy.auto_certificate_rollover else f"{on}{_IF_ON}"
+    if policy.auto_certificate_rollover:
+        return off, promote, on
+    return _ASK, off, promote, f"{on}{_IF_ON}"
 
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:
@@ -351,7 +389,7 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
     ),
     Kind.SUCCESSOR_PUBLISHED: _published,
     Kind.TRUST_PENDING: _waits,
-    Kind.PRIMARY_IGNORED: Step("Name the certificate in use under primary in the policy, or take the name out."),
+    Kind.PRIMARY_IGNORED: _ignored,
     Kind.PRIMARY_DISPUTED: Step("See which one is primary.", ("Get-AdfsCertificate -CertificateType Token-Signing",)),
     Kind.DOCUMENT_FAULTY: Step("Tell the publisher."),
     Kind.ENTITIES_IN_TROUBLE: Step("Name the entities that matter to you under entities.watch, to be told of each."),

@@ -26,7 +26,7 @@ def headline(standing: Standing) -> str:
         return title(standing.findings[0].kind)
     if standing.record.document is None:
         return "Not looked at yet"
-    promoted = any(each.state is State.PROMOTED for each in standing.rollovers)
+    promoted = any(each.state is State.PROMOTED for each in standing.rollovers if each.entity_id in standing.watched)
     return "Promoted" if promoted else "Steady" if standing.rollovers else "Nothing to judge"
 
 

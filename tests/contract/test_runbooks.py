@@ -341,9 +341,9 @@ def test_no_command_anywhere_writes_a_slot_without_knowing_where_the_key_in_use_
     naming = [(name, line) for name, line in told() if SLOT.search(line)]
 
     in_runbook = [line for name, line in naming if name == "runbooks.md"]
-    assert {name for name, _ in naming} == {"runbooks.md", "words.py"}
+    assert {name for name, _ in naming} == {"runbooks.md", "steps.py"}
     # The exporter's own steps compare both slots: tests/property/test_trust.py.
-    assert [line.partition(" = ")[0] for name, line in naming if name == "words.py"] == ["_SLOT_FLAGS"]
+    assert [line.partition(" = ")[0] for name, line in naming if name == "steps.py"] == ["_SLOT_FLAGS"]
     # After a theft both are written at once, one of them with the primary.
     assert ["-SigningCertificate '<base64 of the primary>' -NextSigningCertificate" in line for line in in_runbook] == [
         True
