@@ -7,7 +7,7 @@ turn raises is counted, logged, and costs that turn.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -155,6 +155,12 @@ class Watch:
             timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
         # Not earlier: what fails removes nobody, and nobody is removed before the last scrape that shows him.
+        noted = await attempt(self._note(wanted))
+        if isinstance(noted, Raised):
+            # They are watched: only whether somebody was taken out on purpose is not told.
+            log_mistake("to note who is watched", noted.error)
+
+    async def _note(self, wanted: Collection[str]) -> None:
         self._state.follow(wanted)
 
     async def _change(self, new: Mapping[str, Target], wanted: Iterable[str]) -> None:

@@ -252,6 +252,22 @@ def test_one_failure_costs_one_turn_of_one_target(
     assert here.faults.raised == [seam]
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: type(kind()).__name__)
+def test_a_note_of_who_is_watched_that_fails_costs_nothing_else(
+    world: Callable[..., World], kind: Callable[[], BaseException]
+) -> None:
+    here = world(Faults(random.Random(1), "follow", kind))  # noqa: S311 -- no secret
+
+    async def life() -> None:
+        here.faults.armed = 1
+        await here.watch.follow(here.targets)
+        assert [record.target for record in here.watch.records] == here.targets
+        await here.watch.stop()
+
+    run(here.loop, life())
+    assert here.faults.raised == ["follow"]
+
+
 def test_a_thousand_failures_at_random_end_nobodys_watch(world: Callable[..., World]) -> None:
     seed = random.randrange(2**32)  # noqa: S311 -- no secret
     print(f"seed {seed}")  # noqa: T201 -- shown where it fails
