@@ -139,7 +139,7 @@ class FaultKind(StrEnum):
     CERTIFICATE_ATTRIBUTE = "certificate_attribute"
     """A subject, issuer, key or algorithm cannot be read, or a name or date breaks a rule; the certificate counts."""
     CERTIFICATE_TEXT = "certificate_text"
-    """An X509Certificate holds more than one certificate: a chain, or text around PEM; the certificates count."""
+    """An X509Certificate holds a chain, or text around PEM; its first certificate that issued no other counts."""
     KEY_WITHOUT_CERTIFICATE = "key_without_certificate"
     """A key holds no certificate (KeyName, KeyValue or nothing): its expiry cannot be watched."""
     USE_UNKNOWN = "use_unknown"

@@ -1,7 +1,8 @@
 """A certificate's outer structure (RFC 5280 section 4.1; X.690), for what ``cryptography`` refuses and OpenSSL reads.
 
-Real certificates break the rules of DER in their names and dates: a PrintableString with ``&``, a UTCTime without seconds
-or with an offset, fractions of a second. Those alone are written anew here; whatever else breaks a rule is not read.
+Real certificates break the rules of DER in their names and dates: a PrintableString with ``&``, a UTCTime without
+seconds or with an offset, fractions of a second. Those alone are written anew here, and what else breaks a rule is not
+read.
 """
 
 import re
@@ -15,8 +16,8 @@ _LONG_TAG = 0x1F
 _LONG_LENGTH = 0x80
 _CENTURY = 50
 """A UTCTime's two digits from here on are of the 20th century (RFC 5280 section 4.1.2.5.1)."""
-_WIDEST_OFFSET = 12
-"""Hours; OpenSSL reads no more (ASN1_TIME_to_tm)."""
+_WIDEST_OFFSET = 12, 59
+"""Hours and minutes; OpenSSL reads no more of either (ASN1_TIME_to_tm)."""
 
 _PRINTABLE_CHARACTERS = re.compile(rb"[A-Za-z0-9 '()+,\-./:=?]*")
 """X.680 section 41.4."""
@@ -104,7 +105,7 @@ def _mended_name(name: _Value, what: str, sentences: list[str]) -> _Value:
             kind, value = _values(attribute.content)
             if value.tag == _PRINTABLE and _PRINTABLE_CHARACTERS.fullmatch(value.content) is None:
                 sentences.append(f"{what} has a PrintableString {_quoted(value)}")
-                value = _Value(_UTF8, value.content.decode("latin-1").encode())  # noqa: PLW2901 - written anew
+                value = _Value(_UTF8, value.content.decode("latin-1").encode())
             attributes.append(_of(_SEQUENCE, [kind, value]))
         sets.append(_of(_SET, sorted(attributes, key=lambda one: one.der)))
     return _of(_SEQUENCE, sets)
@@ -130,7 +131,7 @@ def _moment(time: _Value) -> datetime:
     sign, hours, minutes = found.groups()[6:]
     if sign is None:
         return moment
-    if int(hours) > _WIDEST_OFFSET or int(minutes) >= 60:
+    if int(hours) > _WIDEST_OFFSET[0] or int(minutes) > _WIDEST_OFFSET[1]:
         raise ValueError(f"no offset: {_quoted(time)}")
     offset = timedelta(hours=int(hours), minutes=int(minutes))
     return moment + offset if sign == b"-" else moment - offset

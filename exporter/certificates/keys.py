@@ -1,7 +1,7 @@
 """Certificates to keys: which of those in a ``ds:KeyInfo`` hold the key that it names, and which certify them.
 
-All certificates of an X509Data belong to one key: they hold it, or are part of a chain that ends in one that does, in any
-order (XML Signature 4.4.4). So the key's is the one that issued none of the others.
+All certificates of an X509Data belong to one key: they hold it, or are part of a chain that ends in one that does, in
+any order (XML Signature 4.4.4). So the key's is the one that issued none of the others.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,8 +27,10 @@ class Data:
     """One X509Data."""
 
     certificates: tuple[Certificate, ...]
-    whole: bool
+    whole: bool = True
     """Whether all certificates in it could be read."""
+    beside: tuple[Certificate, ...] = ()
+    """Those that share the text of another, which is the key's: one text is one certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,22 @@ class Named:
 
 
 def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, ...]:
-    """The keys that some X509Data and the KeyValues beside them (as SubjectPublicKeyInfo) name, each once; at least one.
+    """The keys that some X509Data and KeyValues beside them (as SubjectPublicKeyInfo) name, each once; at least one.
 
-    Where a certificate holds a KeyValue, the rest of its X509Data is its chain. Of several certificates of one key, the
-    key's is the one that ends last. Beside a certificate that cannot be read no authority's is taken for a key's: it may
-    have issued the other.
+    Where a certificate holds a KeyValue, the rest of its X509Data is its chain. Of several certificates of one key,
+    the key's is the one that ends last. Beside a certificate that cannot be read no authority's is taken for a key's:
+    it may have issued the other.
     """
     every = tuple(dict.fromkeys(certificate for each in data for certificate in each.certificates))
+    beside = tuple(certificate for each in data for certificate in each.beside)
     if len(every) == 1 and not values and all(each.whole for each in data):
-        return (Named(every[0]),)
+        return (Named(every[0], beside),)
     keys = {each: _key(each) for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
     for certificate in _leaves(data, values, keys):
         by_key.setdefault(keys[certificate], []).append(certificate)
     chosen = dict.fromkeys(max(each, key=lambda one: one.not_after) for each in by_key.values())
-    chain = tuple(each for each in every if each not in chosen)
+    chain = tuple(dict.fromkeys(each for each in (*every, *beside) if each not in chosen))
     unheld = [None for value in values if value not in by_key]
     return tuple(Named(each, chain) for each in [*chosen, *unheld] or [None])
 

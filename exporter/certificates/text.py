@@ -6,11 +6,10 @@ import re
 _PEM_LINE = re.compile("-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})
 """The labels that OpenSSL takes for a certificate's (PEM_read_bio_X509)."""
-_BASE64 = re.compile("[A-Za-z0-9+/=]*")
 _SEQUENCE = 0x30
 _LONG_LENGTH = 0x80
 _HEADER = 12
-"""Characters of base64 with the header of any value that fits into memory."""
+"""Characters of base64 with the header of any value that fits into memory, and bytes."""
 
 
 def decode(text: str) -> bytes:
@@ -32,10 +31,12 @@ def ders(text: str) -> tuple[tuple[bytes, ...], bool]:
     blocks, surrounded = _blocks(text)
     found: list[bytes] = []
     for block in blocks:
-        packed = "".join(block.split())
-        if _BASE64.fullmatch(packed) is None:
-            raise ValueError("not base64")
-        found += _joined_bytes(packed) or _joined_text(packed)
+        try:
+            packed = "".join(block.split())
+            found += _joined_bytes(packed) or _joined_text(packed)
+        except ValueError as error:
+            if not found:
+                raise ValueError("not base64") from error
     return tuple(found), surrounded
 
 
@@ -58,7 +59,7 @@ def _blocks(text: str) -> tuple[list[str], bool]:
 def _joined_bytes(packed: str) -> list[bytes]:
     """The certificates of a chain that was joined before it became base64; none where it is no such."""
     bare = packed.rstrip("=")
-    if "=" in bare:
+    if "=" in bare or len(bare) % 4 == 1:
         return []
     joined = _unpacked(bare)
     found: list[bytes] = []
@@ -76,7 +77,7 @@ def _joined_text(packed: str) -> list[bytes]:
     """The certificates of a chain whose base64 was joined; what is no certificate only where nothing else is."""
     found: list[bytes] = []
     start = 0
-    while (size := _size(_unpacked(packed[start : start + _HEADER].partition("=")[0]))) is not None:
+    while (size := _size_of_text(packed[start : start + _HEADER])) is not None:
         end = start - (-4 * size // 3)
         if end > len(packed) or "=" in packed[start:end]:
             break
@@ -91,6 +92,11 @@ def _size(der: bytes) -> int | None:
     """The bytes of a value that may be a certificate, its header included; None of any other."""
     octets = der[1] - _LONG_LENGTH if len(der) > 1 and der[0] == _SEQUENCE else 0
     return 2 + octets + int.from_bytes(der[2 : 2 + octets]) if octets > 0 else None
+
+
+def _size_of_text(header: str) -> int | None:
+    bare = header.partition("=")[0]
+    return _size(_unpacked(bare[: len(bare) // 4 * 4]))
 
 
 def _unpacked(bare: str) -> bytes:

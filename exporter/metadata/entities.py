@@ -9,11 +9,11 @@ from itertools import chain
 from lxml.etree import _Element as Element
 
 from exporter import certificates
+from exporter.certificates import Data
 from exporter.metadata import times
 from exporter.metadata.document import MD, DocumentError, short
 from exporter.metadata.keys import key_value
 from exporter.model import (
-    Certificate,
     Entity,
     Fault,
     FaultKind,
@@ -81,7 +81,7 @@ class Reader:
         self._faults: list[Fault] = []
         self._groups: list[_Bounds] = []
         self._root: _Bounds | None = None
-        self._decoded: dict[str, tuple[tuple[Certificate, ...], tuple[tuple[FaultKind, str], ...]]] = {}
+        self._decoded: dict[str, tuple[Data, tuple[tuple[FaultKind, str], ...]]] = {}
         self._told: set[tuple[str, str]] = set()
 
     def open(self, group: Element) -> None:
@@ -177,11 +177,15 @@ class Reader:
             self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
         return (Key(use, each.certificate, each.chain) for each in found)
 
-    def _data(self, element: Element, entity_id: str) -> certificates.Data:
-        read = [self._certificates(_text(each), entity_id) for each in element.iterchildren(_DS + "X509Certificate")]
-        return certificates.Data(tuple(one for each in read for one in each), all(read))
+    def _data(self, element: Element, entity_id: str) -> Data:
+        read = [self._certificate(_text(each), entity_id) for each in element.iterchildren(_DS + "X509Certificate")]
+        return Data(
+            tuple(chain.from_iterable(each.certificates for each in read)),
+            all(each.whole for each in read),
+            tuple(chain.from_iterable(each.beside for each in read)),
+        )
 
-    def _certificates(self, text: str, entity_id: str) -> tuple[Certificate, ...]:
+    def _certificate(self, text: str, entity_id: str) -> Data:
         decoded = self._decoded.get(text)
         if decoded is None:
             decoded = self._decoded[text] = _decode(text)
@@ -211,24 +215,26 @@ def _signing_set(role: RoleDescriptor) -> frozenset[str]:
     return frozenset(certificate.fingerprint for key in role.keys if key.use.signs for certificate in key.certificates)
 
 
-def _decode(text: str) -> tuple[tuple[Certificate, ...], tuple[tuple[FaultKind, str], ...]]:
-    """The certificates in a text, the first and those that follow it, and what is wrong with it."""
+def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
+    """What a text has of an X509Data, and what is wrong with it."""
     beginning = repr(text.strip()[:_BEGINNING])
     try:
         ders, surrounded = certificates.ders(text)
         first, unreadable = certificates.read(ders[0])
     except ValueError as error:
-        return (), ((FaultKind.CERTIFICATE_BASE64, f"{error}: {beginning}"),)
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_BASE64, f"{error}: {beginning}"),)
     except certificates.CertificateError as error:
-        return (), ((FaultKind.CERTIFICATE_DER, f"{beginning} is {error}"),)
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_DER, f"{beginning} is {error}"),)
     faults = [(FaultKind.CERTIFICATE_ATTRIBUTE, f"{first.fingerprint[:16]}: {sentence}") for sentence in unreadable]
     found = [first]
     with suppress(certificates.CertificateError):
         found += (certificates.read(der)[0] for der in ders[1:])
-    if surrounded or len(found) > 1:
-        what = f"{len(found)} certificates in one element" if len(found) > 1 else "text around the certificate"
-        faults.append((FaultKind.CERTIFICATE_TEXT, f"{what}: {beginning}"))
-    return tuple(found), tuple(faults)
+    if len(found) > 1:
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{len(found)} certificates in one element: {beginning}"))
+    elif surrounded:
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"text around a certificate: {beginning}"))
+    leaf = certificates.named([Data(tuple(found))])[0].certificate or first
+    return Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)
 
 
 def _text(element: Element) -> str:
