@@ -81,22 +81,29 @@ def _leaves(
 
 
 def _issuers(keys: Mapping[Certificate, bytes]) -> set[Certificate]:
-    """Those that issued one of the others: by their names, or by signature where the names say so of both."""
-    subjects: dict[str, set[str]] = {}
-    alike: dict[tuple[str, str], list[Certificate]] = {}
+    """Those that issued one of the others: by their names, and by signature where names leave it open.
+
+    They do where a certificate may have been issued by itself, or two by each other.
+    """
     names = {each: _names(each) for each in keys}
+    of_subject: dict[str, list[Certificate]] = {}
+    of_both: dict[tuple[str, str], list[Certificate]] = {}
+    issued: dict[str, set[str]] = {}
     for each, (subject, issuer) in names.items():
-        subjects.setdefault(issuer, set()).add(subject)
-        alike.setdefault((subject, issuer), []).append(each)
+        of_subject.setdefault(subject, []).append(each)
+        of_both.setdefault((subject, issuer), []).append(each)
+        if subject != issuer:
+            issued.setdefault(issuer, set()).add(subject)
     found = set()
     for each, (subject, issuer) in names.items():
-        issued = subjects.get(subject, set())
-        if any(one != issuer for one in issued):
+        if any(one != issuer for one in issued.get(subject, ())):
             found.add(each)
             continue
-        others = alike[issuer, subject] if issued else []
+        unclear = [one for pair in {(subject, subject), (issuer, subject)} for one in of_both.get(pair, ())]
+        if max(len(of_subject[subject]), len(unclear)) > _MOST_ALIKE:
+            continue
         # Of one key they are the same certificate renewed, though each verifies the other.
-        if len(others) <= _MOST_ALIKE and any(keys[one] != keys[each] and _signed(each, one) for one in others):
+        if any(keys[one] != keys[each] and _signed(each, one) for one in unclear):
             found.add(each)
     return found
 

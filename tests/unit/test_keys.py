@@ -191,6 +191,11 @@ def test_authorities_that_certified_each_other_are_both_keys() -> None:
     assert {each.certificate for each in certificates.named([Data(both)])} == set(both)
 
 
+def test_a_key_of_the_same_name_as_a_self_signed_one_did_not_issue_it() -> None:
+    alone = pair(subject="CN=leaf")
+    assert {each.certificate for each in keys([LEAF, alone, CA])[0]} == {LEAF.certificate, alone.certificate}
+
+
 def test_many_certificates_of_one_name_are_not_compared_and_are_all_keys() -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     few = [same_named(ec.generate_private_key(ec.SECP256R1()), by=private) for _ in range(8)]
