@@ -1,4 +1,4 @@
-"""Certificates written byte by byte, which break the rules of DER as real ones do, and ones with bytes changed at random."""
+"""Certificates written byte by byte, which break the rules of DER as real ones do; and bytes changed at random."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, 
     beside = tuple(certificate for each in data for certificate in each.beside)
     if len(every) == 1 and not values and all(each.whole for each in data):
         return (Named(every[0], beside),)
-    keys = {each: _key(each) for each in every}
+    keys = {each: _comparable(each) if values else outline(each.der).public_key for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
     for certificate in _leaves(data, values, keys):
         by_key.setdefault(keys[certificate], []).append(certificate)
@@ -119,8 +119,8 @@ def _name(text: str, der: bytes) -> str:
     return der.hex() if text == UNKNOWN else " ".join(text.casefold().split())
 
 
-def _key(certificate: Certificate) -> bytes:
-    """The SubjectPublicKeyInfo, written in one way where the key can be read."""
+def _comparable(certificate: Certificate) -> bytes:
+    """The SubjectPublicKeyInfo as a KeyValue's is written, where the key can be read."""
     try:
         return mended(certificate.der).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     except _UNREADABLE:

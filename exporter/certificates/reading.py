@@ -1,7 +1,7 @@
 """DER to :class:`~exporter.model.Certificate`: lenient about everything but the dates.
 
 A certificate in metadata carries a key (SAML metadata interoperability profile, 2.6.1): what counts here is
-which one it is and until when its owner means to use it. Extensions are never read.
+which one it is and until when its owner means to use it. No extension is read here.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Certificates with bytes changed at random: ``python -m soak.der [COUNT [SEED]]``; nothing but our own error comes out."""
+"""Certificates with bytes changed at random: ``python -m soak.der COUNT [SEED]``; only our own error comes out."""
 
 import sys
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Certificates that break rules of DER which OpenSSL does not keep to: what is read of them is what ``openssl`` reads."""
+"""Certificates that break rules of DER which OpenSSL does not keep to: what ``openssl`` reads is what we read."""
 
 import re
 import subprocess
