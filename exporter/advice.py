@@ -156,7 +156,7 @@ def _steady(rollover: Rollover, policy: Policy, _now: datetime) -> str:
         return "Nothing to do: Entra ID changes its own keys without notice; follow its metadata, not its dates."
     if rollover.primary is None:
         return (
-            "No signing key has a certificate to watch, so there is no date; where there should be one, look at the"
+            "No signing certificate is known, so there is no date to watch; where there should be one, look at the"
             " document and its faults."
         )
     if not policy.expiry:

@@ -304,7 +304,9 @@ def test_a_public_key_of_no_signing_algorithm_is_a_key_of_its_own() -> None:
     ).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
     own = read(minted.public_bytes(Encoding.DER))
     unknown = read(own.der.replace(bytes.fromhex("2b656f"), bytes.fromhex("2b657f")))
-    assert len(certificates.named([Data((own, unknown))])) == 2
+    both = certificates.named([Data((own, unknown))])
+    assert len(both) == 2
+    assert certificates.named([Data((own, unknown))], [b"another key"]) == (*both, Named(None))
 
 
 # --- several in one text
