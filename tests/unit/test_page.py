@@ -137,7 +137,7 @@ def test_a_key_without_a_certificate_has_no_days() -> None:
     record = looked(builders.entity(builders.descriptor_of(Role.IDP, builders.key_name())))
     ((_, state, days, todo),) = rows(record)
     assert (state, days) == ("Steady", "")
-    assert "No signing certificate could be read" in todo
+    assert "No signing certificate is known" in todo
 
 
 def test_the_worst_target_stands_first_and_what_cannot_be_read_is_as_bad_as_a_warning() -> None:
