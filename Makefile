@@ -17,7 +17,7 @@ UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--only-binary :all: --emit-build-options --custom-compile-command 'make lock'
 
-.PHONY: help run demo-stack test check lint prometheus golden dashboards bench soak lock clean
+.PHONY: help run demo-stack test check lint prometheus xmlsec1 golden dashboards bench soak lock clean
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -30,7 +30,7 @@ run: .venv/runtime ## watch the demo: a simulated federation service in every st
 demo-stack: .venv/runtime prometheus ## the demo with Prometheus and Alertmanager, and Grafana where it is installed
 	@PYTHONPATH=tests $(IN) demo_stack
 
-test: .venv/development prometheus ## run all tests
+test: .venv/development prometheus xmlsec1 ## run all tests
 	$(IN) pytest $(COVERAGE) $(ARGS)
 
 check: COVERAGE := --cov=exporter
@@ -42,10 +42,10 @@ lint: .venv/development
 	$(IN) mypy
 	.venv/bin/lint-imports --no-logo
 
-prometheus:
-	@.ci/system-packages prometheus
+prometheus xmlsec1:
+	@.ci/system-packages $@
 
-golden: .venv/development prometheus ## rewrite the expected outputs; review the diff
+golden: .venv/development prometheus xmlsec1 ## rewrite the expected outputs; review the diff
 	$(IN) pytest --update-golden $(ARGS)
 
 dashboards: .venv/runtime ## write the dashboards anew from dashboards/*.py; ARGS=--check only compares

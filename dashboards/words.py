@@ -6,13 +6,12 @@ Where a board needs a number for a word (Prometheus has no others), the larger o
 from collections.abc import Mapping
 
 from dashboards.style import Colour, Word, Words
-from exporter.action import Answer
-from exporter.advice import TRUST_WORDS, WORDS
 from exporter.history import Change
+from exporter.inquiry import Slot, UpdateResult
 from exporter.model import FaultKind, SignatureState
 from exporter.primary import Evidence
-from exporter.rollover import Position, State
-from exporter.trust import Slot, TrustState, UpdateResult
+from exporter.rollover import WORDS, Position, State
+from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 NOT_JUDGED = 0
 NO_DOCUMENT = 8

@@ -26,11 +26,13 @@ from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config, Target
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
+from exporter.findings import Standing, standing
 from exporter.history import MEMORY
 from exporter.model import Certificate
 from exporter.policy import PolicySettings
 from exporter.record import Record
 from exporter.report import report
+from exporter.rollover import Severity
 from exporter.rounds import PROBES, Raised, Rounds, attempt, log_mistake
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
@@ -264,13 +266,14 @@ def _check(flags: argparse.Namespace) -> int:
         # A signal came first.
         return 1
     now, read = _now(), record.document is not None
+    found = standing(record, now, remembers=False)
     if flags.certificate is None:
-        print(report(record, now))
-    elif not read:
-        raise RefusedError(report(record, now))
-    else:
-        print(_WRITTEN[flags.certificate_format](_certificate(record, now, flags.certificate).der))
-    return 0 if read else 1
+        print(report(found, now))
+        return 0 if read and found.severity <= Severity.INFO else 1
+    if not read:
+        raise RefusedError(report(found, now))
+    print(_WRITTEN[flags.certificate_format](_certificate(found, flags.certificate).der))
+    return 0
 
 
 def _target(file: str | None, address: str) -> Target:
@@ -287,18 +290,18 @@ async def _checked(target: Target, resolver: str) -> Record:
         return await Rounds(client, _now).everything(target)
 
 
-def _certificate(record: Record, now: datetime, position: str) -> Certificate:
+def _certificate(standing: Standing, position: str) -> Certificate:
     """The certificate in this position. Raises :class:`RefusedError` when there is none."""
-    rollover = record.rollover(now)
+    name, rollover = standing.record.target.name, standing.rollover
     if rollover is None:
         raise RefusedError(
-            f"{record.target.name}: no certificate: the entity has no role, or it is one of an aggregate and entity_id"
+            f"{name}: no certificate: the entity has no role, or it is one of an aggregate and entity_id"
             " in the configuration does not name it"
         )
     found = {"primary": rollover.primary, "successor": rollover.successor}[position]
     if found is None:
         hint = "; --print-certificate=primary prints the one in use" if rollover.primary else ""
-        raise RefusedError(f"{record.target.name}: no {position} is published{hint}")
+        raise RefusedError(f"{name}: no {position} is published{hint}")
     return found
 
 

@@ -193,13 +193,13 @@ class SignatureState(StrEnum):
     TRUSTED = "trusted"
     """Verified by a certificate that the target's policy names as signer."""
     VALID = "valid"
-    """Verified by the certificate it brings along: the document is as its publisher wrote it."""
+    """Verified by a certificate that it brings along or that the document publishes: nothing was changed since."""
     INVALID = "invalid"
-    """There is a signature over the root and it does not verify."""
+    """A key is known that should verify it, by a certificate in it, published or configured, and it does not verify."""
     UNSIGNED = "unsigned"
     """No signature over the very root."""
     UNCHECKED = "unchecked"
-    """Signed, and not looked at: the document is too large to be checked without a configured signer."""
+    """Nothing can be said: nobody gave its key, or the document is too large and no signer is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,8 @@ class Signature:
 
     state: SignatureState
     fingerprint: str | None
-    """Of the certificate that verified it; of the one in its KeyInfo when none did."""
+    """Of the published certificate whose key verified it, or of the one that was tried; when none did, of the first in
+    its KeyInfo."""
     detail: str
 
 
@@ -341,3 +342,22 @@ class Tally:
     def plus(self, seconds: float) -> "Tally":
         """The tally after once more."""
         return Tally(self.count + 1, self.seconds + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStatus:
+    """Whether the state file can be written, and what waits for it."""
+
+    writable: bool | None
+    """None: no file is wanted."""
+    fault: str = ""
+    """Why it cannot be written, and what to do, for a person; empty: it can."""
+    errors: int = 0
+    """Attempts to open or write it since the start that failed."""
+    waiting: int = 0
+    """Targets of which something is not in it yet."""
+    waiting_since: datetime | None = None
+    rows_kept: int = 0
+    """Rows that were found again in files that were damaged, since the start."""
+    rows_lost: int = 0
+    """Rows that were not, at least."""

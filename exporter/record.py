@@ -3,21 +3,20 @@
 Last good wins: a probe that fails replaces nothing but the observation itself.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from exporter import history as past
-from exporter import trust
-from exporter.action import Answer, Situation, Step
+from exporter import inquiry as inquiries
 from exporter.clock import believed
-from exporter.config.settings import INTERNET, SERVICE, Cloud, Look, Place, Target, TrustSource
+from exporter.config.settings import Cloud, Look, Place, Target, TrustSource
 from exporter.history import History
+from exporter.inquiry import DomainRecord
 from exporter.model import NO_VALIDATORS, Document, Entity, Observation, SignatureState, Validators
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
-from exporter.trust import DomainRecord, TrustState, Verdict
 
 
 class Question(NamedTuple):
@@ -158,54 +157,6 @@ class Record:
         first_seen = self.history.first_seen
         return judge(document.metadata, self.policy, signature=document.signature, first_seen=first_seen, now=now)
 
-    def rollover(self, now: datetime) -> Rollover | None:
-        """How the rollover of the entity that the target is about stands."""
-        entity = self.entity
-        if entity is None:
-            return None
-        return next((each for each in self.judge(now) if each.entity_id == entity.entity_id), None)
-
-    def judge_domains(self, now: datetime) -> tuple[Verdict, ...]:
-        """How the trust of each domain stands."""
-        if not self.domains:
-            return ()
-        entity, rollover = self.entity, self.rollover(now)
-        return tuple(
-            trust.judge(
-                each.domain,
-                each.trust,
-                entity=entity,
-                rollover=rollover,
-                policy=self.policy,
-                url=self.target.url,
-                now=now,
-            )
-            for each in self.domains
-        )
-
-    def situation(self, now: datetime) -> Situation:
-        """Where the entity stands in the table of :mod:`exporter.action`."""
-        policy, rollover = self.policy, self.rollover(now)
-        primary = rollover.primary if rollover and policy.expiry else None
-        return Situation(
-            rollover=Answer.to(known=policy.auto_certificate_rollover),
-            in_step=_in_step({verdict.state for verdict in self.judge_domains(now)}),
-            readable=Answer.to(known=self._readable_from_internet),
-            successor=rollover is not None and rollover.successor is not None,
-            left=primary.not_after - now if primary else timedelta.max,
-        )
-
-    @property
-    def _readable_from_internet(self) -> bool | None:
-        """By a look from there, else by Entra ID's own account."""
-        for each in self.looks:
-            if each.place == Place(SERVICE, INTERNET) and each.observation is not None:
-                reason = each.observation.reason
-                if reason is None or not reason.is_ours:
-                    return reason is None
-        accounts = {each.trust.update.readable for each in self.domains if each.trust and each.trust.update}
-        return False if False in accounts else True if True in accounts else None
-
     @property
     def entity(self) -> Entity | None:
         """The entity that the last good document is about; None of an aggregate without a configured one."""
@@ -292,7 +243,7 @@ def clamped(record: Record, now: datetime) -> Record:
         looks=tuple(_look_clamped(each, now) for each in record.looks),
         history=past.clamped(record.history, now),
         differing_since=record.differing_since and believed(record.differing_since, now),
-        domains=tuple(trust.clamped(each, now) for each in record.domains),
+        domains=tuple(inquiries.clamped(each, now) for each in record.domains),
     )
     return record if right == record else right
 
@@ -333,16 +284,6 @@ def resumed(record: Record, saved: Record, now: datetime) -> Record:
 def _questions(target: Target) -> tuple[Question, ...]:
     entra = target.entra
     return tuple(Question(entra.source, entra.cloud, entra.tenant, each) for each in entra.domains) if entra else ()
-
-
-def _in_step(states: Collection[TrustState]) -> Step:
-    if TrustState.BROKEN in states:
-        return Step.BROKEN
-    if TrustState.AT_RISK in states:
-        return Step.LATE
-    if TrustState.PENDING in states:
-        return Step.NO
-    return Step.YES if set(states) - {TrustState.NOT_FEDERATED} == {TrustState.IN_SYNC} else Step.UNKNOWN
 
 
 def _differing_since(record: Record, latest: LookRecord) -> datetime | None:

@@ -1,33 +1,29 @@
-"""The text that ``check`` prints, and the words that the page shares with it. Pure.
+"""The text that ``check`` prints, and what the page shares with it. Pure.
 
 Readable at 100 columns, without colours; what others wrote can neither break a line nor speak to a terminal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from operator import attrgetter
+from datetime import datetime
 from textwrap import wrap
 
-from exporter.action import action
-from exporter.advice import TRUST_WORDS, WORDS, advice, trust_advice
-from exporter.config.settings import Look, TrustSource
+from exporter.config.settings import TrustSource
+from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.primary import Claim, Evidence
-from exporter.record import LookRecord, Record, Served
-from exporter.rollover import Rollover
-from exporter.trust import DomainRecord, DomainTrust, Slot, Verdict
+from exporter.record import LookRecord, Served
+from exporter.rollover import Rollover, Severity
 
 SHOWN = 5
-"""Entities of an aggregate that are named, the worst first."""
+"""Entities of an aggregate that are shown, those with the worst findings first."""
 
-DIFFERENT = "Looks get different keys, or documents that different keys signed"
-"""What it means that looks do not agree."""
+Row = tuple[str, str]
+"""A label, and what stands beside it."""
 
 _WIDTH = 100
 _LABEL = 12
 """Columns of a label and the space after it."""
-_NARROWEST = 40
-"""Columns that a text has at least, however long what stands before it."""
 _BEGINNING = 8
 """Digits of a fingerprint, as in the label ``key_set``."""
 _KEYS = 6
@@ -43,70 +39,75 @@ _EVIDENCE: Mapping[Evidence, str] = {
 }
 
 
-def report(record: Record, now: datetime) -> str:
-    """Everything that is known of a target as of ``now``, for a person at a terminal."""
-    rollovers = worst_first(record, now)
-    subject, all_in_all = record.rollover(now), together(record, now)
-    sections = [_target(record, now), *(_entity(each, record, now) for each in rollovers[:SHOWN])]
+def report(standing: Standing, now: datetime) -> str:
+    """How a target stands as of ``now``, what to do, and what is known of it, for a person at a terminal."""
+    target = standing.record.target
+    head = [("Target", target.name), ("URL", target.url), ("As of", moment(now)), ("State", state(standing))]
+    if not standing.findings:
+        head.append(("", outlook(standing)))
+    sections = [
+        _lines(head),
+        *(_finding(each, now) for each in standing.findings),
+        *map(_lines, known(standing, now)),
+    ]
+    return "\n\n".join("\n".join(each) for each in sections)
+
+
+def state(standing: Standing) -> str:
+    """How a target stands in a few words, and how bad that is where something was found."""
+    words = headline(standing)
+    return words if standing.severity is Severity.OK else f"{words} ({severity(standing.severity)})"
+
+
+def severity(severity: Severity) -> str:
+    """A severity in one word, as in the label."""
+    return severity.name.lower()
+
+
+def about(finding: Finding) -> Sequence[Row]:
+    """Whom a finding is about, beside the target."""
+    return [(name.removesuffix("_id").capitalize(), each) for name, each in finding.about.items()]
+
+
+def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
+    """What is known of a target, without judgement: profile and looks, then each entity, then each domain."""
+    record, policy, rollovers = standing.record, standing.policy, _worst_first(standing)
+    since = record.differing_since
+    yield [
+        ("Profile", f"{policy.profile}, known by {policy.evidence}"),
+        *map(_look, record.looks),
+        *([("Differing", f"since {moment(since)}: not all looks got the same keys and signer")] if since else ()),
+    ]
+    for each in rollovers[:SHOWN]:
+        yield list(_entity(each, now))
     if len(rollovers) > SHOWN:
-        sections.append([f"… and {len(rollovers) - SHOWN} entities that are no worse."])
-    for verdict, known in zip(record.judge_domains(now), record.domains, strict=True):
-        sections.append(_domain(verdict, known, subject, now))
-    if all_in_all is not None:
-        sections.append(_row("Rollover", all_in_all))
-    return "\n\n".join("\n".join(lines) for lines in sections)
+        yield [("Entities", f"and {len(rollovers) - SHOWN} more")]
+    for domain in record.domains:
+        yield list(_domain(domain, standing.rollover, now))
 
 
-def worst_first(record: Record, now: datetime) -> Sequence[Rollover]:
-    """How the rollover of each entity stands, the most urgent first."""
-    return sorted(record.judge(now), key=attrgetter("urgency"))
+def _worst_first(standing: Standing) -> Sequence[Rollover]:
+    places: dict[str | None, int] = {}
+    for number, each in enumerate(standing.findings):
+        places.setdefault(each.entity_id, number)
+    return sorted(
+        standing.rollovers, key=lambda each: (places.get(each.entity_id, len(standing.findings)), *each.urgency)
+    )
 
 
-def together(record: Record, now: datetime) -> str | None:
-    """What the action table says, where it speaks of such a target."""
-    policy = record.policy
-    applies = record.rollover(now) is not None and (policy.profile.is_adfs or record.domains)
-    return action(record.situation(now), policy).text if applies else None
+def _look(look: LookRecord) -> Row:
+    """From where a look was, whether it could read the document, and what it got."""
+    node, address = look.look.node, look.look.address
+    where = f"{node} at {address}" if address not in {None, node} else node
+    return "Look", f"{where}, from {look.look.vantage}: {_seen(look)}"
 
 
-def place(look: Look) -> tuple[str, str]:
-    """Which host a look leads to, and from where."""
-    named = look.address not in {None, look.node}
-    return f"{look.node} at {look.address}" if named else look.node, f"from {look.vantage}"
-
-
-def seen(look: LookRecord) -> tuple[str, str]:
-    """Whether a look could read the document, and what it got: keys, or a reason, and the keys it got before."""
+def _seen(look: LookRecord) -> str:
     observation = look.observation
-    if observation is None:
-        return "not looked at yet", ""
-    if observation.reason is None:
-        return "readable", _keys(look)
-    before = f"; on {moment(look.last_success)}: {_keys(look)}" if look.last_success else ""
-    return "not readable", f"{observation.reason}: {observation.detail}{before}"
-
-
-def answered(known: DomainRecord, now: datetime) -> str:
-    """How old the answer about a domain is, and why there is no newer one."""
-    if known.last_success is None or known.trust is None:
-        age = "no answer yet"
-    else:
-        hours = (now - known.last_success) / timedelta(hours=1)
-        age = f"{known.trust.source}, {moment(known.last_success)} ({hours:.1f} h ago)"
-    inquiry = known.inquiry
-    if inquiry is None or inquiry.reason is None:
-        return age
-    return f"{age}; the last inquiry failed ({inquiry.reason}): {inquiry.detail}"
-
-
-def moment(at: datetime) -> str:
-    """A moment, to the minute."""
-    return at.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def days(until: datetime, now: datetime) -> str:
-    """The days until a moment."""
-    return f"{(until - now) / timedelta(days=1):.1f}"
+    if observation is not None and observation.reason is None:
+        return f"readable, {_keys(look)}"
+    failed = f"not readable, {observation.reason}: {observation.detail}" if observation else "not looked at yet"
+    return failed + (f"; on {moment(look.last_success)}: {_keys(look)}" if look.last_success else "")
 
 
 def _keys(look: LookRecord) -> str:
@@ -118,46 +119,23 @@ def _keys(look: LookRecord) -> str:
     return "keys " + ", ".join(each[:_BEGINNING] + signs.get(each, "") for each in sorted(served.keys))
 
 
-def _target(record: Record, now: datetime) -> Sequence[str]:
-    target, policy, looks = record.target, record.policy, record.looks
-    lines = [
-        *_row("Target", target.name),
-        *_row("URL", target.url),
-        *_row("Profile", f"{policy.profile}, known by {policy.evidence}"),
-        *_row("As of", moment(now)),
-    ]
-    node, vantage = (max(map(len, column)) for column in zip(*map(place, target.looks), strict=True))
-    for each in looks:
-        host, where = place(each.look)
-        lead, text = f"{host:<{node}}  {where:<{vantage}}  ", ": ".join(filter(None, seen(each)))
-        lines += _row("Looks" if each is record.first else "", text, lead=lead)
-    if record.differing_since is not None:
-        lines += _row("", f"{DIFFERENT}.")
-    return lines
-
-
-def _entity(rollover: Rollover, record: Record, now: datetime) -> Sequence[str]:
-    lines = [
-        *_row("Entity", rollover.entity_id),
-        *_row("State", f"{WORDS[rollover.state]} ({rollover.severity.name.lower()})"),
-    ]
+def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:
+    yield "Entity", rollover.entity_id
     if rollover.primary is not None:
-        lines += _certificate("Primary", rollover.primary, now)
+        yield from _certificate("Primary", rollover.primary, now)
         for claim in rollover.claims:
-            lines += _row("", _evidence(claim, rollover.primary))
+            yield "", _evidence(claim, rollover.primary)
     if rollover.successor is not None:
-        lines += _certificate("Successor", rollover.successor, now)
+        yield from _certificate("Successor", rollover.successor, now)
     if rollover.promotion is not None:
-        lines += _row("Promotion", f"predicted for about {moment(rollover.promotion)}")
-    return [*lines, *_row("Advice", advice(rollover, record.policy, now))]
+        yield "Promotion", f"predicted for about {moment(rollover.promotion)}"
 
 
-def _certificate(label: str, certificate: Certificate, now: datetime) -> Sequence[str]:
+def _certificate(label: str, certificate: Certificate, now: datetime) -> Iterator[Row]:
     begin, end = certificate.not_before, certificate.not_after
-    return [
-        *_row(label, f"{certificate.thumbprint}, SHA-256 {certificate.fingerprint[:_BEGINNING]}"),
-        *_row("", f"from {moment(begin)} to {moment(end)}, {days(end, now)} days left"),
-    ]
+    left = f"{span(end - now)} left" if now < end else f"ended {span(now - end)} ago"
+    yield label, f"{certificate.thumbprint}, SHA-256 {certificate.fingerprint[:_BEGINNING]}"
+    yield "", f"from {moment(begin)} to {moment(end)}, {left}"
 
 
 def _evidence(claim: Claim, primary: Certificate) -> str:
@@ -167,30 +145,42 @@ def _evidence(claim: Claim, primary: Certificate) -> str:
     return f"because {_EVIDENCE[claim.evidence]}{inferred}"
 
 
-def _domain(verdict: Verdict, known: DomainRecord, rollover: Rollover | None, now: datetime) -> Sequence[str]:
-    return [
-        *_row("Domain", verdict.domain),
-        *_row("State", f"{TRUST_WORDS[verdict.state]} ({verdict.severity.name.lower()})"),
-        *_row("Answer", answered(known, now)),
-        *(_trust(known.trust, rollover) if known.trust else ()),
-        *_row("Advice", trust_advice(verdict, known.trust, rollover, now)),
-    ]
+def _domain(known: DomainRecord, rollover: Rollover | None, now: datetime) -> Iterator[Row]:
+    yield "Domain", known.domain
+    yield "Answer", _answered(known, now)
+    if known.trust is not None:
+        yield from _trust(known.trust, rollover)
 
 
-def _trust(trust: DomainTrust, rollover: Rollover | None) -> Iterator[str]:
+def _answered(known: DomainRecord, now: datetime) -> str:
+    """How old the answer about a domain is, and why there is no newer one."""
+    if known.last_success is None or known.trust is None:
+        age = "no answer yet"
+    else:
+        age = f"{known.trust.source}, {moment(known.last_success)} ({span(now - known.last_success)} ago)"
+    inquiry = known.inquiry
+    if inquiry is None or inquiry.reason is None:
+        return age
+    return f"{age}; the last inquiry failed ({inquiry.reason}): {inquiry.detail}"
+
+
+def _trust(trust: DomainTrust, rollover: Rollover | None) -> Iterator[Row]:
     """What each slot holds, and how Entra ID says that its own reading went."""
+    if not trust.federated:
+        yield "Federated", "no"
+    elif trust.service is not None:
+        yield "Signs in at", trust.service
     for slot in Slot:
         if slot in trust.certificates:
             held = trust.certificates[slot]
-            text = f"{held.thumbprint}, until {moment(held.not_after)}, {_position(held, rollover)}"
-            yield from _row(slot.capitalize(), text)
+            yield slot.capitalize(), f"{held.thumbprint}, until {moment(held.not_after)}, {_position(held, rollover)}"
         elif slot in trust.unreadable:
-            yield from _row(slot.capitalize(), "holds something that is no certificate")
+            yield slot.capitalize(), "holds something that is no certificate"
         elif trust.source is TrustSource.GRAPH and trust.federated and slot is not Slot.UNNAMED:
-            yield from _row(slot.capitalize(), "empty")
+            yield slot.capitalize(), "empty"
     if trust.update is not None:
         at = f" on {moment(trust.updated)}" if trust.updated else ""
-        yield from _row("Entra ID", f"last reading of the metadata{at}: {trust.update}")
+        yield "Entra ID", f"last reading of the metadata{at}: {trust.update}"
 
 
 def _position(certificate: Certificate, rollover: Rollover | None) -> str:
@@ -205,11 +195,30 @@ def _position(certificate: Certificate, rollover: Rollover | None) -> str:
     return signing.get(certificate.fingerprint, "not published")
 
 
-def _row(label: str, text: str, *, lead: str = "") -> Sequence[str]:
-    """The lines of a text beside its label, after what must stay as it is."""
-    width = max(_WIDTH - _LABEL - len(lead), _NARROWEST)
-    printable = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in " ".join(text.split()))
+def _finding(finding: Finding, now: datetime) -> Sequence[str]:
+    next_step = step(finding, now)
+    rows = [
+        (severity(finding.severity).capitalize(), f"{title(finding.kind)} ({finding.kind})"),
+        *about(finding),
+        ("", sentence(finding, now)),
+        ("To do", next_step.text),
+    ]
+    # A command is copied: it stays on its line.
+    return [*_lines(rows), *(" " * _LABEL + _printable(each) for each in next_step.commands)]
+
+
+def _lines(rows: Sequence[Row]) -> Sequence[str]:
+    return [line for label, text in rows for line in _row(label, text)]
+
+
+def _row(label: str, text: str) -> Iterator[str]:
+    """The lines of a text beside its label."""
     # Addresses and fingerprints are copied: a word too long for the line stays whole.
-    lines = wrap(printable, width, break_long_words=False, break_on_hyphens=False) or [""]
-    indent = " " * (_LABEL + len(lead))
-    return [f"{label:<{_LABEL}}{lead}{lines[0]}", *(indent + line for line in lines[1:])]
+    words = _printable(" ".join(text.split()))
+    for line in wrap(words, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
+        yield f"{label:<{_LABEL}}{line}"
+        label = ""
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

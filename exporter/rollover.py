@@ -46,6 +46,20 @@ class State(StrEnum):
     """Nothing to do."""
 
 
+WORDS: Mapping[State, str] = {
+    State.NONE: "No signing key",
+    State.EXPIRED: "Expired",
+    State.MISSING: "Successor missing",
+    State.STALLED: "Promotion stalled",
+    State.OVERDUE: "Successor overdue",
+    State.DUE: "Renewal due",
+    State.PUBLISHED: "Successor published",
+    State.PROMOTED: "Promoted",
+    State.STEADY: "Steady",
+}
+"""Each state as people read it."""
+
+
 class Severity(IntEnum):
     """How bad a state is."""
 

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from exporter import entra as entra_id
-from exporter import fetch, trust
+from exporter import fetch
+from exporter import inquiry as inquiries
 from exporter.config.settings import Entra, Look, Target
 from exporter.history import History
+from exporter.inquiry import DomainRecord, Inquiry, TrustReason
 from exporter.model import Observation, Reason, Tally
 from exporter.probe import probe
 from exporter.record import LookRecord, Record, advance, answered, bare, joined, remembered
-from exporter.trust import DomainRecord, Inquiry, TrustReason
 
 T = TypeVar("T")
 
@@ -185,7 +186,7 @@ class Rounds:
                 inquiry = await ask(entra, domain, client=self.client, now=self.clock())
             # Only now: what the state file holds may have been brought back meanwhile.
             before = next(each for each in latest.record.domains if each.domain == domain)
-            after = trust.advance(before, inquiry)
+            after = inquiries.advance(before, inquiry)
             latest.record = answered(latest.record, after, now=self.clock())
             yield Asked(inquiry, before, after)
             if inquiry.ends_round:

@@ -21,6 +21,7 @@ from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
+from exporter.findings import standing
 from exporter.model import Tally
 from exporter.page import page
 from exporter.record import bare
@@ -190,17 +191,21 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
 async def _page(request: web.Request) -> web.Response:
     records, now = request.app[_WATCH].records, request.app[_CLOCK]()
-    text = await _rendered(request.app, lambda: page(records, now, version=__version__))
+    text = await _rendered(
+        request.app, lambda: page([standing(each, now) for each in records], now, version=__version__)
+    )
     return web.Response(text=text, content_type="text/html")
 
 
 async def _metrics(request: web.Request) -> web.Response:
     app, form = request.app, Format.negotiate(request.headers.get("Accept", ""))
     records, now, scrapes, status = app[_WATCH].records, app[_CLOCK](), app[_SCRAPES], _status(app)
+    removed = app[_STATE].removed(now)
 
     def scrape() -> bytes:
         began = time.perf_counter()
-        text = app[_RENDERER].render(records, now, openmetrics=form.openmetrics) + render_own(status, form)
+        text = app[_RENDERER].render(records, now, removed=removed, openmetrics=form.openmetrics)
+        text += render_own(status, form)
         scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
         return text
 

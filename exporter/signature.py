@@ -2,13 +2,16 @@
 
 Only a signature that stands directly below the root and covers the very root counts: a valid signature over some
 element inside says nothing about the rest ("signature wrapping"). Trust is a matter of keys: a certificate's dates,
-names and issuer are not looked at, and neither is whoever signed it.
+names and issuer are not looked at, and neither is whoever signed it. No signature covers its own KeyInfo, so what
+stands there only proposes keys. Where no key is known that could have signed, nothing is said.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice, product
+from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -26,19 +29,29 @@ from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from exporter import certificates, metadata
+from exporter.metadata.document import ENTITY
 from exporter.model import Signature, SignatureState
 
 _DS = {"ds": "http://www.w3.org/2000/09/xmldsig#"}
+_XML = "{http://www.w3.org/XML/1998/namespace}"
 _TRANSFORMS = frozenset(
     {SignatureConstructionMethod.enveloped.value, *(method.value for method in CanonicalizationMethod)}
 )
 """The only ones that metadata may use (SAML core 5.4.4), and those with the other canonical forms in use."""
 _METHODS = frozenset(method for method in SignatureMethod if not method.name.startswith("HMAC"))
 """SHA-1 included: an old signature is still a signature, and what it is worth shows elsewhere."""
+_INHERITED: Mapping[CanonicalizationMethod, frozenset[str]] = {
+    CanonicalizationMethod.CANONICAL_XML_1_0: frozenset(_XML + name for name in ("lang", "space", "base", "id")),
+    CanonicalizationMethod.CANONICAL_XML_1_1: frozenset(_XML + name for name in ("lang", "space", "base")),
+}
+"""The attributes of XML's own namespace that the canonical form of a part takes over from what surrounds it (Canonical
+XML 1.0 section 2.4, 1.1 section 2.4); the exclusive forms take none."""
 _OWNERS_OF_AN_ID = etree.XPath("//@*[. = $value][local-name() = 'ID' or local-name() = 'Id' or local-name() = 'id']/..")
 _MOST_KEYS_TRIED = 8
-_MOST_REFERENCES = 4
+_MOST_REFERENCES = 2
+"""The document, and what a signature of the XAdES kind says about itself (ETSI EN 319 132-1 4.3)."""
 _LONGEST_DETAIL = 200
+_NO_KEY = "no certificate in KeyInfo can be read, no signer is configured, and no published key signed it"
 _ACCIDENTS = (
     InvalidSignature,
     UnsupportedAlgorithm,
@@ -61,14 +74,19 @@ class _Candidate:
     certificate: x509.Certificate
     key: bytes
     """SubjectPublicKeyInfo: renewed certificates of one key are one signer."""
+    not_after: datetime
 
 
 def verify(root: Element, signers: Sequence[bytes]) -> Signature:
     """The verdict on the signature of a document; the tree stays as it is.
 
     ``signers`` is the DER of the certificates whose keys make a document trusted; empty: there are none to trust.
-    Tried are the certificates in KeyInfo, then the signers, and without certificates in KeyInfo also the signing
-    certificates that the document publishes and the bare key in KeyInfo. Never raises.
+    Tried are the signers, then the certificates in KeyInfo or, where it has none, the signing certificates that the
+    document publishes: 8 keys at most, more only where more signers are given. Without a certificate in KeyInfo and
+    without signers, a signature that no published key made is unchecked. Never raises.
+
+    The certificate is found by the key that signed. Of several published with it, it is the one that ends last: KeyInfo
+    is not signed and may name any of them, and tokens of that key are good for as long as one of them is.
     """
     signature = root.find("ds:Signature", _DS)
     if signature is None:
@@ -78,31 +96,24 @@ def verify(root: Element, signers: Sequence[bytes]) -> Signature:
 
 
 def _verdict(root: Element, signature: Element, signers: Sequence[bytes]) -> Signature:
-    named = tuple(islice(_named(signature), _MOST_KEYS_TRIED))
-    first = named[0].fingerprint if named else None
-    if gap := _gap(root, signature):
-        return Signature(SignatureState.INVALID, first, gap)
     trusted = tuple(_candidates(signers))
-    failures = []
-    for reading, candidate in product(
-        _readings(root, signature),
-        _unique((*named, *trusted) if named else (*trusted, *_published(root))),
-    ):
-        failure = _failure(reading, candidate.certificate)
-        if failure is None:
-            known = any(candidate.key == signer.key for signer in trusted)
-            return Signature(SignatureState.TRUSTED if known else SignatureState.VALID, candidate.fingerprint, "")
-        failures.append(failure)
-    if not named:
-        failure = _failure(root, None)
-        if failure is None:
-            return Signature(SignatureState.VALID, None, "by a bare key that belongs to no published certificate")
-        failures.append(failure)
-    return Signature(SignatureState.INVALID, first, failures[0])
+    named = tuple(islice(_named(signature), _MOST_KEYS_TRIED))
+    published = tuple(_published(root))
+    candidates = _unique((*trusted, *(named or published)))
+    verifier = _Verifier(tuple(islice(candidates, max(_MOST_KEYS_TRIED, len(trusted)))), _surroundings(signature))
+    failure = _gap(root, signature) or _failure(root, verifier)
+    signer = verifier.signer
+    if signer is not None and failure is None:
+        known = any(signer.key == each.key for each in trusted)
+        return Signature(SignatureState.TRUSTED if known else SignatureState.VALID, _fingerprint(signer, published), "")
+    if signer is None and not named and not trusted:
+        return Signature(SignatureState.UNCHECKED, None, _NO_KEY)
+    blamed = signer or next(iter(named), None)
+    return Signature(SignatureState.INVALID, _fingerprint(blamed, published) if blamed else None, failure or "")
 
 
-def _gap(root: Element, signature: Element) -> str:
-    """Why the signature cannot be one over the whole document; empty when it can."""
+def _gap(root: Element, signature: Element) -> str | None:
+    """Why the signature cannot be one over the whole document; None when it can."""
     if len(signature.findall("ds:SignedInfo", _DS)) != 1:
         return "not exactly one SignedInfo"
     references = signature.findall("ds:SignedInfo/ds:Reference", _DS)
@@ -117,43 +128,79 @@ def _gap(root: Element, signature: Element) -> str:
     for transform in signature.iterfind("ds:SignedInfo/ds:Reference/ds:Transforms/ds:Transform", _DS):
         if transform.get("Algorithm") not in _TRANSFORMS:
             return "a transform that metadata may not use"
-    return ""
+    return None
 
 
-def _readings(root: Element, signature: Element) -> Iterator[Element]:
-    """The document as a signature may have seen it.
+class _Verifier(XMLVerifier):
+    """The library's verifier, but several keys are tried on one canonical form, and SignedInfo keeps its context."""
 
-    A reference to the root by "" or its ID leaves comments out, whatever the canonical form (XML Signature 4.4.3.3).
-    There are signers that count them all the same under a form ``WithComments``. Comments say nothing to us, so
-    that either reading will do.
-    """
-    forms = signature.iterfind("ds:SignedInfo/ds:Reference/ds:Transforms/ds:Transform", _DS)
-    if any(form.get("Algorithm", "").endswith("#WithComments") for form in forms):
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
-        with suppress(etree.XMLSyntaxError):
-            yield etree.fromstring(etree.tostring(root), parser)
-    yield root
+    signer: _Candidate | None = None
+    """Whose key made the signature, whether or not the document is still the one that was signed."""
+
+    def __init__(self, tried: Sequence[_Candidate], surroundings: Mapping[str, str]) -> None:
+        super().__init__()
+        self.tried = tried
+        self._surroundings = surroundings
+
+    def _verify_signature_with_pubkey(self, **named: Any) -> Any:  # noqa: ANN401 -- the library's own
+        failures: list[Exception] = []
+        for candidate in self.tried:
+            named["signing_certificate"] = candidate.certificate
+            try:
+                verified = super()._verify_signature_with_pubkey(**named)
+            except (SignXMLException, *_ACCIDENTS) as error:
+                failures.append(error)
+            else:
+                self.signer = candidate
+                return verified
+        raise failures[0]
+
+    def _check_cert_validity(self, *_: object) -> None:
+        pass  # a certificate brings a key here, and an expired one makes no signature invalid
+
+    def _c14n(
+        self, nodes: Element, algorithm: CanonicalizationMethod, inclusive_ns_prefixes: list[str] | None = None
+    ) -> Any:  # noqa: ANN401 -- the library's own
+        plain = CanonicalizationMethod[algorithm.name.removesuffix("_WITH_COMMENTS")]
+        if nodes.getparent() is None:
+            # A reference to a part of its own document leaves comments out under any form (XML Signature 4.4.3.3).
+            algorithm = plain
+        else:
+            # lxml declares namespaces once more inside of what it takes out of its tree. A document of its own has
+            # those of SignedInfo and of all around it on its root, as an inclusive form wants them.
+            nodes = etree.fromstring(etree.tostring(nodes, with_tail=False), self.parser)
+            for name in _INHERITED.get(plain, frozenset()) & self._surroundings.keys():
+                nodes.set(name, nodes.get(name, self._surroundings[name]))
+        return super()._c14n(nodes, algorithm, inclusive_ns_prefixes)
 
 
-def _failure(root: Element, certificate: x509.Certificate | None) -> str | None:
-    """Why the key of a certificate, or the bare key of KeyInfo, does not verify the signature; None when it does."""
+def _failure(root: Element, verifier: _Verifier) -> str | None:
+    """Why none of the keys verifies the signature; None when one does."""
+    if not verifier.tried:
+        return _NO_KEY
     config = SignatureConfiguration(
-        require_x509=certificate is not None,
         location="./",
         expect_references=False,  # any number: what is signed besides the root must verify as well
         signature_methods=_METHODS,
         digest_algorithms=frozenset(DigestAlgorithm),
         ignore_ambiguous_key_info=True,
-        verification_time=certificate.not_valid_before_utc if certificate else None,
     )
     try:
         # The schema would refuse signatures for what they do not cover, such as a broken certificate in KeyInfo.
-        XMLVerifier().verify(root, x509_cert=certificate, validate_schema=False, expect_config=config)
+        verifier.verify(root, x509_cert=verifier.tried[0].certificate, validate_schema=False, expect_config=config)
     except (SignXMLException, etree.LxmlError) as error:
         return str(error)[:_LONGEST_DETAIL].rstrip(": ")
     except _ACCIDENTS as error:
         return f"malformed signature ({type(error).__name__})"
     return None
+
+
+def _surroundings(signature: Element) -> Mapping[str, str]:
+    """The attributes that stand on a signature and around it, the nearest of each name."""
+    found: dict[str, str] = {}
+    for element in (signature, *signature.iterancestors()):
+        found = {**{str(name): str(value) for name, value in element.attrib.items()}, **found}
+    return found
 
 
 def _named(signature: Element) -> Iterator[_Candidate]:
@@ -164,13 +211,14 @@ def _named(signature: Element) -> Iterator[_Candidate]:
 
 def _published(root: Element) -> Iterator[_Candidate]:
     """The signing certificates of a lone entity: no member of an aggregate signs the whole."""
+    if root.tag != ENTITY:
+        return
     try:
-        document = metadata.read(root)
+        (entity,) = metadata.read(root).entities
     except metadata.DocumentError:
         return
-    if not document.aggregate:
-        keys = (key for role in document.entities[0].roles for key in role.keys if key.use.signs)
-        yield from _candidates(certificate.der for key in keys for certificate in key.certificates)
+    keys = (key for role in entity.roles for key in role.keys if key.use.signs)
+    yield from _candidates(dict.fromkeys(certificate.der for key in keys for certificate in key.certificates))
 
 
 def _candidates(ders: Iterable[bytes]) -> Iterator[_Candidate]:
@@ -178,13 +226,22 @@ def _candidates(ders: Iterable[bytes]) -> Iterator[_Candidate]:
         try:
             certificate = certificates.load(der)
             key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            not_after = certificate.not_valid_after_utc
         except (certificates.CertificateError, UnsupportedAlgorithm, ValueError):
             continue
-        yield _Candidate(certificate.fingerprint(SHA256()).hex(), certificate, key)
+        yield _Candidate(certificate.fingerprint(SHA256()).hex(), certificate, key, not_after)
 
 
-def _unique(candidates: Iterable[_Candidate]) -> Iterable[_Candidate]:
-    by_key: dict[bytes, _Candidate] = {}
+def _unique(candidates: Iterable[_Candidate]) -> Iterator[_Candidate]:
+    """The first of those with the same key."""
+    seen: set[bytes] = set()
     for candidate in candidates:
-        by_key.setdefault(candidate.key, candidate)
-    return by_key.values()
+        if candidate.key not in seen:
+            seen.add(candidate.key)
+            yield candidate
+
+
+def _fingerprint(signer: _Candidate, published: Iterable[_Candidate]) -> str:
+    """Of the published certificate with a signer's key that ends last; of the signer's own when none is published."""
+    same = (each for each in published if each.key == signer.key)
+    return max(same, key=lambda each: (each.not_after, each.fingerprint), default=signer).fingerprint

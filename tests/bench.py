@@ -25,17 +25,18 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from exporter import fetch, metadata, signature, trust
+from exporter import fetch, metadata, signature
+from exporter import inquiry as inquiries
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair, adfs_metadata, mint
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import serving
 from exporter.exposition.render import Renderer
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, UpdateResult
 from exporter.model import Certificate, Document, Entity, Key, Observation, Phase, Role, RoleDescriptor
 from exporter.probe import read_document
 from exporter.record import Record, bare
 from exporter.rounds import probe_first
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, UpdateResult
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -97,7 +98,7 @@ def _trusted(record: Record) -> Record:
     assert document is not None
     slots = dict(zip(Slot, document.metadata.entities[0].published(Role.IDP, signs=True), strict=False))
     says = DomainTrust(TrustSource.GRAPH, federated=True, certificates=slots, update=UpdateResult.SUCCESS, updated=NOW)
-    domain = trust.advance(DomainRecord("bench.example"), Inquiry(NOW, None, "", says))
+    domain = inquiries.advance(DomainRecord("bench.example"), Inquiry(NOW, None, "", says))
     looks = (record.first, replace(record.first, look=node))
     return replace(record, target=target, looks=looks, domains=(domain,))
 

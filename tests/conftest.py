@@ -7,8 +7,10 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import corpora
 import federation as local
 import hypothesis
+import peer
 import pytest
 import stack
 import trustme
@@ -64,6 +66,11 @@ def prometheus() -> str:
 
 
 @pytest.fixture(scope="session")
+def xmlsec1() -> peer.XmlSec:
+    return peer.XmlSec(tool("xmlsec1"))
+
+
+@pytest.fixture(scope="session")
 def amtool() -> str:
     return tool("amtool")
 
@@ -88,14 +95,13 @@ def root_logger() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The folder of real documents, which belong to their publishers and stay outside of this repository."""
-    folder = Path(os.environ.get("FEDMETA_CORPUS") or TESTS.parents[1] / "shared" / "corpus")
-    if not (folder / "oracle.jsonl").is_file():
-        message = f"the corpus of real documents is not at {folder}; FEDMETA_CORPUS may say where it is"
+    """The folder of real documents."""
+    if not (corpora.FOLDER / "oracle.jsonl").is_file():
+        message = f"the corpus of real documents is not at {corpora.FOLDER}; FEDMETA_CORPUS may say where it is"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return folder
+    return corpora.FOLDER
 
 
 @pytest.fixture(scope="session")

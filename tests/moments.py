@@ -5,8 +5,8 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 
 from exporter.config.settings import Target
+from exporter.inquiry import DomainTrust
 from exporter.model import Document, Observation
-from exporter.trust import DomainTrust
 
 SAID_BY_OTHERS = {
     (Observation, "tls_not_after"): "what the endpoint's certificate says",

@@ -4,30 +4,93 @@ import base64
 import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from builders import NOW, adfs, aggregate, pair, saml_metadata, web_service, with_doctype
 from builders import entity as entity_of
 from builders import key as key_of
+from cryptography import x509
 from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, SignatureMethod
+from signxml.signer import XMLSigner
 
-from exporter import metadata, signature
+from exporter import certificates, metadata, signature
 from exporter.demo.documents import DS, MD, XSI
 from exporter.model import Metadata, Reason, SignatureState
 
 SIGNER = pair(nth=1)
 STRANGER = pair(nth=2)
 
+SIGNED = (SignatureState.TRUSTED, SignatureState.VALID)
+"""What nobody gets for another document than the one that was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A document as it was signed."""
+
+    document: bytes
+    signer: bytes
+    """DER of the certificate whose key signed."""
+    meant: Metadata
+    """What it says."""
+
+
+def _otherwise_signed(document: bytes, form: CanonicalizationMethod, *references: str) -> bytes:
+    """Signed by SIGNER in another canonical form, and not only the whole."""
+    root = etree.fromstring(document)
+    root.insert(0, etree.Element(f"{{{DS}}}Signature", Id="placeholder", nsmap={"ds": DS}))
+    signer = XMLSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256, c14n_algorithm=form)
+    certificate = x509.load_der_x509_certificate(SIGNER.der)
+    return etree.tostring(signer.sign(root, key=SIGNER.key, cert=[certificate], reference_uri=list(references)))
+
+
+def _without_key_info(document: bytes) -> bytes:
+    root = etree.fromstring(document)
+    for info in root.findall(f"{{{DS}}}Signature/{{{DS}}}KeyInfo"):
+        root[0].remove(info)
+    return etree.tostring(root)
+
+
+_FORMS = CanonicalizationMethod
+
 DOCUMENTS: Sequence[bytes] = (
     adfs(SIGNER, signer=SIGNER),
     saml_metadata(valid_until=NOW, signer=SIGNER),
     entity_of(web_service("SecurityTokenServiceType", key_of(SIGNER)), cache_duration="P1D", signer=SIGNER),
     aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")], valid_until=NOW, signer=SIGNER),
+    _without_key_info(adfs(STRANGER, SIGNER, signer=SIGNER)),
+    _otherwise_signed(saml_metadata(valid_until=NOW), _FORMS.CANONICAL_XML_1_0, "#_entity"),
+    _otherwise_signed(saml_metadata(), _FORMS.EXCLUSIVE_XML_CANONICALIZATION_1_0_WITH_COMMENTS, "#_entity"),
+    _otherwise_signed(
+        saml_metadata().replace(b"<IDPSSODescriptor", b'<IDPSSODescriptor ID="_part"'),
+        _FORMS.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+        "#_entity",
+        "#_part",
+    ),
 )
 """Small documents, each signed by SIGNER."""
 
-MEANT = tuple(map(metadata.parse, DOCUMENTS))
-"""What they say."""
+ORIGINALS = tuple(Original(document, SIGNER.der, metadata.parse(document)) for document in DOCUMENTS)
+
+
+def real(corpus: Path) -> Sequence[Original]:
+    """Those of the corpus of real documents whose signature verifies, the shortest first."""
+    found = []
+    for file in (corpus / "documents").iterdir():
+        try:
+            root = metadata.tree(document := file.read_bytes())
+        except metadata.DocumentError:
+            continue
+        for text in root.iterfind(f"{{{DS}}}Signature//{{{DS}}}X509Certificate"):
+            signer = certificates.decode(text.text or "")
+            if signature.verify(root, [signer]).state is SignatureState.TRUSTED:
+                found.append(Original(document, signer, metadata.read(root)))
+                break
+    return sorted(found, key=lambda original: (len(original.document), original.document))
+
 
 _NAMESPACES = (MD, DS, XSI, "http://docs.oasis-open.org/wsfed/federation/200706", "urn:other", "")
 _ATTRIBUTES = (
@@ -51,6 +114,7 @@ _ELEMENTS = (
     "ds:X509Certificate",
     "SingleSignOnService",
 )
+_READ = ("validUntil", "cacheDuration", "entityID", "use", "Location")
 _INSERTS = (
     b"<!-- - -->",
     b"<!--<!DOCTYPE x>-->",
@@ -74,17 +138,20 @@ def mutant(document: bytes, random: Random) -> bytes:
     return document
 
 
-def read_otherwise(document: bytes, meant: Metadata) -> SignatureState | Reason | None:
+def read_otherwise(document: bytes, original: Original) -> SignatureState | Reason | None:
     """What the signature is worth where something else is read than what was meant, or why nothing is; None: the same.
 
-    A state of TRUSTED is what must never be.
+    TRUSTED, to those who name the signer, and VALID, to those who name nobody, are what must never be.
     """
     try:
         root = metadata.tree(document)
         said = metadata.read(root)
     except metadata.DocumentError as error:
         return error.reason
-    return None if said == meant else signature.verify(root, [SIGNER.der]).state
+    if said == original.meant:
+        return None
+    state = signature.verify(root, [original.signer]).state
+    return state if state in SIGNED else signature.verify(root, []).state
 
 
 def _declared(document: bytes, random: Random) -> bytes:
@@ -168,7 +235,7 @@ def _moved(document: bytes, random: Random) -> bytes:
         return document
     elements = list(root.iter(etree.Element))
     one, other = random.choice(elements), random.choice(elements)
-    match random.randrange(7):
+    match random.randrange(9):
         case 0:
             other.insert(random.randint(0, len(other)), deepcopy(one))
         case 1 if other not in set(one.iter()):
@@ -182,6 +249,13 @@ def _moved(document: bytes, random: Random) -> bytes:
         case 5:
             name, value = random.choice([each for each in _ATTRIBUTES if ":" not in each[0] and each[0] != "xmlns"])
             one.set(name, value)
+        case 6:
+            held = [(each, name) for each in elements for name in _READ if each.get(name)]
+            changed, name = random.choice(held or [(root, "entityID")])
+            changed.set(name, f"{changed.get(name, '')[:-1]}0")
+        case 7:
+            keys = [each for each in elements if each.tag == f"{{{DS}}}X509Certificate"]
+            random.choice(keys or [one]).text = base64.b64encode(STRANGER.der).decode()
         case _:
             wrapper = etree.Element(random.choice([str(each.tag) for each in elements]))
             wrapper.append(root)
@@ -190,7 +264,7 @@ def _moved(document: bytes, random: Random) -> bytes:
 
 
 def _signed_by_others(document: bytes, random: Random) -> bytes:
-    """With a second signature, another key in KeyInfo, or another document in an Object of the signature."""
+    """With a second signature, another key in KeyInfo, or as a part of another document that has its signature."""
     root = _parsed(document)
     signatures = [] if root is None else list(root.iter(f"{{{DS}}}Signature"))
     if root is None or not signatures:
@@ -210,8 +284,12 @@ def _signed_by_others(document: bytes, random: Random) -> bytes:
             for own in evil.findall(f"{{{DS}}}Signature"):
                 evil.remove(own)
             evil.set("entityID", "urn:evil")
+            evil.set("ID", random.choice((evil.get("ID", ""), "_evil")))
             evil.insert(0, deepcopy(found))
-            etree.SubElement(evil[0], f"{{{DS}}}Object").append(root)
+            if found.getparent() is root:
+                root.remove(found)
+            place = random.choice((evil, evil[-1], etree.SubElement(evil[0], f"{{{DS}}}Object")))
+            place.append(root)
             root = evil
     return etree.tostring(root)
 

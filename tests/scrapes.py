@@ -27,8 +27,9 @@ from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from exporter import trust as trusts
+from exporter import inquiry as inquiries
 from exporter.config.settings import INTERNET, Entra, Module, Target, TrustSource
+from exporter.inquiry import DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.model import (
     Certificate,
     Document,
@@ -49,7 +50,6 @@ from exporter.model import (
 )
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.record import Record, answered, bare
-from exporter.trust import DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 LIMIT = 2
 """Entities of an aggregate that get series without being watched, in every scrape here."""
@@ -183,7 +183,7 @@ def after(target: Target, *found: Observation) -> Record:
 def told(record: Record, domain: str, inquiry: Inquiry) -> Record:
     """What is known after an inquiry about one of its domains."""
     (before,) = (each for each in record.domains if each.domain == domain)
-    return answered(record, trusts.advance(before, inquiry))
+    return answered(record, inquiries.advance(before, inquiry))
 
 
 def answer(found: DomainTrust, at: datetime) -> Inquiry:

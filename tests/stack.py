@@ -56,7 +56,9 @@ def found(*names: str) -> str:
     for name in names:
         if path := shutil.which(name, path=folders):
             return path
-    raise FileNotFoundError(f"{' or '.join(names)} is not here: 'make prometheus' gets it or says how to")
+    raise FileNotFoundError(
+        f"{' or '.join(names)} is not here: 'make prometheus' or 'make xmlsec1' gets it or says how to"
+    )
 
 
 def shortened(text: str, times: int) -> str:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, certificate, document, idp, pair, signed_by
 
 from exporter.config.settings import Entra, Target
+from exporter.inquiry import DomainTrust, Inquiry, TrustReason
 from exporter.model import Document, Reason
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
-from exporter.trust import DomainTrust, Inquiry, TrustReason
 
 OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)

@@ -13,7 +13,7 @@ from aiohttp import web
 from lxml import etree
 from lxml.builder import E
 
-from exporter.trust import UpdateResult
+from exporter.inquiry import UpdateResult
 
 _GRANT_TYPE = "client_credentials"
 _SCOPE = "https://graph.microsoft.com/.default"

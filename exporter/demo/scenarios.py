@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 from exporter.config.settings import INTERNET, SERVICE
 from exporter.demo.documents import KeyKind, KeyPair, adfs_metadata, mint
+from exporter.inquiry import UpdateResult
 from exporter.model import FaultKind, Reason
 from exporter.policy import Profile
 from exporter.rollover import State
-from exporter.trust import TrustState, UpdateResult
+from exporter.trust import TrustState
 
 _PAIR_GAP = timedelta(seconds=4)
 """AD FS makes the encryption certificate of a pair seconds after the signing certificate."""
@@ -185,7 +186,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="missing-lingering",
-        sentence="Four days left, and the second certificate is only an old one that lingers: no successor either.",
+        sentence="Four days left, and the second certificate is only an old one, still listed: no successor either.",
         state=State.MISSING,
         signing=(Lifetime(-727, 3), Lifetime(-361, 4)),
         primary=1,

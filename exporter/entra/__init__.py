@@ -4,7 +4,7 @@ from exporter import fetch
 from exporter.config.settings import Entra, TrustSource
 from exporter.entra import graph, realm
 from exporter.entra.api import Api, EntraError
-from exporter.trust import DomainTrust
+from exporter.inquiry import DomainTrust
 
 __all__ = ["EntraError", "ask"]
 

@@ -12,9 +12,9 @@ from typing import Self
 
 from exporter import fetch
 from exporter.config.settings import Module
-from exporter.fetch.failure import status_line
+from exporter.inquiry import TrustReason
 from exporter.model import Reason
-from exporter.trust import TrustReason, host_of
+from exporter.trust import host_of
 
 _LONGEST_WAIT = 86400.0
 _REASONS = {
@@ -81,7 +81,7 @@ def told() -> Iterator[None]:
 
 def sentence(url: str, answer: fetch.Response) -> str:
     """``graph.microsoft.com answers HTTP 400 Bad Request``."""
-    return f"{host_of(url)} answers {status_line(answer.status)}"
+    return f"{host_of(url)} answers {answer.status_line}"
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float | None:

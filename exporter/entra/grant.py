@@ -5,15 +5,14 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import quote
 
+from exporter import fetch
 from exporter.config.settings import Entra, Secret
 from exporter.entra.api import Api, EntraError, sentence, told
 from exporter.entra.assertion import assertion
 from exporter.entra.clouds import places, scope
-from exporter.fetch import credentials
-from exporter.fetch.failure import FetchError, until
-from exporter.fetch.tokens import Grant, NotGranted, granted
+from exporter.inquiry import TrustReason
 from exporter.model import Reason
-from exporter.trust import TrustReason, host_of
+from exporter.trust import host_of
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -26,10 +25,9 @@ async def token(entra: Entra, api: Api) -> str:
     url = f"{places(entra).login}/{quote(entra.tenant, safe='')}/oauth2/v2.0/token"
     with told():
         # Before we wait for others: what is late then is not our credentials.
-        async with until(api.deadline, Reason.CREDENTIALS, "the client's credentials could not be had in time"):
-            secret = await _secret(entra)
+        secret = await _secret(entra, api.deadline)
 
-    async def ask() -> Grant:
+    async def ask() -> fetch.Grant:
         return await _ask(entra, secret, url, api)
 
     client = (entra.client_id, entra.client_secret, entra.client_certificate, entra.federated_token)
@@ -40,24 +38,24 @@ async def token(entra: Entra, api: Api) -> str:
         raise EntraError(TrustReason.TIMEOUT, detail) from None
 
 
-async def _secret(entra: Entra) -> str:
-    """What only the client has. Raises :class:`FetchError`."""
+async def _secret(entra: Entra, deadline: float) -> str:
+    """What only the client has. Raises :class:`~exporter.fetch.FetchError`."""
     match entra:
         case Entra(client_secret=Secret() as secret):
-            return await credentials.reveal(secret, "client_secret")
+            return await fetch.reveal(secret, "client_secret", deadline=deadline)
         case Entra(client_certificate=Secret() as certificate):
-            return await credentials.content(certificate, "client_certificate")
+            return await fetch.reveal(certificate, "client_certificate", deadline=deadline, lines=True)
         case Entra(federated_token=Secret() as federated):
-            return await credentials.reveal(federated, "federated_token")
-    raise FetchError(Reason.CREDENTIALS, "no credentials are configured")
+            return await fetch.reveal(federated, "federated_token", deadline=deadline)
+    raise fetch.FetchError(Reason.CREDENTIALS, "no credentials are configured")
 
 
-async def _ask(entra: Entra, secret: str, url: str, api: Api) -> Grant:
+async def _ask(entra: Entra, secret: str, url: str, api: Api) -> fetch.Grant:
     form = {"grant_type": "client_credentials", "client_id": entra.client_id, "scope": scope(entra)}
     answer = await api.send(url, form={**form, **_proof(entra, secret, url)})
     try:
-        return granted(answer.status, answer.body)
-    except NotGranted as failure:
+        return fetch.granted(answer.status, answer.body)
+    except fetch.NotGranted as failure:
         if answer.status != HTTPStatus.OK and not failure.refused:
             raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer)) from None
         reason = TrustReason.REFUSED if failure.refused else TrustReason.MALFORMED

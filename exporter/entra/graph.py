@@ -12,8 +12,9 @@ from exporter.entra import grant
 from exporter.entra.api import Api, EntraError, json_object, sentence
 from exporter.entra.clouds import places
 from exporter.entra.parts import first_host, slots
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.metadata import times
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult, host_of
+from exporter.trust import host_of
 
 PERMISSION = "Domain-InternalFederation.Read.All"
 """The least that the application must be allowed to do."""

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from exporter import certificates
+from exporter.inquiry import Slot
 from exporter.model import Certificate
-from exporter.trust import Slot, host_of
+from exporter.trust import host_of
 
 
 def slots(contents: Mapping[Slot, object]) -> tuple[Mapping[Slot, Certificate], tuple[Slot, ...]]:

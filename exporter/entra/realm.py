@@ -10,8 +10,9 @@ from exporter.config.settings import Entra, TrustSource
 from exporter.entra.api import Api, EntraError, sentence
 from exporter.entra.clouds import places
 from exporter.entra.parts import first_host, slots
+from exporter.inquiry import DomainTrust, Slot, TrustReason
 from exporter.metadata import DocumentError
-from exporter.trust import DomainTrust, Slot, TrustReason, host_of
+from exporter.trust import host_of
 
 _NOBODY = "fedmeta-exporter"
 """The user we ask for: only the domain behind it counts."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from exporter.action import Answer
 from exporter.config.settings import Entra
 from exporter.exposition import families
 from exporter.exposition.fragment import Writer
+from exporter.inquiry import DomainRecord, DomainTrust
 from exporter.record import Record, Served
-from exporter.trust import DomainRecord, DomainTrust, Verdict
+from exporter.trust import Answer, Verdict
 
 
 def write_domains(writer: Writer, record: Record, entra: Entra, verdicts: Iterable[Verdict]) -> None:

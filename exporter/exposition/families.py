@@ -248,6 +248,11 @@ TARGET = Family(
 INTERVAL = Family(
     "fedmeta_target_interval_seconds", Kind.GAUGE, "Time between two probes of the target, as configured."
 )
+REMOVED = Family(
+    "fedmeta_target_removed_timestamp_seconds",
+    Kind.GAUGE,
+    "When a reload or a start took a target out of the configuration; for 7 days, absent when it is watched again.",
+)
 ENTITIES = Family(
     "fedmeta_entities",
     Kind.GAUGE,
@@ -370,6 +375,7 @@ MEMORY = frozenset(
         LAST_PROMOTION,
         LAST_CHANGE,
         HISTORY_DROPPED,
+        REMOVED,
         *(family for family in FAMILIES if family.name.startswith("fedmeta_trust_")),
     }
 )

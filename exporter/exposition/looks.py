@@ -32,11 +32,7 @@ def look_fragment(standing: Standing) -> Fragment:
 
 
 def _write_finding(writer: Writer, finding: Finding) -> None:
-    about = {"entity_id": finding.entity_id, "domain": finding.domain} | (
-        finding.place._asdict() if finding.place else {}
-    )
-    labels = {name: value for name, value in about.items() if value is not None}
-    writer.write(families.FINDING, 1, finding=finding.kind, severity=finding.severity.name.lower(), **labels)
+    writer.write(families.FINDING, 1, finding=finding.kind, severity=finding.severity.name.lower(), **finding.about)
 
 
 def _write_look(writer: Writer, look: LookRecord) -> None:

@@ -10,9 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from exporter.model import Reason, Tally
-from exporter.state import StorageStatus
-from exporter.trust import TrustReason
+from exporter.inquiry import TrustReason
+from exporter.model import Reason, StorageStatus, Tally
 
 
 @dataclass(frozen=True, slots=True)

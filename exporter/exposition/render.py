@@ -4,16 +4,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import add, is_
+from types import MappingProxyType
 
 from exporter.exposition.documents import document_fragment
-from exporter.exposition.families import FAMILIES, MEMORY, Family
-from exporter.exposition.fragment import Fragment, together
+from exporter.exposition.families import FAMILIES, MEMORY, REMOVED, Family
+from exporter.exposition.fragment import Fragment, Writer, together
 from exporter.exposition.looks import look_fragment
 from exporter.exposition.policies import policies_fragment
 from exporter.findings import Standing, standing
 from exporter.record import Record
+from exporter.rollover import FOREVER
 
 SECONDS_PER_DAY = 86400
+
+_NOBODY: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,25 @@ class Renderer:
         self._documents: tuple[Sequence[Fragment], Fragment] | None = None
         """Fragments about documents, nine tenths of the text, and all of them as one: they outlive many a probe."""
 
-    def render(self, records: Sequence[Record], now: datetime, *, openmetrics: bool) -> bytes:
-        """The scrape of all targets, without the last line that OpenMetrics asks for."""
-        if not records:
-            return b""
+    def render(
+        self,
+        records: Sequence[Record],
+        now: datetime,
+        *,
+        removed: Mapping[str, datetime] = _NOBODY,
+        openmetrics: bool,
+    ) -> bytes:
+        """The scrape of all targets, without the last line that OpenMetrics asks for.
+
+        ``removed`` says when each of those was removed that are watched no longer.
+        """
         kept = {record.target.name: self._keep(record, now) for record in records}
         self._kept = kept
-        looks = together(each.look for each in kept.values())
-        documents = self._together([each.document for each in kept.values()])
-        policies = policies_fragment((each.standing.policy for each in kept.values()), now)
-        return render([documents, looks, policies], now, openmetrics=openmetrics)
+        fragments = [policies_fragment((each.standing.policy for each in kept.values()), now), _removals(removed, now)]
+        if kept:
+            documents = self._together([each.document for each in kept.values()])
+            fragments += (documents, together(each.look for each in kept.values()))
+        return render(fragments, now, openmetrics=openmetrics)
 
     def _keep(self, record: Record, now: datetime) -> _Kept:
         kept = self._kept.get(record.target.name)
@@ -86,6 +99,13 @@ def render(
         if texts and family not in without:
             parts += (family.header(openmetrics=openmetrics).encode(), *texts)
     return b"".join(parts)
+
+
+def _removals(removed: Mapping[str, datetime], now: datetime) -> Fragment:
+    writer = Writer()
+    for name, at in removed.items():
+        writer.write(REMOVED, at.timestamp(), target=name)
+    return writer.fragment(now, FOREVER)
 
 
 def _days_left(moments: Iterable[float], now: datetime) -> Mapping[float, str]:

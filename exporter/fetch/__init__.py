@@ -9,16 +9,32 @@ from datetime import datetime
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from exporter.config.settings import Module
-from exporter.fetch import files, web
+from exporter.config.settings import Module, Secret
+from exporter.fetch import credentials, files, web
 from exporter.fetch.failure import FetchError, translated, until
 from exporter.fetch.names import RESOLVERS
 from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
 from exporter.fetch.tls import glance
+from exporter.fetch.tokens import Grant, NotGranted, granted
 from exporter.fetch.web import Client, Response
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
-__all__ = ["RESOLVERS", "Answer", "Client", "FetchError", "Found", "Response", "client", "exchange", "fetch", "find"]
+__all__ = [
+    "RESOLVERS",
+    "Answer",
+    "Client",
+    "FetchError",
+    "Found",
+    "Grant",
+    "NotGranted",
+    "Response",
+    "client",
+    "exchange",
+    "fetch",
+    "find",
+    "granted",
+    "reveal",
+]
 
 _NO_CREDENTIALS = "the module's credentials could not be had in time"
 _HANDSHAKE_FAILED = {Reason.TLS_EXPIRED, Reason.TLS_NAME, Reason.TLS_UNTRUSTED, Reason.TLS}
@@ -155,6 +171,16 @@ async def exchange(
     """
     with under_way(Progress.by(module, client.clock)):
         return await web.exchange(url, module, client, form=form, headers=headers or {}, deadline=deadline)
+
+
+async def reveal(secret: Secret, name: str, *, deadline: float, lines: bool = False) -> str:
+    """The text of a secret for an exchange, of one line unless it may have several.
+
+    ``deadline`` is a moment of the running loop's clock. Raises :class:`FetchError` (CREDENTIALS), which calls the
+    secret by its ``name``.
+    """
+    async with until(deadline, Reason.CREDENTIALS, f"{name}: it could not be had in time"):
+        return await (credentials.content if lines else credentials.reveal)(secret, name)
 
 
 def _is_file(url: str) -> bool:

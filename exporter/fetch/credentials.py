@@ -12,9 +12,9 @@ from yarl import URL
 
 from exporter.config.settings import Module, OAuth2, Secret
 from exporter.fetch.failure import FetchError
-from exporter.fetch.reading import reading
 from exporter.fetch.tokens import Grant, NotGranted, Tokens, granted
 from exporter.model import Reason
+from exporter.reading import reading
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

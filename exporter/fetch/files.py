@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from exporter.fetch.failure import FetchError
-from exporter.fetch.reading import reading
 from exporter.model import Reason
+from exporter.reading import reading
 
 
 async def read(url: str, limit: int) -> bytes:

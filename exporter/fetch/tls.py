@@ -9,8 +9,8 @@ from pathlib import Path
 from exporter.config.settings import Tls
 from exporter.fetch.failure import FetchError
 from exporter.fetch.progress import Context, Progress, peer_not_after
-from exporter.fetch.reading import reading
 from exporter.model import Reason
+from exporter.reading import reading
 
 _Stamp = tuple[tuple[int, int, int], ...]
 

@@ -76,6 +76,11 @@ class Response:
     body: bytes = field(repr=False)
     """May hold a token."""
 
+    @property
+    def status_line(self) -> str:
+        """``HTTP 503 Service Unavailable``, with the standard's words and not the peer's."""
+        return status_line(self.status)
+
 
 @asynccontextmanager
 async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:

@@ -2,7 +2,9 @@
 
 from exporter.findings.judge import Finding, Standing, standing
 from exporter.findings.kinds import Kind
-from exporter.findings.words import Step, headline, moment, outlook, sentence, span, step, title
+from exporter.findings.phrases import moment, span
+from exporter.findings.steps import Step
+from exporter.findings.words import headline, outlook, sentence, step, title
 
 __all__ = [
     "Finding",

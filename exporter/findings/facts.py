@@ -1,14 +1,15 @@
 """What a finding is about: its facts, one type for each family of kinds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from exporter.config.settings import Place
+from exporter.inquiry import DomainRecord, DomainTrust
 from exporter.model import Certificate, Fault, Observation, Signature
 from exporter.policy import Policy
 from exporter.rollover import Rollover, State
-from exporter.trust import DomainRecord, DomainTrust, Verdict
+from exporter.trust import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,10 @@ class Rolling:
 
     rollover: Rollover
     policy: Policy
-    lagging: Sequence[str] = ()
-    """Domains for which Entra ID does not trust the successor, or may not."""
+    trusted: Mapping[str, bool | None] = field(default_factory=dict)
+    """By domain that signs in here, whether Entra ID trusts the successor; None: not known."""
+    readable: bool | None = None
+    """Whether the document can be read from the internet; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Trusting:
     trust: DomainTrust
     rollover: Rollover | None
     policy: Policy
+    readable: bool | None = None
+    """Whether the document can be read from the internet; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is wrong with a target, about to be, or worth knowing: judged here, once, and only shown elsewhere. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -26,11 +26,12 @@ from exporter.findings.facts import (
 )
 from exporter.findings.kinds import Kind
 from exporter.history import Change, EntityHistory
+from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, FaultKind, Observation, SignatureState
 from exporter.policy import Policy, Profile
 from exporter.record import LookRecord, Record
 from exporter.rollover import FOREVER, Rollover, Severity, State, promotion_of, shifted
-from exporter.trust import DomainRecord, TrustState, Verdict
+from exporter.trust import TrustState, Verdict
 
 NEWS = timedelta(days=1)
 """How long what has happened is told."""
@@ -66,6 +67,13 @@ class Finding:
         return self.kind.severity
 
     @property
+    def about(self) -> Mapping[str, str]:
+        """Whom it is about, by the names of labels; empty: the target."""
+        place = self.place._asdict() if self.place else {}
+        named = {"entity_id": self.entity_id, "domain": self.domain, **place}
+        return {name: each for name, each in named.items() if each is not None}
+
+    @property
     def order(self) -> tuple[int, float, str, str, Place]:
         """What sorts the worst first: by kind, then by the end of the primary, then by name."""
         end = self.facts.rollover.urgency[1] if isinstance(self.facts, Rolling) else 0.0
@@ -99,6 +107,11 @@ class Standing:
     def rollover(self) -> Rollover | None:
         """How the rollover of the entity that the target is about stands; None of an aggregate that names none."""
         return _of(self.record.entity, self.rollovers)
+
+    @property
+    def readable(self) -> bool | None:
+        """Whether the document can be read from the internet; None: not known."""
+        return _readable(self.record)
 
     @property
     def urgency(self) -> tuple[int, float]:
@@ -224,7 +237,7 @@ def _is_named(entity_id: str, patterns: Sequence[str]) -> bool:
 def _verdict(known: DomainRecord, record: Record, policy: Policy, subject: Rollover | None, now: datetime) -> Verdict:
     return trust.judge(
         known.domain,
-        known.trust,
+        known.accepted,
         entity=record.entity,
         rollover=subject,
         policy=policy,
@@ -303,6 +316,17 @@ def _is_read_inside(record: Record) -> bool:
     )
 
 
+def _readable(record: Record) -> bool | None:
+    """Whether the document can be read from the internet: by a look from there, else by Entra ID's own account."""
+    for each in record.looks:
+        observation = each.observation
+        # What failed on our side says nothing about the endpoint.
+        if _is_outside(each) and observation is not None and not (observation.reason and observation.reason.is_ours):
+            return observation.reason is None
+    accounts = {each.trust.update.readable for each in record.domains if each.trust and each.trust.update}
+    return False if False in accounts else True if True in accounts else None
+
+
 def _served(document: Document) -> Served:
     served = record.Served.by(document)
     certificates = {
@@ -364,12 +388,12 @@ _KINDS = {
 
 
 def _rollover(case: _Case, rollover: Rollover) -> Iterator[Finding]:
-    lagging = (
-        tuple(each.domain for each in case.verdicts if each.successor_trusted is not True)
-        if rollover.entity_id == (case.subject.entity_id if case.subject else None)
-        else ()
-    )
-    facts = Rolling(rollover, case.policy, lagging)
+    facts = Rolling(rollover, case.policy)
+    if rollover is case.subject:
+        here = (each for each in case.verdicts if each.state is not TrustState.NOT_FEDERATED)
+        facts = replace(
+            facts, trusted={each.domain: each.successor_trusted for each in here}, readable=_readable(case.record)
+        )
     kind = _KINDS.get(rollover.state)
     if kind is Kind.PROMOTION_STALLED and rollover.severity is Severity.CRITICAL:
         kind = Kind.PROMOTION_STALLED_LATE
@@ -439,9 +463,8 @@ def _domains(case: _Case) -> Iterator[Finding]:
         return
     for verdict, known in zip(case.verdicts, record.domains, strict=True):
         if known.trust is not None:
-            yield from _trust(
-                case, Trusting(record.target.name, verdict, known.trust, rollover, case.policy), known, entra
-            )
+            facts = Trusting(record.target.name, verdict, known.trust, rollover, case.policy, _readable(record))
+            yield from _trust(case, facts, known, entra)
         latest = known.last_success
         # A little more: an inquiry that takes its time comes later than the interval says.
         patience = timedelta(seconds=3 * entra.interval + 600)
@@ -450,9 +473,9 @@ def _domains(case: _Case) -> Iterator[Finding]:
     lagging = tuple(each.domain for each in case.verdicts if each.state in _WAITS)
     following = tuple(each.domain for each in case.verdicts if each.successor_trusted)
     if rollover and rollover.successor and lagging and following:
-        facts = Half(record.target.name, rollover.successor, lagging, following)
+        half = Half(record.target.name, rollover.successor, lagging, following)
         if case.clock.reached(_known_since(case, rollover, rollover.successor) + DAY):
-            yield case.found(Kind.TRUST_HALF_UPDATED, facts)
+            yield case.found(Kind.TRUST_HALF_UPDATED, half)
 
 
 _WAITS = {TrustState.PENDING, TrustState.AT_RISK}

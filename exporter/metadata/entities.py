@@ -217,24 +217,28 @@ def _signing_set(role: RoleDescriptor) -> frozenset[str]:
 
 def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
     """What a text has of an X509Data, and what is wrong with it."""
-    beginning = repr(text.strip()[:_BEGINNING])
     try:
         ders, surrounded = certificates.ders(text)
         first, unreadable = certificates.read(ders[0])
     except ValueError as error:
-        return Data((), whole=False), ((FaultKind.CERTIFICATE_BASE64, f"{error}: {beginning}"),)
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"),)
     except certificates.CertificateError as error:
-        return Data((), whole=False), ((FaultKind.CERTIFICATE_DER, f"{beginning} is {error}"),)
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}"),)
     faults = [(FaultKind.CERTIFICATE_ATTRIBUTE, f"{first.fingerprint[:16]}: {sentence}") for sentence in unreadable]
     found = [first]
     with suppress(certificates.CertificateError):
         found += (certificates.read(der)[0] for der in ders[1:])
     if len(found) > 1:
-        faults.append((FaultKind.CERTIFICATE_TEXT, f"{len(found)} certificates in one element: {beginning}"))
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {len(found)} certificates in one element"))
     elif surrounded:
-        faults.append((FaultKind.CERTIFICATE_TEXT, f"text around a certificate: {beginning}"))
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: text around a certificate"))
     leaf = certificates.named([Data(tuple(found))])[0].certificate or first
     return Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)
+
+
+def _beginning(text: str) -> str:
+    """Which of several it is."""
+    return f"the one that begins {text.strip()[:_BEGINNING]!r}"
 
 
 def _text(element: Element) -> str:

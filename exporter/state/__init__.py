@@ -1,43 +1,25 @@
-"""What survives a restart: last good documents, first-seen times, key-set history, what Entra ID said; one SQLite file.
+"""What survives a restart, in one SQLite file.
 
+That is last good documents, first-seen times, key-set history, what Entra ID said, and who is watched.
 Keeping never waits for the file: whatever is the matter with it, the looks go on, and what waits is written when that
 is over. :mod:`~exporter.state.ledger` knows what is to be written, :mod:`~exporter.state.writer` writes it in a thread
 of its own, :mod:`~exporter.state.file` is the file.
 """
 
 import logging
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from exporter.model import StorageStatus
 from exporter.record import Record
 from exporter.state.ledger import Ledger
 from exporter.state.saved import Saved, saved_of
 from exporter.state.writer import Writer
 
-__all__ = ["Saved", "State", "StorageStatus", "open_state"]
+__all__ = ["Saved", "State", "open_state"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StorageStatus:
-    """Whether the state file can be written, and what waits for it."""
-
-    writable: bool | None
-    """None: no file is wanted."""
-    fault: str = ""
-    """Why it cannot be written, and what to do, for a person; empty: it can."""
-    errors: int = 0
-    """Attempts to open or write it since the start that failed."""
-    waiting: int = 0
-    """Targets of which something is not in it yet."""
-    waiting_since: datetime | None = None
-    rows_kept: int = 0
-    """Rows that were found again in files that were damaged, since the start."""
-    rows_lost: int = 0
-    """Rows that were not, at least."""
 
 
 class State:
@@ -66,6 +48,15 @@ class State:
         if saved is not None:
             self._ledger.keep(record.target.name, saved)
             self._wake()
+
+    def follow(self, names: Collection[str]) -> None:
+        """Notes which targets are watched from now on; others that were, also before a restart, are removed now."""
+        self._ledger.follow(names)
+        self._wake()
+
+    def removed(self, now: datetime) -> Mapping[str, datetime]:
+        """When a target was removed, for each that was in the last 7 days and is not watched again."""
+        return self._ledger.removed(now)
 
     def prune(self, before: datetime, *, but: Container[str]) -> None:
         """Has what was last seen or told before a moment removed, except of some targets."""

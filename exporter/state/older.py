@@ -1,6 +1,7 @@
 """State files of older formats, told by the shape of their tables, and their rows as they stand in today's.
 
-Version 1 had the document in the target's row, at first without seals; version 2 could not be read without SQLite.
+Version 1 had the document in the target's row, at first without seals; version 2 could not be read without SQLite;
+version 3 did not say who is watched.
 """
 
 from collections import Counter
@@ -28,10 +29,14 @@ _ENTITY = ("target", "entity_id", "history")
 
 _FIRST = ("name", "url", "packed", "etag", "last_modified", "last_success")
 
-TODAY = Format(3, {table: (*columns, "serial", "seal") for table, columns in TABLES.items()}, sealed=True)
+_NUMBERED = 3
+"""The first version whose rows stand as those of today do."""
+
+TODAY = Format(4, {table: (*columns, "serial", "seal") for table, columns in TABLES.items()}, sealed=True)
 
 FORMATS = (
     TODAY,
+    Format(3, {table: columns for table, columns in TODAY.tables.items() if table != "watch"}, sealed=True),
     Format(
         2,
         {
@@ -61,7 +66,7 @@ def format_of(shape: Shape) -> Format | None:
 
 def rows(known: Format, tables: Tables) -> tuple[Sequence[Row], int]:
     """What stands in the tables of a format as rows of today, and how many rows there are not as they were written."""
-    if known is TODAY:
+    if known.version >= _NUMBERED:
         found = [row_of(each) for stored in tables.values() for each in stored]
         return [row for row in found if row is not None], found.count(None)
     whole = {table: [row for row in stored if not known.sealed or _is_whole(row)] for table, stored in tables.items()}

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-VERSION = 3
+VERSION = 4
 """The format that is written; older ones are read (:mod:`exporter.state.older`)."""
 
 PAGE_SIZE = 4096
@@ -15,10 +15,11 @@ TABLES: Mapping[str, Sequence[str]] = {
     "document": ("target", "url", "got", "packed"),
     "entity": ("target", "entity_id", "url", "history"),
     "domain": ("target", "domain", "source", "cloud", "tenant", "trust", "last_success"),
+    "watch": ("target", "watched", "since"),
 }
 """The columns of each table, its key first; after them every table has ``serial`` and ``seal``."""
 
-KEYS: Mapping[str, int] = {"target": 1, "document": 1, "entity": 2, "domain": 2}
+KEYS: Mapping[str, int] = {"target": 1, "document": 1, "entity": 2, "domain": 2, "watch": 1}
 """How many columns are the key."""
 
 # No WITHOUT ROWID: a row that is damaged must not take with it those that would be found through it.
@@ -85,7 +86,7 @@ def newest(rows: Iterable[Row]) -> Sequence[Row]:
 def missing(rows: Iterable[Row]) -> int:
     """How many rows there must have been beside these, at least."""
     found = {row.key: row for row in rows}
-    names = {row.values[0] for row in found.values() if row.table != "domain"}
+    names = {row.values[0] for row in found.values() if row.table in {"target", "document", "entity"}}
     lost = 0
     for name in names:
         target = found.get(("target", name))

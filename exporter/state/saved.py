@@ -8,11 +8,11 @@ from typing import Any
 from exporter.certificates import CertificateError
 from exporter.config.settings import Cloud, TrustSource
 from exporter.history import EntityHistory, History
+from exporter.inquiry import DomainRecord
 from exporter.model import NO_VALIDATORS, Validators
 from exporter.record import Question, Record
 from exporter.state.rows import Changes, Row
 from exporter.state.text import history_of, history_text, moment_of, moment_text, trust_of, trust_text
-from exporter.trust import DomainRecord
 
 _UNREADABLE = (ArithmeticError, AttributeError, CertificateError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a row may raise that another version wrote, and that says what this one does not know."""
@@ -110,6 +110,8 @@ def read(rows: Iterable[Row]) -> tuple[Mapping[str, Saved], int]:
     """What rows say, by the name of the target, and how many say what cannot be read."""
     by_name: dict[str, list[Row]] = {}
     for row in rows:
+        if row.table == "watch":
+            continue
         by_name.setdefault(row.values[0], []).append(row)
     unreadable = 0
     found = {}

@@ -9,8 +9,8 @@ from typing import Any
 from exporter import certificates
 from exporter.config.settings import TrustSource
 from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
+from exporter.inquiry import DomainTrust, Slot, UpdateResult
 from exporter.model import Role, Use
-from exporter.trust import DomainTrust, Slot, UpdateResult
 
 
 def moment_text(moment: datetime | None) -> str | None:
@@ -20,7 +20,15 @@ def moment_text(moment: datetime | None) -> str | None:
 
 def moment_of(text: str | None) -> datetime | None:
     """The moment in a text. Raises ValueError, also where it names no time zone."""
-    return _moment(text) if text else None
+    return zoned(text) if text else None
+
+
+def zoned(text: str) -> datetime:
+    """The moment in a text that must have one. Raises ValueError, and TypeError for what is no text."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone: {text}")
+    return moment
 
 
 def trust_text(trust: DomainTrust) -> str:
@@ -82,11 +90,11 @@ def history_of(text: str) -> EntityHistory:
     """The history of an entity in a text. Raises as :func:`trust_of` does."""
     plain = json.loads(text)
     return EntityHistory(
-        first_seen={fingerprint: _moment(at) for fingerprint, at in plain["first_seen"].items()},
+        first_seen={fingerprint: zoned(at) for fingerprint, at in plain["first_seen"].items()},
         key_sets={
             (Role(each["role"]), Use(each["use"])): KeySetHistory(
                 _sightings(each["sightings"]),
-                {Change(change): _moment(at) for change, at in each["changes"].items()},
+                {Change(change): zoned(at) for change, at in each["changes"].items()},
             )
             for each in plain["key_sets"]
         },
@@ -101,16 +109,7 @@ def _plain_sightings(sightings: tuple[Sighting, ...]) -> list[list[Any]]:
 
 
 def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:
-    return tuple(
-        Sighting(frozenset(fingerprints), _moment(first), _moment(last)) for fingerprints, first, last in plain
-    )
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"no time zone: {text}")
-    return moment
+    return tuple(Sighting(frozenset(fingerprints), zoned(first), zoned(last)) for fingerprints, first, last in plain)
 
 
 def _json(plain: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from exporter.state import marks
 from exporter.state.connection import is_full, is_locked, speaks_of_the_file
 from exporter.state.file import PATIENCE, File, Found, UnusableError, glance, open_file
 from exporter.state.ledger import Ledger
@@ -71,7 +72,7 @@ class Writer:
             self._failed(error)
             if isinstance(error, UnusableError):
                 rows = error.rows or (glance(self._path) if error.readable else ())
-                self._ledger.read(read(rows)[0])
+                self._ledger.read(read(rows)[0], marks.read(rows)[0])
 
     @property
     def is_open(self) -> bool:
@@ -147,12 +148,13 @@ class Writer:
         file, found = open_file(self._path, self._clock(), patience=patience)
         try:
             held, unreadable = read(found.rows)
+            marked, unmarked = marks.read(found.rows)
         except BaseException:
             file.close()
             raise
         self._file = file
-        late = self._ledger.opened(held)
-        self._tell(found, unreadable)
+        late = self._ledger.opened(held, marked)
+        self._tell(found, unreadable + unmarked)
         if late and self._thread is threading.current_thread():
             try:
                 self._opened_late()
@@ -193,6 +195,7 @@ class Writer:
             else:
                 if any(change):
                     work.append((name, change))
+        work += marks.changes(*batch.marks)
         if work:
             refused |= file.write(work)
         self._ledger.written(batch, but=refused)

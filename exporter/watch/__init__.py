@@ -15,11 +15,11 @@ from functools import partial
 
 from exporter.config.settings import Entra, Look, Target
 from exporter.fetch import Client
+from exporter.inquiry import Inquiry, TrustReason
 from exporter.model import Document, Reason, Tally
 from exporter.record import Record, Served, bare, clamped, resumed
 from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
 from exporter.state import State
-from exporter.trust import Inquiry, TrustReason
 from exporter.watch.beginning import continued, restored
 from exporter.watch.lines import log_answer, log_changes, log_probe
 
@@ -154,6 +154,8 @@ class Watch:
         if not self._ready:
             timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
             self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
+        # Not earlier: what fails removes nobody, and nobody is removed before the last scrape that shows him.
+        self._state.follow(wanted)
 
     async def _change(self, new: Mapping[str, Target], wanted: Iterable[str]) -> None:
         """Ends the watch of what is changing, and begins that of what is new; in the end these are watched."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from exporter.config.settings import Target
 from exporter.history import History, clamped
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry
 from exporter.model import Observation
 from exporter.record import LookRecord, Record
-from exporter.trust import DomainRecord, DomainTrust, Inquiry
 
 log = logging.getLogger(__package__)
 

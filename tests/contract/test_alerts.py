@@ -16,6 +16,7 @@ import yaml
 from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
+from exporter.findings import Kind
 from exporter.history import Change
 from exporter.model import FaultKind, Reason, SignatureState, Use
 from exporter.policy import THRESHOLD_NAMES, Profile
@@ -44,6 +45,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 
 VALUES: Mapping[str, set[str]] = {
+    "finding": values(Kind),
     "state": values(State, SignatureState, TrustState),
     "position": values(Position),
     "change": values(Change),
@@ -103,6 +105,48 @@ def test_every_alert_is_promised() -> None:
     assert not missing, "a new alert is a promise: add it to tests/contract/promised_alerts.txt and CHANGELOG.md"
 
 
+FINDINGS = ROOT / "docs" / "metrics.md"
+
+
+def kinds_without_alert() -> Mapping[str, str]:
+    """Why a kind has no alert, as the table of findings says."""
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]+) \|", FINDINGS.read_text(encoding="utf-8"), re.MULTILINE)
+    return {kind: alert.removeprefix("None: ") for kind, alert in rows if kind in VALUES["finding"] and "None" in alert}
+
+
+def selected(alert: str) -> str | None:
+    """The kind of finding that an alert selects, if it does."""
+    found = re.fullmatch(r'fedmeta:finding\{finding="(\w+)"\}', ALERTS[alert]["expr"])
+    return found[1] if found else None
+
+
+def test_every_kind_of_finding_has_one_alert_of_its_name_or_a_reason_to_have_none() -> None:
+    chosen = {alert: kind for alert in ALERTS if (kind := selected(alert)) is not None}
+    named = {"Fedmeta" + "".join(word.capitalize() for word in kind.split("_")): kind for kind in chosen.values()}
+
+    assert chosen == named, "one alert for a kind, and it has its name"
+    assert {*chosen.values()} | kinds_without_alert().keys() == values(Kind)
+    assert not {*chosen.values()} & kinds_without_alert().keys()
+    assert all(len(reason.split()) > 3 for reason in kinds_without_alert().values())
+
+
+@each_alert
+def test_an_alert_selects_a_finding_whole_or_none(alert: str) -> None:
+    assert (selected(alert) is None) == ("finding" not in ALERTS[alert]["expr"])
+
+
+@each_alert
+def test_an_alert_has_the_severity_of_its_finding(alert: str) -> None:
+    kind = selected(alert)
+
+    assert kind is None or ALERTS[alert]["labels"]["severity"] == Kind(kind).severity.name.lower()
+
+
+def test_every_group_is_evaluated_at_an_interval_of_its_own() -> None:
+    # What is recorded is valid for five minutes: Prometheus's own interval may be longer.
+    assert {group["interval"] for group in yaml.safe_load(TEXT)["groups"]} == {"1m"}
+
+
 def test_the_least_prometheus_is_named_where_one_looks_first() -> None:
     assert "for Prometheus 2.42 and newer" in TEXT.splitlines()[0]
 
@@ -160,7 +204,8 @@ def test_every_label_exists_where_it_is_asked_for() -> None:
 
 def test_every_value_that_is_asked_for_exists() -> None:
     for metric, label, value in selectors():
-        assert set(value.split("|")) <= VALUES[label], f"{metric} never has {label}={value}"
+        # Empty: the label is absent.
+        assert {*value.split("|")} - {""} <= VALUES.get(label, set()), f"{metric} never has {label}={value}"
 
 
 def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:

@@ -19,8 +19,9 @@ from exporter.demo.scenarios import SCENARIOS, Answer, Scenario
 from exporter.exposition.families import FAMILIES, MEMORY
 from exporter.exposition.own import OWN_FAMILIES
 from exporter.exposition.render import Renderer
-from exporter.findings import Kind
+from exporter.findings import Kind, standing
 from exporter.history import Change, EntityHistory, History, KeySetHistory
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import (
     Certificate,
     Document,
@@ -38,7 +39,7 @@ from exporter.primary import Evidence
 from exporter.probe import read_document
 from exporter.record import Record, bare
 from exporter.rollover import Position, Severity, State
-from exporter.trust import DomainTrust, Slot, TrustReason, TrustState, UpdateResult
+from exporter.trust import TrustState
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -181,18 +182,17 @@ TRUSTS = {
 
 
 @pytest.mark.parametrize(("state", "says"), TRUSTS.items(), ids=TRUSTS)
-def test_a_trust_state_has_the_severity_that_is_documented(state: TrustState, says: DomainTrust) -> None:
+def test_every_trust_state_that_is_documented_comes_about(state: TrustState, says: DomainTrust) -> None:
     content = scrapes.document(
         scrapes.adfs_entity(PRIMARY, SUCCESSOR, encryption=ENCRYPTION), signature=scrapes.signed_by(PRIMARY)
     )
     later = 3 * DAY if state is TrustState.AT_RISK else 0 * DAY
     target = replace(scrapes.FARM, entra=Entra(("contoso.com",)))
     record = scrapes.told(scrapes.after(target, scrapes.good(content, NOW)), "contoso.com", scrapes.answer(says, NOW))
-    (verdict,) = record.judge_domains(NOW + later)
-    documented = {words(row[0])[0]: row[1] for row in rows("Trust state")}
+    (verdict,) = standing(record, NOW + later).verdicts
 
     assert verdict.state is state
-    assert documented[state] == verdict.severity.name.lower()
+    assert state in first_words("Trust state")
 
 
 def test_whether_entra_id_could_read_the_metadata_is_documented_for_each_result() -> None:

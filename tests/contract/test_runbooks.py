@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,22 +17,25 @@ from pathlib import Path
 from threading import Thread
 
 import builders
+import found
 import pytest
 import trustme
 import yaml
 from builders import DAY, NOW
+from scrapes import federated, good
 
-from exporter import advice
-from exporter.action import ROWS, Answer, Row, Step
 from exporter.config import reader
 from exporter.config.settings import INTERNET, SERVICE
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
+from exporter.findings import Kind, Standing, outlook, standing, step
 from exporter.history import Change
-from exporter.model import Certificate, FaultKind, Reason, Role, Use
-from exporter.policy import DEFAULTS, THRESHOLD_NAMES, Profile, Thresholds
+from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
+from exporter.model import Certificate, FaultKind, Observation, Reason, Role, Use
+from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
+from exporter.record import Record
 from exporter.rollover import PROMOTION_GRACE, Position, State
-from exporter.trust import TrustReason, TrustState, UpdateResult
+from exporter.trust import Answer, TrustState
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
@@ -75,16 +78,21 @@ VALUES: Mapping[str, set[str]] = {
     "threshold": set(THRESHOLD_NAMES),
 }
 
-NEEDED_BY_STATE = {
-    State.MISSING: {"missing", "successor_margin"},
-    State.STALLED: {"missing", "promotion"},
-    State.OVERDUE: {"generation"},
-    State.DUE: {"due"},
+NEEDED: Mapping[Kind, set[str]] = {
+    Kind.ROLLOVER_MISSING: {"missing", "successor_margin"},
+    Kind.PROMOTION_STALLED_LATE: {"missing", "promotion"},
+    Kind.PROMOTION_STALLED: {"missing", "promotion"},
+    Kind.ROLLOVER_OVERDUE: {"generation"},
+    Kind.RENEWAL_DUE: {"due"},
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: {"unexpected"},
+    Kind.ENCRYPTION_CERTIFICATE_EXPIRING: {"encryption"},
+    Kind.TRUST_AT_RISK: {"notice", "trust"},
+    Kind.TRUST_PENDING_TOO_LONG: {"poll"},
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: {"poll"},
+    Kind.METADATA_OUTDATED_SOON: {"valid_until"},
+    Kind.TLS_CERTIFICATE_EXPIRING: {"tls"},
 }
-"""The thresholds that decide a state, for the alerts that the state decides."""
-
-NEEDED_BY_TRUST_STATE = {TrustState.AT_RISK: {"notice", "trust"}}
-"""The same, for the states of a trust."""
+"""The thresholds that decide a finding."""
 
 SYNOPSES = """
 Add-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
@@ -153,6 +161,11 @@ def synopses() -> Iterator[tuple[str, Synopsis]]:
 
 
 CMDLETS = dict(synopses())
+
+
+def alert_of(kind: Kind) -> str:
+    """The name of the alert that a kind has, if it has one."""
+    return "Fedmeta" + "".join(word.capitalize() for word in kind.split("_"))
 
 
 def parts(alert: str) -> Mapping[str, str]:
@@ -282,16 +295,9 @@ def test_every_default_of_a_threshold_that_is_quoted_is_the_policys() -> None:
         assert days == getattr(DEFAULTS[profile], name), f"{name} of {profile}"
 
 
-@pytest.mark.parametrize("alert", ALERTS)
-def test_a_section_quotes_the_thresholds_that_decide_its_alert(alert: str) -> None:
-    expression = ALERTS[alert]["expr"]
-    needed = set(re.findall(r'threshold="(\w+)"', expression))
-    for state in re.findall(r'fedmeta:rollover_state:last1h\{state="(\w+)"\}', expression):
-        needed |= NEEDED_BY_STATE.get(State(state), set())
-    for state in re.findall(r'fedmeta:trust_state:last1h\{state="(\w+)"\}', expression):
-        needed |= NEEDED_BY_TRUST_STATE.get(TrustState(state), set())
-
-    assert needed <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert])}
+@pytest.mark.parametrize("kind", NEEDED)
+def test_a_section_quotes_the_thresholds_that_decide_its_finding(kind: Kind) -> None:
+    assert NEEDED[kind] <= {name for name, _, _ in quoted_thresholds(SECTIONS[alert_of(kind)])}
 
 
 def test_how_long_a_promotion_may_be_late_is_what_the_exporter_waits() -> None:
@@ -335,9 +341,9 @@ def test_no_command_anywhere_writes_a_slot_without_knowing_where_the_key_in_use_
     naming = [(name, line) for name, line in told() if SLOT.search(line)]
 
     in_runbook = [line for name, line in naming if name == "runbooks.md"]
-    assert {name for name, _ in naming} == {"runbooks.md", "advice.py"}
-    # The exporter's own advice compares both slots: tests/property/test_trust.py.
-    assert [line.partition(" = ")[0] for name, line in naming if name == "advice.py"] == ["_SLOT_FLAGS"]
+    assert {name for name, _ in naming} == {"runbooks.md", "steps.py"}
+    # The exporter's own steps compare both slots: tests/property/test_trust.py.
+    assert [line.partition(" = ")[0] for name, line in naming if name == "steps.py"] == ["_SLOT_FLAGS"]
     # After a theft both are written at once, one of them with the primary.
     assert ["-SigningCertificate '<base64 of the primary>' -NextSigningCertificate" in line for line in in_runbook] == [
         True
@@ -392,7 +398,9 @@ def prose() -> Iterator[str]:
     """What names commands in passing."""
     yield from (each for each in spans() if "Msol" not in each)
     yield from (each["description"] for each in ALERTS.values())
-    yield from (advice.GENERATE, advice.PROMOTE)
+    for record, at in found.records():
+        for finding in standing(record, at).findings:
+            yield from step(finding, at).commands
 
 
 def test_a_cmdlet_named_in_prose_exists_in_the_runbook_and_in_the_alerts_alike() -> None:
@@ -456,45 +464,182 @@ def test_everything_that_entra_id_says_when_it_cannot_read_is_explained() -> Non
     assert sorted(named) == sorted(each for each in UpdateResult if each.readable is False)
 
 
-def columns(row: Row) -> list[str]:
-    """A row of the table as it is shown: what it fits, with the default thresholds, and what it says."""
-    return [
-        " or ".join({Answer.YES: "on", Answer.NO: "off", Answer.UNKNOWN: "unknown"}[each] for each in row.rollover),
-        " or ".join(row.in_step),
-        " or ".join(row.readable),
-        {True: "yes", False: "no", None: ""}[row.successor],
-        f"{row.left.at_most(Thresholds()) / DAY:g} or less" if row.left else "",
-        row.text,
-    ]
+TABLE: Sequence[Sequence[str]] = [
+    line.split(" | ") for line in re.findall(r"^\| (.*) \|$", SECTIONS["What to do, in one table"], re.MULTILINE)
+]
+"""The cells of the table, row by row."""
+
+ON, OFF = (PolicySettings(auto_certificate_rollover=each) for each in (True, False))
+STALE = found.ending(4, found.NEW)
+SOON, LATE, FAR = (found.primary(days) for days in (4, 12, 40))
 
 
-def test_the_table_is_the_exporters_row_by_row() -> None:
-    lines = re.findall(r"^\| (.*) \|$", SECTIONS["What to do, in one table"], re.MULTILINE)
-    shown_rows = [re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", line).split(" | ") for line in lines]
+def outside(record: Record, observation: Observation) -> Record:
+    """The target, seen from inside, with a look from the internet that got this."""
+    record = builders.knowing(record, look=replace(record.target.look, vantage="intranet"))
+    record = replace(record, target=builders.looking(record.target, vantage="intranet"))
+    look = replace(record.target.look, vantage=INTERNET)
+    return builders.probed(builders.beside(record, look), observation, look=look)
 
-    assert shown_rows[0] == [
+
+def both(settings: PolicySettings | None = None, *said: DomainTrust) -> found.Example:
+    """A farm with a successor, and what Entra ID says of its domain."""
+    document = found.farm(found.OLD, found.NEW, encryption=found.LONG_ENCRYPTION)
+    return found.Example(found.trusting(found.seen(document, settings=settings), *said))
+
+
+KNOWS, LACKS = federated(signing=found.OLD, following=found.NEW), federated(signing=found.OLD)
+WELL = found.seen(found.STEADY, settings=ON)
+
+SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
+    (
+        found.Example(found.seen(found.ending(-3), settings=ON)),
+        ["Generate", "update every partner", "promote", "today"],
+    ),
+    (found.EXAMPLES[Kind.TRUST_BROKEN], ["Write the certificate in use into Entra ID, now"]),
+    (
+        found.Example(found.trusting(found.seen(STALE), federated(signing=SOON, following=found.NEW))),
+        ["Entra ID trusts it", "every other partner knows it", "promote"],
+    ),
+    (
+        found.Example(found.trusting(found.seen(STALE), federated(signing=SOON))),
+        ["Write the successor into Entra ID, now", "every other partner", "promote"],
+    ),
+    (found.Example(found.seen(STALE)), ["See what Entra ID trusts for each domain", "where it is missing", "promote"]),
+    (
+        found.Example(found.seen(found.ending(3), settings=ON)),
+        ["Generate", "today write it into Entra ID", "every other partner", "promote", "at once at 2 days left"],
+    ),
+    (
+        found.Example(found.seen(found.ending(3), settings=OFF)),
+        ["Enrol", "today write it into Entra ID", "every other partner", "promote"],
+    ),
+    (
+        found.Example(found.seen(found.ending(3))),
+        ["Ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
+    ),
+    (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
+    (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
+    (
+        both(None, KNOWS),
+        ["Entra ID trusts it", "every other partner", "Ask AD FS whether it promotes by itself; if not"],
+    ),
+    (found.EXAMPLES[Kind.TRUST_AT_RISK], ["now: if it signs before that, everybody is locked out"]),
+    (found.EXAMPLES[Kind.ENTRA_CANNOT_READ_METADATA], ["Write the successor into Entra ID before it signs"]),
+    (both(None, LACKS), ["Entra ID reads the metadata daily", "not taken it after a day", "write it before it signs"]),
+    (
+        found.Example(found.trusting(found.seen(found.farm(FAR, found.NEW)), federated(signing=FAR))),
+        ["Write it before it signs", "only in the last 35 days"],
+    ),
+    (
+        both(None, replace(LACKS, update=None)),
+        ["See from the internet whether the metadata can be read", "not after a day, write it before it signs"],
+    ),
+    (both(), ["See what Entra ID trusts for each domain", "write the successor where it is missing"]),
+    (
+        found.Example(found.trusting(found.seen(found.ending(12), settings=ON), federated(signing=LATE))),
+        ["Generate", "see a day later that Entra ID"],
+    ),
+    (found.Example(found.seen(found.ending(12), settings=ON)), ["Generate", "write it into Entra ID"]),
+    (found.Example(found.trusting(WELL, federated(signing=found.LONG))), ["Nothing to do"]),
+    (
+        found.Example(outside(WELL, good(found.STEADY, NOW))),
+        ["Nothing to do", "See once what Entra ID trusts for each domain"],
+    ),
+    (found.Example(outside(WELL, found.refused())), ["Let the internet read it", "by hand"]),
+    (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
+    (
+        found.Example(found.seen(found.ending(20), settings=OFF)),
+        ["Enrol", "write it into Entra ID", "every other partner before it signs"],
+    ),
+    (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
+    (found.Example(found.seen(found.ending(12))), ["Ask AD FS whether it renews by itself", "generate", "enrol"]),
+    (
+        found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
+        ["Ask AD FS whether it renews by itself", "enrol"],
+    ),
+    (
+        found.Example(found.seen(found.STEADY)),
+        ["Nothing to do", "Ask AD FS once whether AutoCertificateRollover is on", "into the policy"],
+    ),
+]
+"""For each row of the table a farm that it is about, and what the steps there say at least."""
+
+
+def in_step(there: Standing) -> str:
+    states = {each.state for each in there.verdicts}
+    for state, answer in (
+        (TrustState.BROKEN, "not the primary"),
+        (TrustState.AT_RISK, "late"),
+        (TrustState.PENDING, "no"),
+    ):
+        if state in states:
+            return answer
+    return "yes" if states == {TrustState.IN_SYNC} else "unknown"
+
+
+def fits(row: Sequence[str], there: Standing, now: datetime) -> bool:
+    """Whether a person who reads the table would take this row."""
+    rollover = there.rollover
+    assert rollover is not None
+    assert rollover.primary is not None
+    answers = (
+        {True: "on", False: "off", None: "unknown"}[there.policy.auto_certificate_rollover],
+        in_step(there),
+        {True: "yes", False: "no", None: "unknown"}[there.readable],
+        "yes" if rollover.successor else "no",
+    )
+    left, most = rollover.primary.not_after - now, row[4].removesuffix(" or less")
+    return all(cell == "any" or answer in cell.split(" or ") for cell, answer in zip(row, answers, strict=False)) and (
+        most == "any" or left <= float(most) * DAY
+    )
+
+
+def test_the_table_has_five_questions_what_to_do_and_the_alert() -> None:
+    assert TABLE[0] == [
         "Rollover",
         "Trust in step",
         "Readable from the internet",
         "Successor published",
         "Days left",
         "What to do",
+        "Alert",
     ]
-    assert shown_rows[1:] == [[each or "any" for each in columns(row)] for row in ROWS]
+    assert len(TABLE) == 1 + len(SITUATIONS)
+
+
+@pytest.mark.parametrize("number", range(len(SITUATIONS)))
+def test_a_row_is_the_first_that_fits_its_farm_and_has_the_alert_of_the_worst_finding(number: int) -> None:
+    (record, at), _ = SITUATIONS[number]
+    there = standing(record, at)
+    row = next(row for row in TABLE[1:] if fits(row, there, at))
+
+    assert row is TABLE[1 + number]
+    if there.findings:
+        name = f"Fedmeta{there.findings[0].kind.replace('_', ' ').title().replace(' ', '')}"
+        assert row[-1] == f"[{name}](#{name.lower()})"
+    else:
+        assert row[-1] == "none"
+
+
+@pytest.mark.parametrize("number", range(len(SITUATIONS)))
+def test_the_steps_say_at_least_what_the_row_says(number: int) -> None:
+    (record, at), words = SITUATIONS[number]
+    there = standing(record, at)
+    said = " ".join(step(each, at).text for each in there.findings) if there.findings else outlook(there)
+
+    assert [each for each in words if each not in said] == []
 
 
 def test_what_trust_in_step_can_be_is_explained_above_the_table() -> None:
     explained = SECTIONS["What to do, in one table"].partition("| Rollover |")[0].lower()
 
-    for each in Step:
-        assert each is Step.YES or f"*{each}*" in explained
+    for each in ("no", "late", "not the primary", "unknown"):
+        assert f"*{each}*" in explained
 
 
 def test_every_row_that_says_to_do_something_has_a_link_to_how() -> None:
-    lines = re.findall(r"^\| (?:on|off|any) \|.* \| (.*) \|$", SECTIONS["What to do, in one table"], re.MULTILINE)
-
-    assert len(lines) == len(ROWS)
-    assert [line for line in lines if "](" not in line] == [
+    assert [row[5] for row in TABLE[1:] if "](" not in row[5]] == [
         "Nothing.",
         "Nothing today: renewal by hand is not due yet.",
     ]

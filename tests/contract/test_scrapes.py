@@ -7,7 +7,7 @@ from pathlib import Path
 import builders
 import pytest
 import scrapes
-from builders import NOW, watched
+from builders import DAY, NOW, watched
 
 from exporter.exposition.families import (
     ENTITIES,
@@ -23,9 +23,9 @@ from exporter.exposition.families import (
 )
 from exporter.exposition.own import OWN_FAMILIES, Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
+from exporter.model import StorageStatus
 from exporter.probe import read_document
 from exporter.record import Record
-from exporter.state import StorageStatus
 
 TEXT = Format.negotiate("")
 OPENMETRICS = Format.negotiate("application/openmetrics-text; version=1.0.0")
@@ -49,6 +49,10 @@ ACCEPTED = {
 """What promtool may complain about, by name, and why; every complaint is about the unit."""
 
 
+REMOVED = {"gone.example": NOW - DAY, "fs.gone.example": NOW}
+"""Targets that were removed, and when."""
+
+
 def scrape(*records: Record, form: Format = TEXT) -> bytes:
     """The scrape of some targets by themselves."""
     return Renderer(limit=scrapes.LIMIT).render(records, NOW, openmetrics=form.openmetrics) + form.end
@@ -60,17 +64,23 @@ def probe(record: Record, form: Format = TEXT) -> bytes:
 
 def whole(form: Format) -> bytes:
     """All that an exporter of every record answers, its own families too."""
-    records = Renderer(limit=scrapes.LIMIT).render(scrapes.federation(), NOW, openmetrics=form.openmetrics)
-    return records + render_own(STATUS, form)
+    renderer, records = Renderer(limit=scrapes.LIMIT), scrapes.federation()
+    return renderer.render(records, NOW, removed=REMOVED, openmetrics=form.openmetrics) + render_own(STATUS, form)
 
 
-GOLDEN = (*scrapes.RECORDS, "probe")
-"""The golden files: one for each record by itself, and a look by ``/probe``."""
+def removals(form: Format = TEXT) -> bytes:
+    """The scrape where nobody is watched any more."""
+    return Renderer(limit=scrapes.LIMIT).render([], NOW, removed=REMOVED, openmetrics=form.openmetrics) + form.end
+
+
+GOLDEN = (*scrapes.RECORDS, "probe", "removed")
+"""The golden files: one for each record by itself, a look by ``/probe``, and targets that were removed."""
 
 
 def rendered(name: str) -> bytes:
     """What its golden file has."""
-    return probe(scrapes.published()) if name == "probe" else scrape(scrapes.RECORDS[name]())
+    others = {"probe": lambda: probe(scrapes.published()), "removed": removals}
+    return others[name]() if name in others else scrape(scrapes.RECORDS[name]())
 
 
 each_golden = pytest.mark.parametrize("name", GOLDEN)

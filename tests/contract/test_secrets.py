@@ -22,9 +22,9 @@ from kept import kept_in
 
 from exporter import log
 from exporter.config.reader import load
+from exporter.inquiry import TrustReason
 from exporter.model import Reason
 from exporter.server import Options, application
-from exporter.trust import TrustReason
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 

@@ -11,8 +11,9 @@ import yaml
 from boards import BOARDS, Query, filled_in
 
 from dashboards import words
+from exporter.inquiry import UpdateResult
 from exporter.rollover import State
-from exporter.trust import TrustState, UpdateResult
+from exporter.trust import TrustState
 
 Answers = Mapping[str, float]
 """Values by labels as PromQL spells them; labels of no series are ``{}``."""

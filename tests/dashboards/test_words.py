@@ -10,13 +10,12 @@ from boards import BOARDS, PANELS, Panel
 
 from dashboards import words
 from dashboards.style import Colour, Words
-from exporter.action import Answer
-from exporter.advice import TRUST_WORDS
 from exporter.history import Change
+from exporter.inquiry import Slot, TrustReason, UpdateResult
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import Position, State
-from exporter.trust import Slot, TrustReason, TrustState, UpdateResult
+from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "state": (State, words.STATE_NAMES),

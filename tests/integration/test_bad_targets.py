@@ -175,7 +175,8 @@ async def test_every_bad_target_has_its_reason_and_the_good_one_is_watched_all_t
     for reason in {reason for _, reason in bad.values()}:
         assert scrape.value("fedmeta_exporter_probe_failures_total", reason=reason) > 0
     assert scrape.value("fedmeta_exporter_probe_failures_total", reason="internal") == 0
-    assert page.count("Not readable") == len(bad)
+    assert page.count('data-finding="metadata_never_read"') == len(bad)
+    assert all(f": {reason}, " in page for _, reason in bad.values()), "the reason stands in the sentence"
 
 
 async def test_a_target_that_hangs_holds_up_neither_the_others_nor_a_scrape(federation: Federation) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -20,9 +21,11 @@ import builders
 import pytest
 from builders import DAY, pair
 from federation import listening
+from lxml import etree
 
 from exporter.cli import main
 from exporter.config.settings import SERVICE, Target
+from exporter.demo import scenarios
 from exporter.demo.documents import KeyPair
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
@@ -80,13 +83,14 @@ def steady(tmp_path: Path) -> str:
     return document(tmp_path, builders.adfs(NEW, signer=NEW))
 
 
-def test_a_document_that_is_read_is_reported_with_code_0_and_nothing_is_kept(
+def test_a_document_without_a_finding_above_info_is_reported_with_code_0_and_nothing_is_kept(
     check: Check, rolling: str, tmp_path: Path
 ) -> None:
     ran = check(rolling)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("Target      metadata.xml\n")
     assert "\nState       Successor published (info)\n" in ran.out
+    assert "\n\nInfo        Successor published (successor_published)\n" in ran.out
     assert f"\nSuccessor   {NEW.certificate.thumbprint}, " in ran.out
     assert ran.out.endswith("\n")
     assert not (tmp_path / "state").exists()
@@ -95,7 +99,33 @@ def test_a_document_that_is_read_is_reported_with_code_0_and_nothing_is_kept(
 def test_a_document_that_is_not_read_is_reported_with_code_1(check: Check) -> None:
     ran = check("file:///nowhere/metadata.xml")
     assert (ran.code, ran.err) == (1, "")
-    assert "not readable: file: " in ran.out
+    assert "\nState       Unreadable (warning)\n" in ran.out
+    assert "not readable, file: " in ran.out
+
+
+def test_a_document_that_is_outdated_and_does_not_verify_says_both_and_what_to_do_worst_first(
+    check: Check, tmp_path: Path
+) -> None:
+    (scenario,) = (each for each in SCENARIOS if each.name == "steady")
+    root = etree.fromstring(scenarios.document(scenario, NOW, key="ec"))
+    root.set("validUntil", f"{NOW - DAY:%Y-%m-%dT%H:%M:%SZ}")
+    ran = check(document(tmp_path, etree.tostring(root)))
+    assert (ran.code, ran.err) == (1, "")
+    assert "\nState       Metadata outdated (critical)\n" in ran.out
+    found = re.findall(r"^(Critical|Warning|Info) .*\((\w+)\)$", ran.out, re.MULTILINE)
+    assert found == [("Critical", "metadata_outdated"), ("Warning", "signature_invalid")]
+    assert ran.out.count("\nTo do       ") == 2
+    assert "othing to do" not in ran.out
+
+
+def test_of_two_broken_certificates_it_says_which_and_why(check: Check, tmp_path: Path) -> None:
+    ran = check(document(tmp_path, builders.adfs(NEW, builders.NOT_BASE64, builders.NOT_DER)))
+    text = " ".join(ran.out.split())
+    assert (ran.code, ran.err) == (1, "")
+    assert "State Certificate unreadable (warning)" in text
+    assert "2 published certificates cannot be read" in text
+    assert "the one that begins 'no base64 at all!': not base64" in text
+    assert "the one that begins 'bm8gY2VydGlmaWNhdGU=': no certificate: " in text
 
 
 @pytest.mark.parametrize(
@@ -158,7 +188,7 @@ def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check
 def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(check: Check) -> None:
     ran = check("file:///nowhere/metadata.xml", "--print-certificate")
     assert (ran.code, ran.out) == (1, "")
-    assert "not readable: file: " in ran.err
+    assert "not readable, file: " in ran.err
 
 
 def test_a_bad_address_is_named(check: Check) -> None:
@@ -281,51 +311,50 @@ def described(target: Target) -> dict[str, object]:
 def test_every_node_is_looked_at_and_the_one_that_lags_is_seen(of: Check) -> None:
     ran = of("stale-proxy")
     assert (ran.code, ran.err) == (0, "")
-    service, wap1, wap2 = (line[12:] for line in ran.out.splitlines() if "  from default  readable: keys " in line)
-    assert service.startswith("service ")
+    service, wap1, wap2 = (line[12:] for line in ran.out.splitlines() if ", from default: readable, keys " in line)
+    assert service.startswith("service, ")
     assert wap1.startswith("wap1 at 127.0.0.1:")
     assert wap2.startswith("wap2 at 127.0.0.1:")
-    assert service.count(", ") == wap1.count(", ") == 1
-    assert wap2.count(", ") == 0
-    assert "            Looks get different keys, or documents that different keys signed.\n" in ran.out
+    assert service.count(", ") == wap1.count(", ") == 3
+    assert wap2.count(", ") == 2
+    assert "Differing   since " in ran.out
 
 
 def test_every_domain_is_asked_for_and_judged(of: Check) -> None:
     ran = of("half-updated")
     assert (ran.code, ran.err) == (0, "")
-    assert "Domain      updated.example\nState       In sync (ok)\nAnswer      graph, " in ran.out
-    assert "Domain      forgotten.example\nState       Pending (info)\nAnswer      graph, " in ran.out
+    assert "Domain      updated.example\nAnswer      graph, " in ran.out
+    assert "(trust_pending)\nDomain      forgotten.example\n" in ran.out
 
 
 def test_a_primary_that_is_not_trusted_is_told_with_the_way_out(of: Check) -> None:
     ran = of("promoted-early")
-    assert ran.code == 0
-    assert "State       Broken (critical)\n" in ran.out
-    assert "Microsoft 365 now." in ran.out
-    assert "\n\nRollover    " in ran.out
+    assert ran.code == 1
+    assert "State       Locked out of Microsoft 365 (critical)\n" in ran.out
+    assert "fedmeta-exporter check promoted-early --config.file=FILE --print-certificate=primary\n" in ran.out
 
 
 def test_a_vantage_from_where_nothing_is_read_says_why(of: Check) -> None:
     ran = of("not-public")
-    assert ran.code == 0
-    assert "from intranet  readable: keys " in ran.out
-    assert "from internet  not readable: proxy: " in ran.out
-    assert "State       At risk (critical)\n" in ran.out
+    assert ran.code == 1
+    assert "from intranet: readable, keys " in ran.out
+    assert "from internet: not readable, proxy: " in ran.out
+    assert "State       Entra ID lacks the successor (critical)\n" in ran.out
     assert ": couldNotAccessRemoteHost\n" in ran.out
 
 
 def test_after_a_domain_that_is_throttled_the_others_are_not_asked_for(of: Check, simulation: Simulation) -> None:
     simulation.directory.fail("updated.example", 429, retry_after="60")
     ran = of("half-updated")
-    assert ran.code == 0
+    assert ran.code == 1
     assert "Answer      no answer yet; the last inquiry failed (throttled): " in ran.out
-    assert "Domain      forgotten.example\nState       Unknown (info)\nAnswer      no answer yet\n" in ran.out
+    assert "Domain      forgotten.example\nAnswer      no answer yet\n" in ran.out
 
 
 def test_a_refused_secret_is_a_reason_and_is_not_shown(of: Check, simulation: Simulation) -> None:
     simulation.directory.revoke()
     ran = of("promoted-early")
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (1, "")
     assert "the last inquiry failed (refused): " in ran.out
     assert Path(secret_file(simulation)).read_text() not in ran.out
 

@@ -333,7 +333,7 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
         assert scrape.state(scenario.name) == scenario.state, scenario.name
         own = {"target": scenario.name, "node": SERVICE, "vantage": scenario.vantage}
         assert scrape.value("fedmeta_metadata_reachable", **own) == scenario.reachable
-        assert f"<strong>{scenario.name}</strong>" in page
+        assert f"<h2>{scenario.name}</h2>" in page
         for domain in scenario.domains:
             assert f"<td>{domain.name}</td>" in page
 
@@ -492,6 +492,48 @@ def test_a_hangup_reads_the_configuration_again_and_one_that_hangs_keeps_nobody(
     assert code == 0
     assert seconds < SOON
     assert process.err.count('msg="configuration reloaded"') == 1
+
+
+def test_who_was_removed_by_a_hangup_or_a_start_is_told_also_after_a_kill(tmp_path: Path, metadata: str) -> None:
+    file, state = tmp_path / "fedmeta.yml", tmp_path / "state.sqlite"
+
+    def configure(*names: str) -> None:
+        file.write_text(json.dumps({"targets": [{"name": name, "url": metadata} for name in names]}))
+
+    def removed(process: Process) -> dict[str, float]:
+        told = scraped(process.url).samples("fedmeta_target_removed_timestamp_seconds")
+        return {labels["target"]: at for labels, at in told}
+
+    def in_file() -> set[str]:
+        with closing(sqlite3.connect(state)) as connection:
+            return {name for (name,) in connection.execute("SELECT target FROM watch WHERE watched = 0")}
+
+    began = time.time()
+    configure("one", "other", "third")
+    with started(tmp_path, f"--config.file={file}") as process:
+        assert removed(process) == {}
+        file.write_text("targets: [{name: one}]")
+        process.popen.send_signal(signal.SIGHUP)
+        until(lambda: 'msg="configuration not reloaded"' in process.err)
+        assert removed(process) == {}, "what cannot be read removes nobody"
+        configure("other", "third")
+        process.popen.send_signal(signal.SIGHUP)
+        first = until(lambda: removed(process))
+        assert first.keys() == {"one"}
+        assert began <= first["one"] <= time.time()
+        until(lambda: in_file() == {"one"})
+        assert process.stopped(signal.SIGKILL)[0] == -signal.SIGKILL
+    configure("third")
+    with started(tmp_path, f"--config.file={file}") as process:
+        second = removed(process)
+        assert second == {"one": first["one"], "other": second["other"]}
+        assert first["one"] < second["other"] <= time.time()
+        configure("one", "third")
+        process.popen.send_signal(signal.SIGHUP)
+        until(lambda: removed(process) == {"other": second["other"]})
+        assert process.stopped(signal.SIGTERM)[0] == 0
+    with started(tmp_path, f"--config.file={file}") as process:
+        assert removed(process) == {"other": second["other"]}, "a removal is told once, with its own time"
 
 
 class Publisher(ThreadingHTTPServer):

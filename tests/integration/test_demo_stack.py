@@ -91,7 +91,7 @@ async def test_everything_is_up_and_knows_of_each_other(shown: dict[str, str]) -
             grafana = json.loads(await answer.text())
     assert target["scrapeUrl"] == f"{base['exporter']}/metrics"
     assert notified["url"].startswith(base["alertmanager"])
-    assert {group["name"] for group in groups} >= {"fedmeta.recording", "fedmeta.rollover"}
+    assert {group["name"] for group in groups} >= {"fedmeta.findings", "fedmeta.rollover"}
     assert grafana["provisioned"]["datasources"]["datasources"][0]["url"] == base["prometheus"]
     (provider,) = grafana["provisioned"]["dashboards"]["providers"]
     assert Path(provider["options"]["path"]) == TESTS.parent / "dashboards"

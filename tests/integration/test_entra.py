@@ -21,8 +21,8 @@ from exporter import fetch
 from exporter.config.settings import Cloud, Entra, Module, Secret, Tls, TrustSource
 from exporter.demo.graph import Directory
 from exporter.entra import EntraError
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Certificate
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 TENANT = "contoso.onmicrosoft.com"
 DOMAIN = "contoso.com"
@@ -451,7 +451,7 @@ async def test_the_deadline_holds_for_reading_a_secret_too(stuck: Path, entra: E
     os.close(os.open(stuck, os.O_WRONLY))  # lets the reader go
     assert (error.reason, error.detail) == (
         TrustReason.CREDENTIALS,
-        "the client's credentials could not be had in time",
+        "client_secret: it could not be had in time",
     )
 
 

@@ -291,10 +291,10 @@ async def test_the_page_names_every_target_its_state_and_what_to_do_worst_first(
         await when_ready(client)
         text = await (await client.get("/")).text()
     for scenario in SCENARIOS:
-        assert f"<strong>{scenario.name}</strong>" in text
+        assert f"<h2>{scenario.name}</h2>" in text
     assert "Update-AdfsCertificate -CertificateType Token-Signing" in text
-    assert text.index("<strong>missing</strong>") < text.index("<strong>steady</strong>")
-    assert "It was never seen." in text
+    assert text.index("<h2>missing</h2>") < text.index("<h2>steady</h2>")
+    assert "No usable document was ever read" in text
     assert "<script>" not in text
 
 
@@ -311,7 +311,7 @@ async def test_healthy_answers_before_ready(simulation: Simulation) -> None:
         async with running(config_for(simulation, target), clock=lambda: datetime.now(UTC) + ahead) as client:
             assert (await client.get("/-/healthy")).status == 200
             assert (await client.get("/-/ready")).status == 503
-            assert "Not looked at yet." in await (await client.get("/")).text()
+            assert "Not looked at yet" in await (await client.get("/")).text()
             ahead = timedelta(seconds=6)
             assert (await client.get("/-/ready")).status == 200, "the deadline of the first probe has passed"
 
@@ -403,11 +403,14 @@ async def test_an_invalid_file_changes_nothing_and_is_visible(tmp_path: Path) ->
         scrape = await scraped(client)
         assert scrape.value("fedmeta_exporter_config_last_reload_successful") == 0
         assert scrape.value("fedmeta_metadata_reachable", target="gone") == 0
+        removed = "fedmeta_target_removed_timestamp_seconds"
+        assert not list(scrape.samples(removed))
         file.write_text("targets: []\n")
         assert (await client.post("/-/reload")).status == 200
         scrape = await scraped(client)
         assert scrape.value("fedmeta_exporter_config_last_reload_successful") == 1
         assert scrape.value("fedmeta_exporter_targets") == 0
+        assert [labels["target"] for labels, _ in scrape.samples(removed)] == ["gone"], "the last one too"
 
 
 async def test_reload_is_closed_unless_it_was_opened(simulation: Simulation) -> None:

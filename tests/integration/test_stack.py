@@ -37,7 +37,7 @@ PATIENCE = 120
 
 STALLED_LATE = Scenario(
     name="stalled-late",
-    sentence="A successor that nobody promotes, and four days left: the critical alert silences its warning.",
+    sentence="A successor that nobody promotes, and four days left: the critical alert takes the place of its warning.",
     state=State.STALLED,
     signing=(Lifetime(-361, 4), Lifetime(-11, 354)),
     successor_present=True,
@@ -47,10 +47,7 @@ STALLED_LATE = Scenario(
 Arrival = tuple[str, str, str]
 """Alert, severity and target; an alert that is about no target has an empty one."""
 
-SILENCED = {
-    ("FedmetaPromotionStalled", "warning", STALLED_LATE.name),
-    ("FedmetaEntraCannotReadMetadata", "warning", "not-public"),
-}
+SILENCED = {("FedmetaEntraCannotReadMetadata", "warning", "not-public")}
 """Fire, and must not arrive: a critical alert says more."""
 
 BY_STATE = {
@@ -66,8 +63,7 @@ BY_TRUST_STATE = {
     TrustState.BROKEN: ("FedmetaTrustBroken", "critical"),
     TrustState.AT_RISK: ("FedmetaTrustAtRisk", "critical"),
 }
-"""What takes a day or longer (pending, half updated) or is counted in hours that are not shortened (nodes that differ)
-does not come within the minute of this test; the replay has it."""
+"""What is counted in hours or days (pending, half updated, nodes that differ) comes when the clock jumps."""
 
 
 def expected() -> set[Arrival]:
@@ -87,7 +83,6 @@ def expected() -> set[Arrival]:
         if any(domain.foreign for domain in each.domains):
             arrivals.add(("FedmetaTrustForeignCertificate", "warning", each.name))
         if any(look.vantage == INTERNET and look.reason for look in each.others):
-            arrivals.add(("FedmetaMetadataUnreachable", "warning", each.name))
             arrivals.add(("FedmetaMetadataUnreachableFromInternet", "warning", each.name))
     return arrivals | {("FedmetaPromotionStalledLate", "critical", STALLED_LATE.name)}
 
@@ -181,11 +176,22 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_has(inbox, must_arrive)
     assert inbox.resolved == set()
 
-    # The certificate ends while nobody can read the metadata. No other farm gets into another state by then.
+    # The certificate ends while nobody can read the metadata. No other farm gets into another state by then, but what
+    # is counted in hours and days has lasted for so long.
     running.clock.ahead = timedelta(days=3.25)
-    must_arrive |= {("FedmetaSigningCertificateExpired", "critical", "missing")}
+    must_arrive |= {
+        ("FedmetaSigningCertificateExpired", "critical", "missing"),
+        ("FedmetaMetadataUnreachableInPollWindow", "critical", "missing"),
+        ("FedmetaMetadataUnreachableInPollWindow", "critical", "not-public"),
+        ("FedmetaTrustHalfUpdated", "warning", "half-updated"),
+        ("FedmetaNodesDiffer", "warning", "stale-proxy"),
+    }
     await until_it_has(inbox, must_arrive)
-    assert inbox.resolved <= {("FedmetaRolloverMissing", "critical", "missing")}
+    assert inbox.resolved <= {
+        ("FedmetaRolloverMissing", "critical", "missing"),
+        ("FedmetaMetadataUnreachable", "warning", "missing"),
+        ("FedmetaMetadataUnreachableFromInternet", "warning", "not-public"),
+    }
 
     await running.exporter.close()
     must_arrive |= {("FedmetaExportersGone", "critical", "")}
@@ -201,7 +207,8 @@ def often(target: Target) -> Target:
 
 
 def shipped(name: str) -> str:
-    return stack.shortened((ALERTS / name).read_text(encoding="utf-8"), TIMES)
+    text = (ALERTS / name).read_text(encoding="utf-8")
+    return stack.shortened(text, TIMES).replace("interval: 1m", "interval: 1s")
 
 
 def arrival_of(labels: Mapping[str, str]) -> Arrival:

@@ -18,9 +18,9 @@ from live import Scrape
 from tenant import Tenant, tenant
 
 from exporter.config.settings import Config, Module, Target, Tls
+from exporter.inquiry import TrustReason
 from exporter.server import Options, application
 from exporter.state import State, open_state
-from exporter.trust import TrustReason
 
 Client = TestClient[web.Request, web.Application]
 Break = Callable[[Tenant], None]

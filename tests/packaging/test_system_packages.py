@@ -16,7 +16,11 @@ echo "$*" >> {home}/asked-of-apt
 [ ! -e {home}/outdated-lists ] || exit 100
 case $1 in
     download) shift; for package in "$@"; do : > "$package.deb"; done ;;
-    install) : > {home}/venv-module ;;
+    install)
+        : > {home}/venv-module
+        printf '#!/bin/sh\n' > {home}/bin/xmlsec1
+        chmod 755 {home}/bin/xmlsec1
+        ;;
 esac
 """
 
@@ -177,6 +181,30 @@ def test_others_are_told_which_package_holds_the_module(machine: Machine) -> Non
     done = machine.see_to("python", "python3")
     assert done.returncode == 1
     assert "sudo apt-get install python3.11-venv" in done.stderr
+
+
+def test_xmlsec1_that_runs_is_left_alone(machine: Machine) -> None:
+    machine.is_debian()
+    machine.has("xmlsec1", "exit 0")
+    assert machine.see_to("xmlsec1").returncode == 0
+    assert machine.asked_of_apt == []
+
+
+@pytest.mark.parametrize("outdated", [False, True])
+def test_root_on_debian_gets_xmlsec1(outdated: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+    machine.is_debian(outdated=outdated)
+    assert machine.see_to("xmlsec1").returncode == 0
+    assert machine.asked_of_apt[-1] == "install --yes --no-install-recommends xmlsec1"
+
+
+@pytest.mark.parametrize("debian", [False, True])
+def test_others_are_told_how_to_get_xmlsec1(debian: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+    if debian:
+        machine.is_debian(user=1000)
+    done = machine.see_to("xmlsec1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("missing: xmlsec1\nget it:  on Debian and Ubuntu: sudo apt-get install xmlsec1;")
+    assert machine.asked_of_apt == []
 
 
 def test_a_word_it_does_not_know_shows_how_it_is_used(machine: Machine) -> None:

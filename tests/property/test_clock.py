@@ -10,14 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from moments import moments
 
-from exporter import trust
+from exporter import inquiry as inquiries
 from exporter.clock import EARLIEST
 from exporter.config.settings import Entra
 from exporter.history import STEADY, EntityHistory, Sighting
+from exporter.inquiry import Inquiry, TrustReason
 from exporter.model import Document, Reason
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, advance, answered, bare, clamped, joined
-from exporter.trust import Inquiry, TrustReason
 
 YEARS = 365 * DAY
 DOMAIN = "contoso.com"
@@ -78,10 +78,10 @@ def stepped(record: Record, step: Step, now: datetime) -> Record:
         case "node":
             return joined(record, advance(record.looks[1], scrapes.good(published(step), now)), now=now)
         case "ask":
-            return answered(record, trust.advance(record.domains[0], scrapes.answer(SAYS, now)), now=now)
+            return answered(record, inquiries.advance(record.domains[0], scrapes.answer(SAYS, now)), now=now)
         case "refused":
             throttled = Inquiry(now, TrustReason.THROTTLED, "", None, retry_after=60.0)
-            return answered(record, trust.advance(record.domains[0], throttled), now=now)
+            return answered(record, inquiries.advance(record.domains[0], throttled), now=now)
         case _:
             # What the state file brings back.
             domains = tuple(replace(each, inquiry=None) for each in record.domains)

@@ -1,11 +1,10 @@
 """The readers' promise: whatever the bytes, an answer or their own error, and soon; stream says what parse says."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
+import corpora
 import pytest
 from builders import (
     NOT_BASE64,
@@ -60,8 +59,7 @@ WORDS = (
 
 def _real_documents() -> list[bytes]:
     """The real documents below 20 kB where they are at hand: mutants of them are stranger than ours."""
-    repository = Path(__file__).resolve().parents[2]
-    folder = Path(os.environ.get("FEDMETA_CORPUS") or repository.parent / "shared" / "corpus") / "documents"
+    folder = corpora.FOLDER / "documents"
     if not folder.is_dir():
         return []
     return [path.read_bytes() for path in sorted(folder.iterdir()) if path.stat().st_size < 20_000]

@@ -9,7 +9,6 @@ from builders import DAY, NOW, authority, dated, metadata_of, policy, role_of
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from exporter.advice import advice
 from exporter.model import Certificate, Entity, Key, Role, RoleDescriptor, Signature, SignatureState, Use
 from exporter.policy import THRESHOLD_NAMES, Policy, Profile
 from exporter.primary import Evidence
@@ -146,16 +145,6 @@ def test_any_dates_have_a_verdict(question: Question, now: datetime) -> None:
     assert {fingerprint for _, _, fingerprint in rollover.positions} == {
         each.fingerprint for each in question.certificates
     }
-
-
-@unhurried
-@given(questions(ANY_MOMENT | MOMENT))
-def test_any_verdict_has_its_line_of_advice(question: Question) -> None:
-    line = advice(question.asked(NOW), question.policy, NOW)
-
-    assert line.isprintable()
-    assert line.endswith(".")
-    assert "unknown date" not in line
 
 
 @unhurried

@@ -18,11 +18,11 @@ from exporter import rounds, watch
 from exporter.config.settings import Entra, Look, Target, TrustSource
 from exporter.entra import EntraError
 from exporter.fetch import Client, Found
+from exporter.inquiry import DomainTrust, TrustReason
 from exporter.model import Observation, Reason
 from exporter.probe import read_document
 from exporter.record import Record
 from exporter.state import State
-from exporter.trust import DomainTrust, TrustReason
 from exporter.watch import JITTER, RETRY, Watch, beginning
 
 DOCUMENTS = [read_document(builders.saml_metadata(f"https://fs{number}.example/"), ()) for number in range(3)]
@@ -94,6 +94,9 @@ class Memory:
     def keep(self, record: Record) -> None:
         self.faults.at("keep")
         self.records[record.target.name] = record
+
+    def follow(self, _names: object) -> None:
+        self.faults.at("follow")
 
 
 @dataclass

@@ -15,9 +15,9 @@ from builders import DAY, HOST, SECOND, adfs, authority, encryption_pair, pair
 
 from exporter.config.settings import INTERNET, SERVICE, TrustSource
 from exporter.demo.documents import KeyPair
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Document, Reason
 from exporter.probe import read_document
-from exporter.trust import DomainTrust, Slot, TrustReason, UpdateResult
 
 START = datetime(1970, 1, 1, tzinfo=UTC)
 DAYS = 425
@@ -179,7 +179,7 @@ LIVES = {
         [
             *ITS_NEWS,
             warning("FedmetaTrustPendingTooLong", 346.75, 348.25),
-            warning("FedmetaTrustHalfUpdated", 346.5, 349),
+            warning("FedmetaTrustHalfUpdated", 346.25, 349),
             critical("FedmetaTrustAtRisk", 348.25, 349),
         ],
         domains={
@@ -210,7 +210,7 @@ LIVES = {
     "a stale proxy": Life(
         "The rollover that works, but one proxy serves the old document for two days more.",
         GOOD_ROLLOVER,
-        [*ITS_NEWS, warning("FedmetaNodesDiffer", 345.25, 347.25)],
+        [*ITS_NEWS, warning("FedmetaNodesDiffer", 345.5, 347.25)],
         others={
             ("wap1", "default"): GOOD_ROLLOVER,
             ("wap2", "default"): {
@@ -225,9 +225,10 @@ LIVES = {
         GOOD_ROLLOVER,
         [
             *ITS_NEWS,
-            warning("FedmetaMetadataUnreachable", 320, 360),
-            warning("FedmetaMetadataUnreachableFromInternet", 320, 360),
-            critical("FedmetaMetadataUnreachableInPollWindow", 331, 350.5),
+            # At T-35 it has been so for days: the warning becomes critical, until the farm signs with the successor.
+            warning("FedmetaMetadataUnreachableFromInternet", 320, 330),
+            critical("FedmetaMetadataUnreachableInPollWindow", 330, 350.5),
+            warning("FedmetaMetadataUnreachableFromInternet", 350.5, 360),
         ],
         others={
             (SERVICE, INTERNET): {0: FIRST, 320: Reason.TIMEOUT, 360: beside(SECOND_YEAR, FIRST), 395: SECOND_YEAR}
@@ -244,9 +245,8 @@ LIVES = {
         [
             warning("FedmetaRenewalDue", 330, 360),  # T-35
             critical("FedmetaRolloverMissing", 360, 362),  # T-5
-            # There is a successor now, and three days to promote it in: Alertmanager lets the critical one through.
+            # There is a successor now, and three days to promote it in.
             critical("FedmetaPromotionStalledLate", 362, 363),
-            warning("FedmetaPromotionStalled", 362, 363),
             info("FedmetaPrimaryChanged", 363, 364),
         ],
     ),
@@ -267,8 +267,9 @@ LIVES = {
             # The last good document stays: what fires goes on firing, and turns into what is worse.
             critical("FedmetaRolloverMissing", 360, 365),
             critical("FedmetaSigningCertificateExpired", 365, 369),
-            warning("FedmetaMetadataUnreachable", 362, 369),
-            critical("FedmetaMetadataUnreachableInPollWindow", 363, 369),
+            # A day after the last look that got one, the warning becomes critical.
+            warning("FedmetaMetadataUnreachable", 362, 362.75),
+            critical("FedmetaMetadataUnreachableInPollWindow", 362.75, 369),
             info("FedmetaSigningKeysChanged", 369, 370),
         ],
     ),

@@ -21,13 +21,14 @@ from replay.lives import DAYS, LIVES, START, Life, on
 from replay.series import Values, input_series, read
 from scrapes import FARM, failed, good
 
-from exporter import trust
+from exporter import inquiry as inquiries
 from exporter.config.settings import Entra
 from exporter.exposition.own import Format, Status, render_own
-from exporter.exposition.render import Press
+from exporter.exposition.render import Renderer
+from exporter.findings import standing
+from exporter.inquiry import Inquiry, TrustReason
 from exporter.model import Reason
 from exporter.record import Record, answered, bare
-from exporter.trust import Inquiry, TrustReason
 
 RULES = Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml"
 STEP = timedelta(hours=6)
@@ -57,7 +58,7 @@ def year() -> Sequence[Moment]:
 def walk() -> Iterator[Moment]:
     """Every step of all lives."""
     names = set(re.findall(r"\bfedmeta_\w+", RULES.read_text(encoding="utf-8")))
-    press, text = Press(limit=0), Format.negotiate("")
+    press, text = Renderer(limit=0), Format.negotiate("")
     own = render_own(
         Status("1", len(LIVES), failures={}, reloaded=True, reloaded_at=START),
         text,
@@ -92,7 +93,7 @@ def after(record: Record, life: Life, at: datetime) -> Record:
         inquiry = (
             Inquiry(at, said, "", trust=None) if isinstance(said, TrustReason) else Inquiry(at, None, "", trust=said)
         )
-        record = answered(record, trust.advance(known, inquiry))
+        record = answered(record, inquiries.advance(known, inquiry))
     return record
 
 
@@ -146,7 +147,7 @@ def state_of(name: str, moment: Moment) -> str:
     record = moment.records[name]
     (rollover,) = record.judge(moment.at)
     unreachable = record.observation is not None and record.observation.reason is not None
-    trusts = [f"{verdict.state}" for verdict in record.judge_domains(moment.at)]
+    trusts = [f"{verdict.state}" for verdict in standing(record, moment.at).verdicts]
     return ", ".join([f"{rollover.state}", *["unreachable"] * unreachable, *trusts])
 
 

@@ -22,11 +22,11 @@ from builders import knowing, watched
 
 from exporter.config.settings import Entra, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
+from exporter.inquiry import DomainRecord, DomainTrust
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, open_state
 from exporter.state.saved import saved_of
-from exporter.trust import DomainRecord, DomainTrust
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TARGET = watched("fs", "https://fs.example/metadata", entra=Entra(("contoso.com", "fabrikam.com"), tenant="contoso"))

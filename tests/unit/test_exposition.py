@@ -12,12 +12,12 @@ from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
-from exporter.model import Certificate, Document, Phase, Reason, Role, Use
+from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
+from exporter.model import Certificate, Document, Phase, Reason, Role, StorageStatus, Use
 from exporter.policy import THRESHOLD_NAMES, PolicySettings
 from exporter.record import Record, bare
 from exporter.rollover import Rollover, State
-from exporter.state import StorageStatus
-from exporter.trust import DomainTrust, TrustReason, TrustState, UpdateResult
+from exporter.trust import TrustState
 
 SAML = watched("saml", "https://idp.example/metadata")
 

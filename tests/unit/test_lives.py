@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 from builders import DAY, ENCRYPTION_SUBJECT, HOST, authority, certificate, farm, probed, signed_by, watched
 
-from exporter.advice import advice
+from exporter.findings import outlook, standing, step, title
 from exporter.history import Change
 from exporter.model import Certificate, Document, Observation, Reason, Role, Signature, SignatureState, Use
 from exporter.policy import PolicySettings, Profile
@@ -75,8 +75,13 @@ class Day:
     rollover: Rollover
 
     @property
-    def advice(self) -> str:
-        return advice(self.rollover, self.record.policy, START + self.number * DAY)
+    def told(self) -> Sequence[str]:
+        """What is found and what to do about it, or what comes next."""
+        now = START + self.number * DAY
+        found = standing(self.record, now)
+        if not found.findings:
+            return [outlook(found)]
+        return [f"{title(each.kind)}: {step(each, now).text}" for each in found.findings]
 
 
 def turns(days: Sequence[Day], told: Callable[[Day], object]) -> list[Day]:
@@ -535,11 +540,12 @@ def test_the_stories_read_as_they_should(golden: Callable[[str, str], str]) -> N
 
 
 def story(name: str) -> str:
-    """A life as a person would read it: the days on which the line for the person on call became another."""
+    """A life as a person would read it: the days on which what the person on call reads became another."""
     life, days = LIVES[name], lived(name)
     lines = [name.upper(), life.story, ""]
-    for day in turns(days, lambda day: (sentence(day), day.advice)):
-        lines += [f"day {day.number:3}  {START + day.number * DAY:%Y-%m-%d}  {sentence(day)}", f"    {day.advice}"]
+    for day in turns(days, lambda day: (sentence(day), day.told)):
+        lines.append(f"day {day.number:3}  {START + day.number * DAY:%Y-%m-%d}  {sentence(day)}")
+        lines += [f"    {each}" for each in day.told]
     changes = [f"{change} on day {number}" for change, number in signing_changes(days[-1].record).items()]
     changes += [] if life.promoted is None else [f"promoted on day {life.promoted}"]
     return "\n".join([*lines, "", f"Signing keys: {', '.join(changes) or 'never changed'}", "", ""])

@@ -10,8 +10,8 @@ import pytest
 from exporter import fetch
 from exporter.config.settings import BasicAuth, Module, Secret
 from exporter.fetch import FetchError
-from exporter.fetch.reading import reading
 from exporter.model import Reason
+from exporter.reading import reading
 
 
 async def test_a_secret_that_hangs_holds_one_thread_however_often_it_is_wanted_and_holds_up_no_other(

@@ -14,7 +14,6 @@ from builders import (
     NOW,
     certificate,
     knowing,
-    looking,
     pair,
     probed,
     watched,
@@ -22,11 +21,12 @@ from builders import (
 )
 from moments import moments
 
-from exporter import trust
-from exporter.action import Answer, Situation, Step
+from exporter import inquiry as inquiries
 from exporter.config.settings import INTERNET, Cloud, Entra, Target, TrustSource
 from exporter.demo.documents import KeyPair
+from exporter.findings import standing
 from exporter.history import Change, History
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
@@ -44,7 +44,7 @@ from exporter.record import (
     resumed,
 )
 from exporter.rollover import State
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, TrustState, UpdateResult
+from exporter.trust import TrustState
 
 ADFS = f"http://{HOST}/adfs/services/trust"
 TARGET = watched("fs", f"https://{HOST}/federationmetadata/2007-06/federationmetadata.xml")
@@ -290,6 +290,14 @@ def test_a_document_serves_its_signing_keys_and_the_one_that_signed_it() -> None
     assert served == Served(fingerprints, SECOND.certificate.fingerprint)
 
 
+def test_a_chain_beside_a_key_is_not_served_as_one_even_where_it_signed() -> None:
+    leaf = pair(subject="CN=leaf", issuer=builders.authority())
+    descriptor = builders.descriptor_of(Role.IDP, builders.key(builders.authority(), leaf))
+    document = read(builders.entity(descriptor, signer=builders.authority()))
+    assert document.signature.state is SignatureState.VALID
+    assert Served.by(document) == Served(frozenset({leaf.certificate.fingerprint}), None)
+
+
 def test_keys_of_all_roles_and_entities_count_but_not_those_for_encryption() -> None:
     one = builders.saml_metadata("urn:one", keys=[(Use.SIGNING, FIRST), (Use.ENCRYPTION, builders.encryption_pair())])
     two = builders.saml_metadata("urn:two", keys=[(Use.UNSPECIFIED, SECOND)], role=Role.SP)
@@ -463,10 +471,10 @@ def test_a_look_puts_right_what_was_seen_while_the_clock_was_ahead() -> None:
 def test_a_look_puts_right_what_every_other_look_and_answer_left() -> None:
     ahead = looked(bare(replace(SERVICE, entra=Entra(("contoso.com",)))), NOW + YEAR, OLD, OLD, BOTH)
     answer = Inquiry(NOW + YEAR, None, "", DomainTrust(TrustSource.GRAPH, federated=False))
-    ahead = answered(ahead, trust.advance(ahead.domains[0], answer), now=NOW + YEAR)
+    ahead = answered(ahead, inquiries.advance(ahead.domains[0], answer), now=NOW + YEAR)
     assert ahead.differing_since == NOW + YEAR
     look, refusal = advance(ahead.looks[1], failed(NOW)), Inquiry(LATER, TrustReason.PERMISSION, "", None)
-    domain = trust.advance(ahead.domains[0], refusal)
+    domain = inquiries.advance(ahead.domains[0], refusal)
     for right in (joined(ahead, look, now=LATER), answered(ahead, domain, now=LATER), clamped(ahead, LATER)):
         assert [path for path, at in moments(right) if at > LATER] == []
         assert right.differing_since == LATER
@@ -597,15 +605,15 @@ def test_answers_are_found_again_under_all_that_they_depend_on() -> None:
 def test_a_target_without_entra_id_has_no_domains() -> None:
     assert bare(TARGET, told(bare(FEDERATED), trusting(FIRST), None).answers).domains == ()
     assert bare(TARGET).answers == {}
-    assert probed(bare(TARGET), seen(OLD)).judge_domains(NOW) == ()
+    assert standing(probed(bare(TARGET), seen(OLD)), NOW).verdicts == ()
 
 
 def test_each_domain_is_judged_against_the_entity_of_the_last_good_document() -> None:
     record = told(bare(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
-    assert [verdict.state for verdict in record.judge_domains(NOW)] == [TrustState.UNKNOWN, TrustState.UNKNOWN]
+    assert [verdict.state for verdict in standing(record, NOW).verdicts] == [TrustState.UNKNOWN, TrustState.UNKNOWN]
     record = probed(record, seen(BOTH))
     record = probed(record, failed(LATER))
-    verdicts = record.judge_domains(LATER)
+    verdicts = standing(record, LATER).verdicts
     assert [verdict.domain for verdict in verdicts] == list(DOMAINS)
     assert [verdict.state for verdict in verdicts] == [TrustState.IN_SYNC, TrustState.PENDING]
 
@@ -619,104 +627,7 @@ def test_of_an_aggregate_the_domains_are_judged_against_the_configured_entity() 
     for entity_id in (None, ENTITY_ID):
         record = told(bare(replace(target, entity_id=entity_id)), answer, answer)
         record = probed(record, seen(document))
-        states[entity_id] = {verdict.state for verdict in record.judge_domains(NOW)}
-        rollover = record.rollover(NOW)
+        states[entity_id] = {verdict.state for verdict in standing(record, NOW).verdicts}
+        rollover = standing(record, NOW).rollover
         assert (rollover and rollover.entity_id) == entity_id
     assert states == {None: {TrustState.UNKNOWN}, ENTITY_ID: {TrustState.IN_SYNC}}
-
-
-# Where the entity stands in the table of actions
-
-
-def test_nothing_is_known_for_the_table_before_the_first_look() -> None:
-    unknown = Situation(Answer.UNKNOWN, Step.UNKNOWN, Answer.UNKNOWN, successor=False, left=timedelta.max)
-    assert bare(FEDERATED).situation(NOW) == unknown
-
-
-def test_the_table_is_asked_with_what_the_documents_say() -> None:
-    target = replace(TARGET, policy=PolicySettings(auto_certificate_rollover=True))
-    situation = probed(bare(target), seen(BOTH)).situation(NOW)
-    assert (situation.rollover, situation.successor, situation.left) == (Answer.YES, True, 18 * DAY)
-    assert not probed(bare(target), seen(OLD)).situation(NOW).successor
-
-
-def test_where_dates_do_not_count_there_is_all_the_time_in_the_world() -> None:
-    target = replace(TARGET, policy=PolicySettings(expiry=False, auto_certificate_rollover=False))
-    situation = probed(bare(target), seen(OLD)).situation(NOW)
-    assert (situation.rollover, situation.left) == (Answer.NO, timedelta.max)
-
-
-LEAVING = DomainTrust(TrustSource.GRAPH, federated=False)
-
-
-@pytest.mark.parametrize(
-    ("answers", "step"),
-    [
-        ((trusting(FIRST, SECOND), trusting(SECOND, FIRST)), Step.YES),
-        ((trusting(FIRST, SECOND), LEAVING), Step.YES),
-        ((trusting(FIRST, SECOND), trusting(FIRST)), Step.NO),
-        ((trusting(FIRST), None), Step.NO),
-        ((trusting(FIRST), trusting(SECOND)), Step.BROKEN),
-        ((trusting(FIRST, SECOND), None), Step.UNKNOWN),
-        ((LEAVING, LEAVING), Step.UNKNOWN),
-        ((None, None), Step.UNKNOWN),
-    ],
-)
-def test_entra_id_is_in_step_when_all_federated_domains_are(
-    answers: tuple[DomainTrust | None, DomainTrust | None], step: Step
-) -> None:
-    record = told(bare(FEDERATED), *answers)
-    assert probed(record, seen(BOTH)).situation(NOW).in_step is step
-
-
-def test_entra_id_is_late_when_it_lacks_a_successor_whose_promotion_is_near() -> None:
-    record = told(bare(FEDERATED), trusting(FIRST, SECOND), trusting(FIRST))
-    assert probed(record, seen(BOTH)).situation(NOW + 3 * DAY).in_step is Step.LATE
-
-
-@pytest.mark.parametrize(
-    ("target", "found", "readable"),
-    [
-        (Target("fs", (FROM_OUTSIDE,)), (OLD,), Answer.YES),
-        (Target("fs", (FROM_OUTSIDE,)), (Reason.TIMEOUT,), Answer.NO),
-        (Target("fs", (FROM_OUTSIDE,)), (None,), Answer.UNKNOWN),
-        (TARGET, (OLD,), Answer.UNKNOWN),
-        (with_looks(TARGET, FROM_OUTSIDE), (Reason.TIMEOUT, OLD), Answer.YES),
-        (with_looks(TARGET, FROM_OUTSIDE), (OLD, Reason.TIMEOUT), Answer.NO),
-        (with_looks(TARGET, replace(WAP1, vantage=INTERNET)), (OLD, OLD), Answer.UNKNOWN),
-    ],
-)
-def test_what_can_be_read_from_the_internet_is_what_the_vantage_of_that_name_reads_of_the_service(
-    target: Target, found: tuple[Document | Reason | None, ...], readable: Answer
-) -> None:
-    assert looked(bare(target), NOW, *found).situation(NOW).readable is readable
-
-
-READ, NOT_READ = UpdateResult.NO_NEW_CERTIFICATE_FOUND, UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
-
-
-@pytest.mark.parametrize("reason", [reason for reason in Reason if reason.is_ours])
-def test_what_fails_on_our_side_does_not_say_whether_it_can_be_read(reason: Reason) -> None:
-    target = looking(FEDERATED, vantage=INTERNET)
-    record = told(bare(target), *(trusting(FIRST, update=UpdateResult.SUCCESS) for _ in DOMAINS))
-    assert probed(record, failed(NOW, reason)).situation(NOW).readable is Answer.YES
-
-
-@pytest.mark.parametrize(
-    ("results", "readable"),
-    [
-        ((READ, READ), Answer.YES),
-        ((READ, None), Answer.YES),
-        ((UpdateResult.UNKNOWN_ERROR, READ), Answer.YES),
-        ((READ, NOT_READ), Answer.NO),
-        ((UpdateResult.UNKNOWN_ERROR, None), Answer.UNKNOWN),
-    ],
-)
-def test_without_such_a_vantage_entra_ids_own_account_says_whether_it_can_be_read(
-    results: tuple[UpdateResult | None, UpdateResult | None], readable: Answer
-) -> None:
-    record = told(bare(FEDERATED), *(trusting(FIRST, update=result) for result in results))
-    assert probed(record, seen(OLD)).situation(NOW).readable is readable
-    outside = looking(FEDERATED, vantage=INTERNET)
-    record = told(bare(outside), *(trusting(FIRST, update=result) for result in results))
-    assert probed(record, failed(NOW)).situation(NOW).readable is Answer.NO, "our own look counts more"

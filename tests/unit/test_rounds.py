@@ -23,6 +23,7 @@ from exporter import fetch, rounds
 from exporter.config.settings import Entra, Module, Secret, Target, Tls, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.demo.graph import Directory
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 from exporter.model import NO_VALIDATORS, Observation, Reason, Use, Validators
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
@@ -41,7 +42,6 @@ from exporter.rounds import (
     log_mistake,
     probe_first,
 )
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 
 T = TypeVar("T")
 

@@ -1,26 +1,22 @@
 import base64
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
-from functools import cache
+from functools import partial
 
 import pytest
-from builders import DAY, NOW, probed
+from builders import DAY, NOW
+from found import known, simulated
 from lxml import etree
 
-from exporter import certificates, metadata
-from exporter.action import Answer as Told
-from exporter.action import Step
-from exporter.config.settings import INTERNET, SERVICE, Look, Target, TrustSource
+from exporter import metadata
+from exporter.config.settings import INTERNET, SERVICE
 from exporter.demo.documents import DS, MD, XSI
-from exporter.demo.scenarios import SCENARIOS, Answer, Domain, Farm, Scenario, document, farm
-from exporter.model import Certificate, Observation, Reason, Role
+from exporter.demo.scenarios import SCENARIOS, Answer, Scenario, document
+from exporter.findings import Kind, standing
+from exporter.model import Certificate, Reason, Role
 from exporter.policy import PolicySettings, Profile, in_force, is_auto_managed
-from exporter.probe import read_document
-from exporter.record import Record, answered, bare
 from exporter.rollover import State
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustState
-from exporter.trust import advance as advance_trust
+from exporter.trust import TrustState
 
 PUBLISHING = [scenario for scenario in SCENARIOS if scenario.answer is Answer.METADATA]
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
@@ -28,9 +24,7 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 each_publishing = pytest.mark.parametrize("scenario", PUBLISHING, ids=lambda scenario: scenario.name)
 
 
-@cache
-def made(scenario: Scenario) -> Farm:
-    return farm(scenario, NOW, key="ec")
+made = partial(simulated, now=NOW)
 
 
 def body(scenario: Scenario) -> bytes:
@@ -60,39 +54,6 @@ def test_without_a_document_nothing_is_expected_of_the_rollover() -> None:
     unusable = [scenario for scenario in SCENARIOS if not scenario.reachable]
 
     assert [(scenario.state, scenario.left) for scenario in unusable] == [(None, None)] * len(unusable)
-
-
-def known(scenario: Scenario) -> Record:
-    """What the exporter knows after a look from every place and an inquiry about every domain."""
-    own = Look(f"https://{scenario.host}/", vantage=scenario.vantage)
-    others = [replace(own, node=each.node, vantage=each.vantage) for each in scenario.others]
-    record = replace(
-        bare(Target(scenario.name, (own, *others))),
-        domains=tuple(DomainRecord(each.name) for each in scenario.domains),
-    )
-    for look, reason in ((own, scenario.reason), *zip(others, (each.reason for each in scenario.others), strict=True)):
-        record = probed(record, observed(scenario, look.node, reason), look=look)
-    for domain in scenario.domains:
-        inquiry = Inquiry(NOW, None, "", trust_of(scenario, domain))
-        record = answered(record, advance_trust(DomainRecord(domain.name), inquiry))
-    return record
-
-
-def observed(scenario: Scenario, node: str, reason: Reason | None) -> Observation:
-    found = None if reason else read_document(made(scenario).documents[node], ())
-    return Observation(NOW, reason, "", phases={}, http_status=None, tls_not_after=None, document=found)
-
-
-def trust_of(scenario: Scenario, domain: Domain) -> DomainTrust:
-    held = zip(Slot, made(scenario).trusted[domain.name], strict=False)
-    return DomainTrust(
-        TrustSource.GRAPH,
-        federated=True,
-        certificates={slot: certificates.read(der)[0] for slot, der in held if der is not None},
-        service=scenario.host,
-        update=domain.update,
-        updated=NOW + domain.updated * DAY,
-    )
 
 
 def test_names_are_unique_and_fit_into_an_address() -> None:
@@ -180,28 +141,28 @@ def test_the_farm_goes_by_the_name_of_its_scenario(scenario: Scenario) -> None:
 
 @each_publishing
 def test_the_rollover_is_in_the_state_that_the_scenario_promises(scenario: Scenario) -> None:
-    (rollover,) = known(scenario).judge(NOW)
+    (rollover,) = known(scenario, NOW).judge(NOW)
 
     assert rollover.state is scenario.state
 
 
 @each_publishing
 def test_the_trust_of_each_domain_is_in_the_state_that_the_scenario_promises(scenario: Scenario) -> None:
-    verdicts = known(scenario).judge_domains(NOW)
+    verdicts = standing(known(scenario, NOW), NOW).verdicts
 
     assert [(each.domain, each.state) for each in verdicts] == [(each.name, each.state) for each in scenario.domains]
 
 
 @each_publishing
 def test_a_foreign_certificate_is_one_that_the_farm_does_not_publish(scenario: Scenario) -> None:
-    verdicts = known(scenario).judge_domains(NOW)
+    verdicts = standing(known(scenario, NOW), NOW).verdicts
 
     assert [bool(each.foreign) for each in verdicts] == [each.foreign for each in scenario.domains]
 
 
 @each_publishing
 def test_looks_agree_where_the_scenario_says_so(scenario: Scenario) -> None:
-    record = known(scenario)
+    record = known(scenario, NOW)
 
     usable = [each for each in record.looks if each.document]
     assert (len(usable) > 1) is (scenario.nodes_agree is not None)
@@ -234,10 +195,11 @@ def test_what_is_not_public_cannot_be_read_from_the_internet_and_not_by_entra_id
     scenario = BY_NAME["not-public"]
     (other,), (domain,) = scenario.others, scenario.domains
 
-    situation = known(scenario).situation(NOW)
     assert (scenario.vantage, other.vantage) == ("intranet", INTERNET)
     assert domain.update.readable is False
-    assert (situation.readable, situation.in_step, situation.successor) == (Told.NO, Step.LATE, True)
+    found = standing(known(scenario, NOW), NOW)
+    assert found.readable is False
+    assert [each.kind for each in found.findings][:1] == [Kind.TRUST_AT_RISK]
 
 
 def test_a_stale_proxy_serves_the_primary_and_not_the_successor() -> None:

@@ -1,7 +1,10 @@
 """Which signatures count, which certificate verified them, and what is never accepted."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
 
 import pytest
 from builders import (
@@ -12,21 +15,31 @@ from builders import (
     adfs,
     aggregate,
     authority,
+    descriptor_of,
     entity,
+    key,
     pair,
     saml_metadata,
     tampered,
 )
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
-from signxml.algorithms import CanonicalizationMethod, SignatureMethod
+from signxml.algorithms import (
+    CanonicalizationMethod,
+    DigestAlgorithm,
+    SignatureConstructionMethod,
+    SignatureMethod,
+)
 from signxml.signer import XMLSigner
+from signxml.verifier import XMLVerifier
 
 from exporter import certificates, metadata, signature
 from exporter.demo.documents import KeyPair
-from exporter.model import Signature, SignatureState
+from exporter.model import Role, Signature, SignatureState
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
@@ -39,6 +52,12 @@ RSA = pair(subject="CN=signer", key="rsa")
 
 def verdict(document: bytes, *signers: KeyPair) -> Signature:
     return signature.verify(metadata.tree(document), [signer.der for signer in signers])
+
+
+def assert_unchecked(verdict: Signature) -> None:
+    assert (verdict.state, verdict.fingerprint) == (SignatureState.UNCHECKED, None)
+    assert "no certificate in KeyInfo" in verdict.detail
+    assert len(verdict.detail) <= 200
 
 
 def assert_invalid(verdict: Signature, words: str, fingerprint: str | None = PUBLISHED.certificate.fingerprint) -> None:
@@ -97,20 +116,48 @@ def with_key_info(document: bytes, *texts: bytes) -> bytes:
     return edited(document, replace)
 
 
-def renewed(old: KeyPair) -> KeyPair:
-    """Another certificate of the same key."""
+def renewed(old: KeyPair, *, nth: int = 1, starts: datetime = NOW) -> KeyPair:
+    """Another certificate of the same key, valid for a day."""
     name = x509.Name.from_rfc4514_string("CN=renewed")
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(old.key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW)
-        .not_valid_after(NOW + DAY)
+        .serial_number(nth)
+        .not_valid_before(starts)
+        .not_valid_after(starts + DAY)
     )
     der = builder.sign(old.key, hashes.SHA256()).public_bytes(Encoding.DER)
     return KeyPair(certificates.read(der)[0], old.key)
+
+
+def signed_in_place(root: str, attributes: str = "", *, form: CanonicalizationMethod, canonical: str) -> bytes:
+    """A document with Signature in the default namespace, signed without software that canonicalises SignedInfo.
+
+    ``root`` and ``attributes`` are what stands in the tags of the root and of Signature; ``canonical`` is what stands
+    in that of SignedInfo in its canonical form.
+    """
+    whole = etree.fromstring(f"<EntityDescriptor {root}><IDPSSODescriptor/></EntityDescriptor>")
+    digest = base64.b64encode(hashlib.sha256(etree.tostring(whole, method="c14n")).digest()).decode()
+    enveloped = SignatureConstructionMethod.enveloped.value
+    inside = (
+        f'<CanonicalizationMethod Algorithm="{form.value}"></CanonicalizationMethod>'
+        f'<SignatureMethod Algorithm="{SignatureMethod.ECDSA_SHA256.value}"></SignatureMethod>'
+        f'<Reference URI="#_entity"><Transforms><Transform Algorithm="{enveloped}"></Transform>'
+        f'<Transform Algorithm="{CanonicalizationMethod.CANONICAL_XML_1_0.value}"></Transform></Transforms>'
+        f'<DigestMethod Algorithm="{DigestAlgorithm.SHA256.value}"></DigestMethod>'
+        f"<DigestValue>{digest}</DigestValue></Reference></SignedInfo>"
+    )
+    assert isinstance(PUBLISHED.key, ec.EllipticCurvePrivateKey)
+    made = PUBLISHED.key.sign(f"<SignedInfo {canonical}>{inside}".encode(), ec.ECDSA(hashes.SHA256()))
+    value = base64.b64encode(b"".join(number.to_bytes(32, "big") for number in decode_dss_signature(made))).decode()
+    certificate = base64.b64encode(PUBLISHED.der).decode()
+    return (
+        f'<EntityDescriptor {root}><Signature xmlns="{DS[1:-1]}"{attributes}><SignedInfo>{inside}'
+        f"<SignatureValue>{value}</SignatureValue><KeyInfo><X509Data><X509Certificate>{certificate}</X509Certificate>"
+        "</X509Data></KeyInfo></Signature><IDPSSODescriptor/></EntityDescriptor>"
+    ).encode()
 
 
 # --- what verifies
@@ -170,27 +217,118 @@ def test_without_key_info_the_published_signing_certificates_are_tried() -> None
     document = without_key_info(adfs(pair(nth=1), PUBLISHED, signer=PUBLISHED))
     assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
     assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
-    assert_invalid(verdict(without_key_info(adfs(PUBLISHED, signer=STRANGER))), "verification failed", None)
+
+
+def test_a_chain_beside_a_published_key_is_not_tried() -> None:
+    leaf = pair(subject="CN=leaf", issuer=authority())
+    descriptor = descriptor_of(Role.IDP, key(authority(), leaf))
+    by_leaf, by_authority = (without_key_info(entity(descriptor, signer=each)) for each in (leaf, authority()))
+    assert verdict(by_leaf) == Signature(SignatureState.VALID, leaf.certificate.fingerprint, "")
+    assert_unchecked(verdict(by_authority))
 
 
 def test_no_member_of_an_aggregate_signs_the_whole() -> None:
     document = without_key_info(aggregate([saml_metadata()], signer=PUBLISHED))
-    assert_invalid(verdict(document), "KeyInfo", None)
+    assert_unchecked(verdict(document))
     assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
 
 
 def test_nobody_publishes_where_there_is_no_entity() -> None:
-    assert_invalid(verdict(without_key_info(entity(entity_id=None, signer=PUBLISHED))), "KeyInfo", None)
+    assert_unchecked(verdict(without_key_info(entity(entity_id=None, signer=PUBLISHED))))
 
 
-def test_a_bare_key_verifies_without_a_certificate() -> None:
+def test_a_key_that_nobody_gave_leaves_a_signature_unchecked() -> None:
+    document = adfs(PUBLISHED, signer=STRANGER)
+    assert_unchecked(verdict(without_key_info(document)))
+    assert_unchecked(verdict(with_key_info(document, NOT_BASE64, NOT_DER)))
+
+    def name_it(root: etree._Element) -> None:
+        (info,) = root.iterfind(f"{DS}Signature/{DS}KeyInfo")
+        info[:] = []
+        etree.SubElement(info, f"{DS}KeyName").text = "federation signer 2026"
+
+    assert_unchecked(verdict(edited(document, name_it)))
+    assert verdict(without_key_info(document), STRANGER).state is SignatureState.TRUSTED
+    assert_invalid(verdict(without_key_info(document), RSA, pair(nth=9)), "does not match specified", None)
+
+
+def test_a_bare_key_is_one_that_nobody_gave() -> None:
     root = etree.fromstring(saml_metadata())
     root.insert(0, etree.Element(f"{DS}Signature", Id="placeholder"))
     signer = XMLSigner(signature_algorithm=SignatureMethod.ECDSA_SHA256, c14n_algorithm=EXCLUSIVE)
     document = etree.tostring(signer.sign(root, key=STRANGER.key, reference_uri="#_entity"))
-    found = verdict(document)
-    assert (found.state, found.fingerprint) == (SignatureState.VALID, None)
+    assert b"KeyValue" in document
+    assert_unchecked(verdict(document))
     assert verdict(document, STRANGER).fingerprint == STRANGER.certificate.fingerprint
+
+
+def test_a_published_key_that_signed_another_text_makes_a_signature_invalid_without_key_info() -> None:
+    document = without_key_info(tampered(adfs(pair(nth=1), PUBLISHED, signer=PUBLISHED)))
+    assert_invalid(verdict(document), "Digest mismatch")
+
+
+# --- whose certificate it is
+
+
+@pytest.mark.parametrize("change", [bytes, tampered], ids=["valid", "invalid"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_published_certificates_with_its_key_it_is_the_one_that_ends_last(
+    change: Callable[[bytes], bytes], order: int
+) -> None:
+    old, new = renewed(PUBLISHED, nth=2, starts=NOW + 900 * DAY), renewed(PUBLISHED, nth=3, starts=NOW + 901 * DAY)
+    document = change(adfs(*(PUBLISHED, old, new, STRANGER)[::order], signer=PUBLISHED))
+    known = [with_key_info(document, base64.b64encode(each.der)) for each in (PUBLISHED, old, new, renewed(PUBLISHED))]
+    found = {verdict(each) for each in (document, *known)}
+    assert {each.fingerprint for each in found} == {new.certificate.fingerprint}
+    assert len(found) == 1
+
+
+def test_a_certificate_that_is_not_published_is_the_signers_or_the_one_in_key_info() -> None:
+    other = renewed(STRANGER)
+    document = with_key_info(adfs(PUBLISHED, signer=STRANGER), base64.b64encode(other.der))
+    assert verdict(document) == Signature(SignatureState.VALID, other.certificate.fingerprint, "")
+    assert verdict(document, STRANGER) == Signature(SignatureState.TRUSTED, STRANGER.certificate.fingerprint, "")
+
+
+def test_of_many_in_key_info_the_one_that_signed_is_named_where_the_text_is_another() -> None:
+    chain = [base64.b64encode(each.der) for each in (STRANGER, PUBLISHED)]
+    assert_invalid(verdict(with_key_info(tampered(adfs(signer=PUBLISHED)), *chain)), "Digest mismatch")
+
+
+# --- what it costs
+
+
+@pytest.mark.parametrize("key_info", [True, False])
+def test_eight_keys_are_tried_on_one_canonical_form(key_info: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 -- a case of the table
+    tried, canonical = [], []
+    try_one, canonicalise = XMLVerifier._verify_signature_with_pubkey, XMLVerifier._c14n  # noqa: SLF001 -- what is counted
+
+    def trying(self: XMLVerifier, **named: Any) -> object:  # noqa: ANN401 -- the library's own
+        tried.append(named)
+        return try_one(self, **named)
+
+    def canonicalising(self: XMLVerifier, nodes: etree._Element, *rest: Any) -> bytes:  # noqa: ANN401 -- likewise
+        canonical.append(nodes.tag)
+        return bytes(canonicalise(self, nodes, *rest))
+
+    monkeypatch.setattr(XMLVerifier, "_verify_signature_with_pubkey", trying)
+    monkeypatch.setattr(XMLVerifier, "_c14n", canonicalising)
+    others = [pair(nth=number) for number in range(1, 20)]
+    document = adfs(*others, signer=others[3])
+    texts = [base64.b64encode(each.der) for each in others]
+    document = with_key_info(document, *texts) if key_info else without_key_info(document)
+
+    assert verdict(document, STRANGER).state is SignatureState.VALID
+    assert (len(tried), canonical) == (5, [f"{DS}SignedInfo", etree.fromstring(document).tag])
+    tried.clear()
+    canonical.clear()
+    assert verdict(document, *[pair(subject="CN=x", nth=number) for number in range(7)]).state is SignatureState.INVALID
+    assert (len(tried), canonical) == (8, [f"{DS}SignedInfo"])
+
+
+def test_every_signer_that_is_given_is_tried() -> None:
+    signers = [pair(subject="CN=x", nth=number) for number in range(12)]
+    assert verdict(without_key_info(adfs(signer=signers[-1])), *signers).state is SignatureState.TRUSTED
 
 
 @pytest.mark.parametrize(
@@ -237,10 +375,39 @@ def test_comments_do_not_count_under_a_form_with_them_as_the_standard_says() -> 
     assert verdict(document.replace(b"<IDP", b"<!-- later --><IDP")).state is SignatureState.VALID
 
 
-def test_comments_may_count_under_a_form_with_them_and_then_may_not_change() -> None:
+def test_a_signature_that_counts_comments_is_not_as_the_standard_says() -> None:
     document = signed(saml_metadata().replace(b"<IDP", b"<!-- signed --><IDP"), form=WITH_COMMENTS)
+    assert_invalid(verdict(document), "Digest mismatch")
+
+
+# --- SignedInfo in its own context
+
+
+XML_1_0, XML_1_1 = CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1
+ROOT = 'xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_entity" entityID="urn:a"'
+PLAIN = f'xmlns="{DS[1:-1]}"'
+
+
+@pytest.mark.parametrize(
+    ("root", "attributes", "form", "canonical"),
+    [
+        (ROOT, "", XML_1_0, PLAIN),
+        (ROOT, "", EXCLUSIVE, PLAIN),
+        (f'{ROOT} xmlns:a="urn:a"', ' xmlns:b="urn:b"', XML_1_0, f'{PLAIN} xmlns:a="urn:a" xmlns:b="urn:b"'),
+        (f'{ROOT} xmlns:a="urn:a"', ' xmlns:a="urn:b"', XML_1_0, f'{PLAIN} xmlns:a="urn:b"'),
+        (f'{ROOT} xmlns:a="urn:a"', "", EXCLUSIVE, PLAIN),
+        (f'{ROOT} xml:lang="de" xml:id="x"', ' xml:lang="en"', XML_1_0, f'{PLAIN} xml:id="x" xml:lang="en"'),
+        (f'{ROOT} xml:lang="de" xml:id="x"', ' xml:lang="en"', XML_1_1, f'{PLAIN} xml:lang="en"'),
+        (f'{ROOT} xml:lang="de"', "", EXCLUSIVE, PLAIN),
+    ],
+)
+def test_signed_info_has_the_namespaces_of_its_place_and_no_others(
+    root: str, attributes: str, form: CanonicalizationMethod, canonical: str
+) -> None:
+    document = signed_in_place(root, attributes, form=form, canonical=canonical)
     assert verdict(document).state is SignatureState.VALID
-    assert_invalid(verdict(document.replace(b"<!-- signed -->", b"<!-- changed -->")), "Digest mismatch")
+    assert_invalid(verdict(tampered(document)), "Digest mismatch")
+    assert_invalid(verdict(signed_in_place(root, form=form, canonical="")), "verification failed")
 
 
 # --- what does not
@@ -337,7 +504,7 @@ def test_shared_secrets_and_unknown_methods_are_refused(algorithm: str) -> None:
         element.set("Algorithm", algorithm)
 
     assert_invalid(verdict(edited(adfs(signer=PUBLISHED), method)), "")
-    assert_invalid(verdict(without_key_info(edited(adfs(signer=PUBLISHED), method))), "", None)
+    assert_unchecked(verdict(without_key_info(edited(adfs(signer=PUBLISHED), method))))
 
 
 @pytest.mark.parametrize("value", ["", "AAAA", "no base64"])
@@ -349,11 +516,13 @@ def test_a_template_or_a_broken_value_is_invalid(value: str) -> None:
     assert_invalid(verdict(edited(adfs(signer=PUBLISHED), empty)), "")
 
 
-def test_an_empty_signature_is_invalid() -> None:
+def test_an_empty_signature_is_unchecked_unless_signers_are_given() -> None:
     def empty(root: etree._Element) -> None:
         root[0].clear()
 
-    assert_invalid(verdict(edited(adfs(signer=PUBLISHED), empty)), "SignedInfo", None)
+    document = edited(adfs(signer=PUBLISHED), empty)
+    assert_unchecked(verdict(document))
+    assert_invalid(verdict(document, PUBLISHED), "SignedInfo", None)
 
 
 # --- manners

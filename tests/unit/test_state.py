@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
-from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.model import Document, Metadata, Role, Signature, SignatureState, StorageStatus, Use, Validators
 from exporter.record import Record, bare
-from exporter.state import Saved, State, StorageStatus, open_state
+from exporter.state import Saved, State, open_state
 from exporter.state.rows import SCHEMA, TABLES, Changes, row_of, stored
 from exporter.state.saved import changes, joined, read, saved_of
-from exporter.trust import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 
 ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
 TARGET = watched("fs", "https://fs.example/metadata", entra=ENTRA)

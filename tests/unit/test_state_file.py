@@ -23,13 +23,13 @@ from builders import DAY, NOW, certificate, knowing, watched
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import EntityHistory, History
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, State, file, open_state
 from exporter.state.rows import SCHEMA, VERSION, Row, seal
 from exporter.state.saved import read, saved_of
 from exporter.state.text import history_text, trust_text
-from exporter.trust import DomainRecord, DomainTrust, Slot
 
 TARGET = watched("fs", "https://fs.example/metadata", entra=Entra(("contoso.com",), tenant="contoso"))
 OTHER = watched("other", "https://other.example/metadata")
@@ -228,6 +228,17 @@ def test_a_file_of_the_first_version_is_taken_over(path: Path, *, sealed: bool) 
 @pytest.mark.parametrize("label", [1, 2])
 def test_a_file_of_the_second_version_is_taken_over_whatever_its_label_says(path: Path, label: int) -> None:
     write_old(path, SECOND, second(record()), version=label, sealed=True)
+    assert_taken_over(path, record())
+
+
+@pytest.mark.parametrize("label", [1, 3])
+def test_a_file_of_the_third_version_is_taken_over_and_nobody_in_it_was_removed(path: Path, label: int) -> None:
+    keep(path, record())
+    # All that it lacks, and all that was ever between the two.
+    alter(path, "DROP TABLE watch", f"PRAGMA user_version = {label}")
+    with opened(path) as state:
+        state.follow(["other"])
+        assert state.removed(NOW) == {}
     assert_taken_over(path, record())
 
 

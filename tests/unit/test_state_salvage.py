@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
+from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Document, Metadata, Role, Signature, SignatureState, Use, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state, salvage
 from exporter.state.rows import TABLES, Row, row_of
-from exporter.trust import DomainRecord, DomainTrust, Slot
 
 NAMES = [f"farm{nth}" for nth in range(12)]
 
@@ -66,6 +66,7 @@ def entity(chance: random.Random, at: datetime) -> EntityHistory:
 
 def keep(path: Path, *records: Record) -> None:
     state = open_state(path, clock)
+    state.follow([each.target.name for each in records])
     for each in records:
         state.load(each.target.name, each.target.url)
         state.keep(each)
@@ -254,6 +255,7 @@ def test_after_many_changes_no_row_is_found_that_was_replaced_or_deleted(tmp_pat
         for name in chance.sample(NAMES, 3):
             state.load(name, target(name).url)
             state.keep(record(name, nth))
+        state.follow(chance.sample(NAMES, 4))
         if nth % 10 == 5:
             state.prune(NOW + (nth - 4) * HOUR, but=())
         if nth % 8 == 3:

@@ -495,7 +495,7 @@ def test_what_is_kept_while_it_is_being_written_is_written_next() -> None:
     first, later = saved_of(record()), saved_of(record(nth=1))
     assert first
     assert later
-    assert books.opened({})
+    assert books.opened({}, {})
     assert books.load("one", ONE.url) is None
     books.keep("one", first)
     batch = books.batch()
@@ -513,16 +513,16 @@ def test_what_is_kept_while_it_is_being_written_is_written_next() -> None:
     assert again, "the later pruning is still to be done"
     books.written(again, but=())
     assert (books.waiting, books.since, books.batch()) == ((), None, None)
-    assert not books.opened({}), "the file is another, and empty"
+    assert not books.opened({}, {}), "the file is another, and empty"
     assert (books.waiting, books.since) == (("one",), NOW + 2 * HOUR)
-    assert not books.opened({"one": later})
+    assert not books.opened({"one": later}, {})
     assert books.since == NOW + 2 * HOUR
 
 
 def test_an_empty_file_in_place_of_another_leaves_nothing_to_write() -> None:
     books = ledger.Ledger(lambda: NOW)
-    assert books.opened({})
-    assert not books.opened({})
+    assert books.opened({}, {})
+    assert not books.opened({}, {})
     assert (books.waiting, books.since, books.batch()) == ((), None, None)
 
 

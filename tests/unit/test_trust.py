@@ -12,23 +12,11 @@ import pytest
 from builders import DAY, NOW, SECOND, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
 
 from exporter.config.settings import TrustSource
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult, advance, clamped
 from exporter.model import Certificate, Metadata, Role
 from exporter.policy import Policy, Profile
-from exporter.rollover import FOREVER, Severity
-from exporter.trust import (
-    DomainRecord,
-    DomainTrust,
-    Inquiry,
-    Slot,
-    TrustReason,
-    TrustState,
-    UpdateResult,
-    Verdict,
-    advance,
-    clamped,
-    host_of,
-    judge,
-)
+from exporter.rollover import FOREVER
+from exporter.trust import TrustState, Verdict, host_of, judge
 
 DOMAIN = "contoso.com"
 URL = "https://fs.example/federationmetadata/2007-06/federationmetadata.xml"
@@ -45,12 +33,12 @@ LEFTOVER = certificate(not_before=T - 730 * DAY, not_after=T - 365 * DAY)
 
 ADFS, MANUAL = policy(), policy(Profile.ADFS_MANUAL)
 
-NOT_FEDERATED = (TrustState.NOT_FEDERATED, Severity.WARNING)
-BROKEN = (TrustState.BROKEN, Severity.CRITICAL)
-UNKNOWN = (TrustState.UNKNOWN, Severity.INFO)
-AT_RISK = (TrustState.AT_RISK, Severity.CRITICAL)
-PENDING = (TrustState.PENDING, Severity.INFO)
-IN_SYNC = (TrustState.IN_SYNC, Severity.OK)
+NOT_FEDERATED = TrustState.NOT_FEDERATED
+BROKEN = TrustState.BROKEN
+UNKNOWN = TrustState.UNKNOWN
+AT_RISK = TrustState.AT_RISK
+PENDING = TrustState.PENDING
+IN_SYNC = TrustState.IN_SYNC
 
 
 def graph(
@@ -84,11 +72,12 @@ def judged(
     now: datetime = NOW,
 ) -> Verdict:
     rollover = verdict(published, policy, signer=signer, first_seen=first_seen, now=now)
-    return judge(DOMAIN, trust, entity=published.entities[0], rollover=rollover, policy=policy, url=url, now=now)
+    accepted = trust.accepted if trust else None
+    return judge(DOMAIN, accepted, entity=published.entities[0], rollover=rollover, policy=policy, url=url, now=now)
 
 
-def standing(verdict: Verdict) -> tuple[TrustState, Severity]:
-    return verdict.state, verdict.severity
+def state(verdict: Verdict) -> TrustState:
+    return verdict.state
 
 
 def before_at_after(moment: datetime) -> tuple[datetime, datetime, datetime]:
@@ -104,7 +93,7 @@ ALONE, BOTH = farm(PRIMARY), farm(PRIMARY, SUCCESSOR)
 def test_a_domain_that_entra_id_never_told_of_is_unknown() -> None:
     found = judged(None, ALONE)
 
-    assert standing(found) == UNKNOWN
+    assert state(found) == UNKNOWN
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
     assert found.until == FOREVER
 
@@ -115,13 +104,13 @@ def test_a_domain_that_entra_id_never_told_of_is_unknown() -> None:
     ids=["federated", "not federated"],
 )
 def test_without_a_document_only_a_domain_that_is_not_federated_is_known_to_be_so(
-    trust: DomainTrust, said: tuple[TrustState, Severity]
+    trust: DomainTrust, said: TrustState
 ) -> None:
     rollover = verdict(ALONE, ADFS, signer=PRIMARY)
-    ask = partial(judge, DOMAIN, trust, policy=ADFS, url=URL, now=NOW)
+    ask = partial(judge, DOMAIN, trust.accepted, policy=ADFS, url=URL, now=NOW)
 
-    assert standing(ask(entity=None, rollover=rollover)) == said
-    assert standing(ask(entity=ALONE.entities[0], rollover=None)) == said
+    assert state(ask(entity=None, rollover=rollover)) == said
+    assert state(ask(entity=ALONE.entities[0], rollover=None)) == said
 
 
 def test_a_farm_without_a_certificate_leaves_the_trust_unknown() -> None:
@@ -138,7 +127,7 @@ def test_a_farm_without_a_certificate_leaves_the_trust_unknown() -> None:
 def test_a_domain_that_is_not_federated_is_said_to_be_so_and_nothing_else(source: TrustSource) -> None:
     found = judged(DomainTrust(source, federated=False), BOTH)
 
-    assert standing(found) == NOT_FEDERATED
+    assert state(found) == NOT_FEDERATED
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
 
 
@@ -146,7 +135,7 @@ def test_a_domain_that_is_not_federated_is_said_to_be_so_and_nothing_else(source
 def test_people_who_are_sent_elsewhere_do_not_sign_in_here(trust: DomainTrust) -> None:
     found = judged(trust, BOTH)
 
-    assert standing(found) == NOT_FEDERATED
+    assert state(found) == NOT_FEDERATED
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (None, None, None)
     assert found.domain == DOMAIN
 
@@ -165,8 +154,8 @@ def test_the_service_is_known_by_any_of_its_names(
 ) -> None:
     entity = replace(entity_of(role_of(Role.IDP, PRIMARY), entity_id=entity_id), sign_in_locations=locations)
 
-    assert standing(judged(graph(PRIMARY, service=service), metadata_of(entity), url=url)) == IN_SYNC
-    assert standing(judged(graph(PRIMARY, service="other.example"), metadata_of(entity), url=url)) == NOT_FEDERATED
+    assert state(judged(graph(PRIMARY, service=service), metadata_of(entity), url=url)) == IN_SYNC
+    assert state(judged(graph(PRIMARY, service="other.example"), metadata_of(entity), url=url)) == NOT_FEDERATED
 
 
 def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -> None:
@@ -176,7 +165,7 @@ def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -
         judged(graph(PRIMARY), ALONE),
         judged(graph(PRIMARY, service="fs.example"), nameless, url="file:///srv/metadata.xml"),
     ):
-        assert standing(found) == IN_SYNC
+        assert state(found) == IN_SYNC
 
 
 # Graph: all that is trusted
@@ -203,13 +192,13 @@ def test_where_either_side_names_no_host_nobody_is_said_to_be_sent_elsewhere() -
 def test_what_graph_shows_is_compared_as_a_set(
     trust: DomainTrust,
     published: Metadata,
-    expected: tuple[TrustState, Severity],
+    expected: TrustState,
     primary: bool,  # noqa: FBT001 - a row of the table
     successor: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
     found = judged(trust, published)
 
-    assert standing(found) == expected
+    assert state(found) == expected
     assert (found.primary_trusted, found.successor_trusted) == (primary, successor)
 
 
@@ -235,35 +224,35 @@ def test_a_successor_that_is_not_trusted_becomes_a_risk_at_the_second(
     published: Metadata,
     policy: Policy,
     moment: datetime,
-    before: tuple[TrustState, Severity],
-    from_then_on: tuple[TrustState, Severity],
+    before: TrustState,
+    from_then_on: TrustState,
 ) -> None:
-    turned = [standing(judged(graph(PRIMARY), published, policy=policy, now=now)) for now in before_at_after(moment)]
+    turned = [state(judged(graph(PRIMARY), published, policy=policy, now=now)) for now in before_at_after(moment)]
 
     assert turned == [before, from_then_on, from_then_on]
 
 
 @pytest.mark.parametrize("now", [NOW, PROMOTION - 2 * DAY, T - SECOND])
 def test_a_successor_that_is_trusted_is_no_risk_at_any_time(now: datetime) -> None:
-    assert standing(judged(graph(PRIMARY, SUCCESSOR), BOTH, now=now)) == IN_SYNC
+    assert state(judged(graph(PRIMARY, SUCCESSOR), BOTH, now=now)) == IN_SYNC
 
 
 def test_after_a_promotion_that_nobody_followed_the_trust_is_broken() -> None:
     found = judged(graph(PRIMARY), BOTH, signer=SUCCESSOR, now=PROMOTION)
 
-    assert standing(found) == BROKEN
+    assert state(found) == BROKEN
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (False, None, ())
 
 
 def test_after_a_promotion_the_key_before_it_need_not_be_trusted() -> None:
-    assert standing(judged(graph(SUCCESSOR), BOTH, signer=SUCCESSOR, now=PROMOTION)) == IN_SYNC
+    assert state(judged(graph(SUCCESSOR), BOTH, signer=SUCCESSOR, now=PROMOTION)) == IN_SYNC
 
 
 # Which key is primary is told by dates alone
 
 
 def test_by_dates_alone_a_trust_is_broken_only_when_no_valid_key_is_trusted() -> None:
-    by_dates = [standing(judged(graph(*kept), BOTH, signer=None)) for kept in ((SUCCESSOR,), (FOREIGN,), ())]
+    by_dates = [state(judged(graph(*kept), BOTH, signer=None)) for kept in ((SUCCESSOR,), (FOREIGN,), ())]
 
     assert by_dates == [UNKNOWN, BROKEN, BROKEN]
     assert judged(graph(SUCCESSOR), BOTH, signer=None).primary_trusted is False
@@ -272,7 +261,7 @@ def test_by_dates_alone_a_trust_is_broken_only_when_no_valid_key_is_trusted() ->
 def test_by_dates_alone_the_trust_breaks_when_the_key_that_is_trusted_ends() -> None:
     older = certificate(not_before=PRIMARY.not_before + DAY, not_after=T - 10 * DAY)
     turned = [
-        standing(judged(graph(older), farm(PRIMARY, older), signer=None, now=now))
+        state(judged(graph(older), farm(PRIMARY, older), signer=None, now=now))
         for now in before_at_after(older.not_after)
     ]
 
@@ -280,7 +269,7 @@ def test_by_dates_alone_the_trust_breaks_when_the_key_that_is_trusted_ends() -> 
 
 
 def test_a_key_alone_needs_no_other_evidence() -> None:
-    assert standing(judged(graph(FOREIGN), ALONE, signer=None)) == BROKEN
+    assert state(judged(graph(FOREIGN), ALONE, signer=None)) == BROKEN
 
 
 @pytest.mark.parametrize("shape", ["AD FS's own", "issued"])
@@ -291,7 +280,7 @@ def test_by_dates_alone_the_risk_does_not_end_with_the_promotion_that_was_due(sh
 
     for moment, before in ((promotion - 2 * DAY, PENDING), (promotion, AT_RISK), (T - 15 * DAY, AT_RISK)):
         turned = [
-            standing(judged(graph(PRIMARY), farm(PRIMARY, successor), signer=None, first_seen=seen, now=now))
+            state(judged(graph(PRIMARY), farm(PRIMARY, successor), signer=None, first_seen=seen, now=now))
             for now in before_at_after(moment)
         ]
         assert turned == [before, AT_RISK, AT_RISK]
@@ -314,14 +303,14 @@ def test_by_dates_alone_the_risk_does_not_end_with_the_promotion_that_was_due(sh
 def test_the_user_realm_proves_that_a_key_is_trusted_and_never_that_one_is_not(
     shown: Certificate | None,
     published: Metadata,
-    expected: tuple[TrustState, Severity],
+    expected: TrustState,
     primary: bool | None,  # noqa: FBT001 - a row of the table
     successor: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
     for now in (NOW, PROMOTION, T - SECOND):
         found = judged(realm(shown), published, now=now)
 
-        assert standing(found) == expected
+        assert state(found) == expected
         assert (found.primary_trusted, found.successor_trusted, found.foreign) == (primary, successor, None)
 
 
@@ -340,13 +329,13 @@ def test_the_user_realm_proves_that_a_key_is_trusted_and_never_that_one_is_not(
 def test_a_slot_that_cannot_be_read_may_hold_any_key(
     trust: DomainTrust,
     published: Metadata,
-    expected: tuple[TrustState, Severity],
+    expected: TrustState,
     primary: bool | None,  # noqa: FBT001 - a row of the table
     successor: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
     found = judged(unreadable(trust, Slot.NEXT), published, now=T - SECOND)
 
-    assert standing(found) == expected
+    assert state(found) == expected
     assert (found.primary_trusted, found.successor_trusted, found.foreign) == (primary, successor, None)
 
 
@@ -377,8 +366,8 @@ def test_foreign_is_what_is_trusted_and_valid_and_not_published(
 
 
 def test_a_foreign_certificate_does_not_change_the_state_and_is_a_warning_at_least() -> None:
-    assert standing(judged(graph(PRIMARY, FOREIGN), ALONE)) == (TrustState.IN_SYNC, Severity.WARNING)
-    assert standing(judged(graph(FOREIGN), ALONE)) == (TrustState.BROKEN, Severity.CRITICAL)
+    assert state(judged(graph(PRIMARY, FOREIGN), ALONE)) == IN_SYNC
+    assert state(judged(graph(FOREIGN), ALONE)) == BROKEN
 
 
 def test_a_leftover_is_foreign_until_the_second_at_which_it_ends() -> None:

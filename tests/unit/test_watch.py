@@ -22,6 +22,7 @@ from tenant import SECRET, Tenant, tenant
 from exporter import fetch
 from exporter.config.settings import INTERNET, Cloud, Entra, Look, Module, Secret, Target
 from exporter.history import Change
+from exporter.inquiry import DomainRecord, TrustReason, UpdateResult
 from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
@@ -29,7 +30,6 @@ from exporter.record import LookRecord, Record, bare
 from exporter.rounds import INQUIRIES, PROBES
 from exporter.state import Saved, State, open_state
 from exporter.state.saved import saved_of
-from exporter.trust import DomainRecord, TrustReason, UpdateResult
 from exporter.watch import RETRY, Watch
 from exporter.watch.beginning import continued, restored
 

@@ -1,0 +1,359 @@
+"""One next step for each kind of finding, with the whole command.
+
+Commands are Windows PowerShell on the primary federation server (Microsoft, "Update-AdfsCertificate",
+"Set-AdfsCertificate", "Set-AdfsProperties"), Microsoft Graph PowerShell ("Update-MgDomainFederationConfiguration") and
+this program's own. AD FS promotes only while AutoCertificateRollover is off, and generates only while it is on.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from shlex import quote
+from typing import Any
+
+from exporter.config.settings import SERVICE
+from exporter.findings.facts import (
+    Changed,
+    Half,
+    Published,
+    Rolling,
+    Trusting,
+    Unread,
+)
+from exporter.findings.judge import Finding
+from exporter.findings.kinds import Kind
+from exporter.findings.phrases import some, thumbprint
+from exporter.inquiry import Slot
+from exporter.model import Certificate
+from exporter.policy import Policy, Profile
+from exporter.primary import Evidence
+from exporter.rollover import Rollover
+
+UPDATE = "Update-MgDomainFederationConfiguration"
+"""Writes a certificate, which it must be given, into a slot of a domain's trust."""
+
+_SLOT_FLAGS = {Slot.SIGNING: "-SigningCertificate", Slot.NEXT: "-NextSigningCertificate"}
+"""Of the slots that can be written."""
+
+_ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
+
+_GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
+
+_IF_ON, _IF_OFF = "  # if it was on", "  # if it was off"
+
+_PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
+
+_ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do next."""
+
+    text: str
+    commands: tuple[str, ...] = ()
+    """In this order; empty where no command helps."""
+
+
+def _expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
+    rollover, policy = facts.rollover, facts.policy
+    if rollover.primary is not None and now < rollover.primary.not_before:
+        return Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
+    if rollover.successor is not None:
+        return _promote(rollover, policy, f"Today update every partner by hand with the successor, and {_sign(policy)}")
+    return _renew(policy, f"today update every partner by hand with it, and {_sign(policy)}", promotes=True)
+
+
+def _none(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    commands = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
+    return Step("Compare the document with the publisher's own list, and repair what publishes it.", commands)
+
+
+def _missing(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    then = f"today {_bring(facts)}, and {_sign(facts.policy)} before that date"
+    if facts.policy.profile is Profile.ADFS:
+        wait = facts.policy.thresholds.promotion
+        then += f" (AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left)"
+    return _renew(facts.policy, then, promotes=True)
+
+
+def _stalled(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    return _promote(facts.rollover, facts.policy, f"{_know(facts)}; then {_sign(facts.policy)}")
+
+
+def _overdue(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    if facts.readable:
+        return _renew(facts.policy, "see a day later that Entra ID and every other partner took it from the metadata")
+    return _renew(facts.policy, _bring(facts))
+
+
+def _due(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    return _renew(facts.policy, f"{_bring(facts)} before it signs")
+
+
+def _published(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    policy, text = facts.policy, f"{_know(facts)} before it signs"
+    if not policy.profile.is_adfs:
+        return Step(f"{text}.")
+    if policy.auto_certificate_rollover:
+        return Step(f"{text}. AD FS promotes it by itself.")
+    if policy.auto_certificate_rollover is None:
+        promote = f"{_PROMOTE} {thumbprint(facts.rollover.successor)}{_IF_OFF}"
+        text += f". Ask AD FS whether it promotes by itself; if not, {_sign(policy)} before the primary ends."
+        return Step(text, (_ASK, promote))
+    return _promote(facts.rollover, policy, f"{text}; then {_sign(policy)} before the primary ends")
+
+
+def _replaced(_finding: Finding, facts: Changed, _now: datetime) -> Step:
+    who = "Update-AdfsCertificate -Urgent does this; if" if facts.policy.profile.is_adfs else "If"
+    return Step(f"Update every partner by hand, now. {who} nobody did this on purpose, treat it as an attack.")
+
+
+def _unexpected(_finding: Finding, facts: Changed, _now: datetime) -> Step:
+    commands = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
+    return Step("Ask the publisher's administrators whether they made it; if not, treat it as an attack.", commands)
+
+
+def _encryption(_finding: Finding, facts: Published, _now: datetime) -> Step:
+    if facts.policy.profile is Profile.ADFS:
+        return Step(
+            "Generate another one on the primary federation server, while AutoCertificateRollover is on.",
+            ("Update-AdfsCertificate -CertificateType Token-Decrypting",),
+        )
+    if facts.policy.profile is Profile.ADFS_MANUAL:
+        return Step(
+            "Enrol another one, install it on every federation server, and add it.",
+            ("Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'",),
+        )
+    return Step("Ask the publisher to publish another one beside it.")
+
+
+def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
+    if finding.place is not None and finding.place.node != SERVICE:
+        return Step("Take the node out of service, or repair it: people whom it serves may be unable to sign in.")
+    return Step("Repair it: partners that refresh themselves from it do not learn of a new certificate.")
+
+
+def _broken(finding: Finding, facts: Trusting, _now: datetime) -> Step:
+    held = {slot: facts.trust.certificates.get(slot) for slot in _SLOT_FLAGS}
+    successor = facts.rollover.successor if facts.rollover else None
+    # An empty one, else the one that ends first, but rather any than the successor's.
+    worth = {slot: (each == successor, each.not_after) for slot, each in held.items() if each is not None}
+    slot = next((each for each in held if each not in worth), None) or min(worth, key=worth.__getitem__)
+    return _write(
+        finding,
+        facts,
+        "Write the certificate in use into Entra ID, now; nothing changes at the publisher.",
+        slot,
+        "primary",
+    )
+
+
+def _pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
+    return _write(
+        finding,
+        facts,
+        "Write the successor into Entra ID, now: if it signs before that, everybody is locked out of Microsoft 365.",
+        _free(facts, now),
+        "successor",
+    )
+
+
+def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> Step:
+    text = "Write the successor into Entra ID before it signs; then make the metadata readable from the internet."
+    return _write(finding, facts, text, _free(facts, now), "successor")
+
+
+def _waits(finding: Finding, facts: Trusting, now: datetime) -> Step:
+    return _write(finding, facts, _wait(facts, now), _free(facts, now), "successor")
+
+
+def _wait(facts: Trusting, now: datetime) -> str:
+    """Whether Entra ID may be expected to take the successor by itself."""
+    primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
+    unread = facts.trust.update is not None and facts.trust.update.readable is False
+    if unread or facts.readable is False:
+        return "Write it before it signs: Entra ID cannot read the metadata."
+    if primary is not None and primary.not_after - now > timedelta(days=poll):
+        return f"Write it before it signs: Entra ID reads the metadata by itself only in the last {poll:g} days."
+    if facts.readable:
+        return "Entra ID reads the metadata daily: if it has not taken it after a day, write it before it signs."
+    return (
+        "See from the internet whether the metadata can be read: only then Entra ID takes it by itself. If it has not"
+        " after a day, write it before it signs."
+    )
+
+
+def _unknown(finding: Finding, facts: Trusting, _now: datetime) -> Step:
+    own = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
+    show = f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}"
+    return Step("Compare what Entra ID holds with the certificate that the publisher signs with.", (*own, show))
+
+
+def _half(_finding: Finding, facts: Half, _now: datetime) -> Step:
+    return Step(
+        "Write it for each domain that lacks it, as is told of that domain.", (_print(facts.target, "successor"),)
+    )
+
+
+def _know(facts: Rolling) -> str:
+    """Who must know the successor first."""
+    lacking = [domain for domain, trusted in facts.trusted.items() if trusted is False]
+    unknown = [domain for domain, trusted in facts.trusted.items() if trusted is None]
+    if unknown or (not facts.trusted and facts.policy.profile.is_adfs):
+        where = some(unknown) or "each domain"
+        see = f"See what Entra ID trusts for {where}, and write the successor where it is missing; make"
+    else:
+        see = "Entra ID trusts it. Make" if facts.trusted and not lacking else "Make"
+    if lacking:
+        return f"{see} sure that Entra ID (for {some(lacking)}) and every other partner know it"
+    return f"{see} sure that every{' other' if see != 'Make' else ''} partner knows it"
+
+
+def _bring(facts: Rolling) -> str:
+    if facts.trusted or facts.policy.profile.is_adfs:
+        return "write it into Entra ID and bring it to every other partner"
+    return "bring it to every partner"
+
+
+def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
+    """How to get a successor, and what comes after that: with a promotion, where there is no time to wait for one."""
+    if not policy.profile.is_adfs:
+        return Step(f"Have a new signing certificate published beside this one; then {then}.")
+    generate = "generate a successor on the primary federation server"
+    enrol = "enrol a certificate, install it on every federation server and add it as secondary"
+    text, commands = {
+        True: (generate, (_GENERATE,)),
+        False: (enrol, (_ADD,)),
+        None: (
+            f"ask AD FS whether it renews by itself; if so, {generate}, if not, {enrol}",
+            (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
+        ),
+    }[policy.auto_certificate_rollover]
+    text = text[0].upper() + text[1:]
+    promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
+    return Step(f"{text}; then {then}.", (*commands, *promotion))
+
+
+def _promote(rollover: Rollover, policy: Policy, text: str) -> Step:
+    return Step(f"{text}.", _promotion(policy, thumbprint(rollover.successor)) if policy.profile.is_adfs else ())
+
+
+def _sign(policy: Policy) -> str:
+    return "promote it on the primary federation server" if policy.profile.is_adfs else "have it sign"
+
+
+def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
+    promote = f"{_PROMOTE} {thumbprint}"
+    if policy.auto_certificate_rollover is False:
+        return (promote,)
+    off, on = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
+    return off, promote, on if policy.auto_certificate_rollover else f"{on}{_IF_ON}"
+
+
+def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:
+    """How to write a certificate into Entra ID."""
+    if slot is None:
+        text += " Into the slot that does not hold the certificate in use: the publisher's own list says which that is."
+    flag = _SLOT_FLAGS[slot] if slot else "<slot>"
+    return Step(
+        text,
+        (
+            _print(facts.target, position),
+            f"$trust = Get-MgDomainFederationConfiguration -DomainId {finding.domain}",
+            f"{UPDATE} -DomainId {finding.domain} -InternalDomainFederationId $trust.Id {flag} '<printed above>'",
+        ),
+    )
+
+
+def _print(target: str, position: str) -> str:
+    which = "" if position == "successor" else f"={position}"
+    return f"fedmeta-exporter check {quote(target)} --config.file=FILE --print-certificate{which}"
+
+
+def _free(facts: Trusting, now: datetime) -> Slot | None:
+    """The slot that holds no key that may be in use; None where either may."""
+    held, rollover = facts.trust.certificates, facts.rollover
+    for slot, other in ((Slot.NEXT, Slot.SIGNING), (Slot.SIGNING, Slot.NEXT)):
+        if not _may_sign(held.get(slot), rollover, now) or held.get(slot) == held.get(other):
+            return slot
+    return None
+
+
+def _may_sign(certificate: Certificate | None, rollover: Rollover | None, now: datetime) -> bool:
+    """Whether a trusted certificate may be the one in use: where only dates name the primary, any published one."""
+    if certificate is None or rollover is None or rollover.evidence is not Evidence.DATES:
+        return certificate is not None and rollover is not None and certificate == rollover.primary
+    return now < certificate.not_after and any(
+        role is rollover.role and use.signs and fingerprint == certificate.fingerprint
+        for role, use, fingerprint in rollover.positions
+    )
+
+
+STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
+    Kind.SIGNING_CERTIFICATE_EXPIRED: _expired,
+    Kind.TRUST_BROKEN: _broken,
+    Kind.KEY_SET_REPLACED: _replaced,
+    Kind.METADATA_OUTDATED: Step(
+        "If it cannot be read from here, repair that first; if it can, have the publisher issue a fresh document."
+    ),
+    Kind.NO_SIGNING_KEY: _none,
+    Kind.TRUST_AT_RISK: _pending,
+    Kind.ROLLOVER_MISSING: _missing,
+    Kind.PROMOTION_STALLED_LATE: _stalled,
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: Step(
+        "Repair it today, or write the next certificate into Entra ID by hand before AD FS promotes it."
+    ),
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: _unexpected,
+    Kind.TRUST_FOREIGN_CERTIFICATE: Step(
+        "Ask the publisher's administrators whether it was theirs, and Entra ID's audit log who wrote it."
+        " If nobody knows it, treat it as an attack."
+    ),
+    Kind.TRUST_NOT_FEDERATED: Step(
+        "Correct the configuration if that is meant; if nobody moved the domain, treat it as an attack."
+    ),
+    Kind.SIGNATURE_INVALID: Step(
+        "See what changes it on its way, a proxy or a copy; if nothing explains it, treat it as an attack."
+    ),
+    Kind.PROMOTION_STALLED: _stalled,
+    Kind.ROLLOVER_OVERDUE: _overdue,
+    Kind.RENEWAL_DUE: _due,
+    Kind.ENTRA_CANNOT_READ_METADATA: _cannot_read,
+    Kind.TRUST_PENDING_TOO_LONG: _pending,
+    Kind.TRUST_HALF_UPDATED: _half,
+    Kind.METADATA_NEVER_READ: Step("Check the target's address, its name and its firewall."),
+    Kind.METADATA_UNREACHABLE_FROM_INTERNET: Step(
+        "Let the internet read it; or bring the next certificate to every partner by hand, before it signs.",
+    ),
+    Kind.METADATA_UNREACHABLE: _unreachable,
+    Kind.NODES_DIFFER: Step(
+        "Find the one that differs from the publisher's own list, and restart or repair it: partners that read"
+        " there do not learn of a new certificate."
+    ),
+    Kind.TRUST_STALE: Step("Most often a secret has ended or a permission is missing: see the reason, and renew it."),
+    Kind.TRUST_UNKNOWN: _unknown,
+    Kind.ENTITY_VANISHED: Step("Ask the federation's operator, or take the entity out of entities.watch."),
+    Kind.METADATA_OUTDATED_SOON: Step("Ask the publisher why it is not renewed."),
+    Kind.ENCRYPTION_CERTIFICATE_EXPIRING: _encryption,
+    Kind.TLS_CERTIFICATE_EXPIRING: Step(
+        "Renew it. It is no certificate of the rollover, and nothing renews it by itself."
+    ),
+    Kind.CERTIFICATE_UNREADABLE: Step(
+        "Compare with the publisher's own list of certificates, and have it publish the certificate anew."
+    ),
+    Kind.CERTIFICATE_WEAK: Step("Replace it at the next rollover, by one with a stronger key and digest."),
+    Kind.PRIMARY_CHANGED: Step(
+        "If people cannot sign in to one service, start with that partner: it may not know the certificate."
+    ),
+    Kind.SIGNING_KEYS_CHANGED: Step(
+        "See that every partner reads the document by itself, or give it these keys. If they are not the"
+        " publisher's, treat it as an attack."
+    ),
+    Kind.SUCCESSOR_PUBLISHED: _published,
+    Kind.TRUST_PENDING: _waits,
+    Kind.PRIMARY_IGNORED: Step("Name the certificate in use under primary in the policy, or take the name out."),
+    Kind.PRIMARY_DISPUTED: Step("See which one is primary.", ("Get-AdfsCertificate -CertificateType Token-Signing",)),
+    Kind.DOCUMENT_FAULTY: Step("Tell the publisher."),
+    Kind.ENTITIES_IN_TROUBLE: Step("Name the entities that matter to you under entities.watch, to be told of each."),
+}
+"""By kind; some depend on nothing."""

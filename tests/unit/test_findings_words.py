@@ -1,0 +1,523 @@
+"""What a person reads of each kind of finding: facts, commands that are whole, and nothing about what is not there."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from builders import DAY, HOUR, NOW, SECOND, beside, probed
+from found import (
+    BOTH,
+    EXAMPLES,
+    IDP,
+    LONG,
+    LONG_ENCRYPTION,
+    NEW,
+    OLD,
+    STEADY,
+    STRANGE,
+    Example,
+    ending,
+    farm,
+    records,
+    refused,
+    seen,
+    trusting,
+    under,
+)
+from scrapes import FARM, UNSIGNED, after, document, federated, good, idp, pair
+
+from exporter.cli import _parser
+from exporter.config.settings import INTERNET
+from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
+from exporter.findings.facts import Rolling
+from exporter.inquiry import DomainTrust, Slot
+from exporter.model import Certificate, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
+from exporter.policy import PolicySettings, Profile
+from exporter.record import Record, bare
+
+OWN = "Get-AdfsCertificate -CertificateType Token-Signing"
+ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
+GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
+ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
+OFF, ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
+RENEW = (ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
+PRINT = "fedmeta-exporter check fs.example --config.file=FILE --print-certificate"
+
+
+def promote(thumbprint: str) -> Sequence[str]:
+    command = f"Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint {thumbprint}"
+    return OFF, command, f"{ON}  # if it was on"
+
+
+def write(slot: str = "Next", position: str = "") -> Sequence[str]:
+    update = "Update-MgDomainFederationConfiguration -DomainId contoso.com -InternalDomainFederationId $trust.Id"
+    return (
+        f"{PRINT}{position}",
+        "$trust = Get-MgDomainFederationConfiguration -DomainId contoso.com",
+        f"{update} -{slot}SigningCertificate '<printed above>'",
+    )
+
+
+NEW_ONE = promote("'<thumbprint of the new one>'")
+SUCCESSOR = promote(NEW.thumbprint)
+REFUSED = "refused, connection refused"
+
+TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
+    Kind.SIGNING_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "2026-05-29 12:00 UTC", "3.0 days ago"), (*RENEW, *NEW_ONE)),
+    Kind.TRUST_BROKEN: ((OLD.thumbprint, "contoso.com", "locked out"), write(position="=primary")),
+    Kind.KEY_SET_REPLACED: ((LONG.thumbprint, "less than a minute ago"), ()),
+    Kind.METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago"), ()),
+    Kind.NO_SIGNING_KEY: (("no signing key",), ()),
+    Kind.TRUST_AT_RISK: ((NEW.thumbprint, "contoso.com", "at any moment", "Entra ID said so 3.0 days ago"), write()),
+    Kind.ROLLOVER_MISSING: ((OLD.thumbprint, "2026-06-04 12:00 UTC", "in 3.0 days"), (*RENEW, *NEW_ONE)),
+    Kind.PROMOTION_STALLED_LATE: ((OLD.thumbprint, NEW.thumbprint, "2026-06-05 12:00 UTC", "4.0 days"), SUCCESSOR),
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: (
+        ("(from default)", "for 2.0 days", REFUSED, OLD.thumbprint, "2026-06-19 12:00 UTC", "last read 2.0 days ago"),
+        (),
+    ),
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: ((NEW.thumbprint, "less than a minute ago"), (OWN,)),
+    Kind.TRUST_FOREIGN_CERTIFICATE: ((STRANGE.thumbprint, "contoso.com"), ()),
+    Kind.TRUST_NOT_FEDERATED: (("contoso.com is not federated",), ()),
+    Kind.SIGNATURE_INVALID: (("the digest does not match",), ()),
+    Kind.PROMOTION_STALLED: ((OLD.thumbprint, NEW.thumbprint, "2026-05-26", "in 9.0 days"), SUCCESSOR),
+    Kind.ROLLOVER_OVERDUE: ((OLD.thumbprint, "on 2026-05-24 12:00 UTC", "in 12.0 days"), RENEW),
+    Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (ADD,)),
+    Kind.ENTRA_CANNOT_READ_METADATA: (
+        ("contoso.com", NEW.thumbprint, "couldNotAccessRemoteHost", "on 2026-06-01 06:00 UTC", "2026-06-04"),
+        write(),
+    ),
+    Kind.TRUST_PENDING_TOO_LONG: (("contoso.com", NEW.thumbprint, "about 2026-06-04 12:00 UTC"), write()),
+    Kind.TRUST_HALF_UPDATED: ((NEW.thumbprint, "for fabrikam.com, and not for contoso.com"), (PRINT,)),
+    Kind.METADATA_NEVER_READ: ((REFUSED,), ()),
+    Kind.METADATA_UNREACHABLE_FROM_INTERNET: (("not from the internet", REFUSED), ()),
+    Kind.METADATA_UNREACHABLE: (
+        ("The service (from default)", "for 3.0 hours", REFUSED, "last read 3.0 hours ago"),
+        (),
+    ),
+    Kind.NODES_DIFFER: (("For 3.0 hours", "node wap1 (from default)", OLD.thumbprint, NEW.thumbprint, "signed by"), ()),
+    Kind.TRUST_STALE: (("contoso.com", "has never answered", "permission, 403 Forbidden"), ()),
+    Kind.TRUST_UNKNOWN: (
+        ("contoso.com", "signing holds no certificate"),
+        (OWN, "Get-MgDomainFederationConfiguration -DomainId contoso.com"),
+    ),
+    Kind.ENTITY_VANISHED: (("https://watched.example/", "for 1.0 hours"), ()),
+    Kind.METADATA_OUTDATED_SOON: (("24.0 hours", "2026-06-02 12:00 UTC"), ()),
+    Kind.ENCRYPTION_CERTIFICATE_EXPIRING: (
+        ("2" * 40, "ends in 10.0 days", "2026-06-11 12:00 UTC"),
+        ("Update-AdfsCertificate -CertificateType Token-Decrypting",),
+    ),
+    Kind.TLS_CERTIFICATE_EXPIRING: (("the service (from default)", "ends in 3.0 days", "2026-06-04 12:00 UTC"), ()),
+    Kind.CERTIFICATE_UNREADABLE: (("the second signing certificate ends early",), ()),
+    Kind.CERTIFICATE_WEAK: ((LONG.thumbprint, "sha1"), ()),
+    Kind.PRIMARY_CHANGED: ((NEW.thumbprint, "2026-06-01 12:00 UTC"), ()),
+    Kind.SIGNING_KEYS_CHANGED: ((LONG.thumbprint, NEW.thumbprint), ()),
+    Kind.SUCCESSOR_PUBLISHED: (
+        (OLD.thumbprint, NEW.thumbprint, "AD FS promotes it about 2026-06-04 12:00 UTC", "in 18.0 days"),
+        (ASK, f"{SUCCESSOR[1]}  # if it was off"),
+    ),
+    Kind.TRUST_PENDING: (("contoso.com", NEW.thumbprint, "about 2026-06-04 12:00 UTC"), write()),
+    Kind.PRIMARY_IGNORED: (("f" * 64, LONG.thumbprint), ()),
+    Kind.PRIMARY_DISPUTED: ((NEW.thumbprint, OLD.thumbprint), (OWN,)),
+    Kind.DOCUMENT_FAULTY: (("validUntil is no date: tomorrow",), ()),
+    Kind.ENTITIES_IN_TROUBLE: (("Of 6 entities, 3", "1 expired", "1 no signing key", "https://none.example/"), ()),
+}
+"""By kind, what its sentence names, and its commands."""
+
+
+def found(kind: Kind, example: Example | None = None) -> tuple[Finding, Example]:
+    """The finding of this kind, by default of its example."""
+    example = example or EXAMPLES[kind]
+    (finding,) = (each for each in standing(*example).findings if each.kind is kind and each.domain != "fabrikam.com")
+    return finding, example
+
+
+def told(kind: Kind, example: Example | None = None) -> str:
+    """What a person reads of it, without the commands."""
+    finding, (_, at) = found(kind, example)
+    return f"{sentence(finding, at)} {step(finding, at).text}"
+
+
+each_kind = pytest.mark.parametrize("kind", Kind)
+
+
+def test_every_kind_has_its_example_and_what_it_must_say() -> None:
+    assert list(EXAMPLES) == list(TOLD) == list(Kind)
+
+
+@each_kind
+def test_a_sentence_names_the_facts_and_a_step_has_whole_commands(kind: Kind) -> None:
+    finding, (_, at) = found(kind)
+    facts, commands = TOLD[kind]
+    text = sentence(finding, at)
+
+    assert [each for each in facts if each not in text] == []
+    assert step(finding, at).commands == tuple(commands)
+
+
+def everything() -> Sequence[tuple[Finding, Example]]:
+    return [(finding, each) for each in records() for finding in standing(*each).findings]
+
+
+def test_all_that_is_said_can_be_read_aloud() -> None:
+    for finding, (_, at) in everything():
+        for text in (sentence(finding, at), step(finding, at).text):
+            assert text == " ".join(text.split())
+            assert text[0].isupper()
+            assert text.endswith(".")
+            assert not re.search(r"\.\.|None|unknown date|no date,|\(no certificate\)|  ", text), text
+        assert all(each.isprintable() for each in step(finding, at).commands)
+
+
+def test_no_two_kinds_share_a_title_a_sentence_or_a_place() -> None:
+    said = [sentence(found(kind)[0], EXAMPLES[kind].at) for kind in Kind]
+
+    assert len({title(kind) for kind in Kind}) == len(set(said)) == len(Kind)
+
+
+@pytest.mark.parametrize("profile", [each for each in Profile if not each.is_adfs])
+@each_kind
+def test_of_a_publisher_that_is_not_ad_fs_nothing_speaks_of_ad_fs(kind: Kind, profile: Profile) -> None:
+    at = EXAMPLES[kind].at
+    there = standing(under(EXAMPLES[kind].record, PolicySettings(profile=profile)), at)
+    said = [headline(there), outlook(there)]
+    for each in there.findings:
+        said += [title(each.kind), sentence(each, at), step(each, at).text, *step(each, at).commands]
+
+    assert [each for each in said if "AD FS" in each or "Adfs" in each] == []
+
+
+def test_a_command_of_ours_is_one_that_the_program_takes() -> None:
+    ours = {
+        command
+        for finding, (_, at) in everything()
+        for command in step(finding, at).commands
+        if command.startswith("fedmeta-exporter")
+    }
+
+    assert ours
+    for each in ours:
+        flags = _parser().parse_args(shlex.split(each)[1:])
+        assert (flags.command, flags.address, flags.config_file) == ("check", "fs.example", "FILE")
+
+
+def test_a_name_is_quoted_for_the_shell() -> None:
+    record, at = EXAMPLES[Kind.TRUST_BROKEN]
+    name = "the farm's $(name)"
+    named = Example(replace(record, target=replace(record.target, name=name)), at)
+    finding, _ = found(Kind.TRUST_BROKEN, named)
+
+    assert shlex.split(step(finding, at).commands[0])[2] == name
+
+
+# What depends on more than the kind
+
+
+ON_RECORD, OFF_RECORD = (PolicySettings(auto_certificate_rollover=each) for each in (True, False))
+
+
+def test_what_is_known_of_auto_certificate_rollover_decides_how_to_renew() -> None:
+    def commands(settings: PolicySettings) -> Sequence[str]:
+        finding, _ = found(Kind.ROLLOVER_MISSING, Example(seen(ending(3), settings=settings)))
+        return step(finding, NOW).commands
+
+    assert commands(ON_RECORD) == (GENERATE, OFF, NEW_ONE[1], ON)
+    assert commands(OFF_RECORD) == (ADD, NEW_ONE[1])
+    assert commands(PolicySettings(profile=Profile.SAML)) == ()
+
+
+def test_what_is_known_of_auto_certificate_rollover_decides_who_promotes() -> None:
+    def said(settings: PolicySettings) -> tuple[str, Sequence[str]]:
+        finding, _ = found(Kind.SUCCESSOR_PUBLISHED, Example(seen(BOTH, settings=settings)))
+        found_step = step(finding, NOW)
+        return found_step.text, found_step.commands
+
+    text, commands = said(ON_RECORD)
+    assert (text.endswith("AD FS promotes it by itself."), commands) == (True, ())
+    text, commands = said(OFF_RECORD)
+    assert text.endswith("then promote it on the primary federation server before the primary ends.")
+    assert commands == (SUCCESSOR[1],)
+    text, commands = said(PolicySettings(profile=Profile.SAML))
+    assert (text, commands) == ("Make sure that every partner knows it before it signs.", ())
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ((), "See what Entra ID trusts for each domain, and write the successor where it is missing"),
+        ((federated(signing=OLD, following=NEW),), "Entra ID trusts it. Make sure that every other partner knows it"),
+        ((federated(signing=OLD),), "Make sure that Entra ID (for contoso.com) and every other partner know it"),
+        ((replace(federated(signing=OLD), unreadable=(Slot.NEXT,)),), "See what Entra ID trusts for contoso.com, and"),
+        ((DomainTrust(federated(signing=OLD).source, federated=False),), "See what Entra ID trusts for each domain"),
+        (
+            (federated(signing=OLD), replace(federated(signing=OLD), unreadable=(Slot.NEXT,))),
+            "for fabrikam.com, and write the successor where it is missing; make sure that Entra ID (for contoso.com)",
+        ),
+    ],
+    ids=["never asked", "trusts it", "lacks it", "not known", "not federated", "lacks it, and not known"],
+)
+def test_who_must_know_the_successor_depends_on_what_entra_id_trusts(said: Sequence[DomainTrust], words: str) -> None:
+    record = trusting(seen(BOTH), *said) if said else seen(BOTH)
+
+    assert words in told(Kind.SUCCESSOR_PUBLISHED, Example(record))
+
+
+def from_internet(record: Record, *, readable: bool) -> Record:
+    """The target with a look from the internet."""
+    look = replace(record.target.look, vantage=INTERNET)
+    found = beside(record, look)
+    return probed(found, good(BOTH, NOW) if readable else refused(), look=look)
+
+
+FAR, _ = pair("1", "2", not_before=NOW - 300 * DAY, not_after=NOW + 40 * DAY)
+NOT_READ = EXAMPLES[Kind.ENTRA_CANNOT_READ_METADATA].record
+UNSAID = federated(signing=OLD, update=None)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (trusting(seen(BOTH), federated(signing=OLD)), "Entra ID reads the metadata daily"),
+        (from_internet(trusting(seen(BOTH), UNSAID), readable=True), "Entra ID reads the metadata daily"),
+        (trusting(seen(BOTH), UNSAID), "See from the internet whether the metadata can be read"),
+        (from_internet(trusting(seen(BOTH), UNSAID), readable=False), "Entra ID cannot read the metadata"),
+        (from_internet(NOT_READ, readable=True), "Entra ID cannot read the metadata"),
+        (trusting(seen(farm(FAR, NEW)), federated(signing=FAR)), "by itself only in the last 35 days"),
+    ],
+    ids=["by its own account", "by a look", "not known", "not by a look", "not by its own account", "too early"],
+)
+def test_whether_entra_id_takes_the_successor_by_itself_depends_on_what_it_can_read(record: Record, words: str) -> None:
+    text = told(Kind.TRUST_PENDING, Example(record))
+
+    assert words in text
+    assert "rite it before it signs" in text
+
+
+def test_a_look_from_the_internet_that_failed_on_our_side_says_nothing() -> None:
+    record = trusting(seen(BOTH), federated(signing=OLD))
+    look = replace(record.target.look, vantage=INTERNET)
+    ours = next(each for each in Reason if each.is_ours)
+    record = probed(beside(record, look), replace(refused(), reason=ours), look=look)
+
+    assert standing(record, NOW).readable is True, "Entra ID's own account counts"
+
+
+@pytest.mark.parametrize(
+    ("readable", "words"), [(True, "see a day later that Entra ID"), (False, "write it into Entra")]
+)
+def test_who_is_late_is_told_what_follows_a_successor(*, readable: bool, words: str) -> None:
+    record = from_internet(seen(ending(12), settings=ON_RECORD), readable=readable)
+
+    assert words in told(Kind.ROLLOVER_OVERDUE, Example(record))
+
+
+def test_a_primary_that_has_not_begun_is_another_trouble_than_one_that_ended() -> None:
+    early = replace(LONG, not_before=NOW + DAY)
+    text = told(Kind.SIGNING_CERTIFICATE_EXPIRED, Example(seen(farm(early, encryption=STRANGE))))
+
+    assert "not valid before 2026-06-02 12:00 UTC" in text
+    assert "clock" in text
+
+
+def test_beside_a_successor_an_expired_primary_needs_no_other() -> None:
+    finding, _ = found(Kind.SIGNING_CERTIFICATE_EXPIRED, Example(seen(BOTH), NOW + 19 * DAY))
+
+    assert step(finding, NOW).commands == SUCCESSOR
+    other = replace(IDP, policy=PolicySettings(primary=OLD.fingerprint, profile=Profile.SAML))
+    record = after(other, good(document(idp(OLD, NEW)), NOW))
+    late, _ = found(Kind.PROMOTION_STALLED_LATE, Example(record, NOW + 15 * DAY))
+    assert step(late, NOW).text == "Make sure that every partner knows it; then have it sign."
+
+
+@pytest.mark.parametrize(
+    ("at", "settings", "words"),
+    [
+        (NOW + 3 * DAY, PolicySettings(), "AD FS may promote it at any moment, since 2026-06-04 12:00 UTC"),
+        (NOW, OFF_RECORD, "nothing says when it signs"),
+    ],
+)
+def test_when_a_successor_signs_is_told_as_far_as_it_is_known(
+    at: datetime, settings: PolicySettings, words: str
+) -> None:
+    assert words in told(Kind.SUCCESSOR_PUBLISHED, Example(seen(BOTH, settings=settings), at))
+
+
+@pytest.mark.parametrize(
+    ("slots", "slot"),
+    [
+        ({Slot.SIGNING: STRANGE}, "Next"),
+        ({Slot.SIGNING: NEW}, "Next"),
+        ({Slot.NEXT: NEW}, ""),
+        ({Slot.SIGNING: NEW, Slot.NEXT: STRANGE}, "Next"),
+        ({Slot.SIGNING: LONG, Slot.NEXT: STRANGE}, ""),
+        ({}, ""),
+    ],
+    ids=[
+        "one is empty",
+        "the successor is in the first",
+        "the successor is in the second",
+        "rather another than the successor's",
+        "the one that ends first",
+        "nothing is trusted",
+    ],
+)
+def test_what_is_locked_out_is_let_in_again_at_the_least_cost(slots: Mapping[Slot, Certificate], slot: str) -> None:
+    record = trusting(seen(BOTH), replace(federated(signing=OLD), certificates=slots))
+    finding, _ = found(Kind.TRUST_BROKEN, Example(record))
+
+    assert step(finding, NOW).commands == write(slot, "=primary")
+
+
+def test_where_either_slot_may_hold_the_key_in_use_none_is_named() -> None:
+    other = replace(OLD, fingerprint="7" * 64, not_before=OLD.not_before + DAY, not_after=OLD.not_after + DAY)
+    document = farm(OLD, other, NEW, encryption=STRANGE, signature=UNSIGNED)
+    record = trusting(seen(document), federated(signing=OLD, following=other))
+    finding, _ = found(Kind.TRUST_PENDING, Example(record))
+    pending = step(finding, NOW)
+
+    assert pending.text.endswith("the publisher's own list says which that is.")
+    assert " <slot> '<printed above>'" in pending.commands[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "commands"),
+    [
+        (
+            OFF_RECORD,
+            ("Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'",),
+        ),
+        (PolicySettings(profile=Profile.SAML), ()),
+    ],
+)
+def test_an_encryption_certificate_is_renewed_as_the_publisher_does_it(
+    settings: PolicySettings, commands: Sequence[str]
+) -> None:
+    record = under(EXAMPLES[Kind.ENCRYPTION_CERTIFICATE_EXPIRING].record, settings)
+    finding, _ = found(Kind.ENCRYPTION_CERTIFICATE_EXPIRING, Example(record))
+
+    assert step(finding, NOW).commands == commands
+
+
+def test_what_has_ended_is_told_so() -> None:
+    for kind, words in (
+        (Kind.ENCRYPTION_CERTIFICATE_EXPIRING, "has ended (2026-06-11 12:00 UTC)"),
+        (Kind.TLS_CERTIFICATE_EXPIRING, "ended 9.0 days ago"),
+    ):
+        record, _ = EXAMPLES[kind]
+        settings = replace(record.target.policy, profile=Profile.SAML)
+        assert words in told(kind, Example(under(record, settings), NOW + 12 * DAY))
+
+
+def test_a_node_that_cannot_be_read_is_named_and_to_be_taken_out_of_service() -> None:
+    record, _ = EXAMPLES[Kind.NODES_DIFFER]
+    record = probed(record, refused(), look=record.target.looks[1])
+    text = told(Kind.METADATA_UNREACHABLE, Example(record))
+
+    assert "Node wap1 (from default) has given no usable document" in text
+    assert "Take the node out of service" in text
+
+
+def test_a_domain_that_signs_in_elsewhere_is_told_where() -> None:
+    record = trusting(seen(STEADY), replace(federated(signing=LONG), service="sts.fabrikam.example"))
+
+    assert "sends the people of contoso.com to sts.fabrikam.example" in told(Kind.TRUST_NOT_FEDERATED, Example(record))
+
+
+def test_entra_id_that_fell_silent_is_told_since_when() -> None:
+    record = trusting(seen(STEADY), federated(signing=LONG))
+
+    text = told(Kind.TRUST_STALE, Example(record, NOW + DAY))
+
+    assert "has not answered for 24.0 hours what it trusts for contoso.com" in text
+    assert text.count("24.0 hours") == 2
+
+
+def test_of_many_only_some_are_named() -> None:
+    faults = tuple(Fault(FaultKind.VALID_UNTIL, f"urn:{number}", "no date") for number in range(7))
+    document = replace(STEADY, metadata=replace(STEADY.metadata, faults=faults))
+
+    assert "no date (of urn:4); and 2 more." in told(Kind.DOCUMENT_FAULTY, Example(seen(document)))
+
+
+# Where nothing was found
+
+
+SAML, ENTRA = PolicySettings(profile=Profile.SAML), PolicySettings(profile=Profile.ENTRA)
+KEY = "AutoCertificateRollover is on"
+NAMELESS = document(
+    Entity("urn:x", (RoleDescriptor(Role.IDP, "IDPSSODescriptor", (Key(Use.SIGNING, None),)),), None, ())
+)
+"""Its key has no certificate."""
+
+
+@pytest.mark.parametrize(
+    ("record", "state", "words"),
+    [
+        (bare(FARM), "Not looked at yet", "Nothing is known of it yet."),
+        (
+            after(IDP, good(document(Entity("urn:x", (), None, ())), NOW)),
+            "Nothing to judge",
+            "No entity in the document",
+        ),
+        (seen(STEADY), "Steady", "AD FS makes a successor about 2026-11-28 12:00 UTC; the primary ends on"),
+        (seen(STEADY), "Steady", KEY),
+        (seen(STEADY, settings=OFF_RECORD), "Steady", "renewal is due from 2026-11-13 12:00 UTC; the primary ends on"),
+        (seen(STEADY, settings=SAML), "Steady", "renewal is due from 2026-11-18 12:00 UTC; the primary ends on"),
+        (seen(ending(3), settings=ENTRA), "Steady", "follow its metadata, not its dates"),
+        (seen(ending(-3), settings=PolicySettings(expiry=False)), "Steady", "by policy the dates"),
+        (seen(farm(NEW, OLD, encryption=LONG_ENCRYPTION)), "Promoted", "the old certificate is still published"),
+        (after(IDP, good(NAMELESS, NOW)), "Steady", "No signing certificate is known, so there is no date to watch"),
+        (after(IDP, good(document(idp(LONG), aggregate=True), NOW)), "Steady", "none of 1 entities is in trouble"),
+    ],
+)
+def test_where_nothing_was_found_it_is_told_what_comes_next(record: Record, state: str, words: str) -> None:
+    there = standing(record, NOW)
+
+    assert (there.findings, headline(there)) == ((), state)
+    assert words in outlook(there)
+
+
+def test_of_a_farm_that_renews_by_itself_it_is_told_what_to_see_before_the_next_time() -> None:
+    farm_on = seen(STEADY, settings=ON_RECORD)
+    trusts, internet = "See once what Entra ID trusts", "See from the internet whether"
+
+    def asked(record: Record) -> tuple[bool, bool, bool]:
+        text = outlook(standing(record, NOW))
+        return KEY in text, trusts in text, internet in text
+
+    assert asked(farm_on) == (False, True, True)
+    assert asked(trusting(farm_on, federated(signing=LONG, update=None))) == (False, False, True)
+    assert asked(trusting(farm_on, federated(signing=LONG))) == (False, False, False)
+    assert asked(seen(STEADY, settings=OFF_RECORD)) == (False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (59 * SECOND, "less than a minute"),
+        (60 * SECOND, "1 minute"),
+        (HOUR - SECOND, "59 minutes"),
+        (HOUR, "1.0 hours"),
+        (2 * DAY - HOUR, "47.0 hours"),
+        (2 * DAY, "2.0 days"),
+        (-2 * DAY, "2.0 days"),
+    ],
+)
+def test_a_length_of_time_has_the_unit_that_a_person_would_use(length: timedelta, words: str) -> None:
+    assert span(length) == words
+
+
+def test_what_is_not_known_has_words_all_the_same() -> None:
+    finding, _ = found(Kind.ROLLOVER_MISSING)
+    assert isinstance(finding.facts, Rolling)
+    nothing = replace(finding.facts, rollover=replace(finding.facts.rollover, primary=None, successor=None))
+
+    for kind in (
+        Kind.SIGNING_CERTIFICATE_EXPIRED,
+        Kind.ROLLOVER_MISSING,
+        Kind.ROLLOVER_OVERDUE,
+        Kind.PROMOTION_STALLED,
+    ):
+        assert sentence(replace(finding, kind=kind, facts=nothing), NOW).endswith(".")
