@@ -144,6 +144,7 @@ FAULT_NAMES: Words = (
     Word(FaultKind.CERTIFICATE_BASE64, "Certificate is not base64"),
     Word(FaultKind.CERTIFICATE_DER, "Certificate cannot be read"),
     Word(FaultKind.CERTIFICATE_ATTRIBUTE, "Certificate read in part"),
+    Word(FaultKind.CERTIFICATE_TEXT, "More than one certificate in a text"),
     Word(FaultKind.KEY_WITHOUT_CERTIFICATE, "Key without certificate"),
     Word(FaultKind.USE_UNKNOWN, "Unknown use of a key"),
     Word(FaultKind.VALID_UNTIL, "validUntil is no date"),

@@ -78,10 +78,20 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One KeyDescriptor. A key may come without a certificate (KeyName, KeyValue): it is a key all the same."""
+    """One key of a KeyDescriptor, which has one as a rule.
+
+    It may come without a certificate (KeyName, KeyValue), or with one that cannot be read: it is a key all the same.
+    """
 
     use: Use
-    certificates: tuple[Certificate, ...]
+    certificate: Certificate | None
+    chain: tuple[Certificate, ...] = ()
+    """The other certificates beside it, which certify it as a rule: never keys."""
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """The certificate, or none."""
+        return () if self.certificate is None else (self.certificate,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,9 @@ class FaultKind(StrEnum):
     CERTIFICATE_DER = "certificate_der"
     """The bytes of an X509Certificate are no certificate."""
     CERTIFICATE_ATTRIBUTE = "certificate_attribute"
-    """A subject, issuer, key or algorithm cannot be read; the certificate counts."""
+    """A subject, issuer, key or algorithm cannot be read, or a name or date breaks a rule; the certificate counts."""
+    CERTIFICATE_TEXT = "certificate_text"
+    """An X509Certificate holds a chain, or text around PEM; its first certificate that issued no other counts."""
     KEY_WITHOUT_CERTIFICATE = "key_without_certificate"
     """A key holds no certificate (KeyName, KeyValue or nothing): its expiry cannot be watched."""
     USE_UNKNOWN = "use_unknown"

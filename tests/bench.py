@@ -76,7 +76,7 @@ def _renamed(document: Document, number: int) -> Document:
         return replace(certificate, fingerprint=fingerprint, subject=subject, issuer=subject, not_after=ends)
 
     def other_role(role: RoleDescriptor) -> RoleDescriptor:
-        keys = (replace(key, certificates=tuple(map(other, key.certificates))) for key in role.keys)
+        keys = (replace(key, certificate=other(key.certificate) if key.certificate else None) for key in role.keys)
         return replace(role, keys=tuple(keys))
 
     (entity,) = document.metadata.entities

@@ -255,7 +255,7 @@ def role_of(
     use: Use = Use.SIGNING,
 ) -> RoleDescriptor:
     """What a reader makes of a role that publishes a key for each certificate."""
-    keys = [*(Key(use, (each,)) for each in signing), *(Key(Use.ENCRYPTION, (each,)) for each in encryption)]
+    keys = [*(Key(use, each) for each in signing), *(Key(Use.ENCRYPTION, each) for each in encryption)]
     return RoleDescriptor(role, element, tuple(keys))
 
 

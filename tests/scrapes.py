@@ -112,7 +112,7 @@ def pair(
 
 
 def role(role: Role, element: str, *keys: tuple[Use, Certificate]) -> RoleDescriptor:
-    return RoleDescriptor(role, element, tuple(Key(use, (certificate,)) for use, certificate in keys))
+    return RoleDescriptor(role, element, tuple(Key(use, certificate) for use, certificate in keys))
 
 
 def adfs_entity(*signing: Certificate, encryption: Certificate) -> Entity:
@@ -252,7 +252,7 @@ def aggregate() -> Record:
     def ending(digit: str, days: float) -> Certificate:
         return certificate(digit, not_after=NOW + days * DAY, subject="CN=idp.example")
 
-    both_uses = RoleDescriptor(Role.SP, "SPSSODescriptor", (Key(Use.UNSPECIFIED, (ending("a", 100),)),))
+    both_uses = RoleDescriptor(Role.SP, "SPSSODescriptor", (Key(Use.UNSPECIFIED, ending("a", 100)),))
     entities = (
         idp(ending("b", 200), entity_id="https://steady.example/"),
         idp(ending("c", 20), entity_id="https://due.example/"),
@@ -319,7 +319,7 @@ def weak() -> Record:
         signature_algorithm="sha1WithRSAEncryption",
         weaknesses=(Weakness.SHORT_KEY, Weakness.SHA1),
     )
-    keys = (Key(Use.SIGNING, (short,)), Key(Use.ENCRYPTION, ()))
+    keys = (Key(Use.SIGNING, short), Key(Use.ENCRYPTION, None))
     entity = Entity(ENTITY_ID, (RoleDescriptor(Role.IDP, "IDPSSODescriptor", keys),), None, ())
     content = document(
         entity, signature=signed_by(short, SignatureState.INVALID), faults=(FaultKind.KEY_WITHOUT_CERTIFICATE,)

@@ -63,7 +63,7 @@ def _calm(rollover: Rollover, policy: Policy) -> str:
     if policy.profile is Profile.ENTRA:
         return "Nothing to do: Entra ID changes its own keys without notice; follow its metadata, not its dates."
     if primary is None:
-        return "No signing certificate is published, so there is no date to watch."
+        return "No signing certificate is known, so there is no date to watch."
     if not policy.expiry:
         return "Nothing to do: by policy the dates of these certificates do not count."
     if rollover.state is State.PROMOTED:

@@ -1,15 +1,19 @@
 """Elements to entities: what is wrong with a part is a fault, and the rest counts."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 from lxml.etree import _Element as Element
 
 from exporter import certificates
+from exporter.certificates import Data
 from exporter.metadata import times
 from exporter.metadata.document import MD, DocumentError, short
+from exporter.metadata.keys import key_value
 from exporter.model import (
-    Certificate,
     Entity,
     Fault,
     FaultKind,
@@ -40,6 +44,8 @@ _TYPES = {"SecurityTokenServiceType": Role.IDP, "ApplicationServiceType": Role.S
 What the prefix stands for is not asked: exclusive canonicalization leaves out a namespace that only a value names, so
 that whoever passes a signed document on could change it.
 """
+_BEGINNING = 20
+"""Characters of a certificate's text that a fault quotes."""
 _SIDES = frozenset({Role.IDP, Role.SP})
 _USES = {None: Use.UNSPECIFIED, "signing": Use.SIGNING, "encryption": Use.ENCRYPTION}
 
@@ -75,7 +81,7 @@ class Reader:
         self._faults: list[Fault] = []
         self._groups: list[_Bounds] = []
         self._root: _Bounds | None = None
-        self._decoded: dict[str, tuple[Certificate | None, tuple[tuple[FaultKind, str], ...]]] = {}
+        self._decoded: dict[str, tuple[Data, tuple[tuple[FaultKind, str], ...]]] = {}
         self._told: set[tuple[str, str]] = set()
 
     def open(self, group: Element) -> None:
@@ -154,37 +160,42 @@ class Reader:
         if element.tag == _ROLE_OF_A_TYPE and (qname := (element.get(_XSI_TYPE) or "").strip()):
             name = qname.rpartition(":")[2]
             role = _TYPES.get(name, role)
-        keys = tuple(self._key(key, name, entity_id) for key in element.iterchildren(MD + "KeyDescriptor"))
-        return RoleDescriptor(role, name, keys)
+        keys = (self._keys(key, name, entity_id) for key in element.iterchildren(MD + "KeyDescriptor"))
+        return RoleDescriptor(role, name, tuple(chain.from_iterable(keys)))
 
-    def _key(self, element: Element, role: str, entity_id: str) -> Key:
+    def _keys(self, element: Element, role: str, entity_id: str) -> Iterator[Key]:
         word = element.get("use")
         use = _USES.get(word and word.strip())
         if use is None:
             use = Use.UNSPECIFIED
             self._fault(FaultKind.USE_UNKNOWN, entity_id, f"use {word!r} of a key of {role}")
-        texts = [
-            _text(certificate)
-            for info in element.iterchildren(_DS + "KeyInfo")
-            for data in info.iterchildren(_DS + "X509Data")
-            for certificate in data.iterchildren(_DS + "X509Certificate")
-        ]
-        if not texts:
+        infos = list(element.iterchildren(_DS + "KeyInfo"))
+        data = [self._data(each, entity_id) for info in infos for each in info.iterchildren(_DS + "X509Data")]
+        values = dict.fromkeys(key_value(each) for info in infos for each in info.iterchildren(_DS + "KeyValue"))
+        found = certificates.named(data, [value for value in values if value is not None])
+        if all(each.whole for each in data) and any(each.certificate is None for each in found):
             self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
-        found = (self._certificate(text, entity_id) for text in texts)
-        return Key(use, tuple(certificate for certificate in found if certificate is not None))
+        return (Key(use, each.certificate, each.chain) for each in found)
 
-    def _certificate(self, text: str, entity_id: str) -> Certificate | None:
+    def _data(self, element: Element, entity_id: str) -> Data:
+        read = [self._certificate(_text(each), entity_id) for each in element.iterchildren(_DS + "X509Certificate")]
+        return Data(
+            tuple(chain.from_iterable(each.certificates for each in read)),
+            all(each.whole for each in read),
+            tuple(chain.from_iterable(each.beside for each in read)),
+        )
+
+    def _certificate(self, text: str, entity_id: str) -> Data:
         decoded = self._decoded.get(text)
         if decoded is None:
             decoded = self._decoded[text] = _decode(text)
-        certificate, faults = decoded
+        found, faults = decoded
         # What several roles of an entity repeat is one bad thing.
         if faults and (entity_id, text) not in self._told:
             self._told.add((entity_id, text))
             for kind, detail in faults:
                 self._fault(kind, entity_id, detail)
-        return certificate
+        return found
 
     def _compare_signing_sets(self, entity: Entity) -> None:
         first: tuple[str, frozenset[str]] | None = None
@@ -204,23 +215,30 @@ def _signing_set(role: RoleDescriptor) -> frozenset[str]:
     return frozenset(certificate.fingerprint for key in role.keys if key.use.signs for certificate in key.certificates)
 
 
-def _decode(text: str) -> tuple[Certificate | None, tuple[tuple[FaultKind, str], ...]]:
+def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
+    """What a text has of an X509Data, and what is wrong with it."""
     try:
-        der = certificates.decode(text)
+        ders, surrounded = certificates.ders(text)
+        first, unreadable = certificates.read(ders[0])
     except ValueError as error:
-        return None, ((FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"),)
-    try:
-        certificate, unreadable = certificates.read(der)
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"),)
     except certificates.CertificateError as error:
-        return None, ((FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}"),)
-    return certificate, tuple(
-        (FaultKind.CERTIFICATE_ATTRIBUTE, f"{certificate.fingerprint[:16]}: {sentence}") for sentence in unreadable
-    )
+        return Data((), whole=False), ((FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}"),)
+    faults = [(FaultKind.CERTIFICATE_ATTRIBUTE, f"{first.fingerprint[:16]}: {sentence}") for sentence in unreadable]
+    found = [first]
+    with suppress(certificates.CertificateError):
+        found += (certificates.read(der)[0] for der in ders[1:])
+    if len(found) > 1:
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {len(found)} certificates in one element"))
+    elif surrounded:
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: text around a certificate"))
+    leaf = certificates.named([Data(tuple(found))])[0].certificate or first
+    return Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)
 
 
 def _beginning(text: str) -> str:
     """Which of several it is."""
-    return f"the one that begins {text.strip()[:20]!r}"
+    return f"the one that begins {text.strip()[:_BEGINNING]!r}"
 
 
 def _text(element: Element) -> str:

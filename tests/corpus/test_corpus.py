@@ -51,6 +51,12 @@ UNREADABLE_CERTIFICATES = {
 }
 """The oracle lists the bytes; nobody can say until when they are valid. Each costs a fault of its kind."""
 
+CHAINS = {
+    "9afb9c34": "a CA's certificate beside the one that it issued, in one KeyDescriptor of https://dieng.switch.ch",
+    "a5312518": "its root's, in the same place",
+}
+"""By the beginning of their fingerprints. The oracle lists every X509Certificate, and these are no keys."""
+
 SIGNATURE_ALGORITHMS = {
     "1.3.14.3.2.29": ("Unknown OID", "sha1WithRSAEncryption", "an older name of it that the oracle's library lacks"),
     "0.0": ("Unknown OID", "0.0", "a template's certificate: it never named one, and we write the OID"),
@@ -97,6 +103,7 @@ def roles_by_oracle(oracle: Oracle) -> dict[str, Roles]:
                             certificate["sha256"]
                             for certificate in key["certs"]
                             if certificate.get("sha256", "undecodable") not in {"undecodable", *UNREADABLE_CERTIFICATES}
+                            if len(key["certs"]) == 1 or certificate["sha256"][:8] not in CHAINS
                         ],
                     )
                     for key in role["keys"]

@@ -29,6 +29,7 @@ from exporter.demo import scenarios
 from exporter.demo.documents import KeyPair
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
+from exporter.model import Role
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 
@@ -123,7 +124,7 @@ def test_of_two_broken_certificates_it_says_which_and_why(check: Check, tmp_path
     assert (ran.code, ran.err) == (1, "")
     assert "State Certificate unreadable (warning)" in text
     assert "2 published certificates cannot be read" in text
-    assert "the one that begins 'no base64 at all!': Only base64 data is allowed" in text
+    assert "the one that begins 'no base64 at all!': not base64" in text
     assert "the one that begins 'bm8gY2VydGlmaWNhdGU=': no certificate: " in text
 
 
@@ -148,6 +149,15 @@ def test_a_certificate_is_printed_as_pem_where_that_is_asked_for(check: Check, r
     assert ran.out.startswith("-----BEGIN CERTIFICATE-----\n")
     assert ran.out.endswith("\n-----END CERTIFICATE-----\n")
     assert ssl.PEM_cert_to_DER_cert(ran.out) == NEW.certificate.der
+
+
+def test_of_a_chain_the_certificate_of_the_key_is_printed(check: Check, tmp_path: Path) -> None:
+    leaf = pair(subject="CN=leaf", issuer=builders.authority())
+    descriptor = builders.descriptor_of(Role.IDP, builders.key(builders.authority(), leaf))
+    document = tmp_path / "metadata.xml"
+    document.write_bytes(builders.entity(descriptor))
+    ran = check(document.as_uri(), "--print-certificate=primary")
+    assert ran == Run(0, f"{base64.b64encode(leaf.der).decode()}\n", "")
 
 
 def test_without_a_successor_nothing_is_printed_and_the_way_to_the_primary_is_named(check: Check, steady: str) -> None:

@@ -49,7 +49,7 @@ def lived(looks: Sequence[Look], *, start: datetime = NOW, history: History | No
     for keys, pause in looks:
         at += pause
         ordered = sorted(keys, key=lambda each: each.fingerprint)
-        role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, (each,)) for each in ordered))
+        role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, each) for each in ordered))
         metadata = Metadata(
             (Entity("urn:a", (role,), None, ()),), aggregate=False, valid_until=None, cache_duration=None, faults=()
         )
@@ -222,7 +222,7 @@ def shown(look: int, *, entities: int, keys: int) -> Metadata:
 
     def entity(number: int) -> Entity:
         new = (replace(template, fingerprint=f"{look}.{number}.{each}") for each in range(keys))
-        role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, (each,)) for each in new))
+        role = RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(Key(Use.SIGNING, each) for each in new))
         return Entity("urn:a" if entities == 1 else f"urn:{look}:{number}", (role,), None, ())
 
     return Metadata(tuple(map(entity, range(entities))), entities > 1, None, None, ())

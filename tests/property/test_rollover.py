@@ -91,8 +91,8 @@ def ordinary(published: Sequence[Certificate]) -> tuple[RoleDescriptor, ...]:
 
 def wild(published: Sequence[Certificate]) -> st.SearchStrategy[tuple[RoleDescriptor, ...]]:
     """Any roles with any keys that hold any number of the certificates."""
-    some = st.lists(st.sampled_from(published), max_size=4) if published else st.just([])
-    keys = st.lists(st.builds(lambda use, held: Key(use, tuple(held)), st.sampled_from(Use), some), max_size=4)
+    some = st.none() | st.sampled_from(published) if published else st.none()
+    keys = st.lists(st.builds(Key, st.sampled_from(Use), some), max_size=6)
     sides = st.sampled_from([Role.IDP, Role.SP, Role.AA])
     role = st.builds(lambda side, keys: RoleDescriptor(side, "Descriptor", tuple(keys)), sides, keys)
     return st.lists(role, min_size=1, max_size=3).map(tuple)
@@ -125,7 +125,10 @@ def questions(
             RoleDescriptor(
                 Role.IDP,
                 "IDPSSODescriptor",
-                (Key(Use.SIGNING, (dated(datetime.min.replace(tzinfo=UTC), FOREVER), dated(NOW, FOREVER, nth=1))),),
+                tuple(
+                    Key(Use.SIGNING, each)
+                    for each in (dated(datetime.min.replace(tzinfo=UTC), FOREVER), dated(NOW, FOREVER, nth=1))
+                ),
             ),
         ),
         policy=policy(promotion=106751, missing=106751, generation=106751, due=106751, successor_margin=0),

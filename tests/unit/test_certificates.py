@@ -189,9 +189,7 @@ def test_a_certificate_without_readable_dates_is_refused() -> None:
 
 
 def test_base64_may_be_broken_into_lines_badly_padded_or_wrapped_as_pem() -> None:
-    der = pair().der + b"!"
-    while len(der) % 3 == 0:
-        der += b"!"
+    der = next(each for each in (pair(nth=nth).der for nth in range(1000)) if len(each) % 3)
     plain = base64.b64encode(der).decode()
     lines = "\r\n\t ".join(plain[start : start + 64] for start in range(0, len(plain), 64))
     assert certificates.decode(plain) == der
@@ -199,6 +197,8 @@ def test_base64_may_be_broken_into_lines_badly_padded_or_wrapped_as_pem() -> Non
     assert certificates.decode(plain.rstrip("=")) == der
     assert certificates.decode(plain + "==") == der
     assert certificates.decode(f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n") == der
+    assert certificates.decode(f"-----BEGIN ANYTHING-----\n{lines}\n") == der
+    assert certificates.decode("bm8gY2VydGlmaWNhdGU=") == b"no certificate"
 
 
 @pytest.mark.parametrize("text", ["A", "no base64!", "MIIä", "-----BEGIN X-----"[:-1]])

@@ -13,7 +13,19 @@ from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
 from exporter.findings import Finding, Kind, Standing, standing
 from exporter.findings.facts import Changed, Differing, Faulty, Half, Published, Unread, Unwatched
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
-from exporter.model import Document, Entity, FaultKind, Reason, Role, Signature, SignatureState, Use, Weakness
+from exporter.model import (
+    Certificate,
+    Document,
+    Entity,
+    FaultKind,
+    Reason,
+    Role,
+    RoleDescriptor,
+    Signature,
+    SignatureState,
+    Use,
+    Weakness,
+)
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
 from exporter.rollover import FOREVER, Severity, State
@@ -158,6 +170,25 @@ def test_a_new_key_is_unexpected_while_the_primary_has_long_to_live_and_is_named
     facts = only(gone, Kind.UNEXPECTED_SIGNING_CERTIFICATE).facts
     assert isinstance(facts, Changed)
     assert facts.certificates == (), "it is not published any more"
+
+
+def chained(document: Document, *chain: Certificate) -> Document:
+    """The document with these certificates beside each key's own."""
+
+    def of(role: RoleDescriptor) -> RoleDescriptor:
+        return replace(role, keys=tuple(replace(key, chain=chain) for key in role.keys))
+
+    entities = tuple(replace(each, roles=tuple(map(of, each.roles))) for each in document.metadata.entities)
+    return replace(document, metadata=replace(document.metadata, entities=entities))
+
+
+def test_a_chain_beside_a_key_is_nothing_to_find_whatever_is_in_it_and_when_it_changes() -> None:
+    gone, weak = certificate("7", not_after=NOW - DAY), replace(certificate("8"), weaknesses=(Weakness.SHA1,))
+    documents = ((NOW - HOUR, ALONE), (NOW, BOTH))
+    chains = ((weak,), (gone, certificate("9", not_after=NOW + 3650 * DAY)))
+    beside = ((at, chained(each, *chain)) for (at, each), chain in zip(documents, chains, strict=True))
+
+    assert times(farm(*beside), NOW) == times(farm(*documents), NOW)
 
 
 def test_keys_that_changed_between_two_looks_far_apart_are_told_for_a_day() -> None:

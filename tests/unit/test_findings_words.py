@@ -27,7 +27,7 @@ from found import (
     trusting,
     under,
 )
-from scrapes import FARM, UNSIGNED, after, document, federated, good, idp, pair
+from scrapes import FARM, UNSIGNED, after, certificate, document, federated, good, idp, pair
 
 from exporter.cli import _parser
 from exporter.config.settings import INTERNET
@@ -442,12 +442,81 @@ def test_of_many_only_some_are_named() -> None:
     assert "no date (of urn:4); and 2 more." in told(Kind.DOCUMENT_FAULTY, Example(seen(document)))
 
 
+# What must not be done
+
+
+def test_a_successor_that_has_not_begun_is_promoted_by_no_command() -> None:
+    soon, unborn = ending_primary(4), replace(NEW, not_before=NOW + 2 * DAY)
+    finding, (_, at) = found(Kind.PROMOTION_STALLED_LATE, Example(seen(farm(soon, unborn, encryption=STRANGE))))
+
+    assert "begins on 2026-06-03 12:00 UTC" in sentence(finding, at)
+    assert step(finding, at).commands == ()
+    assert "not before it begins, on 2026-06-03 12:00 UTC" in step(finding, at).text
+
+
+def test_a_certificate_that_has_ended_is_written_nowhere() -> None:
+    ended = farm(ending_primary(-3), encryption=STRANGE)
+    finding, (_, at) = found(Kind.TRUST_BROKEN, Example(trusting(seen(ended), federated(signing=NEW))))
+
+    assert step(finding, at).commands == ()
+    assert "has ended" in step(finding, at).text
+
+
+def test_a_foreign_certificate_is_overwritten_rather_than_one_that_is_published_and_valid() -> None:
+    # Where the slots are full, the other one ends first.
+    record = trusting(seen(farm(LONG, NEW, encryption=STRANGE)), federated(signing=certificate("9"), following=NEW))
+    finding, (_, at) = found(Kind.TRUST_BROKEN, Example(record))
+
+    assert any(" -SigningCertificate " in each for each in step(finding, at).commands)
+
+
+def test_where_the_primary_ended_the_valid_one_beside_it_is_promoted() -> None:
+    fresh = certificate("7", not_before=NOW - DAY, not_after=NOW + 364 * DAY)
+    finding, (_, at) = found(Kind.SIGNING_CERTIFICATE_EXPIRED, Example(seen(farm(ending_primary(-3), fresh))))
+
+    assert step(finding, at).commands == promote(fresh.thumbprint)
+
+
+def test_what_is_gone_again_is_not_told_of_what_is_there() -> None:
+    other = certificate("7", not_before=NOW - HOUR, not_after=NOW + 364 * DAY)
+    came = [good(farm(LONG), NOW - 3 * HOUR), good(farm(LONG, other), NOW - 2 * HOUR), good(farm(LONG), NOW - HOUR)]
+    replaced = [good(farm(LONG), NOW - 3 * HOUR), good(farm(other), NOW - 2 * HOUR), good(farm(LONG), NOW - HOUR)]
+
+    text = told(Kind.UNEXPECTED_SIGNING_CERTIFICATE, Example(after(FARM, *came)))
+    assert "is gone again" in text
+    assert LONG.thumbprint not in text
+    text = told(Kind.KEY_SET_REPLACED, Example(after(FARM, *replaced)))
+    assert "those from before are published again" in text
+    assert "Ask the publisher's administrators what they changed" in text
+
+
+def test_a_successor_long_before_its_time_is_to_be_asked_about_first() -> None:
+    early = certificate("7", not_before=NOW - HOUR, not_after=NOW + 364 * DAY)
+    text = told(Kind.SUCCESSOR_PUBLISHED, Example(seen(farm(LONG, early))))
+
+    assert "see first that the publisher's administrators made it" in text
+    assert "Set-AdfsCertificate" not in text
+
+
+def test_where_only_dates_name_the_primary_entra_id_is_not_blamed() -> None:
+    unsigned = farm(OLD, NEW, encryption=STRANGE, signature=UNSIGNED)
+    text = told(Kind.TRUST_UNKNOWN, Example(trusting(seen(unsigned), federated(signing=NEW))))
+
+    assert "Only dates say which certificate signs" in text
+
+
+def ending_primary(days: float) -> Certificate:
+    return certificate("8", not_before=NOW - 347 * DAY, not_after=NOW + days * DAY)
+
+
 # Where nothing was found
 
 
 SAML, ENTRA = PolicySettings(profile=Profile.SAML), PolicySettings(profile=Profile.ENTRA)
 KEY = "AutoCertificateRollover is on"
-NAMELESS = document(Entity("urn:x", (RoleDescriptor(Role.IDP, "IDPSSODescriptor", (Key(Use.SIGNING, ()),)),), None, ()))
+NAMELESS = document(
+    Entity("urn:x", (RoleDescriptor(Role.IDP, "IDPSSODescriptor", (Key(Use.SIGNING, None),)),), None, ())
+)
 """Its key has no certificate."""
 
 
@@ -467,7 +536,7 @@ NAMELESS = document(Entity("urn:x", (RoleDescriptor(Role.IDP, "IDPSSODescriptor"
         (seen(ending(3), settings=ENTRA), "Steady", "follow its metadata, not its dates"),
         (seen(ending(-3), settings=PolicySettings(expiry=False)), "Steady", "by policy the dates"),
         (seen(farm(NEW, OLD, encryption=LONG_ENCRYPTION)), "Promoted", "the old certificate is still published"),
-        (after(IDP, good(NAMELESS, NOW)), "Steady", "there is no date to watch"),
+        (after(IDP, good(NAMELESS, NOW)), "Steady", "No signing certificate is known, so there is no date to watch"),
         (after(IDP, good(document(idp(LONG), aggregate=True), NOW)), "Steady", "none of 1 entities is in trouble"),
     ],
 )

@@ -40,7 +40,7 @@ def entity(
     role: Role = Role.IDP,
     entity_id: str = ENTITY_ID,
 ) -> Entity:
-    keys = [*(Key(Use.SIGNING, (each,)) for each in signing), *(Key(Use.ENCRYPTION, (each,)) for each in encryption)]
+    keys = [*(Key(Use.SIGNING, each) for each in signing), *(Key(Use.ENCRYPTION, each) for each in encryption)]
     return Entity(entity_id, (RoleDescriptor(role, "Descriptor", tuple(keys)),), None, ())
 
 
@@ -207,7 +207,7 @@ def test_a_role_that_goes_takes_its_keys_with_it() -> None:
 
 def test_a_key_without_a_certificate_is_no_change_of_a_set_it_cannot_be_seen_in() -> None:
     watcher = watcher_of(A)
-    nameless = RoleDescriptor(Role.SP, "Descriptor", (Key(Use.SIGNING, ()),))
+    nameless = RoleDescriptor(Role.SP, "Descriptor", (Key(Use.SIGNING, None),))
     seen = entity(A)
     watcher.sees(replace(seen, roles=(*seen.roles, nameless)), at=LATER)
     assert watcher.changes((Role.SP, Use.SIGNING)) == {}

@@ -168,11 +168,6 @@ def test_an_unknown_use_is_a_fault_and_read_as_none(parse: Parse) -> None:
     assert document.faults == (Fault(FaultKind.USE_UNKNOWN, ENTITY_ID, "use 'both' of a key of IDPSSODescriptor"),)
 
 
-def test_several_certificates_of_one_key_all_count(parse: Parse) -> None:
-    document = parse(entity(descriptor_of(Role.IDP, key(pair(nth=1), pair(nth=2)))))
-    assert only(document).roles[0].keys[0].certificates == (pair(nth=1).certificate, pair(nth=2).certificate)
-
-
 def test_a_certificate_outside_a_key_is_no_key_of_the_role(parse: Parse) -> None:
     authority = etree.Element("{urn:mace:shibboleth:metadata:1.0}KeyAuthority")
     authority.extend(key(pair()))

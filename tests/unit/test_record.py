@@ -290,6 +290,14 @@ def test_a_document_serves_its_signing_keys_and_the_one_that_signed_it() -> None
     assert served == Served(fingerprints, SECOND.certificate.fingerprint)
 
 
+def test_a_chain_beside_a_key_is_not_served_as_one_even_where_it_signed() -> None:
+    leaf = pair(subject="CN=leaf", issuer=builders.authority())
+    descriptor = builders.descriptor_of(Role.IDP, builders.key(builders.authority(), leaf))
+    document = read(builders.entity(descriptor, signer=builders.authority()))
+    assert document.signature.state is SignatureState.VALID
+    assert Served.by(document) == Served(frozenset({leaf.certificate.fingerprint}), None)
+
+
 def test_keys_of_all_roles_and_entities_count_but_not_those_for_encryption() -> None:
     one = builders.saml_metadata("urn:one", keys=[(Use.SIGNING, FIRST), (Use.ENCRYPTION, builders.encryption_pair())])
     two = builders.saml_metadata("urn:two", keys=[(Use.UNSPECIFIED, SECOND)], role=Role.SP)

@@ -211,7 +211,7 @@ def test_a_service_provider_may_do_without_keys() -> None:
 
 @pytest.mark.parametrize("use", [Use.SIGNING, Use.UNSPECIFIED])
 def test_a_key_without_a_certificate_is_a_key(use: Use) -> None:
-    descriptor = RoleDescriptor(Role.IDP, "IDPSSODescriptor", (Key(use, ()),))
+    descriptor = RoleDescriptor(Role.IDP, "IDPSSODescriptor", (Key(use, None),))
 
     assert state_of(descriptor) == STEADY
 

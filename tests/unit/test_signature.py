@@ -15,7 +15,9 @@ from builders import (
     adfs,
     aggregate,
     authority,
+    descriptor_of,
     entity,
+    key,
     pair,
     saml_metadata,
     tampered,
@@ -37,7 +39,7 @@ from signxml.verifier import XMLVerifier
 
 from exporter import certificates, metadata, signature
 from exporter.demo.documents import KeyPair
-from exporter.model import Signature, SignatureState
+from exporter.model import Role, Signature, SignatureState
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
@@ -215,6 +217,14 @@ def test_without_key_info_the_published_signing_certificates_are_tried() -> None
     document = without_key_info(adfs(pair(nth=1), PUBLISHED, signer=PUBLISHED))
     assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
     assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+
+
+def test_a_chain_beside_a_published_key_is_not_tried() -> None:
+    leaf = pair(subject="CN=leaf", issuer=authority())
+    descriptor = descriptor_of(Role.IDP, key(authority(), leaf))
+    by_leaf, by_authority = (without_key_info(entity(descriptor, signer=each)) for each in (leaf, authority()))
+    assert verdict(by_leaf) == Signature(SignatureState.VALID, leaf.certificate.fingerprint, "")
+    assert_unchecked(verdict(by_authority))
 
 
 def test_no_member_of_an_aggregate_signs_the_whole() -> None:

@@ -1,12 +1,10 @@
 """DER to :class:`~exporter.model.Certificate`: lenient about everything but the dates.
 
 A certificate in metadata carries a key (SAML metadata interoperability profile, 2.6.1): what counts here is
-which one it is and until when its owner means to use it. Extensions are never read.
+which one it is and until when its owner means to use it. No extension is read here.
 """
 
-import base64
 import hashlib
-import re
 import threading
 import warnings
 from contextlib import ExitStack
@@ -16,6 +14,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import SignatureAlgorithmOID
 
+from exporter.certificates.der import by_the_rules
+from exporter.certificates.text import first_value
 from exporter.model import Certificate, Weakness
 
 UNKNOWN = "unknown"
@@ -51,10 +51,9 @@ _WEAK_DIGESTS = {
     SignatureAlgorithmOID.DSA_WITH_SHA1: Weakness.SHA1,
 }
 _SHORTEST_KEY = {"RSA": 2048, "DSA": 2048, "EC": 224}
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
+"""What ``cryptography`` raises for a name or key; TypeError for a BIT STRING in a name."""
 _LONGEST_DETAIL = 200
-_PEM_LINE = re.compile("-----(BEGIN|END) [A-Z0-9 ]{1,40}-----")
-_SHORTEST_HEADER = 2
-_LONG_LENGTH = 0x80
 
 
 class CertificateError(Exception):
@@ -90,38 +89,49 @@ class _Quietly:
 quietly = _Quietly()
 
 
-def decode(text: str) -> bytes:
-    """The bytes of some base64, whatever white space and padding it has, with or without PEM's first and last line.
-
-    Raises :class:`ValueError`.
-    """
-    packed = "".join(text.split())
-    try:
-        return base64.b64decode(packed, validate=True)
-    except ValueError:
-        bare = "".join(_PEM_LINE.sub("", text).split()).rstrip("=")
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-
-
 def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
-    """The certificate in some DER, and a sentence for each of its attributes that cannot be read.
+    """The certificate in some DER, and a sentence for each of its attributes that cannot be read or breaks a rule.
 
     Bytes after the certificate are left out. A name that cannot be read is ``unknown``, a key has size 0 then, and a
-    signature algorithm that has no name here is its dotted OID.
+    signature algorithm that has no name here is its dotted OID. Names and dates may break the rules of DER as far as
+    OpenSSL reads them.
 
     Raises :class:`CertificateError`.
     """
+    der = first_value(der)
     with quietly:
-        return _read(_first_value(der))
+        return _read(der, *_opened(der))
 
 
 def load(der: bytes) -> x509.Certificate:
-    """The same certificate as ``cryptography`` sees it, for those who need its key.
+    """The same certificate as ``cryptography`` sees it, for those who need its key; one that breaks no rule of DER.
 
     Raises :class:`CertificateError`.
     """
     with quietly:
-        return _load(_first_value(der))
+        return _load(first_value(der))
+
+
+def mended(der: bytes) -> x509.Certificate:
+    """The same certificate as ``cryptography`` sees it, or a copy that breaks no rule, which nobody signed.
+
+    Raises :class:`CertificateError`.
+    """
+    with quietly:
+        return _opened(first_value(der))[0]
+
+
+def _opened(der: bytes) -> tuple[x509.Certificate, tuple[str, ...]]:
+    """The certificate, or a copy that breaks no rule, and a sentence for each that it breaks."""
+    try:
+        return _load(der), ()
+    except CertificateError:
+        try:
+            copy, broken = by_the_rules(der)
+            return _load(copy), broken
+        except (ValueError, OverflowError, CertificateError):
+            pass
+        raise
 
 
 def _load(der: bytes) -> x509.Certificate:
@@ -131,28 +141,27 @@ def _load(der: bytes) -> x509.Certificate:
         raise CertificateError(f"no certificate: {_said(error)}") from error
 
 
-def _read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
-    loaded = _load(der)
+def _read(der: bytes, loaded: x509.Certificate, broken: tuple[str, ...]) -> tuple[Certificate, tuple[str, ...]]:
     try:
         not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
         serial_number = str(loaded.serial_number)
     except ValueError as error:
         raise CertificateError(f"no dates or serial number: {_said(error)}") from error
-    unreadable: list[str] = []
+    unreadable = list(broken)
     subject = issuer = key_algorithm = UNKNOWN
     self_issued, key_size = False, 0
     try:
         subject = loaded.subject.rfc4514_string()
-    except ValueError as error:
+    except _UNREADABLE as error:
         unreadable.append(f"subject cannot be read: {_said(error)}")
     try:
         self_issued = subject is not UNKNOWN and loaded.subject == loaded.issuer
         issuer = subject if self_issued else loaded.issuer.rfc4514_string()
-    except ValueError as error:
+    except _UNREADABLE as error:
         unreadable.append(f"issuer cannot be read: {_said(error)}")
     try:
         key_algorithm, key_size = _key(loaded)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except _UNREADABLE as error:
         unreadable.append(f"key cannot be read: {_said(error)}")
     oid = loaded.signature_algorithm_oid
     signature_algorithm = _SIGNATURE_ALGORITHMS.get(oid)
@@ -196,17 +205,6 @@ def _key(loaded: x509.Certificate) -> tuple[str, int]:
         case ed448.Ed448PublicKey():
             return "Ed448", 456
     raise ValueError(f"{type(key).__name__} is not known")
-
-
-def _first_value(der: bytes) -> bytes:
-    """The first DER value without whatever follows it (X.690 section 8.1.3)."""
-    if len(der) < _SHORTEST_HEADER:
-        return der
-    length = der[1]
-    if length < _LONG_LENGTH:
-        return der[: 2 + length]
-    octets = length - _LONG_LENGTH
-    return der[: 2 + octets + int.from_bytes(der[2 : 2 + octets])]
 
 
 def _said(error: Exception) -> str:

@@ -1,0 +1,18 @@
+"""What stands in a ``ds:X509Data``: text to DER, DER to :class:`~exporter.model.Certificate`, certificates to keys."""
+
+from exporter.certificates.keys import Data, Named, named
+from exporter.certificates.reading import UNKNOWN, CertificateError, load, quietly, read
+from exporter.certificates.text import decode, ders
+
+__all__ = [
+    "UNKNOWN",
+    "CertificateError",
+    "Data",
+    "Named",
+    "decode",
+    "ders",
+    "load",
+    "named",
+    "quietly",
+    "read",
+]
