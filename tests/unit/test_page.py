@@ -6,14 +6,16 @@ from datetime import datetime
 
 import builders
 import pytest
+import scrapes
 from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, beside, pair, probed, watched
 from found import EXAMPLES, OLD, STEADY, Example, ending, refused, seen, trusting
 from lxml import etree
 from scrapes import FARM, aggregate, federated
 
-from exporter.config.settings import INTERNET
+from exporter import rollover
+from exporter.config.settings import INTERNET, Entra
 from exporter.findings import Kind, outlook, sentence, standing, step, title
-from exporter.model import Observation, Reason, Use
+from exporter.model import Entity, Observation, Reason, Use
 from exporter.page import page
 from exporter.probe import read_document
 from exporter.record import Record, bare
@@ -204,3 +206,20 @@ def test_an_entity_is_named_by_its_id() -> None:
     record = probed(bare(FARM), Observation(NOW, None, "", {}, 200, None, document))
 
     assert ["Entity", ENTITY_ID] in known(record)
+
+
+def test_an_aggregate_of_500_entities_is_judged_once_for_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    entities = [scrapes.idp(scrapes.certificate("a"), entity_id=f"urn:{number}") for number in range(500)]
+    target = watched("all", "https://a.example/", entity_id="urn:7", watch=("urn:1*",), entra=Entra(("contoso.com",)))
+    record = scrapes.after(target, scrapes.good(scrapes.document(*entities, aggregate=True), NOW))
+    record = scrapes.told(record, "contoso.com", scrapes.answer(scrapes.realm(scrapes.certificate("a")), NOW))
+    judged, judge = [], rollover.judge_entity
+
+    def noted(entity: Entity, *args: object, **settings: object) -> object:
+        judged.append(entity.entity_id)
+        return judge(entity, *args, **settings)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(rollover, "judge_entity", noted)
+    page([standing(record, NOW)], NOW, version="1")
+
+    assert len(judged) == len(set(judged)) == 500
