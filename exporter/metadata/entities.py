@@ -237,8 +237,10 @@ def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
 
 
 def _beginning(text: str) -> str:
-    """Which of several it is."""
-    return f"the one that begins {text.strip()[:_BEGINNING]!r}"
+    """Which of several it is: certificates of one size begin alike, so of a longer text the end tells too."""
+    text = text.strip()
+    end = f" and ends {text[-_BEGINNING:]!r}" if len(text) > 2 * _BEGINNING else ""
+    return f"the one that begins {text[:_BEGINNING]!r}{end}"
 
 
 def _text(element: Element) -> str:
