@@ -87,6 +87,11 @@ class Key:
     certificate: Certificate | None
     chain: tuple[Certificate, ...] = ()
     """The other certificates beside it, which certify it as a rule: never keys."""
+    unread: str = ""
+    """Why a certificate beside it cannot be read, for a person; empty: all can, or there is none.
+
+    Then :attr:`certificate` is what was read before, or None where nothing was.
+    """
 
     @property
     def certificates(self) -> tuple[Certificate, ...]:
@@ -330,6 +335,9 @@ class Observation:
     """What the probe got; the earlier object itself when nothing changed. None after a failure."""
     validators: Validators = NO_VALIDATORS
     """Of the answer: a publisher may write the same bytes anew, so the document has none."""
+    clock: datetime | None = None
+    """What the other side's clock showed when it answered (RFC 9110 6.6.1, with the age of RFC 9111 5.1); None: it did
+    not say."""
 
 
 @dataclass(frozen=True, slots=True)

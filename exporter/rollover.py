@@ -28,6 +28,8 @@ class State(StrEnum):
 
     NONE = "none"
     """The identity provider publishes no signing key at all."""
+    UNREADABLE = "unreadable"
+    """No certificate of a signing key can be read."""
     EXPIRED = "expired"
     """The primary is expired, or has not started."""
     MISSING = "missing"
@@ -38,6 +40,8 @@ class State(StrEnum):
     """AD FS should have generated a successor by now."""
     DUE = "due"
     """It is time to renew by hand."""
+    UNPROVEN = "unproven"
+    """One of several keys that may be signing is about to end, or has ended, and nothing proves which one signs."""
     PUBLISHED = "published"
     """A successor is published: partners must learn it now."""
     PROMOTED = "promoted"
@@ -48,11 +52,13 @@ class State(StrEnum):
 
 WORDS: Mapping[State, str] = {
     State.NONE: "No signing key",
+    State.UNREADABLE: "Signing keys unreadable",
     State.EXPIRED: "Expired",
     State.MISSING: "Successor missing",
     State.STALLED: "Promotion stalled",
     State.OVERDUE: "Successor overdue",
     State.DUE: "Renewal due",
+    State.UNPROVEN: "Unproven",
     State.PUBLISHED: "Successor published",
     State.PROMOTED: "Promoted",
     State.STEADY: "Steady",
@@ -92,7 +98,16 @@ class Rollover:
     """None: there is no signing key, or none with a certificate."""
     claims: tuple[Claim, ...]
     """All evidence, the strongest first; the first one decided."""
+    may_sign: tuple[Certificate, ...]
+    """The published certificates of which one is in use: the primary alone where strong evidence names it."""
+    ending: tuple[Certificate, ...]
+    """Of several that may be in use, those that are about to end or have ended, while others have not."""
+    old: tuple[Certificate, ...]
+    """Those that ended too long ago to be in use, where nothing proves that they are not."""
     successor: Certificate | None
+    """The first of the successors."""
+    successors: tuple[Certificate, ...]
+    """Every published certificate that may sign next, the one seen first before the others."""
     secondary_present: bool
     """A published signing certificate beside the primary is not expired."""
     promotion: datetime | None

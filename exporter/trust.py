@@ -79,7 +79,9 @@ class Verdict:
     successor_trusted: bool | None = None
     """None: not known, or there is no successor."""
     foreign: tuple[Certificate, ...] | None = None
-    """What is trusted, not expired, and not published: a leftover, or planted. None: the source cannot tell."""
+    """What is trusted, not expired, and was never seen published: planted, or older than our memory. None: the source cannot tell."""
+    leftover: tuple[Certificate, ...] = ()
+    """What is trusted, not expired, no longer published, and was published before."""
     until: datetime = FOREVER
     """The same question asked before this moment has the same answer."""
 

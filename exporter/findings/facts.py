@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from exporter.config.settings import Place
 from exporter.inquiry import DomainRecord, DomainTrust
-from exporter.model import Certificate, Fault, Observation, Signature
+from exporter.model import Certificate, Fault, Key, Observation, Signature
 from exporter.policy import Policy
 from exporter.rollover import Rollover, State
 from exporter.trust import Verdict
@@ -39,6 +39,23 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class RolledBack:
+    """A promotion that was taken back."""
+
+    at: datetime
+    """When that was seen."""
+    primary: Certificate | None
+    """The one that signs again."""
+    replaced: str
+    """The fingerprint of the one that signed in between."""
+    since: datetime
+    """Since when that one signed."""
+    published: bool
+    """It is published still."""
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """Certificates that something is wrong with, the worst first."""
 
@@ -52,6 +69,14 @@ class Faulty:
 
     faults: Sequence[Fault]
     """At least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Certificates that can no longer be read, as they were read before."""
+
+    keys: Sequence[Key]
+    """At least one; each has a certificate and says why it cannot be read now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,16 @@ class Half:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A node whose primary Entra ID does not trust, while it trusts that of the service."""
+
+    primary: Certificate
+    """What the node signs with."""
+    domains: Sequence[str]
+    """Those for which Entra ID does not trust it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """A look that got no usable document."""
 
@@ -94,6 +129,10 @@ class Unread:
     """The last look that got one, else the first that did not."""
     rollover: Rollover | None
     policy: Policy
+    probes: int = 0
+    """Within the last day."""
+    failures: int = 0
+    """How many of them got no usable document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +151,24 @@ class Differing:
 
     since: datetime
     served: Mapping[Place, Served]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Answers of one address that take turns."""
+
+    since: datetime
+    """When one came back for the first time."""
+    answers: Sequence[tuple[datetime, Served]]
+    """Each with the last probe that got it, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Two clocks that differ."""
+
+    lead: timedelta
+    """By how much ours is ahead of the other side's; negative: behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +198,21 @@ class Unwatched:
 
 
 Facts = (
-    Rolling | Changed | Published | Faulty | Trusting | Asking | Half | Unread | Differing | Until | Signed | Unwatched
+    Rolling
+    | Changed
+    | RolledBack
+    | Published
+    | Faulty
+    | Remembered
+    | Trusting
+    | Asking
+    | Half
+    | LeftBehind
+    | Unread
+    | Differing
+    | Turns
+    | Clocks
+    | Until
+    | Signed
+    | Unwatched
 )
