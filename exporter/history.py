@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from exporter.clock import believed
-from exporter.model import Entity, Metadata, Role, Use
+from exporter.metadata import kept
+from exporter.model import Certificate, Entity, KeyPlace, Metadata, Role, Use
 from exporter.policy import Policy
 from exporter.primary import Evidence
 from exporter.rollover import Rollover, expects_new_key
@@ -21,7 +22,7 @@ from exporter.rollover import Rollover, expects_new_key
 GAP = timedelta(hours=24)
 """Looks further apart than this did not see what happened between them."""
 
-RETURN = timedelta(days=7)
+RETURN = timedelta(days=1)
 """A key set that comes back within this time had not gone: two nodes, or a copy that lags, take turns."""
 
 MEMORY = timedelta(days=400)
@@ -50,9 +51,9 @@ class Change(StrEnum):
     """How a key set changed."""
 
     ADDED = "added"
-    """A key appeared when one was expected."""
+    """A key appeared when one was expected, or one that the entity published before."""
     UNEXPECTED = "unexpected"
-    """A key appeared while the primary had long to live."""
+    """A key that the entity never published appeared while the primary had long to live."""
     REMOVED = "removed"
     """A key went away."""
     REPLACED = "replaced"
@@ -67,13 +68,14 @@ class Sighting:
 
     fingerprints: frozenset[str]
     first: datetime
+    """The first look that saw it, also where it went and came again since."""
     last: datetime
     """The last look that saw it; of the set in force, the look that saw it arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeySetHistory:
-    """The key sets of one role and use."""
+    """The key sets of one role: those that may sign, or those for encryption."""
 
     sightings: tuple[Sighting, ...]
     """The one in force is the last."""
@@ -88,17 +90,30 @@ class EntityHistory:
     first_seen: Mapping[str, datetime] = field(default_factory=dict)
     """By fingerprint."""
     key_sets: Mapping[tuple[Role, Use], KeySetHistory] = field(default_factory=dict)
+    """Under ``signing`` stand the keys that may sign, whatever their use; under ``encryption`` the others."""
     primaries: tuple[Sighting, ...] = ()
     """Which certificate was primary, each as a set of one; the one in force is the last."""
     last_promotion: datetime | None = None
     """When we saw the primary change."""
     left: datetime | None = None
     """The look that first missed the entity; None while it is published."""
+    began: datetime | None = None
+    """The first look that got the entity; None where that was not remembered."""
+    kept: Mapping[KeyPlace, Certificate] = field(default_factory=dict)
+    """The certificates of keys that could be read before and cannot be now."""
 
     @property
     def rolled_back(self) -> bool:
-        """Whether the primary in force was that before the one which it replaced."""
+        """Whether the primary in force was primary already before the one that it replaced."""
         return len(self.primaries) > 1 and self.primaries[-1].first < self.primaries[-2].first
+
+    def changes(self, use: Use) -> Mapping[Change, datetime]:
+        """When the keys of a use last changed in each way, of all roles the latest: AD FS has one key in several."""
+        latest: dict[Change, datetime] = {}
+        for (_, each), known in self.key_sets.items():
+            if each.signs is use.signs:
+                latest |= {change: max(at, latest.get(change, at)) for change, at in known.changes.items()}
+        return latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +224,66 @@ def resumed(saved: History, since: History, now: datetime, *, expecting: Contain
 
 
 def key_sets(entity: Entity) -> Mapping[tuple[Role, Use], frozenset[str]]:
-    """The fingerprints that each role publishes for each use."""
+    """The fingerprints that each role publishes for signing, which keys without a use are for too, and encryption."""
     sets: dict[tuple[Role, Use], set[str]] = {}
     for role in entity.roles:
         for key in role.keys:
-            sets.setdefault((role.role, key.use), set()).update(each.fingerprint for each in key.certificates)
+            place = role.role, _purpose(key.use)
+            sets.setdefault(place, set()).update(each.fingerprint for each in key.certificates)
     return {place: frozenset(fingerprints) for place, fingerprints in sets.items()}
+
+
+def _purpose(use: Use) -> Use:
+    """What a set is for: a key that gets or loses its ``use`` signs as before."""
+    return Use.SIGNING if use.signs else Use.ENCRYPTION
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one look at an entity to the next: by it a change of a key set is judged."""
+
+    before: Mapping[Use, frozenset[str]]
+    """What all roles together published."""
+    after: Mapping[Use, frozenset[str]]
+    known: Container[str]
+    """Fingerprints that the entity ever published, as far as is remembered."""
+    arrival: Change
+    """What it is when a key comes that is not known."""
+    previous_look: datetime | None
+    at: datetime
+
+    def kinds(self, use: Use, was: frozenset[str], now_is: frozenset[str]) -> tuple[Change, ...]:
+        """How a set changed; not at all where the entity has the same keys as before, in other roles."""
+        before, after = (each.get(_purpose(use), frozenset()) for each in (self.before, self.after))
+        came, went = now_is - was - before, was - now_is - after
+        if not came and not went:
+            return ()
+        unseen = _is_gap(self.previous_look, self.at)
+        # A primary that had long to live did not just go its way while nobody looked.
+        told = not unseen or self.arrival is Change.UNEXPECTED
+        if told and (_shares_nothing(was, now_is) or _shares_nothing(before, after)):
+            return (Change.REPLACED,)
+        if unseen:
+            return (Change.UNSEEN,)
+        kinds = {Change.ADDED if each in self.known else self.arrival for each in came}
+        return (*kinds, Change.REMOVED) if went else tuple(kinds)
+
+
+def _shares_nothing(before: frozenset[str], after: frozenset[str]) -> bool:
+    return bool(before) and bool(after) and before.isdisjoint(after)
+
+
+def _together(sets: Iterable[tuple[tuple[Role, Use], frozenset[str]]]) -> Mapping[Use, frozenset[str]]:
+    """The sets of all roles in one."""
+    together: dict[Use, frozenset[str]] = {}
+    for (_, use), fingerprints in sets:
+        together[_purpose(use)] = together.get(_purpose(use), frozenset()) | fingerprints
+    return together
+
+
+def _in_force(known: Mapping[tuple[Role, Use], KeySetHistory]) -> Mapping[Use, frozenset[str]]:
+    """What all roles together published at the last look."""
+    return _together((place, each.sightings[-1].fingerprints) for place, each in known.items() if each.sightings)
 
 
 def _primary(rollover: Rollover | None) -> frozenset[str]:
@@ -234,10 +303,19 @@ def _advance_entity(
     at: datetime,
 ) -> EntityHistory:
     present = key_sets(entity)
+    step = _Step(
+        before=_in_force(history.key_sets),
+        after=_together(present.items()),
+        known=history.first_seen,
+        arrival=arrival,
+        previous_look=previous_look,
+        at=at,
+    )
+    began = history.began or previous_look or at
+    # A role or use that was not there before is a change, unless this is the first document ever.
+    unknown = _empty(began) if previous_look else KeySetHistory(())
     sets = {
-        place: _advance_key_set(
-            history.key_sets.get(place), present.get(place, frozenset()), arrival, previous_look, at
-        )
+        place: _advance_key_set(place[1], history.key_sets.get(place, unknown), present.get(place, frozenset()), step)
         for place in {**history.key_sets, **present}
     }
     primaries, promoted = (
@@ -250,27 +328,18 @@ def _advance_entity(
         key_sets=sets,
         primaries=primaries,
         last_promotion=at if promoted and not _is_gap(previous_look, at) else history.last_promotion,
+        began=began,
+        kept=kept(entity),
     )
     return history if advanced == history else advanced
 
 
-def _advance_key_set(
-    known: KeySetHistory | None,
-    fingerprints: frozenset[str],
-    arrival: Change,
-    previous_look: datetime | None,
-    at: datetime,
-) -> KeySetHistory:
-    if known is None:
-        # A role or use that was not there before is a change, unless this is the first document ever.
-        known = _empty(previous_look) if previous_look else KeySetHistory(())
-    sightings, changed = _sight(known.sightings, fingerprints, previous_look, at)
+def _advance_key_set(use: Use, known: KeySetHistory, fingerprints: frozenset[str], step: _Step) -> KeySetHistory:
+    sightings, changed = _sight(known.sightings, fingerprints, step.previous_look, step.at)
     if not changed:
         return known if sightings == known.sightings else replace(known, sightings=sightings)
-    kinds = _kinds(known.sightings[-1].fingerprints, fingerprints, arrival)
-    if _is_gap(previous_look, at):
-        kinds = (Change.UNSEEN,)
-    return KeySetHistory(sightings, {**known.changes, **dict.fromkeys(kinds, at)})
+    kinds = step.kinds(use, known.sightings[-1].fingerprints, fingerprints)
+    return KeySetHistory(sightings, {**known.changes, **dict.fromkeys(kinds, step.at)})
 
 
 def _sight(
@@ -287,18 +356,7 @@ def _sight(
     others = tuple(each for each in earlier if each is not again)
     if again is not None and at - again.last <= RETURN:
         return (*others, left, again), False
-    return (*others, left, Sighting(fingerprints, at, at)), True
-
-
-def _kinds(before: frozenset[str], after: frozenset[str], arrival: Change) -> tuple[Change, ...]:
-    if before and after and before.isdisjoint(after):
-        return (Change.REPLACED,)
-    kinds = []
-    if after - before:
-        kinds.append(arrival)
-    if before - after:
-        kinds.append(Change.REMOVED)
-    return tuple(kinds)
+    return (*others, left, Sighting(fingerprints, again.first if again else at, at)), True
 
 
 def _is_gap(previous_look: datetime | None, at: datetime) -> bool:
@@ -442,6 +500,7 @@ def _clamped_entity(entity: EntityHistory, now: datetime) -> EntityHistory:
         },
         last_promotion=believed(entity.last_promotion, now) if entity.last_promotion else None,
         left=believed(entity.left, now) if entity.left else None,
+        began=believed(entity.began, now) if entity.began else None,
     )
     return entity if clamped == entity else clamped
 
@@ -465,6 +524,15 @@ def _resumed_entity(
     saved: EntityHistory, since: EntityHistory, arrival: Change, previous_look: datetime, began: datetime
 ) -> EntityHistory:
     """What is remembered of an entity by both: ``previous_look`` was the last before, ``began`` the first since."""
+    began = since.began or began
+    step = _Step(
+        before=_in_force(saved.key_sets),
+        after=_together((place, _began_with(each.sightings).fingerprints) for place, each in since.key_sets.items()),
+        known=saved.first_seen,
+        arrival=arrival,
+        previous_look=previous_look,
+        at=began,
+    )
     primaries, promoted = _resumed_sightings(saved.primaries, since.primaries, previous_look)
     if promoted is not None and _is_gap(previous_look, promoted):
         promoted = None
@@ -476,10 +544,11 @@ def _resumed_entity(
         },
         key_sets={
             place: _resumed_key_set(
+                place[1],
                 # A role or use of which one knows nothing was not there.
-                saved.key_sets.get(place, _empty(previous_look)),
-                since.key_sets.get(place, _empty(began)),
-                arrival,
+                saved.key_sets.get(place, _empty(saved.began or previous_look)),
+                _with_known(since.key_sets.get(place, _empty(began)), since.first_seen, saved.first_seen),
+                step,
                 previous_look,
             )
             for place in {**saved.key_sets, **since.key_sets}
@@ -487,6 +556,8 @@ def _resumed_entity(
         primaries=primaries,
         last_promotion=max(promotions, default=None),
         left=since.left,
+        began=saved.began,
+        kept=since.kept,
     )
 
 
@@ -494,14 +565,24 @@ def _empty(at: datetime) -> KeySetHistory:
     return KeySetHistory((Sighting(frozenset(), at, at),))
 
 
+def _with_known(since: KeySetHistory, first_seen: Mapping[str, datetime], known: Container[str]) -> KeySetHistory:
+    """The history of a set in which a key that is known after all was not unexpected when it came."""
+    at = since.changes.get(Change.UNEXPECTED)
+    if at is None or any(seen == at and each not in known for each, seen in first_seen.items()):
+        return since
+    changes = {**since.changes, Change.ADDED: max(at, since.changes.get(Change.ADDED, at))}
+    del changes[Change.UNEXPECTED]
+    return replace(since, changes=changes)
+
+
 def _resumed_key_set(
-    saved: KeySetHistory, since: KeySetHistory, arrival: Change, previous_look: datetime
+    use: Use, saved: KeySetHistory, since: KeySetHistory, step: _Step, previous_look: datetime
 ) -> KeySetHistory:
     sightings, at = _resumed_sightings(saved.sightings, since.sightings, previous_look)
     between: Mapping[Change, datetime] = {}
     if at is not None:
-        kinds = _kinds(saved.sightings[-1].fingerprints, _began_with(since.sightings).fingerprints, arrival)
-        between = dict.fromkeys((Change.UNSEEN,) if _is_gap(previous_look, at) else kinds, at)
+        kinds = step.kinds(use, saved.sightings[-1].fingerprints, _began_with(since.sightings).fingerprints)
+        between = dict.fromkeys(kinds, at)
     histories = (saved.changes, between, since.changes)
     return KeySetHistory(
         sightings,

@@ -4,10 +4,12 @@ The words are those of the SAML 2.0 metadata specification (OASIS ``saml-metadat
 AD FS; the glossary in docs/design.md has one word for each thing. Every moment is aware UTC.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Use(StrEnum):
@@ -109,6 +111,22 @@ class RoleDescriptor:
     keys: tuple[Key, ...]
 
 
+class KeyPlace(NamedTuple):
+    """Where an entity has a key: by this a key is known again whose certificate cannot be read."""
+
+    role: Role
+    element: str
+    """As in :class:`RoleDescriptor`."""
+    use: Use
+    position: int
+    """Among those of the same role, element and use, from 0."""
+
+    @property
+    def kind(self) -> tuple[Role, str, Use]:
+        """What keys have in common of which nothing but the order says which is which."""
+        return self[:3]
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """One EntityDescriptor."""
@@ -119,6 +137,18 @@ class Entity:
     """The strictest ``validUntil`` of the entity, its roles and the groups around it."""
     sign_in_locations: tuple[str, ...]
     """Where people are sent to sign in: the ``Location`` of every SingleSignOnService."""
+
+    @property
+    def placed_keys(self) -> Mapping[KeyPlace, Key]:
+        """Every key, in the order of the document, by its place."""
+        counts = Counter[tuple[Role, str, Use]]()
+        placed: dict[KeyPlace, Key] = {}
+        for each in self.roles:
+            for key in each.keys:
+                kind = each.role, each.element, key.use
+                placed[KeyPlace(*kind, counts[kind])] = key
+                counts[kind] += 1
+        return placed
 
     def published(self, role: Role, *, signs: bool) -> tuple[Certificate, ...]:
         """Each certificate once that the role publishes for signing, or for encryption alone."""
@@ -185,9 +215,9 @@ class Metadata:
 
     entities: tuple[Entity, ...]
     aggregate: bool
-    """The root is an EntitiesDescriptor."""
+    """It is about several entities; one alone counts as a document of its own, also in an EntitiesDescriptor."""
     valid_until: datetime | None
-    """Until when the whole document may be used; the entity's own bound counts where it stands alone."""
+    """Until when the whole document may be used; an entity's own bound counts where it is the only one."""
     cache_duration: timedelta | None
     """The strictest ``cacheDuration`` in the same sense."""
     faults: tuple[Fault, ...]

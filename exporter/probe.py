@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from exporter import fetch, metadata, signature
@@ -29,6 +30,8 @@ async def probe(
     found: fetch.Found | None = None,
 ) -> Observation:
     """What a look gets now; its document is ``previous`` itself when that has not changed.
+
+    A key that cannot be read any more has the certificate that it had in ``previous``.
 
     ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
     those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
@@ -57,7 +60,7 @@ async def probe(
     if answer.body is not None:
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer.body, known, signers)
+                document = await asyncio.to_thread(_read, answer.body, known, previous, signers)
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -100,10 +103,17 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     )
 
 
-def _read(body: bytes, known: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return read_document(body, signers)
+    return with_last_good(read_document(body, signers), previous)
+
+
+def with_last_good(document: Document, previous: Document | None) -> Document:
+    """A document whose unreadable keys have the certificates that they had in the previous one, if there is one."""
+    if previous is None:
+        return document
+    return replace(document, metadata=metadata.with_last_good(document.metadata, previous.metadata))
 
 
 def _verdict_holds(verdict: Signature, signers: Sequence[bytes]) -> bool:

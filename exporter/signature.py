@@ -210,9 +210,9 @@ def _named(signature: Element) -> Iterator[_Candidate]:
 
 
 def _published(root: Element) -> Iterator[_Candidate]:
-    """The signing certificates of a lone entity: no member of an aggregate signs the whole."""
-    if root.tag != ENTITY:
-        return
+    """The signing certificates of a document's only entity: no member of an aggregate signs the whole."""
+    if root.tag != ENTITY and len({(each.get("entityID") or "").strip() for each in root.iter(ENTITY)} - {""}) > 1:
+        return  # before all of an aggregate is read once more
     try:
         (entity,) = metadata.read(root).entities
     except metadata.DocumentError:

@@ -27,10 +27,15 @@ class Data:
     """One X509Data."""
 
     certificates: tuple[Certificate, ...]
-    whole: bool = True
-    """Whether all certificates in it could be read."""
+    unread: str = ""
+    """Why a certificate in it cannot be read, for a person; empty: all could be."""
     beside: tuple[Certificate, ...] = ()
     """Those that share the text of another, which is the key's: one text is one certificate."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all certificates in it could be read."""
+        return not self.unread
 
 
 @dataclass(frozen=True, slots=True)

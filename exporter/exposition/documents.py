@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
 
 from exporter.config.settings import Target
 from exporter.exposition import families
 from exporter.exposition.fragment import Fragment, Writer
 from exporter.findings import Standing
-from exporter.history import Change, EntityHistory
+from exporter.history import EntityHistory
 from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
 from exporter.rollover import FOREVER, Position, Rollover, State
@@ -132,13 +131,9 @@ def _position(verdict: Rollover, roles: Iterable[Role], use: Use, fingerprint: s
 
 
 def _write_changes(writer: Writer, entity: Entity, known: EntityHistory) -> None:
-    """Writes when keys last changed, of all roles the latest."""
-    latest: dict[tuple[Use, Change], datetime] = {}
-    for (_, use), key_set in known.key_sets.items():
-        for change, at in key_set.changes.items():
-            latest[use, change] = max(at, latest.get((use, change), at))
-    for (use, change), at in latest.items():
-        writer.write(families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, use=use, change=change)
+    for use in (Use.SIGNING, Use.ENCRYPTION):
+        for change, at in known.changes(use).items():
+            writer.write(families.LAST_CHANGE, at.timestamp(), entity_id=entity.entity_id, use=use, change=change)
 
 
 def _write_rollover(writer: Writer, verdict: Rollover, known: EntityHistory) -> None:

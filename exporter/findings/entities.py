@@ -115,7 +115,7 @@ def of_keys(case: Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]
     entity_id, policy = entity.entity_id, case.policy
     known = case.known(entity_id)
     signing = entity.certificates(signs=True)
-    changes = _changes(known)
+    changes = known.changes(Use.SIGNING)
     news = {change: at for change, at in changes.items() if not case.clock.reached(shifted(at, NEWS))}
     if (at := news.get(Change.REPLACED)) is not None and policy.profile is not Profile.ENTRA:
         came = _came(known, signing, at)
@@ -156,16 +156,6 @@ def _rolled_back(
 def _came(known: EntityHistory, signing: Sequence[Certificate], at: datetime) -> tuple[Certificate, ...]:
     """Those that are published and were not before a moment."""
     return tuple(each for each in signing if known.first_seen.get(each.fingerprint, at) >= at)
-
-
-def _changes(known: EntityHistory) -> dict[Change, datetime]:
-    """When signing keys last changed in each way: AD FS lists one key in several places."""
-    changes: dict[Change, datetime] = {}
-    for (_, use), keys in known.key_sets.items():
-        if use.signs:
-            for change, at in keys.changes.items():
-                changes[change] = max(at, changes.get(change, at))
-    return changes
 
 
 def _encrypts_least(entity: Entity) -> Certificate | None:

@@ -7,9 +7,10 @@ from lxml.etree import _Element as Element
 
 from exporter.metadata.document import ENTITY, GROUP, DocumentError, descriptors, refuse_other_roots, tree
 from exporter.metadata.entities import Reader
+from exporter.metadata.last_good import kept, with_certificates, with_last_good
 from exporter.model import Metadata
 
-__all__ = ["DocumentError", "parse", "read", "stream", "tree"]
+__all__ = ["DocumentError", "kept", "parse", "read", "stream", "tree", "with_certificates", "with_last_good"]
 
 
 def parse(body: bytes) -> Metadata:

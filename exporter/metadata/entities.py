@@ -1,6 +1,6 @@
 """Elements to entities: what is wrong with a part is a fault, and the rest counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -80,7 +80,7 @@ class Reader:
         self._entities: dict[str, _Draft] = {}
         self._faults: list[Fault] = []
         self._groups: list[_Bounds] = []
-        self._root: _Bounds | None = None
+        self._root = _Bounds()
         self._decoded: dict[str, tuple[Data, tuple[tuple[FaultKind, str], ...]]] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -89,7 +89,7 @@ class Reader:
         bounds = _Bounds()
         self._add_bounds(bounds, group, None)
         if self._groups:
-            bounds.add(self._groups[-1].valid_until, None)
+            bounds.add(self._groups[-1].valid_until, self._groups[-1].cache_duration)
         else:
             self._root = bounds
         self._groups.append(bounds)
@@ -110,7 +110,7 @@ class Reader:
         else:
             self._fault(FaultKind.ENTITY_DUPLICATE, entity_id, "the entityID occurs once more; its roles were added")
         if self._groups:
-            draft.bounds.add(self._groups[-1].valid_until, None)
+            draft.bounds.add(self._groups[-1].valid_until, self._groups[-1].cache_duration)
         self._add_bounds(draft.bounds, element, entity_id)
         for child in element.iterchildren(*_ROLES):
             self._add_bounds(draft.bounds, child, entity_id)
@@ -127,16 +127,15 @@ class Reader:
         """
         if not self._entities:
             raise DocumentError(Reason.NO_ENTITY, "no EntityDescriptor with an entityID")
-        bounds = self._root or next(iter(self._entities.values())).bounds
+        aggregate = len(self._entities) > 1
+        bounds = self._root if aggregate else next(iter(self._entities.values())).bounds
         entities = tuple(
             Entity(entity_id, tuple(draft.roles), draft.bounds.valid_until, tuple(draft.sign_in_locations))
             for entity_id, draft in self._entities.items()
         )
         for entity in entities:
             self._compare_signing_sets(entity)
-        return Metadata(
-            entities, self._root is not None, bounds.valid_until, bounds.cache_duration, tuple(self._faults)
-        )
+        return Metadata(entities, aggregate, bounds.valid_until, bounds.cache_duration, tuple(self._faults))
 
     def _fault(self, kind: FaultKind, entity_id: str | None, detail: str) -> None:
         self._faults.append(Fault(kind, entity_id, short(detail)))
@@ -173,15 +172,16 @@ class Reader:
         data = [self._data(each, entity_id) for info in infos for each in info.iterchildren(_DS + "X509Data")]
         values = dict.fromkeys(key_value(each) for info in infos for each in info.iterchildren(_DS + "KeyValue"))
         found = certificates.named(data, [value for value in values if value is not None])
-        if all(each.whole for each in data) and any(each.certificate is None for each in found):
+        unread = _unread(data)
+        if not unread and any(each.certificate is None for each in found):
             self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
-        return (Key(use, each.certificate, each.chain) for each in found)
+        return (Key(use, each.certificate, each.chain, "" if each.certificate else unread) for each in found)
 
     def _data(self, element: Element, entity_id: str) -> Data:
         read = [self._certificate(_text(each), entity_id) for each in element.iterchildren(_DS + "X509Certificate")]
         return Data(
             tuple(chain.from_iterable(each.certificates for each in read)),
-            all(each.whole for each in read),
+            _unread(read),
             tuple(chain.from_iterable(each.beside for each in read)),
         )
 
@@ -215,15 +215,20 @@ def _signing_set(role: RoleDescriptor) -> frozenset[str]:
     return frozenset(certificate.fingerprint for key in role.keys if key.use.signs for certificate in key.certificates)
 
 
+def _unread(data: Iterable[Data]) -> str:
+    """Why a certificate in some X509Data cannot be read: the first reason."""
+    return next((each.unread for each in data if each.unread), "")
+
+
 def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
     """What a text has of an X509Data, and what is wrong with it."""
     try:
         ders, surrounded = certificates.ders(text)
         first, unreadable = certificates.read(ders[0])
     except ValueError as error:
-        return Data((), whole=False), ((FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"),)
+        return _lost(FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}")
     except certificates.CertificateError as error:
-        return Data((), whole=False), ((FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}"),)
+        return _lost(FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}")
     faults = [(FaultKind.CERTIFICATE_ATTRIBUTE, f"{first.fingerprint[:16]}: {sentence}") for sentence in unreadable]
     found = [first]
     with suppress(certificates.CertificateError):
@@ -234,6 +239,10 @@ def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
         faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: text around a certificate"))
     leaf = certificates.named([Data(tuple(found))])[0].certificate or first
     return Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)
+
+
+def _lost(kind: FaultKind, detail: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
+    return Data((), short(detail)), ((kind, detail),)
 
 
 def _beginning(text: str) -> str:

@@ -10,7 +10,7 @@ from exporter import certificates
 from exporter.config.settings import TrustSource
 from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
 from exporter.inquiry import DomainTrust, Slot, UpdateResult
-from exporter.model import Role, Use
+from exporter.model import Certificate, KeyPlace, Role, Use
 
 
 def moment_text(moment: datetime | None) -> str | None:
@@ -82,6 +82,8 @@ def history_text(history: EntityHistory) -> str:
             "primaries": _plain_sightings(history.primaries),
             "last_promotion": moment_text(history.last_promotion),
             **({"left": moment_text(history.left)} if history.left else {}),
+            **({"began": moment_text(history.began)} if history.began else {}),
+            **({"kept": _plain_keys(history.kept)} if history.kept else {}),
         }
     )
 
@@ -101,11 +103,20 @@ def history_of(text: str) -> EntityHistory:
         primaries=_sightings(plain["primaries"]),
         last_promotion=moment_of(plain.get("last_promotion")),
         left=moment_of(plain.get("left")),
+        began=moment_of(plain.get("began")),
+        kept={
+            KeyPlace(Role(role), element, Use(use), position): certificates.read(base64.b64decode(der))[0]
+            for role, element, use, position, der in plain.get("kept", ())
+        },
     )
 
 
 def _plain_sightings(sightings: tuple[Sighting, ...]) -> list[list[Any]]:
     return [[sorted(each.fingerprints), each.first.isoformat(), each.last.isoformat()] for each in sightings]
+
+
+def _plain_keys(kept: Mapping[KeyPlace, Certificate]) -> list[list[Any]]:
+    return [[*place, base64.b64encode(each.der).decode()] for place, each in kept.items()]
 
 
 def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from exporter.config.settings import Look, Target
 from exporter.history import History
-from exporter.metadata import DocumentError
-from exporter.probe import read_document
+from exporter.metadata import DocumentError, with_certificates
+from exporter.probe import read_document, with_last_good
 from exporter.record import LookRecord, Record, bare
 from exporter.state import Saved
 
@@ -29,6 +29,8 @@ def restored(target: Target, saved: Saved) -> Record:
     except (DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
+    had = {entity_id: known.kept for entity_id, known in saved.history.entities.items()}
+    document = replace(document, metadata=with_certificates(document.metadata, had))
     first = replace(record.first, document=document, validators=saved.validators, last_success=saved.last_success)
     return _of_its_entity(replace(record, looks=(first, *record.looks[1:])))
 
@@ -60,7 +62,7 @@ def _probed_anew(look: Look, known: LookRecord, signers: Sequence[bytes] | None)
         return LookRecord(look)
     document = known.document
     if document is not None and signers is not None:
-        document = read_document(zlib.decompress(document.packed), signers)
+        document = with_last_good(read_document(zlib.decompress(document.packed), signers), document)
     return LookRecord(look, document=document, validators=known.validators, last_success=known.last_success)
 
 

@@ -403,15 +403,15 @@ def test_a_new_document_is_shown_at_once() -> None:
 
 def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
     first, second = (document(idp(certificate(digit))) for digit in "ab")
-    record, renderer = scrapes.after(SAML, good(first, NOW - 9 * DAY)), Renderer(limit=200)
+    record, renderer = scrapes.after(SAML, good(first, NOW - 9 * HOUR)), Renderer(limit=200)
     renderer.render([record], NOW, openmetrics=False)
 
-    returned = probed(probed(record, good(second, NOW - 8 * DAY)), good(first, NOW))
+    returned = probed(probed(record, good(second, NOW - 8 * HOUR)), good(first, NOW))
     text = renderer.render([returned], NOW, openmetrics=False)
 
     assert text == scrape(returned)
     assert (
-        value(text, "fedmeta_key_set_last_change_timestamp_seconds", change="replaced") == (NOW - 8 * DAY).timestamp()
+        value(text, "fedmeta_key_set_last_change_timestamp_seconds", change="replaced") == (NOW - 8 * HOUR).timestamp()
     )
 
 

@@ -198,11 +198,88 @@ def test_a_use_that_was_not_there_before_has_keys_added() -> None:
 
 
 def test_a_role_that_goes_takes_its_keys_with_it() -> None:
-    watcher = watcher_of(A)
-    watcher.sees(entity(A, role=Role.SP), at=LATER)
+    watcher = watcher_of(A, B)
+    watcher.sees(entity(B, C, role=Role.SP), at=LATER)
     assert watcher.changes() == {Change.REMOVED: LATER}
     assert watcher.in_force() == frozenset()
     assert watcher.changes((Role.SP, Use.SIGNING)) == {Change.UNEXPECTED: LATER}
+
+
+@pytest.mark.parametrize("pause", [HOUR, 2 * DAY], ids=["at once", "over a gap"])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ((Role.IDP, Use.UNSPECIFIED, A), (Role.IDP, Use.SIGNING, B)),
+        ((Role.IDP, Use.SIGNING, A), (Role.IDP, Use.SIGNING, B), (Role.AA, Use.SIGNING, A)),
+        ((Role.SP, Use.SIGNING, B), (Role.SP, Use.UNSPECIFIED, A)),
+        ((Role.IDP, Use.SIGNING, B), (Role.SP, Use.SIGNING, A)),
+    ],
+    ids=["another use", "one role more", "another role", "a role for each"],
+)
+def test_the_same_keys_in_other_roles_or_of_another_use_are_no_change(
+    keys: tuple[tuple[Role, Use, Certificate], ...], pause: timedelta
+) -> None:
+    watcher = watcher_of(A, B)
+    roles = tuple(RoleDescriptor(role, "Descriptor", (Key(use, each),)) for role, use, each in keys)
+    for seen, at in ((replace(entity(), roles=roles), NOW + pause), (entity(A, B), NOW + 2 * pause)):
+        watcher.sees(seen, at=at)
+        assert watcher.known.changes(Use.SIGNING) == watcher.known.changes(Use.ENCRYPTION) == {}
+        assert watcher.known.first_seen == {A.fingerprint: NOW, B.fingerprint: NOW}
+
+
+def test_a_key_for_encryption_that_signs_from_now_on_is_known_already() -> None:
+    watcher = Watcher()
+    watcher.sees(entity(A, encryption=(B,)), at=NOW)
+    watcher.sees(entity(A, B), at=LATER)
+    assert watcher.known.changes(Use.SIGNING) == {Change.ADDED: LATER}
+    assert watcher.known.changes(Use.ENCRYPTION) == {Change.REMOVED: LATER}
+
+
+@pytest.mark.parametrize("away", [8 * DAY, MEMORY - DAY], ids=["a week", "nearly as long as memory lasts"])
+def test_a_key_that_comes_back_is_not_unexpected_and_one_that_comes_with_it_is(away: timedelta) -> None:
+    watcher = watcher_of(A, B, under=policy(Profile.ADFS))
+    watcher.sees(entity(A), at=LATER)
+    watcher.goes_on(until=LATER + away)
+    watcher.sees(entity(A, B), at=LATER + away)
+    assert watcher.changes() == {Change.REMOVED: LATER, Change.ADDED: LATER + away}
+    long = certificate(not_before=NOW, not_after=NOW + 2000 * DAY)
+    both = Watcher()
+    for signing, at in (((long, B), NOW), ((long,), LATER), ((long, B, C), LATER + 8 * DAY)):
+        both.goes_on(until=at) if both.history.entities else None
+        both.sees(entity(*signing), at=at)
+    assert both.changes().items() >= {Change.ADDED: LATER + 8 * DAY, Change.UNEXPECTED: LATER + 8 * DAY}.items()
+
+
+def test_a_role_whose_keys_are_all_replaced_is_seen_beside_another_that_keeps_its_own() -> None:
+    watcher = Watcher()
+    provider = entity(C, role=Role.SP)
+    for signing, at in ((A, NOW), (B, LATER)):
+        seen = entity(signing)
+        watcher.sees(replace(seen, roles=(*seen.roles, *provider.roles)), at=at)
+    assert watcher.changes() == watcher.known.changes(Use.SIGNING) == {Change.REPLACED: LATER}
+    assert watcher.changes((Role.SP, Use.SIGNING)) == {}
+
+
+def test_keys_that_are_all_replaced_in_another_role_are_replaced() -> None:
+    watcher = watcher_of(A)
+    watcher.sees(entity(B, role=Role.AA), at=LATER)
+    assert watcher.known.changes(Use.SIGNING) == {Change.REPLACED: LATER}
+
+
+def test_of_all_roles_the_latest_change_counts() -> None:
+    early, late = (KeySetHistory((), {Change.ADDED: at}) for at in (NOW, LATER))
+    known = EntityHistory(key_sets={(Role.IDP, Use.SIGNING): late, (Role.SP, Use.UNSPECIFIED): early})
+    assert known.changes(Use.SIGNING) == {Change.ADDED: LATER}
+    assert known.changes(Use.ENCRYPTION) == {}
+
+
+def test_a_history_that_kept_apart_the_keys_without_a_use_changes_by_nothing() -> None:
+    seen = KeySetHistory((Sighting(frozenset({A.fingerprint}), NOW, NOW),))
+    older = EntityHistory({A.fingerprint: NOW}, {(Role.IDP, Use.UNSPECIFIED): seen})
+    watcher = Watcher(history=History({ENTITY_ID: older}, NOW), seen=document(entity(A)))
+    watcher.sees(entity(A), at=LATER)
+    assert watcher.known.changes(Use.SIGNING) == {}
+    assert watcher.in_force() == {A.fingerprint}
 
 
 def test_a_key_without_a_certificate_is_no_change_of_a_set_it_cannot_be_seen_in() -> None:
@@ -225,13 +302,34 @@ def test_key_sets_join_the_descriptors_of_one_role() -> None:
 
 @pytest.mark.parametrize(
     ("apart", "change"),
-    [(GAP - SECOND, Change.REPLACED), (GAP, Change.REPLACED), (GAP + SECOND, Change.UNSEEN)],
+    [(GAP - SECOND, Change.UNEXPECTED), (GAP, Change.UNEXPECTED), (GAP + SECOND, Change.UNSEEN)],
     ids=["a second less", "at", "a second more"],
 )
 def test_a_change_between_looks_more_than_a_day_apart_was_not_seen(apart: timedelta, change: Change) -> None:
     watcher = watcher_of(A)
-    watcher.sees(entity(B), at=NOW + apart)
+    watcher.sees(entity(A, B), at=NOW + apart)
     assert watcher.changes() == {change: NOW + apart}
+
+
+@pytest.mark.parametrize(
+    ("left", "under", "change"),
+    [
+        (22 * DAY + SECOND, policy(), Change.REPLACED),
+        (22 * DAY, policy(), Change.UNSEEN),
+        (-DAY, policy(), Change.UNSEEN),
+        (200 * DAY, policy(Profile.ENTRA), Change.UNSEEN),
+        (200 * DAY, policy(expiry=False), Change.UNSEEN),
+    ],
+    ids=["a second more", "at", "ended", "Entra ID", "no dates"],
+)
+def test_all_keys_were_replaced_over_a_gap_too_where_the_primary_had_long_to_live(
+    left: timedelta, under: Policy, change: Change
+) -> None:
+    found = NOW + 60 * DAY
+    ending = certificate(not_before=NOW - 100 * DAY, not_after=found + left)
+    watcher = watcher_of(ending, under=under)
+    watcher.sees(entity(A), at=found)
+    assert watcher.changes() == {change: found}
 
 
 @pytest.mark.parametrize("signing", [(A, B, C), (A,), (B, C)], ids=["more keys", "fewer keys", "some other keys"])
@@ -287,7 +385,7 @@ def test_nodes_that_take_turns_reset_nothing(turns: list[tuple[Certificate, ...]
     [(RETURN - SECOND, set()), (RETURN, set()), (RETURN + SECOND, {Change.REPLACED})],
     ids=["a second less", "at", "a second more"],
 )
-def test_a_set_that_returns_after_more_than_a_week_is_a_change(away: timedelta, changes: set[Change]) -> None:
+def test_a_set_that_returns_after_more_than_a_day_is_a_change(away: timedelta, changes: set[Change]) -> None:
     watcher = watcher_of(A)
     left, returned = LATER, LATER + away
     watcher.sees(entity(A), at=left)
@@ -693,15 +791,39 @@ def test_what_changed_while_nothing_could_be_read_for_more_than_a_day_was_not_se
 
 
 @pytest.mark.parametrize(
-    ("away", "changes"), [(RETURN, set()), (RETURN + SECOND, {Change.UNSEEN})], ids=["a week", "a second more"]
+    ("away", "changes"), [(RETURN, set()), (RETURN + SECOND, {Change.REMOVED})], ids=["a day", "a second more"]
 )
 def test_a_set_that_had_not_gone_when_it_was_saved_has_not_gone(away: timedelta, changes: set[Change]) -> None:
     saved = watcher_of(A)
-    saved.sees(entity(B), at=LATER)
+    saved.sees(entity(A, B), at=LATER)
+    saved.sees(entity(A, B), at=LATER + HOUR)
     since = watcher_of(A, at=NOW + away)
     (joined,) = resumed(saved.history, since.history, NOW + away).entities.values()
-    assert joined.key_sets[SIGNING].changes.keys() - {Change.REPLACED} == changes
+    assert joined.key_sets[SIGNING].changes.keys() - {Change.UNEXPECTED} == changes
     assert joined.key_sets[SIGNING].sightings[-1].first == NOW
+
+
+@pytest.mark.parametrize(
+    ("signing", "changes"),
+    [((A, B), {Change.ADDED}), ((A, B, C), {Change.UNEXPECTED}), ((A, C), {Change.UNEXPECTED})],
+    ids=["known", "known and new", "new"],
+)
+def test_what_came_before_the_file_could_be_read_was_not_unexpected_where_the_file_knows_it(
+    signing: tuple[Certificate, ...], changes: set[Change]
+) -> None:
+    saved, since = watcher_of(A, B), watcher_of(A, at=NOW + 3 * HOUR)
+    saved.sees(entity(A), at=LATER)
+    since.sees(entity(*signing), at=NOW + 4 * HOUR)
+    (joined,) = resumed(saved.history, since.history, NOW + 4 * HOUR).entities.values()
+    assert {change for change, at in joined.changes(Use.SIGNING).items() if at == NOW + 4 * HOUR} == changes
+
+
+def test_what_was_not_there_when_looks_began_anew_had_gone_by_then() -> None:
+    saved, since = watcher_of(A), Watcher()
+    for signing, at in (((), HOUR), ((), 2 * DAY), ((B,), 2 * DAY + HOUR)):
+        since.sees(entity(*signing), at=NOW + at)
+    (joined,) = resumed(saved.history, since.history, NOW + 3 * DAY).entities.values()
+    assert joined.changes(Use.SIGNING) == {Change.REMOVED: NOW + HOUR, Change.ADDED: NOW + 2 * DAY + HOUR}
 
 
 def test_a_use_that_only_one_half_knows_was_added_or_removed_between_them() -> None:

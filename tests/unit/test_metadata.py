@@ -334,10 +334,16 @@ def test_an_aggregate_may_be_used_until_its_own_bound_and_its_members_until_the_
     assert [each.valid_until for each in document.entities] == [at(5), at(2), at(1), at(5)]
 
 
-def test_an_aggregate_of_one_keeps_its_own_bound(parse: Parse) -> None:
-    document = parse(aggregate([saml_metadata(valid_until=at(1))]))
-    assert document.valid_until is None
-    assert only(document).valid_until == at(1)
+@pytest.mark.parametrize("group", [at(1), at(2), at(3)])
+def test_one_entity_in_groups_is_a_document_about_it_with_the_strictest_bound_of_all(
+    parse: Parse, group: datetime
+) -> None:
+    lone = entity(descriptor_of(Role.IDP), valid_until=at(2), cache_duration="P3D")
+    inner = aggregate([lone, lone, entity(entity_id=None)], valid_until=group, cache_duration="P2D")
+    document = parse(aggregate([inner], valid_until=at(3), cache_duration="P4D"))
+    assert not document.aggregate
+    assert document.valid_until == only(document).valid_until == min(group, at(2))
+    assert document.cache_duration == timedelta(days=2)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_failures_in_between_make_a_gap_of_looks_that_saw_nothing() -> None:
     record = probed(bare(TARGET), seen(read(builders.adfs(pair()))))
     for hours in range(1, 26):
         record = probed(record, failed(NOW + hours * HOUR))
-    record = probed(record, seen(read(builders.adfs(pair(nth=1))), NOW + 26 * HOUR))
+    record = probed(record, seen(read(builders.adfs(pair(), pair(nth=1))), NOW + 26 * HOUR))
     (entity,) = record.history.entities.values()
     assert entity.key_sets[Role.IDP, Use.SIGNING].changes == {Change.UNSEEN: NOW + 26 * HOUR}
 
@@ -238,9 +238,15 @@ def test_a_configured_entity_comes_before_the_one_first_seen() -> None:
 
 
 def test_an_aggregate_binds_its_target_to_no_entity_unless_one_is_configured() -> None:
-    document = read(builders.aggregate([builders.saml_metadata()]))
+    document = read(builders.aggregate([builders.saml_metadata(), builders.saml_metadata("urn:other")]))
     assert knowing(bare(SAML), document=document).entity_id is None
     assert knowing(bare(replace(SAML, entity_id=ENTITY_ID)), document=document).entity_id == ENTITY_ID
+
+
+def test_one_entity_in_a_group_binds_its_target_like_one_alone() -> None:
+    record = probed(bare(SAML), seen(read(builders.aggregate([builders.saml_metadata()]))))
+    assert record.entity_id == ENTITY_ID
+    assert record.entity is not None
 
 
 @pytest.mark.parametrize(

@@ -228,13 +228,30 @@ def test_a_chain_beside_a_published_key_is_not_tried() -> None:
 
 
 def test_no_member_of_an_aggregate_signs_the_whole() -> None:
-    document = without_key_info(aggregate([saml_metadata()], signer=PUBLISHED))
+    document = without_key_info(aggregate([saml_metadata(), saml_metadata("urn:other")], signer=PUBLISHED))
     assert_unchecked(verdict(document))
     assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        [saml_metadata()],
+        [saml_metadata(), saml_metadata()],
+        [saml_metadata(), entity(entity_id=None)],
+        [aggregate([saml_metadata()])],
+    ],
+    ids=["once", "twice", "beside one without a name", "nested"],
+)
+def test_the_only_entity_of_a_group_signs_the_whole(members: list[bytes]) -> None:
+    document = aggregate(members, signer=PUBLISHED)
+    for signed in (document, without_key_info(document)):
+        assert verdict(signed) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
+
+
 def test_nobody_publishes_where_there_is_no_entity() -> None:
     assert_unchecked(verdict(without_key_info(entity(entity_id=None, signer=PUBLISHED))))
+    assert_unchecked(verdict(without_key_info(aggregate([entity(entity_id=None)], signer=PUBLISHED))))
 
 
 def test_a_key_that_nobody_gave_leaves_a_signature_unchecked() -> None:
