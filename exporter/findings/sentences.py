@@ -362,7 +362,7 @@ def _next(facts: Trusting) -> str:
 
 
 def _thumbprints(certificates: Iterable[Certificate]) -> str:
-    return some([each.thumbprint for each in certificates]) or "keys without a certificate"
+    return some([each.thumbprint for each in certificates]) or "none with a certificate"
 
 
 def _faults(facts: Faulty) -> str:
