@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from exporter.findings.facts import Trusting
 from exporter.model import Certificate
 
 NAMED = 5
@@ -32,3 +33,17 @@ def some(names: Sequence[str], total: int | None = None) -> str:
     """Some of many names, and how many more there are."""
     more = (len(names) if total is None else total) - len(names[:NAMED])
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Some of many parts of a sentence, and how many more there are."""
+    return "; ".join(texts[:NAMED]) + (f"; and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
+
+
+def lacking(facts: Trusting, now: datetime) -> Sequence[Certificate]:
+    """What signs or will sign, has not ended, and is not trusted; what signs first."""
+    rollover, held = facts.rollover, facts.trust.certificates.values()
+    if rollover is None:
+        return ()
+    every = dict.fromkeys((*rollover.may_sign, *rollover.successors))
+    return [each for each in every if each not in held and now < each.not_after]

@@ -11,6 +11,7 @@ from builders import DAY, HOUR, NOW, SECOND, beside, probed
 from found import (
     BOTH,
     EXAMPLES,
+    FOUR_DAYS_OLD,
     IDP,
     LONG,
     LONG_ENCRYPTION,
@@ -43,7 +44,8 @@ ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
 GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
 OFF, ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
-RENEW = (ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
+ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
+RENEW = (OWN, ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
 PRINT = "fedmeta-exporter check fs.example --config.file=FILE --print-certificate"
 
 
@@ -72,20 +74,38 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.KEY_SET_REPLACED: ((LONG.thumbprint, "less than a minute ago"), ()),
     Kind.METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago"), ()),
     Kind.NO_SIGNING_KEY: (("no signing key",), ()),
-    Kind.TRUST_AT_RISK: ((NEW.thumbprint, "contoso.com", "at any moment", "Entra ID said so 3.0 days ago"), write()),
+    Kind.SIGNING_KEYS_UNREADABLE: (("the first signing certificate ends early", "none ever could be"), ()),
+    Kind.TRUST_BROKEN_AT_NODE: (("Node wap1 (from default)", STRANGE.thumbprint, "contoso.com"), ()),
+    Kind.TRUST_AT_RISK: (
+        (FOUR_DAYS_OLD.thumbprint, "contoso.com", "about 2026-06-02 12:00 UTC", "Entra ID said so 2.0 hours ago"),
+        (*write(), ASK_THRESHOLDS),
+    ),
     Kind.ROLLOVER_MISSING: ((OLD.thumbprint, "2026-06-04 12:00 UTC", "in 3.0 days"), (*RENEW, *NEW_ONE)),
     Kind.PROMOTION_STALLED_LATE: ((OLD.thumbprint, NEW.thumbprint, "2026-06-05 12:00 UTC", "4.0 days"), SUCCESSOR),
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: (
         ("(from default)", "for 2.0 days", REFUSED, OLD.thumbprint, "2026-06-19 12:00 UTC"),
         (),
     ),
-    Kind.UNEXPECTED_SIGNING_CERTIFICATE: ((NEW.thumbprint, "less than a minute ago"), (OWN,)),
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: ((NEW.thumbprint, "less than a minute ago"), (OWN, ASK_THRESHOLDS)),
     Kind.TRUST_FOREIGN_CERTIFICATE: ((STRANGE.thumbprint, "contoso.com"), ()),
     Kind.TRUST_NOT_FEDERATED: (("contoso.com is not federated",), ()),
     Kind.SIGNATURE_INVALID: (("the digest does not match",), ()),
     Kind.PROMOTION_STALLED: ((OLD.thumbprint, NEW.thumbprint, "2026-05-26", "in 9.0 days"), SUCCESSOR),
+    Kind.PROMOTION_ROLLED_BACK: (
+        (OLD.thumbprint, f"SHA-256 {NEW.fingerprint}", "promotion of 2026-05-30 20:00 UTC", "is still published"),
+        (OWN,),
+    ),
+    Kind.PRIMARY_DISPUTED: (
+        (f"its signature names {NEW.thumbprint}", f"which was made with it, names {OLD.thumbprint}"),
+        (OWN,),
+    ),
+    Kind.POSSIBLE_PRIMARY_ENDING: (("One of 2 keys", OLD.thumbprint, "2026-06-04 12:00 UTC, in 3.0 days"), ()),
     Kind.ROLLOVER_OVERDUE: ((OLD.thumbprint, "on 2026-05-24 12:00 UTC", "in 12.0 days"), RENEW),
-    Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (ADD,)),
+    Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (OWN, ADD)),
+    Kind.SP_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "3.0 days ago", "this service provider"), ()),
+    Kind.SP_CERTIFICATE_ENDING: ((OLD.thumbprint, "in 3.0 days", "could take over", "this service provider"), ()),
+    Kind.SP_KEY_SET_REPLACED: ((NEW.thumbprint, "less than a minute ago", "no identity provider"), ()),
+    Kind.SP_METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago", "no identity provider"), ()),
     Kind.ENTRA_CANNOT_READ_METADATA: (
         ("contoso.com", NEW.thumbprint, "couldNotAccessRemoteHost", "on 2026-06-01 06:00 UTC", "2026-06-04"),
         write(),
@@ -98,12 +118,18 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
         ("The service (from default)", "for 3.0 hours", REFUSED),
         (),
     ),
+    Kind.METADATA_OF_ANOTHER_ENTITY: (
+        ("for 3.0 hours", "https://other.example/", "http://fs.example/", "as of 2026-06-01 09:00 UTC"),
+        (),
+    ),
+    Kind.ANSWERS_TAKE_TURNS: (("For 3.0 hours", OLD.thumbprint, NEW.thumbprint, "(last 1.0 hours ago)"), ()),
     Kind.NODES_DIFFER: (("For 3.0 hours", "node wap1 (from default)", OLD.thumbprint, NEW.thumbprint, "signed by"), ()),
     Kind.TRUST_STALE: (("contoso.com", "has not said what it trusts", "permission, 403 Forbidden"), ()),
     Kind.TRUST_UNKNOWN: (
         ("contoso.com", "signing holds no certificate"),
         (OWN, "Get-MgDomainFederationConfiguration -DomainId contoso.com"),
     ),
+    Kind.CLOCK_WRONG: (("2.0 days ahead of that of the service (from default)",), ()),
     Kind.ENTITY_VANISHED: (("https://watched.example/", "for 1.0 hours"), ()),
     Kind.METADATA_OUTDATED_SOON: (("24.0 hours", "2026-06-02 12:00 UTC"), ()),
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: (
@@ -112,6 +138,10 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     ),
     Kind.TLS_CERTIFICATE_EXPIRING: (("the service (from default)", "ends in 3.0 days", "2026-06-04 12:00 UTC"), ()),
     Kind.CERTIFICATE_UNREADABLE: (("the second signing certificate ends early",), ()),
+    Kind.CERTIFICATE_NO_LONGER_READABLE: (
+        (LONG.thumbprint, "2026-12-18 12:00 UTC", "the base64 is cut off"),
+        (),
+    ),
     Kind.CERTIFICATE_WEAK: ((LONG.thumbprint, "sha1"), ()),
     Kind.PRIMARY_CHANGED: ((NEW.thumbprint, "2026-06-01 12:00 UTC"), ()),
     Kind.SIGNING_KEYS_CHANGED: ((LONG.thumbprint, NEW.thumbprint), ()),
@@ -120,8 +150,12 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
         (ASK, f"{SUCCESSOR[2]}  # if it was off"),
     ),
     Kind.TRUST_PENDING: (("contoso.com", NEW.thumbprint, "about 2026-06-04 12:00 UTC"), write()),
+    Kind.TRUST_LEFTOVER: (
+        ("contoso.com", STRANGE.thumbprint),
+        ("Get-MgDomainFederationConfiguration -DomainId contoso.com",),
+    ),
+    Kind.OLD_KEY_LISTED: ((OLD.thumbprint, "2026-05-12 12:00 UTC, 20.0 days ago"), ()),
     Kind.PRIMARY_IGNORED: (("f" * 64, LONG.thumbprint), ()),
-    Kind.PRIMARY_DISPUTED: ((NEW.thumbprint, OLD.thumbprint), (OWN,)),
     Kind.DOCUMENT_FAULTY: (("validUntil is no date: tomorrow",), ()),
     Kind.ENTITIES_IN_TROUBLE: (("Of 6 entities, 3", "1 expired", "1 no signing key", "https://none.example/"), ()),
 }
@@ -224,8 +258,8 @@ def test_what_is_known_of_auto_certificate_rollover_decides_how_to_renew() -> No
         finding, _ = found(Kind.ROLLOVER_MISSING, Example(seen(ending(3), settings=settings)))
         return step(finding, NOW).commands
 
-    assert commands(ON_RECORD) == (GENERATE, OFF, NEW_ONE[1], ON)
-    assert commands(OFF_RECORD) == (ADD, NEW_ONE[1])
+    assert commands(ON_RECORD) == (OWN, GENERATE, OFF, NEW_ONE[1], ON)
+    assert commands(OFF_RECORD) == (OWN, ADD, NEW_ONE[1])
     assert commands(PolicySettings(profile=Profile.SAML)) == ()
 
 
