@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import scrapes
-from builders import DAY, ENCRYPTION_SUBJECT, looking, probed, watched, with_looks
+from builders import DAY, ENCRYPTION_SUBJECT, HOUR, looking, probed, watched, with_looks
+from found import never_readable, no_longer_readable, provider
 from scrapes import FARM, adfs_entity, answer, document, failed, federated, good, idp, signed_by, unanswered
 
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
@@ -166,6 +167,11 @@ def farm(
     return publishes(content, tls=tls)
 
 
+def clock(ahead: timedelta) -> Found:
+    """Probes of a healthy farm whose clock is so far behind ours."""
+    return lambda at: replace(HEALTHY(at), clock=at - ahead)
+
+
 def federation(*ends: float, watched_too: bool = True) -> Found:
     """Probes that get an aggregate: identity providers whose certificates end in so many days, and one more."""
     others = [idp(certificate("a", -100, end), entity_id=f"https://{n}.example/") for n, end in enumerate(ends)]
@@ -187,7 +193,8 @@ LONG = certificate("1", -100, 265)
 ENCRYPTION = decrypting(-100, 265)
 NEXT = certificate("2", 0, 365)
 STRANGE = certificate("9", -400, 100)
-HEALTHY = farm(LONG)
+HEALTHY_DOCUMENT = document(adfs_entity(LONG, encryption=ENCRYPTION), signature=signed_by(LONG))
+HEALTHY = publishes(HEALTHY_DOCUMENT)
 RUNS = Status("1", 1, failures={}, reloaded=True, reloaded_at=START)
 
 ENDS_IN_5 = certificate("1", -360, 5)
@@ -202,6 +209,8 @@ NEXT_OF_A_CA = certificate("2", -10, 355, issuer="CN=Contoso CA")
 TWO_WEEKS_OLD, ONE_WEEK_OLD, THREE_DAYS_OLD, OF_YESTERDAY = (
     certificate("2", -age, 365 - age) for age in (14, 6.5, 3, 1.5)
 )
+OF_THIS_WEEK = certificate("2", -3, 362)
+UNPAIRED = decrypting(-40, 325)
 WEAK = decrypting(-100, 265, weaknesses=(Weakness.SHORT_KEY, Weakness.SHA1))
 NOT_READ = UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
 IDP_ENDS_IN_50 = certificate("1", -315, 50)
@@ -222,6 +231,9 @@ STORIES: Mapping[str, Story] = {
         "FedmetaNoSigningKey",
         {-60: publishes(document(idp(LONG))), HOLDS: publishes(document(idp())), 480: publishes(document(idp(LONG)))},
     ),
+    "no certificate of a signing key can be read": Story(
+        "FedmetaSigningKeysUnreadable", {HOLDS: publishes(never_readable()), 480: publishes(document(idp(LONG)))}
+    ),
     "nobody promotes, and the end is near": Story(
         "FedmetaPromotionStalledLate",
         {before(14): farm(ENDS_IN_5, TWO_WEEKS_OLD), 480: farm(TWO_WEEKS_OLD, ENDS_IN_5)},
@@ -229,8 +241,36 @@ STORIES: Mapping[str, Story] = {
     "nobody promotes": Story(
         "FedmetaPromotionStalled", {before(6.5): farm(ENDS_IN_13, ONE_WEEK_OLD), 480: farm(ONE_WEEK_OLD, ENDS_IN_13)}
     ),
+    "a promotion is taken back": Story(
+        "FedmetaPromotionRolledBack",
+        {
+            before(2.2): farm(LONG, OF_THIS_WEEK, encryption=UNPAIRED),
+            before(1.5): farm(LONG, OF_THIS_WEEK, signer=OF_THIS_WEEK, encryption=UNPAIRED),
+            before(0.7): farm(LONG, OF_THIS_WEEK, signer=OF_THIS_WEEK, encryption=UNPAIRED),
+            HOLDS: farm(LONG, OF_THIS_WEEK, encryption=UNPAIRED),
+        },
+        lasts=A_DAY,
+    ),
+    "what says which certificate is primary does not agree": Story(
+        "FedmetaPrimaryDisputed", {-60: HEALTHY, HOLDS: farm(LONG, NEXT, signer=NEXT), 480: HEALTHY}
+    ),
+    "one of two keys that may be signing is about to end": Story(
+        "FedmetaPossiblePrimaryEnding",
+        {-60: publishes(document(idp(ENDS_IN_5, NEXT_OF_A_CA))), 480: publishes(document(idp(NEXT_OF_A_CA)))},
+    ),
     "AD FS generates nothing": Story("FedmetaRolloverOverdue", {-60: farm(ENDS_IN_19), 480: farm(ENDS_IN_19, NEXT)}),
     "nobody renews": Story("FedmetaRenewalDue", {-60: farm(OF_A_CA), 480: farm(OF_A_CA, NEXT_OF_A_CA)}),
+    "a service provider's certificate ended": Story(
+        "FedmetaSpCertificateExpired",
+        {-60: publishes(provider(certificate("1", -365, 0))), 480: publishes(provider(NEXT))},
+    ),
+    "a service provider's certificate has not begun": Story(
+        "FedmetaSpCertificateExpired",
+        {HOLDS: publishes(provider(certificate("1", 30, 395))), 480: publishes(provider(NEXT))},
+    ),
+    "a service provider's certificate is about to end": Story(
+        "FedmetaSpCertificateEnding", {-60: publishes(provider(ENDS_IN_5)), 480: publishes(provider(NEXT))}
+    ),
     "AD FS generates": Story(
         "FedmetaSuccessorPublished",
         {-60: farm(ENDS_IN_20), HOLDS: farm(ENDS_IN_20, NEXT), 480: farm(NEXT, ENDS_IN_20)},
@@ -249,6 +289,11 @@ STORIES: Mapping[str, Story] = {
         lasts=A_DAY,
     ),
     "all keys are replaced": Story("FedmetaKeySetReplaced", {-60: HEALTHY, HOLDS: farm(NEXT)}, lasts=A_DAY),
+    "all keys of a service provider are replaced": Story(
+        "FedmetaSpKeySetReplaced",
+        {-60: publishes(provider(LONG)), HOLDS: publishes(provider(NEXT))},
+        lasts=A_DAY,
+    ),
     "a key comes that nobody expects": Story(
         "FedmetaUnexpectedSigningCertificate", {-60: HEALTHY, HOLDS: farm(LONG, NEXT)}, lasts=A_DAY
     ),
@@ -260,6 +305,14 @@ STORIES: Mapping[str, Story] = {
     "a certificate cannot be read": Story(
         "FedmetaCertificateUnreadable",
         {-60: HEALTHY, HOLDS: farm(LONG, faults=[FaultKind.CERTIFICATE_DER]), 480: HEALTHY},
+    ),
+    "a certificate cannot be read any more": Story(
+        "FedmetaCertificateNoLongerReadable",
+        {
+            -60: HEALTHY,
+            HOLDS: lambda at: replace(HEALTHY(at), document=no_longer_readable(HEALTHY_DOCUMENT)),
+            480: HEALTHY,
+        },
     ),
     "the token-decrypting certificate is about to end": Story(
         "FedmetaEncryptionCertificateExpiring", {-60: farm(LONG, encryption=decrypting(-351, 14)), 480: HEALTHY}
@@ -283,6 +336,12 @@ STORIES: Mapping[str, Story] = {
             "contoso.com": {-60: says(LONG), HOLDS: says(STRANGE), HOLDS + STEP: TrustReason.TIMEOUT, 480: says(LONG)}
         },
         told=205,
+    ),
+    "a proxy serves keys that Entra ID does not trust": Story(
+        "FedmetaTrustBrokenAtNode",
+        {-200: HEALTHY},
+        others={PROXY: {-200: HEALTHY, HOLDS - 120: farm(STRANGE), 480: HEALTHY}},
+        domains={"contoso.com": {-200: says(LONG)}},
     ),
     "Entra ID lacks the next certificate two days before its promotion": Story(
         "FedmetaTrustAtRisk",
@@ -383,6 +442,15 @@ STORIES: Mapping[str, Story] = {
         target=looking(FARM, vantage=INTERNET),
     ),
     "the metadata was never read": Story("FedmetaMetadataNeverRead", {HOLDS: fails(Reason.DNS), 480: HEALTHY}),
+    "the address answers for another entity": Story(
+        "FedmetaMetadataOfAnotherEntity", {-60: HEALTHY, HOLDS: fails(Reason.ENTITY_MISMATCH), 480: HEALTHY}
+    ),
+    "two nodes behind one address take turns": Story(
+        "FedmetaAnswersTakeTurns",
+        # Every half an hour, the last time at the moment from which on it is told, until one was not seen for a day.
+        {HOLDS - 30 * turn: farm(ENDS_IN_20, NEXT) if turn % 2 else farm(ENDS_IN_20) for turn in reversed(range(7))},
+        lasts=A_DAY - STEP,
+    ),
     "a proxy serves the keys of before": Story(
         "FedmetaNodesDiffer",
         {-200: farm(ENDS_IN_20), HOLDS - 120: farm(ENDS_IN_20, NEXT)},
@@ -391,6 +459,13 @@ STORIES: Mapping[str, Story] = {
     "the document is past its validUntil": Story(
         "FedmetaMetadataOutdated",
         {-60: farm(LONG, valid_until=AT), 480: farm(LONG, valid_until=AT + 7 * DAY)},
+    ),
+    "the document of a service provider is past its validUntil": Story(
+        "FedmetaSpMetadataOutdated",
+        {
+            -60: publishes(provider(LONG, valid_until=AT)),
+            480: publishes(provider(LONG, valid_until=AT + 7 * DAY)),
+        },
     ),
     "the document nears its validUntil": Story(
         "FedmetaMetadataOutdatedSoon",
@@ -406,6 +481,7 @@ STORIES: Mapping[str, Story] = {
     "the TLS certificate ended, and nothing was ever read": Story(
         "FedmetaTlsCertificateExpiring", {HOLDS: fails(Reason.TLS_EXPIRED, tls=AT - DAY), 480: HEALTHY}
     ),
+    "the clocks differ by two hours": Story("FedmetaClockWrong", {-60: HEALTHY, HOLDS: clock(2 * HOUR), 480: HEALTHY}),
     "a watched entity leaves its aggregate": Story(
         "FedmetaEntityVanished",
         {-60: federation(100, 100), HOLDS: federation(100, 100, watched_too=False)},
