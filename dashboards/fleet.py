@@ -121,10 +121,10 @@ TARGETS = table(
     [
         Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),
-        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=170),
+        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=185),
         Column("What to do", expr=state(ANY_TARGET), words=words.WHAT_TO_DO),
         Column("Primary left", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=110),
-        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=130),
+        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=120),
         Column(
             "Predicted promotion",
             expr=milliseconds(f"min by (job, target) ({ANY_TARGET('fedmeta_rollover_promotion_timestamp_seconds')})"),

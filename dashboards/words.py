@@ -23,7 +23,7 @@ def _state(state: State, number: int, colour: Colour) -> Word:
 
 STATES: Mapping[State, tuple[Word, str]] = {
     State.NONE: (_state(State.NONE, 13, Colour.DARK_RED), "Ask the publisher where the keys are"),
-    State.UNREADABLE: (_state(State.UNREADABLE, 12, Colour.DARK_RED), "Have the certificates published anew"),
+    State.UNREADABLE: (_state(State.UNREADABLE, 12, Colour.DARK_RED), "Have the keys published anew"),
     State.EXPIRED: (_state(State.EXPIRED, 11, Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
     State.MISSING: (_state(State.MISSING, 10, Colour.RED), "Make a successor now"),
     State.STALLED: (_state(State.STALLED, 8, Colour.DARK_ORANGE), "Promote the successor"),

@@ -118,7 +118,7 @@ class Kind(StrEnum):
     OLD_KEY_LISTED = "old_key_listed"
     """A signing certificate that ended long ago is still published; nothing proves that it is unused."""
     PRIMARY_IGNORED = "primary_ignored"
-    """The primary that the configuration names is not published, or has ended."""
+    """The primary that the configuration names is not published."""
     DOCUMENT_FAULTY = "document_faulty"
     """Something else is wrong with the document, which is usable all the same."""
     ENTITIES_IN_TROUBLE = "entities_in_trouble"

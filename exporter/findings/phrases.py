@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from exporter.findings.facts import Trusting
 from exporter.model import Certificate
 
 NAMED = 5
@@ -38,12 +37,3 @@ def some(names: Sequence[str], total: int | None = None) -> str:
 def listed(texts: Sequence[str]) -> str:
     """Some of many parts of a sentence, and how many more there are."""
     return "; ".join(texts[:NAMED]) + (f"; and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
-
-
-def lacking(facts: Trusting, now: datetime) -> Sequence[Certificate]:
-    """What signs or will sign, has not ended, and is not trusted; what signs first."""
-    rollover, held = facts.rollover, facts.trust.certificates.values()
-    if rollover is None:
-        return ()
-    every = dict.fromkeys((*rollover.may_sign, *rollover.successors))
-    return [each for each in every if each not in held and now < each.not_after]

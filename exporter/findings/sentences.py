@@ -27,9 +27,10 @@ from exporter.findings.facts import (
 )
 from exporter.findings.judge import Finding
 from exporter.findings.kinds import Kind
-from exporter.findings.phrases import lacking, listed, moment, some, span, thumbprint
+from exporter.findings.phrases import listed, moment, some, span, thumbprint
 from exporter.model import Certificate, Role
 from exporter.primary import Evidence
+from exporter.record import FEW
 from exporter.rollover import WORDS, Rollover
 
 
@@ -124,7 +125,7 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> str:
     return (
-        f"The configuration names {facts.policy.primary} as primary, which has ended or is not published;"
+        f"The configuration names {facts.policy.primary} as primary, which is not published;"
         f" {thumbprint(facts.rollover.primary)} is taken for it."
     )
 
@@ -158,13 +159,8 @@ def _possibly_ending(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _old_key(_finding: Finding, facts: Rolling, now: datetime) -> str:
-    old = facts.rollover.old
-    still = (
-        "is still published, and nothing proves that it signs nothing"
-        if len(old) == 1
-        else ("are still published, and nothing proves that they sign nothing")
-    )
-    return f"{listed([_end(each, now) for each in old])}; {'it' if len(old) == 1 else 'they'} {still}."
+    ended = listed([_end(each, now) for each in facts.rollover.old])
+    return f"Still published, and nothing proves that it signs nothing: {ended}."
 
 
 def _rolled_back(_finding: Finding, facts: RolledBack, now: datetime) -> str:
@@ -317,17 +313,13 @@ def _never_read(finding: Finding, facts: Unread, _now: datetime) -> str:
 
 
 def _unreachable(finding: Finding, facts: Unread, now: datetime) -> str:
-    return f"{_where(finding)} {_fails(facts, now)}{_why(facts)}.{_share(facts)}"
+    return f"{_where(finding)} {_fails(facts, now)}: {_reason(facts)}.{_share(facts)}"
 
 
 def _fails(facts: Unread, now: datetime) -> str:
-    if facts.observation.reason is None:
-        return "has often given no usable document"
-    return f"has given no usable document for {span(now - facts.since)}"
-
-
-def _why(facts: Unread) -> str:
-    return f": {_reason(facts)}" if facts.observation.reason is not None else ""
+    got = facts.probes - facts.failures
+    what = "few usable documents, or none," if 0 < got * FEW < facts.probes else "no usable document"
+    return f"has given {what} for {span(now - facts.since)}"
 
 
 def _share(facts: Unread) -> str:
@@ -355,7 +347,7 @@ def _poll_window(finding: Finding, facts: Unread, now: datetime) -> str:
     end = f"; the primary {_ends(facts.rollover, now)}" if facts.rollover else ""
     return (
         f"{_where(finding)} {_fails(facts, now)}, in the weeks in which Entra ID must read it to find the next"
-        f" certificate{_why(facts)}{end}.{_share(facts)}"
+        f" certificate: {_reason(facts)}{end}.{_share(facts)}"
     )
 
 
@@ -411,9 +403,14 @@ def _broken_at_node(finding: Finding, facts: LeftBehind, _now: datetime) -> str:
 
 
 def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> str:
+    if _signs_already(facts):
+        return (
+            f"When Entra ID last answered, it did not trust {_thumbprints(facts.verdict.lacking)}, which has become"
+            f" primary since: everybody of {finding.domain} is locked out of Microsoft 365 now, unless it has taken it."
+        )
     return (
-        f"Entra ID does not trust {_lacks(facts, now)}: everybody of {finding.domain} is locked out of Microsoft 365"
-        f" once it signs, {_when(facts, now)}."
+        f"Entra ID does not trust {_lacks(facts)}: everybody of {finding.domain} is locked out of Microsoft 365"
+        f" once {_signs(facts, now)}."
     )
 
 
@@ -421,13 +418,13 @@ def _too_long(finding: Finding, facts: Trusting, now: datetime) -> str:
     primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
     if primary is not None and primary.not_after - now > timedelta(days=poll):
         return (
-            f"For a day and a half Entra ID has not trusted {_lacks(facts, now)} for {finding.domain}, and by itself it"
-            f" reads the metadata only in the last {poll:g} days before the end of the one in use. It signs"
-            f" {_when(facts, now)}."
+            f"For a day and a half Entra ID has not trusted {_lacks(facts)} for {finding.domain}, and by itself it"
+            f" reads the metadata only in the last {poll:g} days before the end of the one in use."
+            f" {_capital(_signs(facts, now))}."
         )
     return (
-        f"Entra ID reads the metadata daily, and for a day and a half has not taken {_lacks(facts, now)} for"
-        f" {finding.domain}. It signs {_when(facts, now)}."
+        f"Entra ID reads the metadata daily, and for a day and a half has not taken {_lacks(facts)} for"
+        f" {finding.domain}. {_capital(_signs(facts, now))}."
     )
 
 
@@ -435,12 +432,12 @@ def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> str:
     at = f" on {moment(facts.trust.updated)}" if facts.trust.updated else ""
     return (
         f"Entra ID says that it could not read the metadata for {finding.domain}{at} ({facts.trust.update}), and does"
-        f" not trust {_lacks(facts, now)}. It signs {_when(facts, now)}."
+        f" not trust {_lacks(facts)}. {_capital(_signs(facts, now))}."
     )
 
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> str:
-    return f"Entra ID does not know {_lacks(facts, now)} for {finding.domain} yet. It signs {_when(facts, now)}."
+    return f"Entra ID does not know {_lacks(facts)} for {finding.domain} yet. {_capital(_signs(facts, now))}."
 
 
 def _leftover(finding: Finding, facts: Trusting, _now: datetime) -> str:
@@ -540,22 +537,33 @@ def _in_use(facts: Trusting) -> str:
     return f" ({primary.thumbprint})" if primary else ""
 
 
-def _lacks(facts: Trusting, now: datetime) -> str:
+def _lacks(facts: Trusting) -> str:
     """What signs or will sign, and Entra ID does not trust."""
-    missing, rollover = lacking(facts, now), facts.rollover
-    may_sign = rollover.may_sign if rollover else ()
-    signing = [each for each in missing if each in may_sign]
-    if signing:
-        return f"{_thumbprints(signing)}, which may be signing already"
-    return f"the successor ({_thumbprints(missing)})" if missing else "the successor"
+    lacking = facts.verdict.lacking
+    if _signs_already(facts):
+        return f"{_thumbprints(lacking)}, which has become primary since"
+    if _may_sign(facts):
+        return f"{_thumbprints(lacking)}, which may be signing already"
+    return f"the successor{'s' if len(lacking) > 1 else ''} ({_thumbprints(lacking)})"
 
 
-def _when(facts: Trusting, now: datetime) -> str:
+def _signs(facts: Trusting, now: datetime) -> str:
     """When that signs."""
+    if _signs_already(facts):
+        return "it signs now"
+    when = "at any moment: nothing proves which one signs" if _may_sign(facts) else _signing(facts.rollover, now)
+    return f"{'one of them' if len(facts.verdict.lacking) > 1 else 'it'} signs {when}"
+
+
+def _signs_already(facts: Trusting) -> bool:
+    """Whether what Entra ID lacks became primary after its last answer."""
+    return facts.rollover is not None and facts.verdict.lacking == facts.rollover.may_sign
+
+
+def _may_sign(facts: Trusting) -> bool:
+    """Whether something that Entra ID lacks may be in use."""
     may_sign = facts.rollover.may_sign if facts.rollover else ()
-    if any(each in may_sign for each in lacking(facts, now)):
-        return "at any moment: nothing proves which one signs"
-    return _signing(facts.rollover, now)
+    return any(each in may_sign for each in facts.verdict.lacking)
 
 
 def _thumbprints(certificates: Iterable[Certificate]) -> str:
@@ -571,7 +579,10 @@ def _reason(facts: Unread) -> str:
 
 
 def _where(finding: Finding) -> str:
-    text = _place(finding.place)
+    return _capital(_place(finding.place))
+
+
+def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 

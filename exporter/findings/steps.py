@@ -24,7 +24,7 @@ from exporter.findings.facts import (
 )
 from exporter.findings.judge import Finding
 from exporter.findings.kinds import Kind
-from exporter.findings.phrases import lacking, moment, some, thumbprint
+from exporter.findings.phrases import moment, some, thumbprint
 from exporter.inquiry import Slot
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
@@ -288,7 +288,7 @@ def _worth_least(facts: Trusting, now: datetime) -> Slot:
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
     text = "now: if it signs before that, everybody is locked out of Microsoft 365."
-    return _write_lacking(finding, facts, f"{_into(facts, now)}, {text}", now)
+    return _write_lacking(finding, facts, f"{_into(facts)}, {text}", now)
 
 
 def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> Step:
@@ -300,17 +300,16 @@ def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> Step:
 
 def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> Step:
     text = "before it signs; then make the metadata readable from the internet."
-    return _write_lacking(finding, facts, f"{_into(facts, now)} {text}", now)
+    return _write_lacking(finding, facts, f"{_into(facts)} {text}", now)
 
 
 def _waits(finding: Finding, facts: Trusting, now: datetime) -> Step:
     return _write_lacking(finding, facts, _wait(facts, now), now)
 
 
-def _into(facts: Trusting, now: datetime) -> str:
-    missing, successor = lacking(facts, now), facts.rollover.successor if facts.rollover else None
-    what = "the successor" if not missing or missing[0] == successor else missing[0].thumbprint
-    return f"Write {what} into Entra ID"
+def _into(facts: Trusting) -> str:
+    first, successor = facts.verdict.lacking[0], facts.rollover.successor if facts.rollover else None
+    return f"Write {'the successor' if first == successor else first.thumbprint} into Entra ID"
 
 
 def _wait(facts: Trusting, now: datetime) -> str:
@@ -414,16 +413,12 @@ def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, posi
 
 
 def _write_lacking(finding: Finding, facts: Trusting, text: str, now: datetime) -> Step:
-    """How to write what Entra ID lacks: one certificate, and the others when that is done."""
-    missing, slot, rollover = lacking(facts, now), _free(facts, now), facts.rollover
-    positions = (
-        {each: name for name, each in (("primary", rollover.primary), ("successor", rollover.successor))}
-        if rollover
-        else {}
-    )
-    if not missing or missing[0] in positions:
-        return _write(finding, facts, text, slot, positions[missing[0]] if missing else "successor")
-    return _writing(finding, text, slot, f"<base64 of {missing[0].thumbprint}>")
+    """How to write the first that Entra ID lacks; where it lacks more, the next finding tells how to write the next."""
+    first, slot, rollover = facts.verdict.lacking[0], _free(facts, now), facts.rollover
+    for position in ("successor", "primary"):
+        if rollover is not None and first == getattr(rollover, position):
+            return _write(finding, facts, text, slot, position)
+    return _writing(finding, text, slot, f"<base64 of {first.thumbprint}>")
 
 
 def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: tuple[str, ...] = ()) -> Step:

@@ -361,7 +361,7 @@ def test_beside_a_successor_an_expired_primary_needs_no_other() -> None:
 
     assert step(finding, NOW).commands == SUCCESSOR
     other = replace(IDP, policy=PolicySettings(primary=OLD.fingerprint, profile=Profile.SAML))
-    record = after(other, good(document(idp(OLD, NEW)), NOW))
+    record = after(other, good(document(idp(OLD, NEW)), NOW + 15 * DAY))
     late, _ = found(Kind.PROMOTION_STALLED_LATE, Example(record, NOW + 15 * DAY))
     assert step(late, NOW).text == "Make sure that every partner knows it; then have it sign."
 
