@@ -165,7 +165,9 @@ def _old_key(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 def _rolled_back(_finding: Finding, facts: RolledBack, now: datetime) -> str:
     again = (
-        f"{facts.primary.thumbprint}, which signed before, signs again" if facts.primary else "what signed before does"
+        f"{facts.primary.thumbprint}, which signed before, signs again"
+        if facts.primary
+        else "what signed before does again"
     )
     gone = "is still published" if facts.published else "is no longer published"
     return (
@@ -418,13 +420,13 @@ def _too_long(finding: Finding, facts: Trusting, now: datetime) -> str:
     primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
     if primary is not None and primary.not_after - now > timedelta(days=poll):
         return (
-            f"For a day and a half Entra ID has not trusted {_lacks(facts)} for {finding.domain}, and by itself it"
-            f" reads the metadata only in the last {poll:g} days before the end of the one in use."
-            f" {_capital(_signs(facts, now))}."
+            f"For a day and a half Entra ID has not had what it needs for {finding.domain}: {_lacks(facts)}."
+            f" {_capital(_signs(facts, now))}. By itself Entra ID reads the metadata only in the last {poll:g} days"
+            " before the end of the one in use."
         )
     return (
-        f"Entra ID reads the metadata daily, and for a day and a half has not taken {_lacks(facts)} for"
-        f" {finding.domain}. {_capital(_signs(facts, now))}."
+        f"Entra ID reads the metadata daily, and for a day and a half has not taken what it needs for {finding.domain}:"
+        f" {_lacks(facts)}. {_capital(_signs(facts, now))}."
     )
 
 
@@ -437,7 +439,10 @@ def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> str:
 
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> str:
-    return f"Entra ID does not know {_lacks(facts)} for {finding.domain} yet. {_capital(_signs(facts, now))}."
+    return (
+        f"Entra ID does not know yet what it needs for {finding.domain}: {_lacks(facts)}."
+        f" {_capital(_signs(facts, now))}."
+    )
 
 
 def _leftover(finding: Finding, facts: Trusting, _now: datetime) -> str:
