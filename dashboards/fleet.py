@@ -163,7 +163,7 @@ DOMAINS = [
     ),
     stat(
         "Foreign certificates",
-        "Domains for which a certificate is trusted that the farm does not publish: left over, or planted.",
+        "Domains for which a certificate is trusted that was never seen published: planted, or from long ago.",
         Unit.NONE,
         how_many(f"{foreign(ANY_TARGET)} > 0"),
         steps=WORK_IF_ANY,
@@ -180,8 +180,8 @@ DOMAINS = [
 TRUST = table(
     "Domains, worst first",
     "One row for each domain that signs in through a target; the target's name leads to its own board. Foreign:"
-    " certificates that are trusted and not published. Last reading: Entra ID's own account of how it read the"
-    " metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
+    " certificates that are trusted and were never seen published. Last reading: Entra ID's own account of how it read"
+    " the metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
     [
         Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),
