@@ -28,9 +28,9 @@ from exporter.findings.facts import (
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import listed, moment, some, span, thumbprint
+from exporter.lately import FEW
 from exporter.model import Certificate, Role
 from exporter.primary import Evidence
-from exporter.record import FEW
 from exporter.rollover import WORDS, Rollover
 
 
