@@ -124,9 +124,9 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> str:
+    taken = facts.rollover.primary.thumbprint if facts.rollover.primary else "none"
     return (
-        f"The configuration names {facts.policy.primary} as primary, which is not published;"
-        f" {thumbprint(facts.rollover.primary)} is taken for it."
+        f"The configuration names {facts.policy.primary} as primary, which is not published; {taken} is taken for it."
     )
 
 
@@ -508,7 +508,7 @@ def _ends(rollover: Rollover | None, now: datetime) -> str:
     primary = rollover.primary if rollover else None
     if primary is None:
         return "has no date"
-    return f"{primary.thumbprint} ends on {moment(primary.not_after)}, in {span(primary.not_after - now)}"
+    return _end(primary, now)
 
 
 def _predicted(rollover: Rollover, now: datetime) -> str:

@@ -834,6 +834,16 @@ def test_a_length_of_time_has_the_unit_that_a_person_would_use(length: timedelta
     assert span(length) == words
 
 
+def test_where_another_one_may_be_signing_a_primary_that_ended_is_told_of_as_ended() -> None:
+    finding, _ = found(Kind.ROLLOVER_MISSING)
+
+    assert "ended on 2026-06-04 12:00 UTC, 24.0 hours ago, and no certificate" in sentence(finding, NOW + 4 * DAY)
+
+
+def test_a_primary_that_is_ignored_may_leave_none() -> None:
+    assert "which is not published; none is taken for it" in changed(Kind.PRIMARY_IGNORED, primary=None)
+
+
 def test_what_is_not_known_has_words_all_the_same() -> None:
     finding, _ = found(Kind.ROLLOVER_MISSING)
     assert isinstance(finding.facts, Rolling)
