@@ -149,7 +149,7 @@ def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> str:
 def _possibly_ending(_finding: Finding, facts: Rolling, now: datetime) -> str:
     ending, keys = facts.rollover.ending, f"{len(facts.rollover.may_sign)} keys that may be signing"
     if len(ending) == 1:
-        which, this = f"One of {keys}, {_end(ending[0], now)}", "this one"
+        which, this = f"One of {keys}, {ending[0].thumbprint}, {_ends_when(ending[0], now)}", "this one"
     else:
         which, this = f"{len(ending)} of {keys}: {listed([_end(each, now) for each in ending])}", "one of these"
     return (
@@ -160,7 +160,7 @@ def _possibly_ending(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 def _old_key(_finding: Finding, facts: Rolling, now: datetime) -> str:
     ended = listed([_end(each, now) for each in facts.rollover.old])
-    return f"Still published, and nothing proves that it signs nothing: {ended}."
+    return f"Still published, and nothing proves that it is unused: {ended}."
 
 
 def _rolled_back(_finding: Finding, facts: RolledBack, now: datetime) -> str:
@@ -524,9 +524,12 @@ def _begins(rollover: Rollover, now: datetime) -> str:
 
 
 def _end(certificate: Certificate, now: datetime) -> str:
+    return f"{certificate.thumbprint} {_ends_when(certificate, now)}"
+
+
+def _ends_when(certificate: Certificate, now: datetime) -> str:
     ends, away = certificate.not_after, span(certificate.not_after - now)
-    when = f"ended on {moment(ends)}, {away} ago" if ends <= now else f"ends on {moment(ends)}, in {away}"
-    return f"{certificate.thumbprint} {when}"
+    return f"ended on {moment(ends)}, {away} ago" if ends <= now else f"ends on {moment(ends)}, in {away}"
 
 
 def _signing(rollover: Rollover | None, now: datetime) -> str:

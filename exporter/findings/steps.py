@@ -181,27 +181,27 @@ def _thresholds(policy: Policy) -> str:
 
 def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     claimed = dict.fromkeys(each.primary for each in facts.rollover.claims)
-    return Step(f"See which one signs, and name it under primary in the policy: {_names(claimed)}.", _own(facts.policy))
+    text = f"See which one signs, and name it under primary in the policy, by its SHA-256: {_names(claimed)}."
+    return Step(text, _own(facts.policy))
 
 
 def _possibly_ending(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return Step(
         "See which one signs. Take those that are unused out of the metadata, or name the one in use under primary in"
-        f" the policy: {_names(facts.rollover.may_sign)}.",
+        f" the policy, by its SHA-256: {_names(facts.rollover.may_sign)}.",
         _own(facts.policy),
     )
 
 
 def _old_key(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return Step(
-        "Have it taken out of the metadata if it is unused; or name the one in use under primary in the policy:"
-        f" {_names(facts.rollover.may_sign)}."
+        "Have it taken out of the metadata if it is unused; or name the one in use under primary in the policy, by its"
+        f" SHA-256: {_names(facts.rollover.may_sign)}."
     )
 
 
 def _names(certificates: Iterable[Certificate]) -> str:
-    """By which each certificate is named in a policy."""
-    return some([f"{each.fingerprint} is {each.thumbprint}" for each in certificates])
+    return some([f"{each.fingerprint} is that of {each.thumbprint}" for each in certificates])
 
 
 def _rolled_back(_finding: Finding, facts: RolledBack, _now: datetime) -> Step:

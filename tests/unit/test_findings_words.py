@@ -104,7 +104,10 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
         (f"its signature names {NEW.thumbprint}", f"which was made with it, names {OLD.thumbprint}"),
         (OWN,),
     ),
-    Kind.POSSIBLE_PRIMARY_ENDING: (("One of 2 keys", OLD.thumbprint, "2026-06-04 12:00 UTC, in 3.0 days"), ()),
+    Kind.POSSIBLE_PRIMARY_ENDING: (
+        ("One of 2 keys", f", {OLD.thumbprint}, ends on 2026-06-04 12:00 UTC, in 3.0 days;"),
+        (),
+    ),
     Kind.ROLLOVER_OVERDUE: ((OLD.thumbprint, "on 2026-05-24 12:00 UTC", "in 12.0 days"), RENEW),
     Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (OWN, ADD)),
     Kind.SP_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "3.0 days ago", "this service provider"), ()),
@@ -511,7 +514,7 @@ def test_of_several_keys_that_may_be_signing_each_that_ends_is_named() -> None:
 
     assert f"2 of 3 keys that may be signing: {ended.thumbprint} ended on 2026-05-31 12:00 UTC, 24.0 hours ago;" in text
     assert "in 3.0 days; nothing proves which one signs. If one of these does" in text
-    assert f"{LONG.fingerprint} is {LONG.thumbprint}" in text
+    assert f"{LONG.fingerprint} is that of {LONG.thumbprint}" in text
 
 
 def test_what_an_ad_fs_may_be_signing_with_its_own_list_tells() -> None:
