@@ -23,6 +23,7 @@ from exporter.model import (
     Fault,
     FaultKind,
     Role,
+    Use,
 )
 from exporter.policy import Policy, Profile
 from exporter.rollover import Rollover, State, shifted
