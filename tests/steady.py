@@ -4,7 +4,7 @@ Nothing here asks the code under test what is right. A world is plain data, so t
 made smaller part by part, and be printed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -33,7 +33,7 @@ from exporter.model import (
 )
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
-from exporter.rollover import FOREVER, Severity
+from exporter.rollover import Rollover, Severity
 
 MISSING, PATIENCE = 5 * DAY, 14 * DAY
 """How long before its end a key is as good as gone, and after it one that may have signed may still do."""
@@ -41,6 +41,8 @@ SKEW = timedelta(minutes=10)
 PAIRED = timedelta(seconds=60)
 ABSENT = 999
 """A certificate that nobody publishes."""
+LAST = NOW + 40_000 * DAY
+"""By then all has ended."""
 CENTURY = 100 * 365 * 86400.0
 """An interval between looks, in which no document grows old."""
 
@@ -307,15 +309,17 @@ def wrongs(world: World, stands: Standing, now: datetime) -> Iterator[str]:
     """What is said of a world and must not be, and what must be and is not."""
     ids = {each.entity_id for each in world.publishers}
     for publisher in world.publishers:
-        about = [each for each in stands.findings if each.entity_id == publisher.entity_id]
-        kinds = [Kind.ROLLOVER_MISSING if each.kind is Kind.PROMOTION_STALLED_LATE else each.kind for each in about]
-        found, must = {each for each in kinds if each in DECIDED}, expected(world, publisher, now)
+        about = _about(stands, publisher)
+        kinds = [each.kind for each in about]
+        found, must = decided(stands, publisher), expected(world, publisher, now)
         if found != must:
             yield f"{publisher.entity_id}: said {sorted(found)}, must {sorted(must)}"
         if len(kinds) != len(set(kinds)):
             yield f"{publisher.entity_id}: the same twice: {kinds}"
-        if len(ROLLING.intersection(kinds)) > 1:
-            yield f"{publisher.entity_id}: one problem is several findings: {sorted(ROLLING.intersection(kinds))}"
+        # One of several keys that has ended is another problem than one that is due.
+        states = ROLLING.intersection(kinds) - {Kind.POSSIBLE_PRIMARY_ENDING}
+        if len(states) > 1:
+            yield f"{publisher.entity_id}: one problem is several findings: {sorted(states)}"
         if publisher.role is not Role.IDP and any(each.severity is Severity.CRITICAL for each in about):
             yield f"{publisher.entity_id}: critical, and no identity provider"
         if not world.is_watched(publisher) and about:
@@ -331,11 +335,9 @@ def wrongs(world: World, stands: Standing, now: datetime) -> Iterator[str]:
 
 def _beside(world: World, stands: Standing, now: datetime) -> Iterator[str]:
     """What is wrong with what is said beside the findings about one entity."""
-    chain = {issuing(each.nth) for publisher in world.publishers for each in publisher.keys}
+    publishers = {each.entity_id: each for each in world.publishers}
     for rollover in stands.rollovers:
-        keys = {rollover.primary, rollover.successor, *rollover.may_sign, *rollover.successors}
-        if chain & (keys | {*rollover.ending, *rollover.old}):
-            yield f"{rollover.entity_id}: a certificate of the chain counts as a key"
+        yield from _of_keys(world, publishers[rollover.entity_id], rollover, now)
     quiet = [each for each in world.publishers if not world.is_watched(each)]
     must = (expected(replace(world, watch=True), each, now) for each in quiet)
     bad = sum(any(kind.severity is Severity.CRITICAL for kind in kinds) for kinds in must)
@@ -346,6 +348,41 @@ def _beside(world: World, stands: Standing, now: datetime) -> Iterator[str]:
         each.kind in {Kind.METADATA_OUTDATED, Kind.SP_METADATA_OUTDATED} for each in stands.findings
     ):
         yield "validUntil"
+
+
+def _of_keys(world: World, publisher: Publisher, rollover: Rollover, now: datetime) -> Iterator[str]:
+    """What is wrong with the part that each of the keys is said to have."""
+    signs, weak = may_sign(world, publisher, now), named(world, publisher) is None
+    disputed = weak and bool(claimed(world, publisher))
+    newer = [each for each in publisher.known if now < each.ends and all(each.begins > key.begins for key in signs)]
+    dates = world.expiry and world.profile is not Profile.ENTRA
+    old = [each for each in publisher.known if each not in signs and each.ends + PATIENCE <= now]
+    ending = [each for each in signs if each.ends - now <= MISSING]
+    parts = (
+        ("may sign", rollover.may_sign, signs),
+        # Where evidence disagrees, what it names first is asked for by itself.
+        ("are next", rollover.successors, rollover.successors if disputed else newer),
+        ("are old", rollover.old, old if weak and dates else []),
+        ("are ending", rollover.ending, ending if dates and len(ending) < len(signs) else []),
+    )
+    for part, found, must in parts:
+        numbers = {each.nth if isinstance(each, Held) else int(each.fingerprint, 16) for each in must}
+        if {int(each.fingerprint, 16) for each in found} != numbers:
+            yield f"{publisher.entity_id}: {[int(each.fingerprint, 16) for each in found]} {part}, not {must}"
+    # One that is strong is a successor to nobody; of several nothing is sure.
+    primary = rollover.primary
+    if (
+        not weak
+        and primary is not None
+        and (rollover.successor is None)
+        is any(
+            signs[0].begins < each.begins < signs[0].ends and each.ends - signs[0].ends >= 30 * DAY and now < each.ends
+            for each in publisher.known
+        )
+    ):
+        yield f"{publisher.entity_id}: the successor is {rollover.successor}"
+    if {rollover.primary, rollover.successor} & {issuing(each.nth) for each in publisher.keys}:
+        yield f"{publisher.entity_id}: a certificate of the chain counts as a key"
 
 
 def at_once(world: World) -> Iterator[str]:
@@ -360,7 +397,7 @@ def in_time(world: World) -> Iterator[str]:
     turns = sorted(set(_turns(world)))
     worst = {each.entity_id: Severity.OK for each in world.publishers}
     while True:
-        last = stands.until - timedelta(microseconds=1)
+        last = min(stands.until, LAST) - timedelta(microseconds=1)
         inside = [each for each in turns if stands.since < each < last]
         for moment in (stands.since, *inside, last):
             for wrong in wrongs(world, stands, moment):
@@ -370,7 +407,7 @@ def in_time(world: World) -> Iterator[str]:
             if severity < worst[publisher.entity_id] and stands.since not in _may_fall(world, publisher):
                 yield f"at {stands.since}: {publisher.entity_id} falls to {severity.name}"
             worst[publisher.entity_id] = severity
-        if stands.until >= FOREVER:
+        if stands.until >= LAST:
             return
         stands = standing(record, stands.until, before=stands)
 
@@ -387,6 +424,9 @@ def _may_fall(world: World, publisher: Publisher) -> set[datetime]:
     keys = publisher.known
     begin = {each.begins - SKEW for each in keys}
     weak = named(world, publisher) is None and world.profile is Profile.SAML
+    if not world.expiry:
+        # A successor that nobody promotes, and nobody needs to, has ended.
+        begin |= {each.ends for each in keys}
     return begin | ({each.ends + PATIENCE for each in keys} if weak else set())
 
 
@@ -395,19 +435,25 @@ def _may_fall(world: World, publisher: Publisher) -> set[datetime]:
 
 WELCOME = HOUR
 """How long a document is as good as new where looks are minutes apart."""
-LASTING = frozenset({Kind.SIGNING_CERTIFICATE_EXPIRED, Kind.SP_CERTIFICATE_EXPIRED, Kind.ROLLOVER_MISSING})
+ENDING = frozenset({Kind.ROLLOVER_MISSING, Kind.SP_CERTIFICATE_ENDING})
+LASTING = ENDING | {Kind.SIGNING_CERTIFICATE_EXPIRED, Kind.SP_CERTIFICATE_EXPIRED}
 """What begins in an old document too."""
+
+
+UNREACHABLE = frozenset({Kind.METADATA_UNREACHABLE, Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW})
 
 
 def grown_old(world: World) -> Iterator[str]:
     """What is wrong with what is said of a world that nobody has been able to read for long."""
     record = probed(world.record(interval=600), failed(Reason.TIMEOUT, NOW + timedelta(minutes=10), phases={}))
     then = standing(record, NOW + WELCOME)
+    # One that begins changes all.
+    told = [each for each in world.publishers if all(key.begins <= NOW + WELCOME for key in each.known)]
     for moment in sorted({each for each in _turns(world) if each > NOW + WELCOME})[:40]:
         stands = standing(record, moment)
-        if Kind.METADATA_UNREACHABLE not in {each.kind for each in stands.findings}:
+        if not {each.kind for each in stands.findings} & UNREACHABLE:
             yield f"at {moment}: it is not said that it cannot be read"
-        for publisher in world.publishers:
+        for publisher in told:
             for wrong in _of_old(world, publisher, (then, stands), moment):
                 yield f"at {moment}: {publisher.entity_id}: {wrong}"
 
@@ -418,10 +464,12 @@ def _of_old(world: World, publisher: Publisher, stood: tuple[Standing, Standing]
     # A successor may be in use by now, and nobody can tell.
     newest = max(publisher.known, key=lambda each: each.begins, default=None)
     if newest not in may_sign(world, publisher, moment):
-        must -= {Kind.ROLLOVER_MISSING}
+        must -= ENDING
     if must - found:
         yield f"{sorted(must - found)} does not begin"
-    if begun := found - before - LASTING - {Kind.SP_CERTIFICATE_ENDING}:
+    # What must be told is told whole.
+    whole = {Kind.OLD_KEY_LISTED} if found & LASTING else set()
+    if begun := found - before - LASTING - whole:
         yield f"{sorted(begun)} begins"
     severity, worst = (dated_severity(each.findings, publisher.entity_id) for each in reversed(stood))
     if severity < worst:
@@ -471,14 +519,14 @@ def taking_turns(world: World) -> Iterator[str]:
         record = probed(record, replace(good(documents[again], at), tls_not_after=None))
         stands = standing(record, at)
         must = [expected(each, each.publishers[0], at) for each in both]
-        worst = max(map(severity_of, must))
+        worst = max((each.severity for each in ROLLING & (must[0] | must[1])), default=Severity.OK)
         found = decided(stands, publisher)
         turning = any(each.kind is Kind.ANSWERS_TAKE_TURNS for each in stands.findings)
-        if hour < 2 or hour > 29 + 24:
+        if hour < 2 or hour >= 29 + 24:
             # The first has not come back yet, or the second has gone for good.
-            if found != must[again] or (turning and hour > 29 + 24):
+            if found != must[again] or (turning and hour >= 29 + 24):
                 yield f"hour {hour}: said {sorted(found)}, must {sorted(must[again])}"
-        elif found not in must or severity_of(found) < worst:
+        elif found not in must or dated_severity(stands.findings, publisher.entity_id) < worst:
             yield f"hour {hour}: said {sorted(found)}, must be the worse of {must}"
         elif turning is not (hour >= 4):
             yield f"hour {hour}: that they take turns is {'' if turning else 'not '}said"
@@ -488,37 +536,93 @@ def _other(held: Held) -> Held:
     return replace(held, ends=held.begins + (held.ends - held.begins) / 2 + DAY, nth=held.nth + 500)
 
 
-def severity_of(kinds: Iterable[Kind]) -> Severity:
-    """How bad the worst of some kinds is."""
-    return max((each.severity for each in kinds), default=Severity.OK)
-
-
 def returning(world: World) -> Iterator[str]:
     """What is wrong with what is said of a publisher that shows some of its keys now and others then."""
     publisher = world.publishers[0]
-    keys, random = [each for each in publisher.known if each.text is Text.READ], Random(repr(world))  # noqa: S311 -- of one world it is the same
+    keys = [each for each in publisher.known if each.text is Text.READ]
+    random = Random(repr(world))  # noqa: S311 -- the same for the same world
     if not keys:
         return
-    record = world.record(interval=3600)
-    target = replace(record.target, entra=Entra(("contoso.com",)))
-    record = replace(record, target=target, domains=bare(target).domains)
-    at, ever = NOW, {each.certificate for each in publisher.known}
+    record = _with_domain(world.record(interval=3600))
+    at, changed, shown, ever = NOW, NOW, set(publisher.known), {each.certificate for each in publisher.known}
     for _ in range(12):
-        shown = random.sample(keys, random.randint(1, len(keys)))
-        relabelled = tuple(replace(each, use=random.choice((Use.SIGNING, Use.UNSPECIFIED))) for each in shown)
-        now = replace(world, publishers=(replace(publisher, keys=relabelled), *world.publishers[1:]))
         at += random.choice((3 * HOUR, 20 * HOUR, 8 * DAY, 30 * DAY))
+        before, shown = shown, set(random.sample(keys, random.randint(1, len(keys))))
+        changed = at if shown != before else changed
+        use = {each: random.choice((Use.SIGNING, Use.UNSPECIFIED)) for each in keys}
+        held = tuple(replace(each, use=use[each]) for each in keys if each in shown)
+        told_as = replace(publisher, keys=held, beside=random.choice(((), held)))
+        now = replace(world, publishers=(told_as, *world.publishers[1:]))
         for _ in range(2):
             record = probed(record, replace(good(now.document, at), tls_not_after=None))
             at += HOUR
         slots = random.sample([each.certificate for each in keys], min(2, len(keys)))
         record = told(record, "contoso.com", answer(federated(signing=slots[0], following=slots[-1]), at))
         stands = standing(record, at)
-        if Kind.UNEXPECTED_SIGNING_CERTIFICATE in {each.kind for each in stands.findings}:
-            yield f"at {at}: unexpected, and all have been published before"
+        kinds = {each.kind for each in _about(stands, publisher)} & CHANGES
+        if Kind.UNEXPECTED_SIGNING_CERTIFICATE in kinds or (kinds and at - changed > DAY):
+            yield f"at {at}: {sorted(kinds)}, and all were published before, or the same are"
         foreign = {each for verdict in stands.verdicts for each in verdict.foreign or ()}
         if foreign & ever:
             yield f"at {at}: foreign, and published before"
+
+
+CHANGES = frozenset(
+    {
+        Kind.KEY_SET_REPLACED,
+        Kind.SP_KEY_SET_REPLACED,
+        Kind.UNEXPECTED_SIGNING_CERTIFICATE,
+        Kind.SIGNING_KEYS_CHANGED,
+    }
+)
+"""That the signing keys became others, within a day."""
+
+
+def trusting(world: World) -> Iterator[str]:
+    """What is wrong with what is said of what Entra ID trusts, while the document is new and when it is old."""
+    publisher = world.publishers[0]
+    keys = may_sign(world, publisher, NOW + 2 * DAY)
+    disputed = Kind.PRIMARY_DISPUTED in expected(replace(world, watch=True), publisher, NOW)
+    if world.aggregate or publisher.role is not Role.IDP or not keys or disputed:
+        return
+    random = Random(repr(world))  # noqa: S311 -- the same for the same world
+    slots = random.sample(publisher.known, min(random.randint(1, 2), len(publisher.known)))
+    given = federated(signing=slots[0].certificate, following=slots[-1].certificate)
+    later = NOW + 2 * DAY
+    fresh = told(_with_domain(world.record()), "contoso.com", answer(replace(given, service=None), later))
+    said = {each.kind for each in standing(fresh, later).findings}
+    in_use = [each for each in keys if later < each.ends] or keys
+    following = [
+        each for each in publisher.known if later < each.ends and all(each.begins > key.begins for key in keys)
+    ]
+    lacks = [each for each in (*in_use, *following) if each not in slots]
+    if (Kind.TRUST_BROKEN in said) is not (not set(in_use) & set(slots)):
+        yield f"{slots} are trusted, and it is {'' if Kind.TRUST_BROKEN in said else 'not '}broken"
+    if bool(said & UNSURE) is not bool(lacks):
+        yield f"{slots} are trusted, {lacks} not, and {sorted(said & UNSURE)}"
+    if Kind.TRUST_PENDING in said:
+        yield "two days after it was seen it is said to have time"
+    old = probed(_with_domain(world.record(interval=600)), failed(Reason.TIMEOUT, NOW + HOUR, phases={}))
+    old = told(old, "contoso.com", answer(replace(given, service=None), later))
+    if UNSURE & {each.kind for each in standing(old, later).findings}:
+        yield "by an old document something is said about the trust"
+
+
+UNSURE = frozenset(
+    {
+        Kind.TRUST_BROKEN,
+        Kind.TRUST_AT_RISK,
+        Kind.TRUST_PENDING,
+        Kind.TRUST_PENDING_TOO_LONG,
+        Kind.TRUST_UNKNOWN,
+    }
+)
+"""Not all that signs, or will, is trusted."""
+
+
+def _with_domain(record: Record) -> Record:
+    target = replace(record.target, entra=Entra(("contoso.com",)))
+    return replace(record, target=target, domains=bare(target).domains)
 
 
 # At random
