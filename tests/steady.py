@@ -538,7 +538,8 @@ def _other(held: Held) -> Held:
 
 def returning(world: World) -> Iterator[str]:
     """What is wrong with what is said of a publisher that shows some of its keys now and others then."""
-    publisher = world.publishers[0]
+    publisher = replace(world.publishers[0], beside=())
+    world = replace(world, publishers=(publisher, *world.publishers[1:]))
     keys = [each for each in publisher.known if each.text is Text.READ]
     random = Random(repr(world))  # noqa: S311 -- the same for the same world
     if not keys:

@@ -213,6 +213,22 @@ async def test_one_entity_is_watched_in_any_number_of_wrappers(
         assert other.watched == {ENTITY_ID}
 
 
+async def test_a_signature_around_one_entity_by_one_of_its_keys_says_which_is_in_use(publisher: Publisher) -> None:
+    old, new = (
+        pair(subject="CN=idp", not_before=NOW - 362 * DAY + nth * 300 * DAY, not_after=SOON + nth * 300 * DAY)
+        for nth in (0, 1)
+    )
+    published = saml_metadata(keys=[(Use.SIGNING, old), (Use.SIGNING, new)])
+    for signer, found in ((old, {Kind.PROMOTION_STALLED_LATE}), (new, set()), (None, {Kind.POSSIBLE_PRIMARY_ENDING})):
+        stands = after(await publisher.seen(aggregate([published], signer=signer)))
+        assert urgent(stands) == found
+        assert stands.rollover is not None
+        assert signer is None or stands.rollover.primary == signer.certificate
+    other = saml_metadata("urn:other", keys=[(Use.SIGNING, pair(subject="CN=other"))])
+    among_others = await publisher.seen(aggregate([published, other], signer=old), entity_id=ENTITY_ID)
+    assert urgent(after(among_others)) == {Kind.POSSIBLE_PRIMARY_ENDING}
+
+
 async def test_the_entity_that_the_configuration_names_is_watched_among_others(publisher: Publisher) -> None:
     ends, old = pair(subject="CN=a", not_after=SOON), pair(subject="CN=b", not_after=NOW - DAY)
     document = aggregate(
