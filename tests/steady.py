@@ -558,7 +558,8 @@ def returning(world: World) -> Iterator[str]:
             record = probed(record, replace(good(now.document, at), tls_not_after=None))
             at += HOUR
         slots = random.sample([each.certificate for each in keys], min(2, len(keys)))
-        record = told(record, "contoso.com", answer(federated(signing=slots[0], following=slots[-1]), at))
+        given = replace(federated(signing=slots[0], following=slots[-1]), service=None)
+        record = told(record, "contoso.com", answer(given, at))
         stands = standing(record, at)
         kinds = {each.kind for each in _about(stands, publisher)} & CHANGES
         if Kind.UNEXPECTED_SIGNING_CERTIFICATE in kinds or (kinds and at - changed > DAY):
@@ -590,8 +591,8 @@ def trusting(world: World) -> Iterator[str]:
     slots = random.sample(publisher.known, min(random.randint(1, 2), len(publisher.known)))
     given = federated(signing=slots[0].certificate, following=slots[-1].certificate)
     later = NOW + 2 * DAY
-    fresh = told(_with_domain(world.record()), "contoso.com", answer(replace(given, service=None), later))
-    said = {each.kind for each in standing(fresh, later).findings}
+    record = told(_with_domain(world.record()), "contoso.com", answer(replace(given, service=None), later))
+    said = {each.kind for each in standing(record, later).findings}
     in_use = [each for each in keys if later < each.ends] or keys
     following = [
         each for each in publisher.known if later < each.ends and all(each.begins > key.begins for key in keys)
@@ -603,10 +604,20 @@ def trusting(world: World) -> Iterator[str]:
         yield f"{slots} are trusted, {lacks} not, and {sorted(said & UNSURE)}"
     if Kind.TRUST_PENDING in said:
         yield "two days after it was seen it is said to have time"
-    old = probed(_with_domain(world.record(interval=600)), failed(Reason.TIMEOUT, NOW + HOUR, phases={}))
-    old = told(old, "contoso.com", answer(replace(given, service=None), later))
-    if UNSURE & {each.kind for each in standing(old, later).findings}:
-        yield "by an old document something is said about the trust"
+    for at in (NOW + HOUR / 2, later):
+        old = _with_domain(world.record(interval=600))
+        first, last = sorted((at, NOW + HOUR))
+        # The answer comes before the document grows old, or after.
+        for moment in (first, last):
+            if moment == at:
+                old = told(old, "contoso.com", answer(replace(given, service=None), at))
+            else:
+                old = probed(old, failed(Reason.TIMEOUT, moment, phases={}))
+        fresh = NOW + HOUR - timedelta(microseconds=1)
+        held = {each.kind for each in standing(old, fresh).findings} if at < fresh else set()
+        said = {each.kind for each in standing(old, later).findings} & UNSURE
+        if said - held or Kind.TRUST_BROKEN in said:
+            yield f"{slots} are trusted, and by an old document {sorted(said)}, before {sorted(held & UNSURE)}"
 
 
 UNSURE = frozenset(

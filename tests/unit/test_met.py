@@ -29,7 +29,7 @@ from builders import (
 )
 from cryptography import x509
 from lxml import etree
-from odd import GENERALIZED_TIME, UTC_TIME, name, odd, value
+from odd import BIT_STRING, GENERALIZED_TIME, UTC_TIME, name, odd, value
 from signxml.algorithms import CanonicalizationMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
@@ -262,6 +262,28 @@ async def test_certificates_that_nobody_can_read_are_told_one_by_one_with_the_re
     told = sentence(of(Kind.CERTIFICATE_UNREADABLE, stands), NOW)
     assert "sp.crt" in told
     assert "base64" in told
+
+
+@pytest.mark.parametrize(
+    ("strange", "told"),
+    [
+        (odd(name(b"\0x", BIT_STRING), not_after=utc(SOON)).der, {Kind.ROLLOVER_MISSING}),
+        (b"no certificate", {Kind.SIGNING_KEYS_UNREADABLE, Kind.CERTIFICATE_UNREADABLE}),
+    ],
+)
+async def test_one_odd_certificate_of_500_entities_costs_one_row(
+    publisher: Publisher, strange: bytes, told: set[Kind]
+) -> None:
+    leaf = leaf_of(OLDER)
+    members = [saml_metadata(f"urn:{nth}", keys=[(Use.SIGNING, leaf)]) for nth in range(499)]
+    members.insert(250, saml_metadata("urn:odd", keys=[(Use.SIGNING, base64.b64encode(strange))]))
+    stands = after(await publisher.seen(aggregate(members), watch=("urn:*",)))
+    found = [each for each in stands.findings if each.severity > Severity.INFO]
+    others = [each for each in found if each.entity_id not in {"urn:odd", None}]
+    assert {each.kind for each in others} == {Kind.ROLLOVER_MISSING}
+    assert len({each.entity_id for each in others}) == len(others) == 499
+    assert {each.kind for each in found} - {Kind.ROLLOVER_MISSING} == told - {Kind.ROLLOVER_MISSING}
+    assert {each.kind for each in found if each.entity_id == "urn:odd"} <= told
 
 
 @pytest.mark.parametrize("ahead", [3 * HOUR / 60, 9 * HOUR / 60, 11 * HOUR / 60])
