@@ -616,6 +616,8 @@ def trusting(world: World) -> Iterator[str]:
         fresh = NOW + HOUR - timedelta(microseconds=1)
         held = {each.kind for each in standing(old, fresh).findings} if at < fresh else set()
         said = {each.kind for each in standing(old, later).findings} & UNSURE
+        if Kind.TRUST_BROKEN in held:
+            held.add(Kind.TRUST_UNKNOWN)
         if said - held or Kind.TRUST_BROKEN in said:
             yield f"{slots} are trusted, and by an old document {sorted(said)}, before {sorted(held & UNSURE)}"
 
