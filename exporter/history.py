@@ -95,6 +95,11 @@ class EntityHistory:
     left: datetime | None = None
     """The look that first missed the entity; None while it is published."""
 
+    @property
+    def rolled_back(self) -> bool:
+        """Whether the primary in force was that before the one which it replaced."""
+        return len(self.primaries) > 1 and self.primaries[-1].first < self.primaries[-2].first
+
 
 @dataclass(frozen=True, slots=True)
 class History:

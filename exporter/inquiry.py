@@ -166,19 +166,16 @@ class DomainRecord:
     last_success: datetime | None = None
     inquiries: int = 0
     failures: int = 0
-
-    @property
-    def accepted(self) -> Accepted | None:
-        """What is accepted by the last good answer; None when there never was one."""
-        return self.trust.accepted if self.trust is not None else None
+    compared: DomainTrust | None = None
+    """The last good answer while the document that it is compared with was as good as new."""
 
 
 def advance(record: DomainRecord, inquiry: Inquiry) -> DomainRecord:
     """The record after one more inquiry."""
     record = clamped(record, inquiry.at)
     answered = inquiry.trust is not None
-    return DomainRecord(
-        domain=record.domain,
+    return replace(
+        record,
         inquiry=inquiry,
         trust=inquiry.trust if answered else record.trust,
         last_success=inquiry.at if answered else record.last_success,

@@ -151,6 +151,11 @@ class Policy:
     expiry: bool
     primary: str | None
 
+    @property
+    def counts_dates(self) -> bool:
+        """Whether the end of a certificate means anything; of Entra ID's own keys only their change does."""
+        return self.expiry and self.profile is not Profile.ENTRA
+
 
 def in_force(settings: PolicySettings, metadata: Metadata | None, url: str) -> Policy:
     """The policy that holds for a target: what is configured, else what its document or address looks like."""

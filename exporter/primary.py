@@ -15,6 +15,9 @@ from exporter.policy import Policy
 PAIR_TOLERANCE = timedelta(seconds=60)
 """AD FS makes signing and encryption certificates together; this far apart they still count as a pair."""
 
+SKEW = timedelta(minutes=10)
+"""A certificate that begins within this time has begun: the clock of who made it may be a little ahead of ours."""
+
 
 class Evidence(StrEnum):
     """What says which certificate is primary, the strongest first; no marker for it exists in metadata."""
@@ -22,7 +25,7 @@ class Evidence(StrEnum):
     CONFIGURED = "configured"
     """The operator."""
     SIGNATURE = "signature"
-    """It verifies the document's own signature (AD FS only, inferred)."""
+    """It verifies the signature of a document about this entity alone (inferred)."""
     ENCRYPTION_PAIR = "encryption_pair"
     """It was made with the published encryption certificate, and AD FS publishes only the primary one of those
     (Microsoft, "Set-AdfsCertificate"; inferred)."""
@@ -54,19 +57,21 @@ def claims_of(
     signature: Signature | None,
     now: datetime,
 ) -> tuple[tuple[Claim, ...], tuple[FaultKind, ...]]:
-    """Everything that names a primary, the strongest first, and what is wrong with it."""
+    """Everything that names a primary, the strongest first, and what is wrong with it.
+
+    ``signature`` is that of a document about this entity alone; None: it says nothing about one.
+    """
     claims: list[Claim] = []
     faults: list[FaultKind] = []
     by_fingerprint = {certificate.fingerprint: certificate for certificate in signing}
     if policy.primary is not None:
         configured = by_fingerprint.get(policy.primary)
-        if configured is not None and (now < configured.not_after or not policy.expiry):
-            claims.append(Claim(Evidence.CONFIGURED, configured))
-        else:
+        if configured is None:
             faults.append(FaultKind.PRIMARY_IGNORED)
-    if policy.profile.is_adfs:
-        claims.extend(_adfs_claims(entity, by_fingerprint, signature))
-    if len({claim.primary for claim in claims}) > 1:
+        else:
+            claims.append(Claim(Evidence.CONFIGURED, configured))
+    claims.extend(_of_signature_and_pair(entity, by_fingerprint, signature, adfs=policy.profile.is_adfs))
+    if _is_disputed(claims):
         faults.append(FaultKind.PRIMARY_DISPUTED)
     if not claims and signing:
         evidence = Evidence.SINGLE if len(signing) == 1 else Evidence.DATES
@@ -74,11 +79,31 @@ def claims_of(
     return tuple(claims), tuple(faults)
 
 
-def _adfs_claims(entity: Entity, signing: Mapping[str, Certificate], signature: Signature | None) -> Iterator[Claim]:
+def proves(claims: Sequence[Claim]) -> bool:
+    """Whether claims, the strongest first, say more than dates do, and agree."""
+    return bool(claims) and claims[0].evidence.is_strong and not _is_disputed(claims)
+
+
+def has_begun(certificate: Certificate, now: datetime) -> bool:
+    """Whether a certificate is valid already, if it is not over; see :data:`SKEW`."""
+    return certificate.not_before - now <= SKEW
+
+
+def _is_disputed(claims: Sequence[Claim]) -> bool:
+    """Whether no more claims agree with the first than contradict it, and some do."""
+    against = sum(each.primary != claims[0].primary for each in claims)
+    return against > 0 and 2 * against >= len(claims)
+
+
+def _of_signature_and_pair(
+    entity: Entity, signing: Mapping[str, Certificate], signature: Signature | None, *, adfs: bool
+) -> Iterator[Claim]:
     signer = signing.get(signature.fingerprint) if signature and signature.fingerprint else None
     verified = signature is not None and signature.state in {SignatureState.TRUSTED, SignatureState.VALID}
     if signer and verified:
         yield Claim(Evidence.SIGNATURE, signer)
+    if not adfs:
+        return
     if paired := _pair_of_encryption(entity, signing.values()):
         yield Claim(Evidence.ENCRYPTION_PAIR, paired)
     if signer and not verified:
@@ -96,7 +121,7 @@ def _pair_of_encryption(entity: Entity, signing: Iterable[Certificate]) -> Certi
 
 def by_dates(certificates: Sequence[Certificate], now: datetime) -> Certificate:
     """Of those valid now the earliest; else the one that ended last; else the one that starts first."""
-    started = [certificate for certificate in certificates if certificate.not_before <= now]
+    started = [certificate for certificate in certificates if has_begun(certificate, now)]
     valid = [certificate for certificate in started if now < certificate.not_after]
     if started and not valid:
         return max(started, key=lambda certificate: (certificate.not_after, certificate.fingerprint))

@@ -5,7 +5,7 @@ Last good wins: a probe that fails replaces nothing but the observation itself.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from exporter import history as past
@@ -14,9 +14,17 @@ from exporter.clock import believed
 from exporter.config.settings import Cloud, Look, Place, Target, TrustSource
 from exporter.history import History
 from exporter.inquiry import DomainRecord
-from exporter.model import NO_VALIDATORS, Document, Entity, Observation, SignatureState, Validators
+from exporter.model import NO_VALIDATORS, Document, Entity, Observation, Validators
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
+from exporter.served import NO_TURNS, Served, Turns
+
+TELLING = 12
+"""Probes within a day from which their share says something."""
+FEW = 4
+"""Fewer than one in so many is few."""
+IN_A_ROW = 3
+"""Probes that succeed one after another show that it is over."""
 
 
 class Question(NamedTuple):
@@ -28,29 +36,12 @@ class Question(NamedTuple):
     domain: str
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What a look gets of the signing keys: by it looks are compared."""
+class Hour(NamedTuple):
+    """How the probes of an hour went."""
 
-    keys: frozenset[str]
-    """Fingerprints of all signing certificates of the document."""
-    signer: str | None
-    """The one of them that signed the document; None where none is known to have."""
-
-    @classmethod
-    def by(cls, document: Document) -> "Served":
-        """What a document serves."""
-        keys = frozenset(
-            certificate.fingerprint
-            for entity in document.metadata.entities
-            for role in entity.roles
-            for key in role.keys
-            if key.use.signs
-            for certificate in key.certificates
-        )
-        signed = document.signature.state in {SignatureState.VALID, SignatureState.TRUSTED}
-        signer = document.signature.fingerprint if signed else None
-        return cls(keys, signer if signer in keys else None)
+    began: datetime
+    probes: int
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +64,43 @@ class LookRecord:
 
     Not saved: after a restart it is that of the first probe that fails.
     """
+    failure: Observation | None = None
+    """The latest probe that failed; None once probes succeed again."""
+    unsteady_since: datetime | None = None
+    """When the first of the probes failed since which few of a day's have succeeded."""
+    successes: int = 0
+    """Probes in a row that succeeded."""
+    hours: tuple[Hour, ...] = ()
+    """How the probes of the last day went, the oldest hour first."""
+    turns: Turns = NO_TURNS
+    """What other answers it got within a day."""
+    lead: timedelta | None = None
+    """By how much our clock was ahead of the other side's, when that last told; negative: behind."""
 
     @property
     def place(self) -> Place:
         """What tells the look from all others of its target."""
         return self.look.place
+
+    @property
+    def lately(self) -> tuple[int, int]:
+        """Probes of the last day, and how many of them failed."""
+        return sum(each.probes for each in self.hours), sum(each.failures for each in self.hours)
+
+    @property
+    def unread_since(self) -> datetime | None:
+        """Since when no probe, or few of a day's, got a usable document; None while they do."""
+        if self.failure is None:
+            return None
+        if self.unsteady_since and self.last_success and self.last_success > self.unsteady_since and self.is_unsteady:
+            return self.unsteady_since
+        return self.last_success or self.failing_since or self.failure.at
+
+    @property
+    def is_unsteady(self) -> bool:
+        """Whether few probes of the last day succeeded, and the latest ones do not show that this is over."""
+        probes, failures = self.lately
+        return probes >= TELLING and (probes - failures) * FEW < probes and self.successes < IN_A_ROW
 
     @property
     def entity_id(self) -> str | None:
@@ -130,6 +153,11 @@ class Record:
         """The last probe of the first look that got a usable document."""
         return self.first.last_success
 
+    @property
+    def fresh_until(self) -> datetime | None:
+        """Until when the document that is judged is as good as new; None where there is none."""
+        return self.last_success and self.last_success + fresh_for(self.target.look)
+
     def at(self, place: Place) -> LookRecord:
         """What is known of the look with this place, which must be one of the target's."""
         return next(each for each in self.looks if each.place == place)
@@ -154,14 +182,25 @@ class Record:
         document = self.document
         if document is None:
             return ()
-        first_seen = self.history.first_seen
-        return judge(document.metadata, self.policy, signature=document.signature, first_seen=first_seen, now=now)
+        return judge(
+            document.metadata,
+            self.policy,
+            signature=document.signature,
+            first_seen=self.history.first_seen,
+            now=now,
+            subject=self.target.entity_id,
+        )
 
     @property
     def entity(self) -> Entity | None:
         """The entity that the last good document is about; None of an aggregate without a configured one."""
         entities = self.document.metadata.entities if self.document else ()
         return next((each for each in entities if each.entity_id == self.entity_id), None)
+
+
+def fresh_for(look: Look) -> timedelta:
+    """How long what a look got is as good as new: one probe that fails, or comes late, changes nothing."""
+    return max(3 * timedelta(seconds=look.interval), timedelta(hours=1))
 
 
 def bare(target: Target, answers: Mapping[Question, DomainRecord] | None = None) -> Record:
@@ -173,16 +212,41 @@ def bare(target: Target, answers: Mapping[Question, DomainRecord] | None = None)
 def advance(look: LookRecord, observation: Observation) -> LookRecord:
     """What is known of a look after one more probe."""
     look, at = _look_clamped(look, observation.at), observation.at
-    probed = replace(look, observation=observation, probes=look.probes + 1)
-    if observation.document is None:
-        return replace(probed, failures=look.failures + 1, failing_since=look.failing_since or at)
-    return replace(
+    found = observation.document
+    probed = replace(
+        look,
+        observation=observation,
+        probes=look.probes + 1,
+        hours=_counted(look.hours, at, failed=found is None),
+        lead=look.lead if observation.clock is None else at - observation.clock,
+    )
+    if found is None:
+        return replace(
+            probed,
+            failures=look.failures + 1,
+            failing_since=look.failing_since or at,
+            failure=observation,
+            unsteady_since=look.unsteady_since or at,
+            successes=0,
+        )
+    read = replace(
         probed,
-        document=observation.document,
+        document=found,
         validators=observation.validators,
         last_success=at,
         failing_since=None,
+        successes=look.successes + 1,
+        turns=look.turns.after(look.document or found, found, seen=look.last_success or at, at=at),
     )
+    return read if read.is_unsteady else replace(read, failure=None, unsteady_since=None)
+
+
+def _counted(hours: tuple[Hour, ...], at: datetime, *, failed: bool) -> tuple[Hour, ...]:
+    """The hours of the last day after one more probe."""
+    began = at.replace(minute=0, second=0, microsecond=0)
+    probes, failures = next(((each.probes, each.failures) for each in hours if each.began == began), (0, 0))
+    others = (each for each in hours if began - timedelta(days=1) < each.began < began)
+    return (*others, Hour(began, probes + 1, failures + failed))
 
 
 def remembered(record: Record, look: LookRecord) -> History:
@@ -222,12 +286,17 @@ def joined(record: Record, look: LookRecord, *, history: History | None = None, 
         looks=tuple(look if each.place == look.place else each for each in record.looks),
         history=remembered(record, look) if history is None else history,
     )
+    if look.place == record.first.place and look.observation is not None and look.observation.document is not None:
+        found = replace(found, domains=tuple(replace(each, compared=each.trust) for each in found.domains))
     found = _put_right(found, now) if now else found
     return replace(found, differing_since=_differing_since(found, look))
 
 
 def answered(record: Record, domain: DomainRecord, *, now: datetime | None = None) -> Record:
     """The record of a target after an inquiry about one of its domains; ``now`` is as in :func:`joined`."""
+    fresh = record.fresh_until is not None and domain.last_success and domain.last_success < record.fresh_until
+    if fresh:
+        domain = replace(domain, compared=domain.trust)
     domains = tuple(domain if each.domain == domain.domain else each for each in record.domains)
     found = replace(record, domains=domains)
     return _put_right(found, now) if now else found
@@ -324,6 +393,10 @@ def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:
         observation=look.observation and replace(look.observation, at=believed(look.observation.at, now)),
         last_success=look.last_success and believed(look.last_success, now),
         failing_since=look.failing_since and believed(look.failing_since, now),
+        failure=look.failure and replace(look.failure, at=believed(look.failure.at, now)),
+        unsteady_since=look.unsteady_since and believed(look.unsteady_since, now),
+        hours=tuple(each for each in look.hours if believed(each.began, now) == each.began),
+        turns=look.turns.clamped(now),
     )
     return look if right == look else right
 
@@ -333,6 +406,7 @@ def _latest(record: Record) -> Iterator[datetime]:
     moments = [record.history.looked, record.differing_since]
     for look in record.looks:
         moments += [look.observation.at if look.observation else None, look.last_success, look.failing_since]
+        moments += [look.unsteady_since, *look.turns.moments()]
     for domain in record.domains:
         moments += [domain.inquiry.at if domain.inquiry else None, domain.last_success]
     yield from filter(None, moments)

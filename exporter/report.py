@@ -12,8 +12,9 @@ from exporter.findings import Finding, Standing, headline, moment, outlook, sent
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.primary import Claim, Evidence
-from exporter.record import LookRecord, Served
+from exporter.record import LookRecord
 from exporter.rollover import Rollover, Severity
+from exporter.served import Served
 
 SHOWN = 5
 """Entities of an aggregate that are shown, those with the worst findings first."""

@@ -12,13 +12,16 @@ from enum import IntEnum, StrEnum
 
 from exporter.model import Certificate, Entity, FaultKind, Metadata, Role, Signature, Use
 from exporter.policy import Policy, Profile, Thresholds, is_auto_managed
-from exporter.primary import Claim, Evidence, by_dates, claims_of
+from exporter.primary import SKEW, Claim, Evidence, by_dates, claims_of, has_begun, proves
 
 PROMOTION_GRACE = timedelta(hours=36)
 """How long past the predicted promotion a farm may be: it looks every 12 hours, and people sleep."""
 
 GENERATION_GRACE = timedelta(days=1)
 """How long past the generation threshold a farm may be before it is overdue."""
+
+IN_DOUBT = timedelta(days=14)
+"""How long past its end a certificate may still be in use, where nothing proves that another one is."""
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
@@ -100,6 +103,8 @@ class Rollover:
     """All evidence, the strongest first; the first one decided."""
     may_sign: tuple[Certificate, ...]
     """The published certificates of which one is in use: the primary alone where strong evidence names it."""
+    urgent: bool
+    """All that may be in use have ended, or are about to."""
     ending: tuple[Certificate, ...]
     """Of several that may be in use, those that are about to end or have ended, while others have not."""
     old: tuple[Certificate, ...]
@@ -136,16 +141,25 @@ def judge(
     signature: Signature | None,
     first_seen: Mapping[str, Mapping[str, datetime]],
     now: datetime,
+    subject: str | None = None,
 ) -> tuple[Rollover, ...]:
     """How the rollover of every entity of a document stands; an entity without any role has none.
 
-    ``first_seen`` is by entityID and fingerprint; empty where nothing is remembered.
+    ``first_seen`` is by entityID and fingerprint; empty where nothing is remembered. ``subject`` is the entity of an
+    aggregate that the policy was written for.
     """
+    others = policy
     if metadata.aggregate:
         # An aggregate is signed by its federation, and a configured primary is one entity's.
-        signature, policy = None, replace(policy, primary=None)
+        signature, others = None, replace(policy, primary=None)
     verdicts = (
-        judge_entity(entity, policy, signature=signature, first_seen=first_seen.get(entity.entity_id, {}), now=now)
+        judge_entity(
+            entity,
+            policy if entity.entity_id == subject else others,
+            signature=signature,
+            first_seen=first_seen.get(entity.entity_id, {}),
+            now=now,
+        )
         for entity in metadata.entities
     )
     return tuple(verdict for verdict in verdicts if verdict is not None)
@@ -167,18 +181,23 @@ def judge_entity(
     signing = entity.published(role, signs=True)
     claims, faults = claims_of(entity, signing, policy, signature, now)
     primary = claims[0].primary if claims else None
+    proven = proves(claims)
+    in_use = _may_sign(claims, signing, policy, now)
+    ending = _ending(in_use, policy, now)
     successor = _successor(primary, signing, policy, first_seen, now) if primary else None
     promotion = promotion_of(successor, policy, first_seen) if successor else None
-    strong = bool(claims) and claims[0].evidence.is_strong
-    has_key = any(key.use.signs for each in entity.roles if each.role is role for key in each.keys)
-    if role is Role.IDP and not has_key:
-        state, severity = State.NONE, Severity.CRITICAL
-    elif primary is None:
-        state, severity = State.STEADY, Severity.OK
-    else:
-        state, severity = _state(
-            primary, successor, signing=signing, promotion=promotion, policy=policy, strong=strong, now=now
-        )
+    state, severity = _state(
+        entity,
+        role,
+        primary,
+        successor,
+        in_use=in_use,
+        # Where one certificate alone can be in use, there is nothing to prove.
+        certain=proven or len(in_use) == 1,
+        promotion=promotion,
+        policy=policy,
+        now=now,
+    )
     return Rollover(
         entity_id=entity.entity_id,
         role=role,
@@ -186,9 +205,14 @@ def judge_entity(
         severity=severity,
         primary=primary,
         claims=claims,
+        may_sign=in_use,
+        urgent=bool(in_use) and len(ending) == len(in_use),
+        ending=() if len(ending) == len(in_use) else ending,
+        old=() if proven or not policy.counts_dates else tuple(each for each in signing if _is_old(each, in_use, now)),
         successor=successor,
+        successors=_successors(primary, in_use, signing, first_seen, now) if primary else (),
         secondary_present=any(certificate != primary and now < certificate.not_after for certificate in signing),
-        promotion=promotion if promotion and (strong or now < promotion) else None,
+        promotion=promotion if promotion and (proven or now < promotion) else None,
         faults=faults,
         positions=_positions(entity, primary, successor, policy=policy, first_seen=first_seen, now=now),
         until=min(
@@ -199,9 +223,48 @@ def judge_entity(
 
 def expects_new_key(rollover: Rollover | None, policy: Policy, now: datetime) -> bool:
     """Whether a new key is no surprise, seen from the rollover as it stood before the key appeared."""
-    if rollover is None or rollover.primary is None or not policy.expiry or policy.profile is Profile.ENTRA:
+    if rollover is None or rollover.primary is None or not policy.counts_dates:
         return True
     return rollover.primary.not_after - now <= timedelta(days=policy.thresholds.unexpected)
+
+
+def _may_sign(
+    claims: Sequence[Claim], signing: Sequence[Certificate], policy: Policy, now: datetime
+) -> tuple[Certificate, ...]:
+    """The certificates of which one is in use: that which is proven, else all that are or were valid lately.
+
+    AD FS may go on with one that has ended, so there it counts for as long as it is published.
+    """
+    if proves(claims):
+        return (claims[0].primary,)
+    begun = tuple(each for each in signing if has_begun(each, now))
+    lately = tuple(each for each in begun if policy.profile.is_adfs or now < shifted(each.not_after, IN_DOUBT))
+    return tuple(sorted(lately or begun or signing, key=lambda each: (each.not_before, each.fingerprint)))
+
+
+def _ending(certificates: Sequence[Certificate], policy: Policy, now: datetime) -> tuple[Certificate, ...]:
+    """Those that have ended, or are about to."""
+    if not policy.counts_dates:
+        return ()
+    near = timedelta(days=policy.thresholds.missing)
+    return tuple(each for each in certificates if each.not_after - now <= near)
+
+
+def _is_old(certificate: Certificate, in_use: Sequence[Certificate], now: datetime) -> bool:
+    return certificate not in in_use and shifted(certificate.not_after, IN_DOUBT) <= now
+
+
+def _successors(
+    primary: Certificate,
+    in_use: Sequence[Certificate],
+    signing: Sequence[Certificate],
+    first_seen: Mapping[str, datetime],
+    now: datetime,
+) -> tuple[Certificate, ...]:
+    newer = (
+        each for each in signing if each not in in_use and primary.not_before < each.not_before and now < each.not_after
+    )
+    return tuple(sorted(newer, key=lambda each: _order_of_arrival(each, first_seen)))
 
 
 def _successor(
@@ -220,12 +283,13 @@ def _successor(
         and certificate.not_after - primary.not_after >= margin
         and now < certificate.not_after
     )
-    return min(
-        candidates,
-        # What is not recorded yet came last; ``now`` in its place would let the answer change by itself.
-        key=lambda each: (first_seen.get(each.fingerprint, FOREVER), each.not_before, each.fingerprint),
-        default=None,
-    )
+    return min(candidates, key=lambda each: _order_of_arrival(each, first_seen), default=None)
+
+
+def _order_of_arrival(certificate: Certificate, first_seen: Mapping[str, datetime]) -> tuple[datetime, datetime, str]:
+    # What is not recorded yet came last; ``now`` in its place would let the answer change by itself.
+    seen = first_seen.get(certificate.fingerprint, FOREVER)
+    return seen, certificate.not_before, certificate.fingerprint
 
 
 def promotion_of(successor: Certificate, policy: Policy, first_seen: Mapping[str, datetime]) -> datetime | None:
@@ -238,34 +302,80 @@ def promotion_of(successor: Certificate, policy: Policy, first_seen: Mapping[str
 
 
 def _state(
+    entity: Entity,
+    role: Role,
+    primary: Certificate | None,
+    successor: Certificate | None,
+    *,
+    in_use: Sequence[Certificate],
+    certain: bool,
+    promotion: datetime | None,
+    policy: Policy,
+    now: datetime,
+) -> tuple[State, Severity]:
+    """The table of docs/design.md: the first row that holds; never critical for whom nobody signs in at."""
+    if primary is None:
+        state, severity = _without_certificate(entity, role, policy)
+    else:
+        state, severity = _of_dates(
+            primary,
+            successor,
+            in_use=in_use,
+            certain=certain,
+            older=any(
+                other.not_before < primary.not_before and now < other.not_after
+                for other in entity.published(role, signs=True)
+            ),
+            promotion=promotion,
+            policy=policy,
+            now=now,
+        )
+    return state, severity if role is Role.IDP else min(severity, Severity.WARNING)
+
+
+def _without_certificate(entity: Entity, role: Role, policy: Policy) -> tuple[State, Severity]:
+    keys = [key for each in entity.roles if each.role is role for key in each.keys if key.use.signs]
+    if role is Role.IDP and not keys:
+        return State.NONE, Severity.CRITICAL
+    # A key without a certificate may be the one in use, and has no date.
+    if keys and all(key.unread for key in keys) and policy.counts_dates:
+        return State.UNREADABLE, Severity.CRITICAL
+    return State.STEADY, Severity.OK
+
+
+def _of_dates(
     primary: Certificate,
     successor: Certificate | None,
     *,
-    signing: Sequence[Certificate],
+    in_use: Sequence[Certificate],
+    certain: bool,
+    older: bool,
     promotion: datetime | None,
     policy: Policy,
-    strong: bool,
     now: datetime,
 ) -> tuple[State, Severity]:
-    """The table of docs/design.md: the first row that holds."""
-    days, profile = policy.thresholds, policy.profile
-    left = primary.not_after - now if policy.expiry else timedelta.max
-    alone = successor is None
-    urgent = left <= timedelta(days=days.missing)
+    days, profile, dated = policy.thresholds, policy.profile, policy.counts_dates
+    alone, ending = successor is None, _ending(in_use, policy, now)
+    left = primary.not_after - now if dated else timedelta.max
+    urgent = bool(ending) and len(ending) == len(in_use)
     late = promotion is not None and now >= shifted(promotion, PROMOTION_GRACE)
-    started = primary.not_before <= now or not policy.expiry
-    older = any(other.not_before < primary.not_before and now < other.not_after for other in signing)
     rows = (
         (State.STEADY, Severity.OK, profile is Profile.ENTRA),
-        (State.EXPIRED, Severity.CRITICAL, left <= timedelta() or not started),
+        (
+            State.EXPIRED,
+            Severity.CRITICAL,
+            dated and not any(has_begun(each, now) and now < each.not_after for each in in_use),
+        ),
         (State.MISSING, Severity.CRITICAL, alone and urgent),
-        (State.STALLED, Severity.CRITICAL if urgent else Severity.WARNING, not alone and strong and (urgent or late)),
+        (State.STALLED, Severity.CRITICAL, not alone and urgent),
+        (State.STALLED, Severity.WARNING, not alone and certain and late),
         (
             State.OVERDUE,
             Severity.WARNING,
             alone and profile is Profile.ADFS and left <= overdue_before(policy.thresholds),
         ),
         (State.DUE, Severity.WARNING, alone and profile is not Profile.ADFS and left <= timedelta(days=days.due)),
+        (State.UNPROVEN, Severity.WARNING, bool(ending)),
         (State.PUBLISHED, Severity.INFO, not alone),
         (State.PROMOTED, Severity.OK, older),
         (State.STEADY, Severity.OK, True),
@@ -328,14 +438,14 @@ def _turning_points(
     entity: Entity, primary: Certificate | None, promotion: datetime | None, policy: Policy
 ) -> Iterator[datetime]:
     """Every moment at which the verdict can change."""
-    for role in entity.roles:
-        for key in role.keys:
-            for certificate in key.certificates:
-                yield certificate.not_before
-                yield certificate.not_after
+    days = policy.thresholds
+    for certificate in {each for role in entity.roles for key in role.keys for each in key.certificates}:
+        yield shifted(certificate.not_before, -SKEW)
+        yield certificate.not_after
+        yield shifted(certificate.not_after, -timedelta(days=days.missing))
+        yield shifted(certificate.not_after, IN_DOUBT)
     if primary is not None:
-        days = policy.thresholds
-        for before in (timedelta(days=days.missing), overdue_before(policy.thresholds), timedelta(days=days.due)):
+        for before in (overdue_before(policy.thresholds), timedelta(days=days.due)):
             yield shifted(primary.not_after, -before)
     if promotion is not None:
         yield promotion

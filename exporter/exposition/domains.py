@@ -6,7 +6,8 @@ from exporter.config.settings import Entra
 from exporter.exposition import families
 from exporter.exposition.fragment import Writer
 from exporter.inquiry import DomainRecord, DomainTrust
-from exporter.record import Record, Served
+from exporter.record import Record
+from exporter.served import Served
 from exporter.trust import Answer, Verdict
 
 

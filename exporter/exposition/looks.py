@@ -8,7 +8,8 @@ from exporter.exposition.domains import write_domains
 from exporter.exposition.fragment import Fragment, Writer
 from exporter.findings import Finding, Standing
 from exporter.model import Observation
-from exporter.record import LookRecord, Record, Served
+from exporter.record import LookRecord, Record
+from exporter.served import Served
 
 SPELLED_OUT = 4
 """Keys of a set that its label names one by one; of a larger set it has a digest."""

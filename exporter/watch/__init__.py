@@ -17,8 +17,9 @@ from exporter.config.settings import Entra, Look, Target
 from exporter.fetch import Client
 from exporter.inquiry import Inquiry, TrustReason
 from exporter.model import Document, Reason, Tally
-from exporter.record import Record, Served, bare, clamped, resumed
+from exporter.record import Record, bare, clamped, resumed
 from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
+from exporter.served import Served
 from exporter.state import State
 from exporter.watch.beginning import continued, restored
 from exporter.watch.lines import log_answer, log_changes, log_probe
