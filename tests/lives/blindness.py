@@ -14,6 +14,8 @@ from exporter.model import Reason
 NOT_READ = UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
 ALONE = then(farm(A))
 LATER = certificate("B", -16.75, 348)
+LOOK = HOUR / 2
+"""A day without a document counts from the last look that got one: that long before the first that did not."""
 UNREAD = (Kind.METADATA_UNREACHABLE, Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW)
 
 
@@ -29,7 +31,8 @@ def by_chance(seed: int, share: float, lagging: Published, others: Published) ->
 
 
 def one_in_forty(number: int) -> Published:
-    return ALONE if number % 40 == 0 else then(farm(A), (-33, Reason.TIMEOUT), (-20, farm(A)))
+    # The last one before that is at T-33: look 336 is the first that fails.
+    return ALONE if number % 40 == 335 % 40 else then(farm(A), (-33, Reason.TIMEOUT), (-20, farm(A)))
 
 
 LIVES = (
@@ -39,7 +42,7 @@ LIVES = (
         then(farm(A), (-22, Reason.TIMEOUT), (-9, farm(B, A))),
         (
             must(*UNREAD, begins=(-22, -21.9), ends=mended(-9)),
-            must(UNREAD[1], begins=(-21, -20.9), ends=mended(-9)),
+            must(UNREAD[1], begins=(-21 - LOOK, -20.9), ends=mended(-9)),
         ),
         trusted={"contoso.com": follows(A, B)},
     ),
@@ -49,7 +52,7 @@ LIVES = (
         then(farm(A), (-22, Reason.TIMEOUT), (-10, farm(B, A))),
         (
             must(*UNREAD, begins=(-22, -21.9), ends=mended(-10)),
-            must(UNREAD[1], begins=(-21, -20.9), ends=mended(-10)),
+            must(UNREAD[1], begins=(-21 - LOOK, -20.9), ends=mended(-10)),
         ),
         trusted={"contoso.com": then(holds(A, update=NOT_READ), (-10, holds(A, B, update=NOT_READ)))},
     ),
@@ -79,7 +82,7 @@ LIVES = (
         (
             *NEVER_GENERATED[:1],
             must(Kind.ROLLOVER_MISSING, begins=at(-5), ends=(-3, -3)),
-            must(Kind.METADATA_UNREACHABLE, begins=at(-4), ends=(-3, -3)),
+            must(*UNREAD, begins=at(-4), ends=(-3, -3)),
             must(Kind.METADATA_NEVER_READ, begins=(-3, -3), ends=mended(1)),
             must(Kind.SIGNING_CERTIFICATE_EXPIRED, begins=at(1)),
         ),

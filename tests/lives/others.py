@@ -78,7 +78,7 @@ LIVES = (
         may=(
             may(Kind.UNEXPECTED_SIGNING_CERTIFICATE, since=-30, until=-28.9),
             # The one that was made with E may be signing, and Entra ID has forgotten it.
-            may(Kind.TRUST_PENDING_TOO_LONG, since=-20),
+            may(Kind.TRUST_PENDING_TOO_LONG, Kind.TRUST_UNKNOWN, since=-20),
         ),
         trusted={"contoso.com": then(holds(A), (-29, holds(A, X)), (-20, holds(X)))},
     ),

@@ -35,9 +35,8 @@ def moments(name: str) -> Moments:
 def test_a_life_shows_what_it_must_by_day_and_no_other_warning(name: str) -> None:
     life = LIVES[name]
 
-    wrong = complaints(life, moments(name))
-
-    assert not wrong, "\n".join(["", *wrong, "", "What was found:", report(life, moments(name))])
+    if wrong := complaints(life, moments(name)):
+        pytest.fail("\n".join(["", *wrong, "", "What was found:", report(life, moments(name))]), pytrace=False)
 
 
 def test_the_lives_read_as_they_should(golden: Callable[[str, str], str]) -> None:

@@ -55,9 +55,9 @@ def one_of_three(number: int) -> Published:
     return then(provider(IDP_1), (1, provider(IDP_2, IDP_1))) if number % 3 == 1 else new
 
 
-def one_in_eight(number: int) -> Published:
+def one_in_sixteen(number: int) -> Published:
     well = then(farm(LONG_TO_LIVE))
-    return well if number % 8 == 0 else then(farm(LONG_TO_LIVE), (2, Reason.RESET), (5, farm(LONG_TO_LIVE)))
+    return well if number % 16 == 0 else then(Reason.RESET, (3, farm(LONG_TO_LIVE)))
 
 
 LIVES = (
@@ -219,12 +219,12 @@ LIVES = (
         days=(-40, -12),
     ),
     Life(
-        "52 varied: one look in eight succeeds",
-        "For three days most looks are reset; the certificate has long to live.",
-        one_in_eight,
-        (must(Kind.METADATA_UNREACHABLE, begins=at(2), ends=mended(5)),),
+        "52 varied: one look in sixteen succeeds, from the first on",
+        "An exporter starts while most looks are reset; the certificate has long to live.",
+        one_in_sixteen,
+        (must(Kind.METADATA_UNREACHABLE, begins=at(0), ends=mended(3)),),
         every=MINUTES,
-        days=(0, 6),
+        days=(0, 5),
     ),
     Life(
         "54 varied: ten days without a look",
