@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
-from lives.rollovers import HEALTHY, NEVER_GENERATED, NEWS, A, B
+from lives.rollovers import HEALTHY, ITS_PAIR, NEWS, OVERDUE, A, B
 from lives.story import HOUR, G, Life, Published, at, certificate, farm, follows, holds, may, mended, must, then
 
 from exporter.findings import Kind
@@ -30,9 +30,12 @@ def by_chance(seed: int, share: float, lagging: Published, others: Published) ->
     return lambda number: lagging if draws[number] else others
 
 
+ALMOST_NEVER: Published = then(farm(A), (-33, Reason.TIMEOUT), (-20, farm(A)))
+
+
 def one_in_forty(number: int) -> Published:
-    # The last one before that is at T-33: look 336 is the first that fails.
-    return ALONE if number % 40 == 335 % 40 else then(farm(A), (-33, Reason.TIMEOUT), (-20, farm(A)))
+    # The last one before it is at T-33: look 336 is the first that fails.
+    return ALONE if number % 40 == 335 % 40 else ALMOST_NEVER
 
 
 LIVES = (
@@ -80,7 +83,7 @@ LIVES = (
         "Nobody renews, the metadata cannot be read from T-4 on, and a day later the exporter loses its state.",
         then(farm(A), (-4, Reason.TIMEOUT), (1, farm(A))),
         (
-            *NEVER_GENERATED[:1],
+            OVERDUE,
             must(Kind.ROLLOVER_MISSING, begins=at(-5), ends=(-3, -3)),
             must(*UNREAD, begins=at(-4), ends=(-3, -3)),
             must(Kind.METADATA_NEVER_READ, begins=(-3, -3), ends=mended(1)),
@@ -98,11 +101,11 @@ LIVES = (
         "Nobody renews, and the exporter is down while the certificate ends.",
         ALONE,
         (
-            *NEVER_GENERATED[:1],
+            OVERDUE,
             must(Kind.ROLLOVER_MISSING, Kind.SIGNING_CERTIFICATE_EXPIRED, begins=(-5, -4.95)),
             must(Kind.SIGNING_CERTIFICATE_EXPIRED, begins=at(1.5)),
         ),
-        may=NEVER_GENERATED[1:],
+        may=(ITS_PAIR,),
         processes=((-40, -1.5), (1.5, 5)),
     ),
     Life(

@@ -50,14 +50,18 @@ B = certificate("B", -19.75, 345)
 REQUESTS = certificate("s", -365, 0, subject="CN=sp.example")
 
 
+WITH_BOTH: Published = then(provider(IDP_2, IDP_1))
+LAGGING = then(provider(IDP_1), (1, provider(IDP_2, IDP_1)))
+WELL: Published = then(farm(LONG_TO_LIVE))
+RESET: Published = then(Reason.RESET, (3, farm(LONG_TO_LIVE)))
+
+
 def one_of_three(number: int) -> Published:
-    new = then(provider(IDP_2, IDP_1))
-    return then(provider(IDP_1), (1, provider(IDP_2, IDP_1))) if number % 3 == 1 else new
+    return LAGGING if number % 3 == 1 else WITH_BOTH
 
 
 def one_in_sixteen(number: int) -> Published:
-    well = then(farm(LONG_TO_LIVE))
-    return well if number % 16 == 0 else then(Reason.RESET, (3, farm(LONG_TO_LIVE)))
+    return WELL if number % 16 == 0 else RESET
 
 
 LIVES = (
