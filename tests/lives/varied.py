@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from lives.blindness import NOT_READ
-from lives.rollovers import BY_HAND, IDP_1, A, at_idp
+from lives.blindness import LOOK, NOT_READ, UNREAD
+from lives.rollovers import BY_HAND, IDP_1, ITS_PAIR, OVERDUE, A, B, at_idp
 from lives.story import (
     HOUR,
     IDP,
@@ -46,7 +46,6 @@ IDP_2 = idp_key("s2", -45, 320)
 EARLY = idp_key("s2", -200, 165)
 SPARE = idp_key("spare", -150, 215)
 LONG_TO_LIVE, AT_ONCE = certificate("A4", -100, 265), certificate("U4", 5, 370)
-B = certificate("B", -19.75, 345)
 REQUESTS = certificate("s", -365, 0, subject="CN=sp.example")
 
 
@@ -159,6 +158,22 @@ LIVES = (
         days=(-40, -6),
     ),
     Life(
+        "22 varied: at risk, then unreadable",
+        "Entra ID does not follow; half a day after that became urgent nobody can read the metadata any more.",
+        then(farm(A), (-19.75, farm(A, B)), (-16, Reason.TIMEOUT), (-11, farm(B, A))),
+        (
+            # What held at the last good look stays, until Entra ID says otherwise.
+            must(Kind.TRUST_PENDING_TOO_LONG, begins=at(-18.25), ends=at(-16.75)),
+            must(Kind.TRUST_AT_RISK, begins=at(-16.75), ends=mended(-12)),
+            must(UNREAD[0], begins=at(-16), ends=(-15 - LOOK, -15)),
+            must(UNREAD[1], begins=(-15 - LOOK, -15), ends=mended(-12)),
+            # Entra ID needs not read anything any more.
+            must(UNREAD[0], begins=mended(-12), ends=mended(-11)),
+        ),
+        trusted={"contoso.com": then(holds(A), (-12, holds(A, B)))},
+        days=(-40, -5),
+    ),
+    Life(
         "26b varied: another entity for a day",
         "The address of a farm answers for another entity, until somebody has put it right.",
         then(farm(LONG_TO_LIVE), (3, Reason.ENTITY_MISMATCH), (4, farm(LONG_TO_LIVE))),
@@ -192,6 +207,18 @@ LIVES = (
         trusted={"contoso.com": then(holds(A, update=NOT_READ), (-15.6, holds(A, B, update=NOT_READ)))},
         every=MINUTES,
         days=(-21, -13),
+    ),
+    Life(
+        "31 varied: a restart in an outage",
+        "Nobody renews, the metadata cannot be read from T-4 on, and two days later the exporter is restarted.",
+        then(farm(A), (-4, Reason.TIMEOUT)),
+        (
+            OVERDUE,
+            must(Kind.ROLLOVER_MISSING, Kind.SIGNING_CERTIFICATE_EXPIRED, begins=at(-5)),
+            must(*UNREAD, begins=at(-4)),
+        ),
+        may=(ITS_PAIR,),
+        processes=((-40, -2), (-2, 3)),
     ),
     Life(
         "41 varied: an identity provider with the old key listed",
