@@ -20,7 +20,7 @@ from exporter.findings.facts import (
     Until,
     Unwatched,
 )
-from exporter.findings.judge import Finding
+from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import NAMED, moment, some, span, thumbprint
 from exporter.model import Certificate

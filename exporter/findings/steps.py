@@ -20,7 +20,7 @@ from exporter.findings.facts import (
     Trusting,
     Unread,
 )
-from exporter.findings.judge import Finding
+from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, some, thumbprint
 from exporter.inquiry import Slot

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from exporter.findings.judge import Finding, Standing
+from exporter.findings.finding import Finding, Standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, span
 from exporter.findings.sentences import SENTENCES
