@@ -11,9 +11,6 @@ from exporter.findings.facts import (
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.history import EntityHistory
-from exporter.model import (
-    Entity,
-)
 from exporter.policy import Policy
 from exporter.record import Record
 from exporter.rollover import FOREVER, Rollover
@@ -31,6 +28,7 @@ class Clock:
     until: datetime = FOREVER
 
     def reached(self, moment: datetime) -> bool:
+        """Whether a moment has come."""
         if moment > self.now:
             self.until = min(self.until, moment)
         return moment <= self.now
@@ -54,6 +52,7 @@ class Case:
     remembers: bool
 
     def known(self, entity_id: str) -> EntityHistory:
+        """What is remembered of an entity."""
         return self.record.history.entities.get(entity_id, EntityHistory())
 
     def found(self, kind: Kind, facts: Facts, entity_id: str | None = None) -> Finding:
@@ -61,11 +60,8 @@ class Case:
         return Finding(kind, facts, self.record.last_success, entity_id)
 
 
-def of_entity(entity: Entity | None, rollovers: Sequence[Rollover]) -> Rollover | None:
-    return next((each for each in rollovers if entity is not None and each.entity_id == entity.entity_id), None)
-
-
 def watched_of(record: Record) -> Iterator[str]:
+    """The entities that findings are about: the one that a document is about, or those that somebody named."""
     if record.document is None:
         return
     metadata = record.document.metadata
@@ -76,4 +72,5 @@ def watched_of(record: Record) -> Iterator[str]:
 
 
 def is_named(entity_id: str, patterns: Sequence[str]) -> bool:
+    """Whether an entity is one of those that the configuration watches."""
     return any(fnmatchcase(entity_id, pattern) for pattern in patterns)

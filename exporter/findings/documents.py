@@ -29,6 +29,7 @@ SHOWN = 5
 
 
 def of_document(case: Case, document: Document) -> Iterator[Finding]:
+    """What is wrong with a document, whatever it says of keys."""
     metadata, days = document.metadata, case.policy.thresholds
     if (until := metadata.valid_until) is not None:
         clock = case.sure if is_of_another_entity(case.record.first) else case.clock
@@ -63,6 +64,7 @@ def remembered_keys(entity: Entity) -> tuple[Key, ...]:
 
 
 def of_aggregate(case: Case, document: Document, rollovers: Sequence[Rollover]) -> Iterator[Finding]:
+    """What is wrong with the entities of an aggregate that nobody watches, or that left it."""
     record = case.record
     if not document.metadata.aggregate:
         return

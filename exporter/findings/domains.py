@@ -32,6 +32,7 @@ TAKING = timedelta(hours=36)
 
 
 def verdict_of(domain: DomainRecord, record: Record, subject: Rollover | None, sure: Clock, *, stale: bool) -> Verdict:
+    """How the trust of a domain stands at a moment that is sure; ``stale``: the document is old."""
     verdict = _compared(domain, domain.trust, record, subject, sure)
     if verdict.state is TrustState.BROKEN and stale:
         # By an old document nobody is said to be locked out: what repairs that would lock everybody out.
@@ -59,6 +60,7 @@ def _compared(
 
 
 def of_domains(case: Case) -> Iterator[Finding]:
+    """What is wrong with what Entra ID trusts, and with asking it."""
     record, entra, rollover = case.record, case.record.target.entra, case.subject
     if entra is None:
         return

@@ -56,6 +56,7 @@ _FAULTS = {FaultKind.PRIMARY_IGNORED: Kind.PRIMARY_IGNORED, FaultKind.PRIMARY_DI
 
 
 def of_rollover(case: Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
+    """How the rollover of an entity goes, and what says so."""
     facts = Rolling(rollover, case.policy, valid=tuple(_valid(case, entity, rollover)), early=_is_early(case, rollover))
     if rollover is case.subject:
         here = (each for each in case.verdicts if each.state is not TrustState.NOT_FEDERATED)
@@ -110,6 +111,7 @@ def _is_early(case: Case, rollover: Rollover) -> bool:
 
 
 def of_keys(case: Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]:
+    """What happened to the keys of an entity, and what is wrong with them beside the rollover."""
     entity_id, policy = entity.entity_id, case.policy
     known = case.known(entity_id)
     signing = entity.certificates(signs=True)

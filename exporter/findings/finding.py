@@ -1,16 +1,16 @@
 """One thing that was found, and how a target stands by all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from exporter.config.settings import Place
-from exporter.findings.case import of_entity
 from exporter.findings.facts import (
     Facts,
     Rolling,
 )
 from exporter.findings.kinds import Kind
+from exporter.model import Entity
 from exporter.policy import Policy
 from exporter.record import Record
 from exporter.rollover import Rollover, Severity
@@ -95,3 +95,8 @@ class Standing:
     def holds(self, now: datetime) -> bool:
         """Whether the same question asked now has the same answer."""
         return self.since <= now < self.until
+
+
+def of_entity(entity: Entity | None, rollovers: Sequence[Rollover]) -> Rollover | None:
+    """The rollover of an entity among several."""
+    return next((each for each in rollovers if entity is not None and each.entity_id == entity.entity_id), None)

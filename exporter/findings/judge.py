@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.findings.case import Case, Clock, of_entity, watched_of
+from exporter.findings.case import Case, Clock, watched_of
 from exporter.findings.documents import of_aggregate, of_document
 from exporter.findings.domains import of_domains, verdict_of
 from exporter.findings.entities import of_keys, of_rollover
 from exporter.findings.facts import (
     Turns,
 )
-from exporter.findings.finding import Finding, Standing
+from exporter.findings.finding import Finding, Standing, of_entity
 from exporter.findings.kinds import Kind
 from exporter.findings.looks import APART, COPYING, is_of_another_entity, of_looks, served_by
 from exporter.model import (

@@ -1,4 +1,4 @@
-"""What is wrong with getting the document: from where it cannot be read, and what differs between places and answers."""
+"""What is wrong with getting the document: where it cannot be read, and which places give another one."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -41,6 +41,7 @@ APART = timedelta(hours=1)
 
 
 def of_looks(case: Case) -> Iterator[Finding]:
+    """What is wrong with the looks at a target, and between them."""
     record = case.record
     for each in record.looks:
         observation = each.observation
@@ -117,6 +118,7 @@ def _unread(case: Case, look: LookRecord, failure: Observation, since: datetime)
 
 
 def is_of_another_entity(look: LookRecord) -> bool:
+    """Whether the address gives the document of another entity now."""
     return look.lately.failure is not None and look.lately.failure.reason is Reason.ENTITY_MISMATCH
 
 
@@ -158,6 +160,7 @@ def _is_read_inside(record: Record, since: datetime) -> bool:
 
 
 def served_by(document: Document) -> Served:
+    """The certificates that a document serves for signing."""
     by = served.Served.by(document)
     certificates = {
         each.fingerprint: each
