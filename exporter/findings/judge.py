@@ -74,9 +74,9 @@ def _standing(record: Record, now: datetime, before: Standing | None, *, remembe
     findings = [*of_looks(case)]
     if record.document is not None:
         findings += [*of_document(case, record.document), *of_aggregate(case, record.document, rollovers)]
-        verdict_of = {each.entity_id: each for each in case.rollovers}
+        by_id = {each.entity_id: each for each in case.rollovers}
         for entity in record.document.metadata.entities:
-            if (rollover := verdict_of.get(entity.entity_id)) is not None:
+            if (rollover := by_id.get(entity.entity_id)) is not None:
                 findings += [*of_rollover(case, entity, rollover), *of_keys(case, entity, rollover)]
     findings += of_domains(case)
     # Where a moment is sure because nothing was read since, no later one becomes so by waiting.
