@@ -307,7 +307,7 @@ STORIES: Mapping[str, Story] = {
     ),
     "keys change while nobody can look": Story(
         "FedmetaSigningKeysChanged",
-        {before(2): HEALTHY, before(2) + STEP: fails(Reason.TIMEOUT), HOLDS: farm(NEXT)},
+        {before(2): farm(ENDS_IN_20), before(2) + STEP: fails(Reason.TIMEOUT), HOLDS: farm(NEXT)},
         lasts=A_DAY,
     ),
     "a certificate cannot be read": Story(
