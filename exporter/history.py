@@ -105,7 +105,11 @@ class EntityHistory:
     @property
     def rolled_back(self) -> bool:
         """Whether the primary in force was primary already before the one that it replaced."""
-        return len(self.primaries) > 1 and self.primaries[-1].first < self.primaries[-2].first
+        if len(self.primaries) < 2 or self.last_promotion is None:  # noqa: PLR2004 - two of them
+            return False
+        before, now_is = self.primaries[-2:]
+        # One that only takes turns with another did not arrive at its promotion.
+        return now_is.first < before.first and now_is.last >= self.last_promotion
 
     def changes(self, use: Use) -> Mapping[Change, datetime]:
         """When the keys of a use last changed in each way, of all roles the latest: AD FS has one key in several."""

@@ -30,6 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 from exporter import inquiry as inquiries
 from exporter.config.settings import INTERNET, Entra, Module, Target, TrustSource
 from exporter.inquiry import DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.lately import NOTHING_YET
 from exporter.model import (
     Certificate,
     Document,
@@ -295,7 +296,7 @@ def unreachable() -> Record:
 
 def restored() -> Record:
     """The same farm after a restart, before the first look."""
-    return knowing(unreachable(), observation=None, probes=0, failures=0, failing_since=None)
+    return knowing(unreachable(), observation=None, probes=0, failures=0, lately=NOTHING_YET)
 
 
 def never_reached() -> Record:

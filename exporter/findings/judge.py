@@ -35,7 +35,7 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         return latest
     # Some people get one answer and some another: what is wrong with the worst is wrong.
     others = [_standing(_with_document(record, each), now, None, remembers=remembers) for each in turns.documents]
-    worst = min((latest, *others), key=lambda each: (-each.severity, *each.urgency))
+    worst = min((latest, *others), key=_badness)
     until = min(each.until for each in (latest, *others))
     findings = worst.findings
     if turns.last - turns.began >= COPYING:
@@ -45,6 +45,11 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         told = Finding(Kind.ANSWERS_TAKE_TURNS, Turns(turns.began, tuple(answers)), record.last_success)
         findings = _sorted([*findings, told])
     return replace(worst, asked=record, findings=findings, until=until)
+
+
+def _badness(standing: Standing) -> tuple[int, ...]:
+    """What sorts the worst first: by the worst finding, then by the next; of two, fewer are better."""
+    return (*(each.kind.rank for each in standing.findings), len(Kind))
 
 
 def _with_document(record: Record, document: Document) -> Record:

@@ -27,6 +27,7 @@ from exporter.demo.documents import KeyPair
 from exporter.findings import standing
 from exporter.history import Change, History
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
+from exporter.lately import Lately
 from exporter.model import Document, Observation, Phase, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings, Profile, ProfileEvidence
 from exporter.probe import read_document
@@ -34,7 +35,6 @@ from exporter.record import (
     LookRecord,
     Question,
     Record,
-    Served,
     advance,
     answered,
     bare,
@@ -44,6 +44,7 @@ from exporter.record import (
     resumed,
 )
 from exporter.rollover import State
+from exporter.served import Served
 from exporter.trust import TrustState
 
 ADFS = f"http://{HOST}/adfs/services/trust"
@@ -90,14 +91,19 @@ def test_a_look_that_gets_a_document_is_remembered_whole() -> None:
 def test_a_look_that_fails_replaces_nothing_but_the_look_itself(reason: Reason) -> None:
     good = probed(bare(TARGET), seen(read(builders.adfs())))
     record = probed(good, failed(LATER, reason))
-    assert record == knowing(good, observation=failed(LATER, reason), probes=2, failures=1, failing_since=LATER)
+    latest = failed(LATER, reason)
+    went = good.first.lately.after(latest)
+    assert record == knowing(good, observation=latest, probes=2, failures=1, lately=went)
+    assert (went.failure, went.failing_since) == (latest, LATER)
     assert record.document is good.document
     assert record.history is good.history
 
 
 def test_a_failure_before_any_document_is_counted_and_nothing_more() -> None:
     record = probed(bare(TARGET), failed(NOW))
-    assert record == knowing(bare(TARGET), observation=failed(NOW), probes=1, failures=1, failing_since=NOW)
+    assert record == knowing(
+        bare(TARGET), observation=failed(NOW), probes=1, failures=1, lately=Lately().after(failed(NOW))
+    )
 
 
 # Since when nothing usable has come
@@ -109,7 +115,7 @@ def lately(*found: Document | Reason, record: Record | None = None) -> list[date
     for hours, each in enumerate(found):
         at = NOW + hours * HOUR
         record = probed(record, failed(at, each) if isinstance(each, Reason) else seen(each, at))
-        since.append(record.first.failing_since)
+        since.append(record.first.lately.failing_since)
     return since
 
 
@@ -136,7 +142,7 @@ def test_a_look_does_not_fail_since_a_time_that_cannot_be_true(seconds: int) -> 
     began = NOW + timedelta(seconds=seconds)
     record = probed(bare(TARGET), failed(began))
     record = probed(record, failed(NOW))
-    assert record.first.failing_since == min(began, NOW)
+    assert record.first.lately.failing_since == min(began, NOW)
     assert clamped(record, NOW) is record
 
 
@@ -585,7 +591,8 @@ def told(record: Record, *answers: DomainTrust | None) -> Record:
 def test_an_answer_changes_what_is_known_of_its_domain_alone() -> None:
     before = probed(bare(FEDERATED), seen(OLD))
     known = DomainRecord("fabrikam.com", trust=trusting(FIRST), last_success=NOW)
-    assert answered(before, known) == replace(before, domains=(DomainRecord("contoso.com"), known))
+    compared = replace(known, compared=known.trust)
+    assert answered(before, known) == replace(before, domains=(DomainRecord("contoso.com"), compared))
 
 
 def test_an_answer_about_a_domain_that_is_not_the_targets_changes_nothing() -> None:

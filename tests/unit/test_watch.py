@@ -23,6 +23,7 @@ from exporter import fetch
 from exporter.config.settings import INTERNET, Cloud, Entra, Look, Module, Secret, Target
 from exporter.history import Change
 from exporter.inquiry import DomainRecord, TrustReason, UpdateResult
+from exporter.lately import NOTHING_YET
 from exporter.model import Observation, Reason, Role, SignatureState, Use
 from exporter.policy import PolicySettings
 from exporter.probe import read_document
@@ -131,7 +132,7 @@ def places(watch: Watch, name: str | None = None) -> list[LookRecord]:
 def begun_anew(known: Record, target: Target) -> Record:
     """The record of a target with as many looks, of which all is known but what its probes say of themselves."""
     looks = zip(known.looks, target.looks, strict=True)
-    probes = {"observation": None, "probes": 0, "failures": 0, "failing_since": None}
+    probes = {"observation": None, "probes": 0, "failures": 0, "lately": NOTHING_YET}
     return replace(known, target=target, looks=tuple(replace(each, look=look, **probes) for each, look in looks))  # type: ignore[arg-type]  # any field
 
 
@@ -686,7 +687,7 @@ async def test_places_that_stay_keep_their_documents_and_others_start_without_on
         await watch.follow([changed])
         own, *others = places(watch)
         assert own.document is known[service.look.place].document
-        kept = replace(known[wap1.place], observation=None, probes=0, failures=0, failing_since=None)
+        kept = replace(known[wap1.place], observation=None, probes=0, failures=0, lately=NOTHING_YET)
         assert others == [LookRecord(new), LookRecord(moved), kept]
 
 
