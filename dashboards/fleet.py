@@ -121,10 +121,10 @@ TARGETS = table(
     [
         Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),
-        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=170),
+        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=185),
         Column("What to do", expr=state(ANY_TARGET), words=words.WHAT_TO_DO),
         Column("Primary left", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=110),
-        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=130),
+        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=120),
         Column(
             "Predicted promotion",
             expr=milliseconds(f"min by (job, target) ({ANY_TARGET('fedmeta_rollover_promotion_timestamp_seconds')})"),
@@ -163,7 +163,7 @@ DOMAINS = [
     ),
     stat(
         "Foreign certificates",
-        "Domains for which a certificate is trusted that the farm does not publish: left over, or planted.",
+        "Domains for which a certificate is trusted that was never seen published: planted, or from long ago.",
         Unit.NONE,
         how_many(f"{foreign(ANY_TARGET)} > 0"),
         steps=WORK_IF_ANY,
@@ -180,8 +180,8 @@ DOMAINS = [
 TRUST = table(
     "Domains, worst first",
     "One row for each domain that signs in through a target; the target's name leads to its own board. Foreign:"
-    " certificates that are trusted and not published. Last reading: Entra ID's own account of how it read the"
-    " metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
+    " certificates that are trusted and were never seen published. Last reading: Entra ID's own account of how it read"
+    " the metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
     [
         Column("Target", label="target", link=TO_TARGET, width=180),
         Column("Job", label="job", hidden=True),

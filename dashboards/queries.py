@@ -84,7 +84,8 @@ def critical(scope: Scope) -> str:
     days_of = f"max by (job, policy, profile) ({_threshold('missing')})"
     missing = f"max by (job, target) ({policies} * on (job, policy, profile) group_left () {days_of})"
     late = f"{days(scope, 'primary')} <= on (job, target) {missing}"
-    return f"({in_state(scope, 'none|expired|missing')} or {in_state(scope, 'stalled')} and on (job, target) ({late}))"
+    severe = in_state(scope, "none|unreadable|expired|missing")
+    return f"({severe} or {in_state(scope, 'stalled')} and on (job, target) ({late}))"
 
 
 def thresholds(scope: Scope) -> Sequence[Query]:

@@ -212,9 +212,9 @@ CHANGES = table(
 
 DOMAINS = table(
     "Trust of each domain now",
-    "What Entra ID trusts for each domain. Foreign: certificates that are trusted and not published. Last reading: its"
-    " own account of how it read the metadata, and when. Last answer: when it was last asked with success, the age of"
-    " all that is shown; and why the latest inquiry got none.",
+    "What Entra ID trusts for each domain. Foreign: certificates that are trusted and never seen published. Last"
+    " reading: its own account of how it read the metadata, and when. Last answer: when it was last asked with success,"
+    " the age of all that is shown; and why the latest inquiry got none.",
     [
         Column("Domain", label="domain"),
         *columns(ONE_TARGET),

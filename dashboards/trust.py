@@ -36,7 +36,7 @@ def update(scope: Scope) -> str:
 
 
 def foreign(scope: Scope) -> str:
-    """For each domain the certificates that are trusted and not published."""
+    """For each domain the certificates that are trusted and were never seen published."""
     return _by_domain(scope("fedmeta_trust_foreign_certificates"))
 
 

@@ -14,7 +14,7 @@ from exporter.rollover import WORDS, Position, State
 from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 NOT_JUDGED = 0
-NO_DOCUMENT = 8
+NO_DOCUMENT = 9
 
 
 def _state(state: State, number: int, colour: Colour) -> Word:
@@ -22,12 +22,14 @@ def _state(state: State, number: int, colour: Colour) -> Word:
 
 
 STATES: Mapping[State, tuple[Word, str]] = {
-    State.NONE: (_state(State.NONE, 11, Colour.DARK_RED), "Ask the publisher where the keys are"),
-    State.EXPIRED: (_state(State.EXPIRED, 10, Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
-    State.MISSING: (_state(State.MISSING, 9, Colour.RED), "Make a successor now"),
-    State.STALLED: (_state(State.STALLED, 7, Colour.DARK_ORANGE), "Promote the successor"),
-    State.OVERDUE: (_state(State.OVERDUE, 6, Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
-    State.DUE: (_state(State.DUE, 5, Colour.ORANGE), "Renew by hand"),
+    State.NONE: (_state(State.NONE, 13, Colour.DARK_RED), "Ask the publisher where the keys are"),
+    State.UNREADABLE: (_state(State.UNREADABLE, 12, Colour.DARK_RED), "Have the keys published anew"),
+    State.EXPIRED: (_state(State.EXPIRED, 11, Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
+    State.MISSING: (_state(State.MISSING, 10, Colour.RED), "Make a successor now"),
+    State.STALLED: (_state(State.STALLED, 8, Colour.DARK_ORANGE), "Promote the successor"),
+    State.OVERDUE: (_state(State.OVERDUE, 7, Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
+    State.DUE: (_state(State.DUE, 6, Colour.ORANGE), "Renew by hand"),
+    State.UNPROVEN: (_state(State.UNPROVEN, 5, Colour.ORANGE), "See which key signs, and name it"),
     State.PUBLISHED: (_state(State.PUBLISHED, 3, Colour.BLUE), "Bring the successor to the partners"),
     State.PROMOTED: (_state(State.PROMOTED, 2, Colour.SEMI_DARK_GREEN), "Help partners that did not follow"),
     State.STEADY: (_state(State.STEADY, 1, Colour.GREEN), "Nothing to do"),

@@ -33,6 +33,7 @@ from exporter.policy import PolicySettings
 from exporter.record import Record
 from exporter.report import report
 from exporter.rollover import Severity
+from exporter.rollover import State as RolloverState
 from exporter.rounds import PROBES, Raised, Rounds, attempt, log_mistake
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
@@ -301,6 +302,8 @@ def _certificate(standing: Standing, position: str) -> Certificate:
     found = {"primary": rollover.primary, "successor": rollover.successor}[position]
     if found is None:
         hint = "; --print-certificate=primary prints the one in use" if rollover.primary else ""
+        if rollover.state is RolloverState.NONE:
+            hint = ": the document has no signing key"
         raise RefusedError(f"{name}: no {position} is published{hint}")
     return found
 

@@ -163,6 +163,11 @@ class Entity:
             )
         )
 
+    def certificates(self, *, signs: bool) -> tuple[Certificate, ...]:
+        """Each certificate once that any role publishes for signing, or for encryption alone."""
+        roles = dict.fromkeys(each.role for each in self.roles)
+        return tuple(dict.fromkeys(found for role in roles for found in self.published(role, signs=signs)))
+
 
 class FaultKind(StrEnum):
     """What can be wrong with a document that is usable all the same."""

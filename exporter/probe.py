@@ -53,7 +53,14 @@ async def probe(
         )
     except fetch.FetchError as error:
         return Observation(
-            now, error.reason, error.detail, error.phases, error.http_status, error.tls_not_after, document=None
+            now,
+            error.reason,
+            error.detail,
+            error.phases,
+            error.http_status,
+            error.tls_not_after,
+            document=None,
+            clock=error.clock,
         )
     fetched = client.clock()
     document, failure = known, None
@@ -77,6 +84,7 @@ async def probe(
         tls_not_after=answer.tls_not_after,
         document=None if failure else document,
         validators=answer.validators,
+        clock=answer.clock,
     )
 
 

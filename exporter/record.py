@@ -11,20 +11,14 @@ from typing import NamedTuple
 from exporter import history as past
 from exporter import inquiry as inquiries
 from exporter.clock import believed
-from exporter.config.settings import Cloud, Look, Place, Target, TrustSource
+from exporter.config.settings import INTERNET, SERVICE, Cloud, Look, Place, Target, TrustSource
 from exporter.history import History
 from exporter.inquiry import DomainRecord
+from exporter.lately import NOTHING_YET, Lately
 from exporter.model import NO_VALIDATORS, Document, Entity, Observation, Validators
 from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
 from exporter.served import NO_TURNS, Served, Turns
-
-TELLING = 12
-"""Probes within a day from which their share says something."""
-FEW = 4
-"""Fewer than one in so many is few."""
-IN_A_ROW = 3
-"""Probes that succeed one after another show that it is over."""
 
 
 class Question(NamedTuple):
@@ -34,14 +28,6 @@ class Question(NamedTuple):
     cloud: Cloud
     tenant: str
     domain: str
-
-
-class Hour(NamedTuple):
-    """How the probes of an hour went."""
-
-    began: datetime
-    probes: int
-    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +45,8 @@ class LookRecord:
     """The last probe that got a usable document."""
     probes: int = 0
     failures: int = 0
-    failing_since: datetime | None = None
-    """When the first of the latest unbroken run of probes without a usable document began; None while they succeed.
-
-    Not saved: after a restart it is that of the first probe that fails.
-    """
-    failure: Observation | None = None
-    """The latest probe that failed; None once probes succeed again."""
-    unsteady_since: datetime | None = None
-    """When the first of the probes failed since which few of a day's have succeeded."""
-    successes: int = 0
-    """Probes in a row that succeeded."""
-    hours: tuple[Hour, ...] = ()
-    """How the probes of the last day went, the oldest hour first."""
+    lately: Lately = NOTHING_YET
+    """How the probes of the last day went."""
     turns: Turns = NO_TURNS
     """What other answers it got within a day."""
     lead: timedelta | None = None
@@ -83,24 +58,14 @@ class LookRecord:
         return self.look.place
 
     @property
-    def lately(self) -> tuple[int, int]:
-        """Probes of the last day, and how many of them failed."""
-        return sum(each.probes for each in self.hours), sum(each.failures for each in self.hours)
-
-    @property
     def unread_since(self) -> datetime | None:
         """Since when no probe, or few of a day's, got a usable document; None while they do."""
-        if self.failure is None:
-            return None
-        if self.unsteady_since and self.last_success and self.last_success > self.unsteady_since and self.is_unsteady:
-            return self.unsteady_since
-        return self.last_success or self.failing_since or self.failure.at
+        return self.lately.unread_since(self.last_success)
 
     @property
-    def is_unsteady(self) -> bool:
-        """Whether few probes of the last day succeeded, and the latest ones do not show that this is over."""
-        probes, failures = self.lately
-        return probes >= TELLING and (probes - failures) * FEW < probes and self.successes < IN_A_ROW
+    def is_outside(self) -> bool:
+        """Whether it is at the service, from the internet."""
+        return self.place == Place(SERVICE, INTERNET)
 
     @property
     def entity_id(self) -> str | None:
@@ -157,6 +122,20 @@ class Record:
     def fresh_until(self) -> datetime | None:
         """Until when the document that is judged is as good as new; None where there is none."""
         return self.last_success and self.last_success + fresh_for(self.target.look)
+
+    @property
+    def readable_from_internet(self) -> bool | None:
+        """Whether the document can be read from the internet, by a look from there, else by Entra ID's own account.
+
+        None: not known.
+        """
+        for each in self.looks:
+            observation = each.observation
+            # What failed on our side says nothing about the endpoint.
+            if each.is_outside and observation and not (observation.reason and observation.reason.is_ours):
+                return observation.reason is None
+        accounts = {each.trust.update.readable for each in self.domains if each.trust and each.trust.update}
+        return False if False in accounts else True if True in accounts else None
 
     def at(self, place: Place) -> LookRecord:
         """What is known of the look with this place, which must be one of the target's."""
@@ -217,36 +196,18 @@ def advance(look: LookRecord, observation: Observation) -> LookRecord:
         look,
         observation=observation,
         probes=look.probes + 1,
-        hours=_counted(look.hours, at, failed=found is None),
+        lately=look.lately.after(observation),
         lead=look.lead if observation.clock is None else at - observation.clock,
     )
     if found is None:
-        return replace(
-            probed,
-            failures=look.failures + 1,
-            failing_since=look.failing_since or at,
-            failure=observation,
-            unsteady_since=look.unsteady_since or at,
-            successes=0,
-        )
-    read = replace(
+        return replace(probed, failures=look.failures + 1)
+    return replace(
         probed,
         document=found,
         validators=observation.validators,
         last_success=at,
-        failing_since=None,
-        successes=look.successes + 1,
         turns=look.turns.after(look.document or found, found, seen=look.last_success or at, at=at),
     )
-    return read if read.is_unsteady else replace(read, failure=None, unsteady_since=None)
-
-
-def _counted(hours: tuple[Hour, ...], at: datetime, *, failed: bool) -> tuple[Hour, ...]:
-    """The hours of the last day after one more probe."""
-    began = at.replace(minute=0, second=0, microsecond=0)
-    probes, failures = next(((each.probes, each.failures) for each in hours if each.began == began), (0, 0))
-    others = (each for each in hours if began - timedelta(days=1) < each.began < began)
-    return (*others, Hour(began, probes + 1, failures + failed))
 
 
 def remembered(record: Record, look: LookRecord) -> History:
@@ -392,10 +353,7 @@ def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:
         look,
         observation=look.observation and replace(look.observation, at=believed(look.observation.at, now)),
         last_success=look.last_success and believed(look.last_success, now),
-        failing_since=look.failing_since and believed(look.failing_since, now),
-        failure=look.failure and replace(look.failure, at=believed(look.failure.at, now)),
-        unsteady_since=look.unsteady_since and believed(look.unsteady_since, now),
-        hours=tuple(each for each in look.hours if believed(each.began, now) == each.began),
+        lately=look.lately.clamped(now),
         turns=look.turns.clamped(now),
     )
     return look if right == look else right
@@ -405,8 +363,8 @@ def _latest(record: Record) -> Iterator[datetime]:
     """The latest times of a record: nothing in a history is later than its last probe."""
     moments = [record.history.looked, record.differing_since]
     for look in record.looks:
-        moments += [look.observation.at if look.observation else None, look.last_success, look.failing_since]
-        moments += [look.unsteady_since, *look.turns.moments()]
+        moments += [look.observation.at if look.observation else None, look.last_success]
+        moments += [look.lately.failing_since, look.lately.unsteady_since, *look.turns.moments()]
     for domain in record.domains:
         moments += [domain.inquiry.at if domain.inquiry else None, domain.last_success]
     yield from filter(None, moments)

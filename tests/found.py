@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
-from builders import DAY, HOUR, NOW, beside, looking, probed, watched
+from builders import DAY, ENTITY_ID, HOUR, NOW, beside, looking, probed, watched
 from scrapes import (
     FARM,
     adfs_entity,
@@ -35,12 +35,17 @@ from exporter.inquiry import advance as advance_trust
 from exporter.model import (
     Certificate,
     Document,
+    Entity,
     Fault,
     FaultKind,
+    Key,
     Observation,
     Reason,
+    Role,
+    RoleDescriptor,
     Signature,
     SignatureState,
+    Use,
     Weakness,
 )
 from exporter.policy import PolicySettings, Profile
@@ -59,7 +64,9 @@ OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 
 NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
 LONG, LONG_ENCRYPTION = pair("4", "5", not_before=NOW - 165 * DAY, not_after=NOW + 200 * DAY)
 STRANGE = certificate("6", not_after=NOW + 300 * DAY)
+FOUR_DAYS_OLD = certificate("7", not_before=NOW - 4 * DAY, not_after=NOW + 361 * DAY)
 IDP = watched("idp", "https://idp.example/metadata.xml")
+SP = watched("sp", "https://sp.example/metadata.xml")
 
 
 def farm(
@@ -114,6 +121,35 @@ def faulty(kind: FaultKind, detail: str) -> Document:
     return replace(STEADY, metadata=metadata)
 
 
+def provider(*signing: Certificate, role: Role = Role.SP, **about: object) -> Document:
+    """What an entity publishes that is no identity provider."""
+    keys = tuple(Key(Use.SIGNING, each) for each in signing)
+    descriptor = RoleDescriptor(role, "SPSSODescriptor", keys)
+    return document(Entity("https://sp.example/", (descriptor,), None, ()), **about)  # type: ignore[arg-type]  # any argument
+
+
+def never_readable(detail: str = "the first signing certificate ends early") -> Document:
+    """What an identity provider publishes of whose keys no certificate can be read."""
+    keys = (Key(Use.SIGNING, None, unread=detail),)
+    entity = Entity(ENTITY_ID, (RoleDescriptor(Role.IDP, "IDPSSODescriptor", keys),), None, ())
+    found = document(entity)
+    faults = (Fault(FaultKind.CERTIFICATE_DER, ENTITY_ID, detail),)
+    return replace(found, metadata=replace(found.metadata, faults=faults))
+
+
+def no_longer_readable(found: Document, unread: str = "the base64 is cut off") -> Document:
+    """The document, where its signing certificates cannot be read any more, and what was read before counts."""
+
+    def forgotten(key: Key) -> Key:
+        return replace(key, unread=unread) if key.use.signs else key
+
+    entities = [
+        replace(each, roles=tuple(replace(role, keys=tuple(map(forgotten, role.keys))) for role in each.roles))
+        for each in found.metadata.entities
+    ]
+    return replace(found, metadata=replace(found.metadata, entities=tuple(entities)))
+
+
 def _from_inside() -> Record:
     inside = looking(FARM, vantage="intranet")
     record = beside(after(inside, good(STEADY, NOW)), replace(inside.look, vantage=INTERNET))
@@ -121,8 +157,38 @@ def _from_inside() -> Record:
 
 
 def _at_a_node() -> Record:
+    """A node that has not got the keys of the service for three hours."""
     record = beside(seen(BOTH), replace(FARM.look, node="wap1", address="10.0.0.11"))
-    return probed(record, good(ALONE, NOW), look=record.target.looks[1])
+    for at in (NOW, NOW + 3 * HOUR):
+        record = probed(record, good(BOTH, at))
+        record = probed(record, good(ALONE, at), look=record.target.looks[1])
+    return record
+
+
+def _left_behind() -> Record:
+    """A node that has signed with what Entra ID does not trust for three hours."""
+    old = farm(STRANGE, encryption=LONG_ENCRYPTION)
+    record = beside(seen(STEADY), replace(FARM.look, node="wap1", address="10.0.0.11"))
+    for at in (NOW - 3 * HOUR, NOW):
+        record = probed(record, good(old, at), look=record.target.looks[1])
+    return trusting(record, federated(signing=LONG))
+
+
+def _taken_back() -> Record:
+    """A farm that signed with another certificate for forty hours, and signs with the one before again."""
+    before, between = (farm(OLD, NEW, signer=each, encryption=LONG_ENCRYPTION) for each in (OLD, NEW))
+    return seen(before, between, between, before, every=20 * HOUR)
+
+
+def _ahead() -> Record:
+    """A farm whose clock is two days behind ours."""
+    return after(FARM, replace(good(STEADY, NOW), clock=NOW - 2 * DAY))
+
+
+def mismatched(at: datetime = NOW) -> Observation:
+    """A probe that got the document of somebody else."""
+    detail = "the document of https://other.example/, not of http://fs.example/adfs/services/trust"
+    return replace(failed(Reason.ENTITY_MISMATCH, at, phases={}), detail=detail)
 
 
 def _vanished() -> Record:
@@ -145,7 +211,9 @@ EXAMPLES: Mapping[Kind, Example] = {
     Kind.KEY_SET_REPLACED: Example(seen(ALONE, STEADY)),
     Kind.METADATA_OUTDATED: Example(seen(farm(LONG, encryption=LONG_ENCRYPTION, valid_until=NOW - DAY))),
     Kind.NO_SIGNING_KEY: Example(after(IDP, good(document(idp()), NOW))),
-    Kind.TRUST_AT_RISK: Example(trusting(seen(BOTH), federated(signing=OLD)), NOW + 3 * DAY),
+    Kind.SIGNING_KEYS_UNREADABLE: Example(after(IDP, good(never_readable(), NOW))),
+    Kind.TRUST_BROKEN_AT_NODE: Example(_left_behind()),
+    Kind.TRUST_AT_RISK: Example(trusting(seen(farm(OLD, FOUR_DAYS_OLD)), federated(signing=OLD)), NOW + 2 * HOUR),
     Kind.ROLLOVER_MISSING: Example(seen(ending(3))),
     Kind.PROMOTION_STALLED_LATE: Example(seen(ending(4, NEW))),
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: Example(after(FARM, good(ALONE, NOW - 2 * DAY), refused())),
@@ -154,8 +222,15 @@ EXAMPLES: Mapping[Kind, Example] = {
     Kind.TRUST_NOT_FEDERATED: Example(trusting(seen(STEADY), DomainTrust(TrustSource.GRAPH, federated=False))),
     Kind.SIGNATURE_INVALID: Example(seen(farm(LONG, encryption=LONG_ENCRYPTION, signature=BROKEN_SIGNATURE))),
     Kind.PROMOTION_STALLED: Example(seen(*[ending(9, replace(NEW, not_before=NOW - 11 * DAY))] * 11, every=DAY)),
+    Kind.PROMOTION_ROLLED_BACK: Example(_taken_back()),
+    Kind.PRIMARY_DISPUTED: Example(seen(farm(NEW, OLD))),
+    Kind.POSSIBLE_PRIMARY_ENDING: Example(after(IDP, good(document(idp(primary(3), LONG)), NOW))),
     Kind.ROLLOVER_OVERDUE: Example(seen(ending(12))),
     Kind.RENEWAL_DUE: Example(seen(ending(20), settings=PolicySettings(auto_certificate_rollover=False))),
+    Kind.SP_CERTIFICATE_EXPIRED: Example(after(SP, good(provider(primary(-3)), NOW))),
+    Kind.SP_CERTIFICATE_ENDING: Example(after(SP, good(provider(primary(3)), NOW))),
+    Kind.SP_KEY_SET_REPLACED: Example(after(SP, good(provider(LONG), NOW - HOUR), good(provider(NEW), NOW))),
+    Kind.SP_METADATA_OUTDATED: Example(after(SP, good(provider(LONG, valid_until=NOW - DAY), NOW))),
     Kind.ENTRA_CANNOT_READ_METADATA: Example(trusting(seen(BOTH), federated(signing=OLD, update=NOT_READ))),
     Kind.TRUST_PENDING_TOO_LONG: Example(trusting(seen(*[BOTH] * 3, every=20 * HOUR), federated(signing=OLD))),
     Kind.TRUST_HALF_UPDATED: Example(
@@ -164,9 +239,12 @@ EXAMPLES: Mapping[Kind, Example] = {
     Kind.METADATA_NEVER_READ: Example(after(FARM, refused())),
     Kind.METADATA_UNREACHABLE_FROM_INTERNET: Example(_from_inside()),
     Kind.METADATA_UNREACHABLE: Example(after(FARM, good(STEADY, NOW - 3 * HOUR), refused())),
+    Kind.METADATA_OF_ANOTHER_ENTITY: Example(after(FARM, good(STEADY, NOW - 3 * HOUR), mismatched())),
+    Kind.ANSWERS_TAKE_TURNS: Example(seen(*[BOTH, ALONE] * 3)),
     Kind.NODES_DIFFER: Example(_at_a_node(), NOW + 3 * HOUR),
     Kind.TRUST_STALE: Example(trusting(seen(STEADY), TrustReason.PERMISSION)),
     Kind.TRUST_UNKNOWN: Example(trusting(seen(STEADY), UNREADABLE_SLOT)),
+    Kind.CLOCK_WRONG: Example(_ahead()),
     Kind.ENTITY_VANISHED: Example(_vanished(), NOW + 2 * HOUR),
     Kind.METADATA_OUTDATED_SOON: Example(seen(farm(LONG, encryption=LONG_ENCRYPTION, valid_until=NOW + DAY))),
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: Example(
@@ -176,13 +254,19 @@ EXAMPLES: Mapping[Kind, Example] = {
     Kind.CERTIFICATE_UNREADABLE: Example(
         seen(faulty(FaultKind.CERTIFICATE_DER, "the second signing certificate ends early"))
     ),
+    Kind.CERTIFICATE_NO_LONGER_READABLE: Example(seen(no_longer_readable(STEADY))),
     Kind.CERTIFICATE_WEAK: Example(seen(farm(replace(LONG, weaknesses=(Weakness.SHA1,)), encryption=LONG_ENCRYPTION))),
-    Kind.PRIMARY_CHANGED: Example(seen(BOTH, farm(OLD, NEW, signer=NEW))),
+    Kind.PRIMARY_CHANGED: Example(seen(BOTH, farm(OLD, NEW, signer=NEW, encryption=LONG_ENCRYPTION))),
     Kind.SIGNING_KEYS_CHANGED: Example(_entra()),
     Kind.SUCCESSOR_PUBLISHED: Example(seen(BOTH)),
     Kind.TRUST_PENDING: Example(trusting(seen(BOTH), federated(signing=OLD))),
+    Kind.TRUST_LEFTOVER: Example(
+        trusting(
+            seen(farm(LONG, STRANGE, encryption=LONG_ENCRYPTION), STEADY), federated(signing=LONG, following=STRANGE)
+        )
+    ),
+    Kind.OLD_KEY_LISTED: Example(after(IDP, good(document(idp(primary(-20), LONG)), NOW))),
     Kind.PRIMARY_IGNORED: Example(seen(STEADY, settings=PolicySettings(primary="f" * 64))),
-    Kind.PRIMARY_DISPUTED: Example(seen(farm(NEW, OLD))),
     Kind.DOCUMENT_FAULTY: Example(seen(faulty(FaultKind.VALID_UNTIL, "validUntil is no date: tomorrow"))),
     Kind.ENTITIES_IN_TROUBLE: Example(aggregate()),
 }

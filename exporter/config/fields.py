@@ -28,6 +28,9 @@ _SECONDS_PER_DAY = 86400
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
+_LONGEST_LABEL = 63
+"""Characters that stand between two dots of a name at most (RFC 1035 2.3.4)."""
+_ENCODED = "xn--"
 # As in DNS, and the last part is not all digits: no IP address is a domain name.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
@@ -329,14 +332,31 @@ def _check_web_address(parts: SplitResult, wrong_scheme: str) -> None:
         port = 0
     if port == 0:
         raise Mistake("must have a port from 1 to 65535, or none")
-    if not _is_host(parts.hostname or ""):
-        raise Mistake("must name a host")
+    _check_host(parts.hostname or "")
 
 
-def _is_host(name: str) -> bool:
+def _check_host(name: str) -> None:
     if ":" in name:
-        return is_ip_address(name)
+        if not is_ip_address(name):
+            raise Mistake("must name a host")
+        return
+    if max(map(len, name.split("."))) > _LONGEST_LABEL:
+        raise Mistake(f"must name a host, of which no part between dots is longer than {_LONGEST_LABEL} characters")
     try:
-        return _HOST.fullmatch(name.encode("idna").decode()) is not None
+        encoded = name.encode("idna").decode()
+    except UnicodeError:
+        raise Mistake("must name a host") from None
+    if not _HOST.fullmatch(encoded):
+        raise Mistake("must name a host")
+    for label in encoded.split("."):
+        if label.startswith(_ENCODED) and not _is_punycode(label.removeprefix(_ENCODED)):
+            raise Mistake(f"must name a host, and {label} is broken punycode")
+
+
+def _is_punycode(text: str) -> bool:
+    """Whether it stands for something that ASCII has not (RFC 3492, RFC 5890 2.3.2.1)."""
+    try:
+        decoded = text.encode().decode("punycode")
     except UnicodeError:
         return False
+    return not decoded.isascii() and decoded.isprintable()

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -12,6 +12,7 @@ from typing import Self
 
 from exporter import fetch
 from exporter.config.settings import Module
+from exporter.entra.words import error_of, fit
 from exporter.inquiry import TrustReason
 from exporter.model import Reason
 from exporter.trust import host_of
@@ -37,6 +38,65 @@ class EntraError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What Microsoft answered, with any status but 429 and 5xx."""
+
+    url: str
+    response: fetch.Response
+    secrets: Sequence[str] = field(repr=False)
+    """What it was sent and must not be shown, in whatever it says."""
+    is_json: bool
+    """Whether it is documented to be JSON."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.response.status
+
+    @property
+    def host(self) -> str:
+        """Who answered."""
+        return host_of(self.url) or ""
+
+    @property
+    def content(self) -> object:
+        """What the JSON in it says; None where it is none."""
+        try:
+            return json.loads(self.response.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def sentence(self) -> str:
+        """The answer in short: ``graph.microsoft.com answers HTTP 400 Bad Request; it says: Request_BadRequest: …``."""
+        return f"{self.host} answers {self.response.status_line}{self.words}"
+
+    @property
+    def words(self) -> str:
+        """Its own code and words for what went wrong, for the end of a sentence; empty where it has none."""
+        content = self.content
+        if not isinstance(content, dict) and self.is_json and self.response.body:
+            return "; its body is no JSON object"
+        return self._said(": ".join(filter(None, error_of(content))))
+
+    @property
+    def message(self) -> str:
+        """Its own words alone, where a sentence has the code already."""
+        return self._said(error_of(self.content)[1])
+
+    def json_object(self) -> dict[str, object]:
+        """The JSON object in it. Raises :class:`EntraError` (MALFORMED)."""
+        content = self.content
+        if not isinstance(content, dict):
+            detail = f"{self.host} does not answer with a JSON object (HTTP {self.status})"
+            raise EntraError(TrustReason.MALFORMED, detail)
+        return content
+
+    def _said(self, text: str) -> str:
+        return text and f"; it says: {fit(text, self.secrets)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """The way to Microsoft for one inquiry, with one deadline."""
 
@@ -51,21 +111,28 @@ class Api:
         return cls(module, client, asyncio.get_running_loop().time() + module.timeout)
 
     async def send(
-        self, url: str, *, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> fetch.Response:
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
+        is_json: bool = True,
+    ) -> Answer:
         """The answer to a GET, or to a form by POST, with any status but 429 and 5xx.
 
-        Raises :class:`EntraError`.
+        ``secrets`` are those in the form or the headers. Raises :class:`EntraError`.
         """
         with told():
-            answer = await fetch.exchange(
+            response = await fetch.exchange(
                 url, self.module, client=self.client, deadline=self.deadline, form=form, headers=headers
             )
+        answer = Answer(url, response, secrets, is_json)
         throttled = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         if throttled or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             reason = TrustReason.THROTTLED if throttled else TrustReason.SERVER
-            wait = seconds_to_wait(answer.headers.get("Retry-After", ""), datetime.now(UTC))
-            raise EntraError(reason, sentence(url, answer), wait)
+            wait = seconds_to_wait(response.headers.get("Retry-After", ""), datetime.now(UTC))
+            raise EntraError(reason, answer.sentence, wait)
         return answer
 
 
@@ -79,11 +146,6 @@ def told() -> Iterator[None]:
         raise EntraError(reason, error.detail) from error
 
 
-def sentence(url: str, answer: fetch.Response) -> str:
-    """``graph.microsoft.com answers HTTP 400 Bad Request``."""
-    return f"{host_of(url)} answers {answer.status_line}"
-
-
 def seconds_to_wait(retry_after: str, now: datetime) -> float | None:
     """What a Retry-After says, a number of seconds or a date (RFC 9110 10.2.3), cut to a day; None: nothing."""
     if retry_after.isdecimal() and retry_after.isascii():
@@ -94,14 +156,3 @@ def seconds_to_wait(retry_after: str, now: datetime) -> float | None:
         return None
     wait = moment.replace(tzinfo=moment.tzinfo or UTC) - now
     return min(max(wait.total_seconds(), 0.0), _LONGEST_WAIT)
-
-
-def json_object(url: str, answer: fetch.Response) -> dict[str, object]:
-    """The JSON object in an answer. Raises :class:`EntraError` (MALFORMED)."""
-    try:
-        content = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} does not answer with a JSON object")
-    return content

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from exporter import fetch
 from exporter.config.settings import Entra, Secret
-from exporter.entra.api import Api, EntraError, sentence, told
+from exporter.entra.api import Api, EntraError, told
 from exporter.entra.assertion import assertion
 from exporter.entra.clouds import places, scope
 from exporter.inquiry import TrustReason
@@ -52,14 +52,17 @@ async def _secret(entra: Entra, deadline: float) -> str:
 
 async def _ask(entra: Entra, secret: str, url: str, api: Api) -> fetch.Grant:
     form = {"grant_type": "client_credentials", "client_id": entra.client_id, "scope": scope(entra)}
-    answer = await api.send(url, form={**form, **_proof(entra, secret, url)})
+    proof = _proof(entra, secret, url)
+    answer = await api.send(
+        url, form={**form, **proof}, secrets=[proof.get("client_secret") or proof["client_assertion"]]
+    )
     try:
-        return fetch.granted(answer.status, answer.body)
+        return fetch.granted(answer.status, answer.response.body)
     except fetch.NotGranted as failure:
         if answer.status != HTTPStatus.OK and not failure.refused:
-            raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer)) from None
+            raise EntraError(TrustReason.HTTP_STATUS, answer.sentence) from None
         reason = TrustReason.REFUSED if failure.refused else TrustReason.MALFORMED
-        raise EntraError(reason, f"no token from {host_of(url)}: {failure.detail}") from None
+        raise EntraError(reason, f"no token from {answer.host}: {failure.detail}{answer.message}") from None
 
 
 def _proof(entra: Entra, secret: str, url: str) -> Mapping[str, str]:

@@ -6,15 +6,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from exporter import fetch
 from exporter.config.settings import Entra, TrustSource
 from exporter.entra import grant
-from exporter.entra.api import Api, EntraError, json_object, sentence
+from exporter.entra.api import Answer, Api, EntraError
 from exporter.entra.clouds import places
 from exporter.entra.parts import first_host, slots
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.metadata import times
-from exporter.trust import host_of
 
 PERMISSION = "Domain-InternalFederation.Read.All"
 """The least that the application must be allowed to do."""
@@ -35,31 +33,32 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
         answer = await _get(url, entra, api)
     match answer.status:
         case HTTPStatus.OK:
-            return _trust(url, answer)
+            return _trust(answer)
         case HTTPStatus.UNAUTHORIZED:
-            raise EntraError(TrustReason.UNAUTHORIZED, f"{host_of(url)} does not accept the token (HTTP 401)")
+            detail = f"{answer.host} does not accept the token (HTTP 401){answer.words}"
+            raise EntraError(TrustReason.UNAUTHORIZED, detail)
         # Another's refusal, such as a proxy's page, says nothing about the domain.
-        case HTTPStatus.NOT_FOUND if "error" in json_object(url, answer):
+        case HTTPStatus.NOT_FOUND if "error" in answer.json_object():
             return DomainTrust(TrustSource.GRAPH, federated=False)
-        case HTTPStatus.FORBIDDEN if "error" in json_object(url, answer):
+        case HTTPStatus.FORBIDDEN if "error" in answer.json_object():
             raise EntraError(
                 TrustReason.PERMISSION,
-                f"{host_of(url)} does not allow it (HTTP 403): the application needs the permission {PERMISSION}, "
-                "and admin consent to it",
+                f"{answer.host} does not allow it (HTTP 403): the application needs the permission {PERMISSION}, "
+                f"and admin consent to it{answer.words}",
             )
-    raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer))
+    raise EntraError(TrustReason.HTTP_STATUS, answer.sentence)
 
 
-async def _get(url: str, entra: Entra, api: Api) -> fetch.Response:
+async def _get(url: str, entra: Entra, api: Api) -> Answer:
     token = await grant.token(entra, api)
-    answer = await api.send(url, headers={"Authorization": f"Bearer {token}"})
+    answer = await api.send(url, headers={"Authorization": f"Bearer {token}"}, secrets=(token,))
     if answer.status == HTTPStatus.UNAUTHORIZED:
         api.client.tokens.forget(token)
     return answer
 
 
-def _trust(url: str, answer: fetch.Response) -> DomainTrust:
-    content = json_object(url, answer)
+def _trust(answer: Answer) -> DomainTrust:
+    content = answer.json_object()
     # A collection of at most one is documented; one by itself, with and without "value" around it, is seen as well.
     value = content.get("value", content)
     match value if isinstance(value, list) else [value]:
@@ -68,7 +67,8 @@ def _trust(url: str, answer: fetch.Response) -> DomainTrust:
         case [dict() as federation] if not _KNOWN_BY.isdisjoint(federation):
             pass
         case _:
-            raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} does not answer with one internalDomainFederation")
+            detail = f"{answer.host} does not answer with one internalDomainFederation{answer.words}"
+            raise EntraError(TrustReason.MALFORMED, detail)
     certificates, unreadable = slots(
         {
             Slot.SIGNING: federation.get("signingCertificate"),

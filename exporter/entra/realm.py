@@ -7,12 +7,11 @@ from lxml.etree import _Element as Element
 
 from exporter import metadata
 from exporter.config.settings import Entra, TrustSource
-from exporter.entra.api import Api, EntraError, sentence
+from exporter.entra.api import Api, EntraError
 from exporter.entra.clouds import places
 from exporter.entra.parts import first_host, slots
 from exporter.inquiry import DomainTrust, Slot, TrustReason
 from exporter.metadata import DocumentError
-from exporter.trust import host_of
 
 _NOBODY = "fedmeta-exporter"
 """The user we ask for: only the domain behind it counts."""
@@ -24,18 +23,18 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
     Raises :class:`EntraError`.
     """
     url = f"{places(entra).login}/getuserrealm.srf?login={_NOBODY}@{quote(domain, safe='')}&xml=1"
-    answer = await api.send(url, headers={"Accept": "text/xml, application/xml"})
+    answer = await api.send(url, headers={"Accept": "text/xml, application/xml"}, is_json=False)
     if answer.status != HTTPStatus.OK:
-        raise EntraError(TrustReason.HTTP_STATUS, sentence(url, answer))
+        raise EntraError(TrustReason.HTTP_STATUS, answer.sentence)
     try:
-        root = metadata.tree(answer.body)
+        root = metadata.tree(answer.response.body)
     except DocumentError as error:
-        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} does not answer with XML: {error.detail}") from error
+        raise EntraError(TrustReason.MALFORMED, f"{answer.host} does not answer with XML: {error.detail}") from error
     if _name(root) != "RealmInfo" or root.get("Success", "").lower() != "true":
-        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers without a RealmInfo that is a success")
+        raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers without a RealmInfo that is a success")
     fields = {_name(child): str(child.xpath("string()")).strip() for child in root.iterchildren("*")}
     if fields.get("DomainName", domain).lower() != domain:
-        raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers for another domain than {domain}")
+        raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers for another domain than {domain}")
     match fields.get("NameSpaceType", "").lower():
         case "federated":
             certificates, unreadable = slots({Slot.UNNAMED: fields.get("Certificate")})
@@ -48,7 +47,7 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
             )
         case "managed" | "unknown":
             return DomainTrust(TrustSource.USER_REALM, federated=False)
-    raise EntraError(TrustReason.MALFORMED, f"{host_of(url)} answers without a NameSpaceType that is known")
+    raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers without a NameSpaceType that is known")
 
 
 def _name(element: Element) -> str:

@@ -53,6 +53,8 @@ class Answer:
     """Seconds spent in each phase that was reached, over all redirects."""
     tls_not_after: datetime | None
     """Of the endpoint's own TLS certificate; the earliest where redirects lead over several."""
+    clock: datetime | None
+    """What the endpoint's clock showed when it answered; None: it did not say."""
 
 
 @asynccontextmanager
@@ -152,6 +154,7 @@ async def fetch(
         validators=reply.validators,
         phases=progress.phases,
         tls_not_after=progress.tls_not_after,
+        clock=progress.shown,
     )
 
 
@@ -202,3 +205,4 @@ async def _complete(error: FetchError, progress: Progress, deadline: float) -> N
     error.phases = progress.phases
     error.http_status = progress.http_status
     error.tls_not_after = progress.tls_not_after
+    error.clock = progress.shown

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from yarl import URL
 
@@ -76,9 +76,10 @@ async def proxy(module: Module) -> URL | None:
     try:
         url = URL(text)
         f"{url.user}{url.password}".encode("latin-1")
+        host = url.host
     except ValueError:
-        url = URL()
-    if url.scheme != "http" or not url.host:
+        url, host = URL(), None
+    if url.scheme != "http" or not host:
         raise FetchError(Reason.CREDENTIALS, "proxy_url: not the http URL of a proxy")
     return url
 
@@ -112,7 +113,7 @@ async def _ask(oauth2: OAuth2, secret: str, post: Post) -> Grant:
     try:
         return granted(*await post(oauth2.token_url, form, {"Authorization": authorization}))
     except (FetchError, NotGranted) as error:
-        detail = f"no token from {URL(oauth2.token_url).host}: {error.detail}"
+        detail = f"no token from {urlsplit(oauth2.token_url).hostname}: {error.detail}"
         raise FetchError(Reason.CREDENTIALS, detail) from error
 
 

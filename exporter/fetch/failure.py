@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from exporter.fetch.progress import Progress, current
 from exporter.model import Phase, Reason
@@ -32,6 +33,18 @@ _NO_WAY = {
 }
 
 
+_TOO_LONG, _TOO_MANY, _TWICE = "Got more than ", "Too many headers received", "Duplicate Content-Length"
+"""How the messages of aiohttp's parser begin; it has no types for them."""
+
+LINE_LIMIT = 2**15
+"""Bytes of a line of an answer's head, its first line too; browsers take a few times more."""
+LINES_LIMIT = 512
+"""Headers of an answer."""
+
+_TLS_RECORDS = {0x15, 0x16}
+"""How an alert and a handshake begin (RFC 8446 5.1)."""
+
+
 class FetchError(Exception):
     """No answer that could be used. ``detail`` is a sentence for a person and holds no secret."""
 
@@ -44,6 +57,8 @@ class FetchError(Exception):
         self.http_status: int | None = None
         self.tls_not_after: datetime | None = None
         """Of the endpoint's TLS certificate, also when it does not verify."""
+        self.clock: datetime | None = None
+        """What the endpoint's clock showed, where it answered and said so."""
 
 
 def status_line(status: int) -> str:
@@ -77,6 +92,8 @@ async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncI
             yield
     except TimeoutError:
         progress = current.get(None)
+        if progress is not None and (page := _page(progress)):
+            raise FetchError(Reason.PROXY, page) from None
         stuck = "" if progress is None or progress.phase is None else f"; stuck in {progress.phase}"
         raise FetchError(reason, sentence + stuck) from None
 
@@ -85,7 +102,9 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
     root = _root(error)
     found: FetchError | None
     if progress.to_proxy:
-        return FetchError(Reason.PROXY, _proxy_sentence(error, root))
+        return FetchError(Reason.PROXY, _proxy_sentence(error, root, progress))
+    if page := _page(progress):
+        return FetchError(Reason.PROXY, page)
     match error, root:
         case aiohttp.InvalidURL(), _:
             found = FetchError(Reason.DNS, f"{progress.host} is no host that can be looked up")
@@ -100,7 +119,7 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
         case aiohttp.ClientPayloadError(), _:
             found = FetchError(Reason.TRUNCATED, f"{progress.who} closed the connection before the end of the body")
         case aiohttp.ClientResponseError(), _:
-            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.who} is not HTTP")
+            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.who} {_unread(root)}")
         case _:
             found = None
     return found
@@ -136,10 +155,39 @@ def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
     return None
 
 
-def _proxy_sentence(error: Exception, root: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy refused: {status_line(error.status)}"
-    return f"the proxy cannot be used: {_words(root)}"
+def _unread(root: BaseException) -> str:
+    """Why an answer cannot be read: a limit that it exceeds, or that it is no HTTP."""
+    message = root.message if isinstance(root, HttpProcessingError) else ""
+    if message.startswith(_TOO_LONG):
+        return f"has a header line longer than {LINE_LIMIT} bytes"
+    if message.startswith(_TOO_MANY):
+        return f"has more than {LINES_LIMIT} header lines"
+    if message.startswith(_TWICE):
+        return "has a Content-Length twice"
+    return "is not HTTP"
+
+
+def _page(progress: Progress) -> str:
+    """A sentence where a proxy agreed to a tunnel and sent a page through it; empty where it did not."""
+    if not progress.proxied or progress.phase is not Phase.TLS:
+        return ""
+    head, _, content = bytes(progress.heard).partition(b"\r\n\r\n")
+    if content and content[0] in _TLS_RECORDS:
+        return ""
+    if b"\ncontent-type:" not in head.lower() and not content.lstrip().startswith(b"<"):
+        return ""
+    return f"the proxy {progress.proxy} answers {status_line(http.HTTPStatus.OK)} with a page in place of a tunnel"
+
+
+def _proxy_sentence(error: Exception, root: BaseException, progress: Progress) -> str:
+    match error:
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy {progress.proxy} refused: {status_line(error.status)}"
+        case aiohttp.ClientResponseError():
+            return f"the answer of the proxy {progress.proxy} {_unread(root)}"
+        case aiohttp.ServerDisconnectedError():
+            return f"the proxy {progress.proxy} closed the connection without an answer"
+    return f"the proxy {progress.proxy} cannot be used: {_words(root)}"
 
 
 def _words(error: BaseException) -> str:

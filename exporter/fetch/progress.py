@@ -15,10 +15,19 @@ from datetime import datetime
 from typing import Any, Self
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from exporter import certificates
 from exporter.config.settings import IpProtocol, Module
 from exporter.model import Phase, Reason
+
+_LABEL = 63
+"""Characters that stand between two dots of a name at most."""
+_NAMED = 80
+"""Characters of a host that is none that are shown."""
+
+_HEARD = 4096
+"""Bytes of what a proxy says that are kept: the head of an answer, and how its body begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,10 @@ class Progress:
     prefer: IpProtocol = IpProtocol.ANY
     fallback: bool = True
     proxied: bool = False
+    proxy: str = ""
+    """Where the proxy is, for a sentence; empty until its URL has been read."""
+    heard: bytearray = field(default_factory=bytearray)
+    """How that begins which came from the proxy."""
     detours: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     """Hosts and ports to connect to in place of others."""
     at: str = ""
@@ -52,6 +65,8 @@ class Progress:
     phases: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
     http_status: int | None = None
+    shown: datetime | None = None
+    """What the endpoint's clock showed."""
     tls_not_after: datetime | None = None
     """The earliest of the endpoints on the way."""
     address: tuple[Any, ...] = ()
@@ -94,7 +109,9 @@ class Progress:
         self.leave()
         self.host = host
         self.at = ""
+        self.heard.clear()
         self.http_status = None
+        self.shown = None
         self.tls = None
         self.address = ()
 
@@ -151,7 +168,7 @@ class Resolver(AbstractResolver):
         place = host, port
         if place in progress.detours:
             host, port = progress.detours[place]
-            progress.at = f" at {host} port {port}"
+            progress.at = f" at {spelled(host)} port {port}"
         if progress.found.place == place:
             return list(progress.found.addresses)
         found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
@@ -187,6 +204,41 @@ def is_address(host: str) -> bool:
     return True
 
 
+def spelled(host: str) -> str:
+    """A host for a sentence: as a person writes it, and as DNS has it (RFC 5890 2.3.2.1) where that differs."""
+    try:
+        url = URL.build(scheme="http", host=host)
+        name, written = url.host, url.raw_host
+    except ValueError:
+        return host
+    return host if name == written else f"{name} ({written})"
+
+
+def no_name(host: str) -> str:
+    """Why a host is no name that DNS can hold (RFC 1035 2.3.4, RFC 3492), for a person; empty where it may be one."""
+    faults = () if is_address(host) else filter(None, map(_label_fault, host.split(".")))
+    fault = next(iter(faults), "")
+    return fault and f"{host[:_NAMED]} is no name that DNS can hold: {fault}"
+
+
+def _label_fault(label: str) -> str:
+    try:
+        # Alone, one that ends with a digit might be an address.
+        url = URL.build(scheme="http", host=f"{label}.test")
+    except UnicodeError:
+        return f"a part of it has no encoding (xn--) of at most {_LABEL} characters"
+    except ValueError:
+        # What may stand in a URL at all is asked elsewhere.
+        return ""
+    if len(url.raw_host or "") > _LABEL + len(".test"):
+        return f"a part of it is longer than {_LABEL} characters"
+    try:
+        _ = url.host
+    except UnicodeError:
+        return f"{label} is broken punycode"
+    return ""
+
+
 def _itself(host: str, port: int) -> ResolveResult:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return ResolveResult(hostname=host, host=host, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
@@ -198,7 +250,35 @@ def open_socket(address: tuple[Any, ...]) -> socket.socket:
     progress = current.get()
     progress.enter(Phase.CONNECT)
     progress.address = place
+    if progress.proxied:
+        return _Overheard(progress, family, kind, protocol)
     return socket.socket(family, kind, protocol)
+
+
+class _Overheard(socket.socket):
+    """A socket that tells the fetch how that begins which comes from the proxy.
+
+    aiohttp keeps from its caller what a proxy sends after it has agreed to a tunnel.
+    """
+
+    def __init__(self, progress: Progress, family: int, kind: int, protocol: int) -> None:
+        super().__init__(family, kind, protocol)
+        self._heard = progress.heard
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """As any socket's: what asyncio asks for while HTTP is spoken."""
+        data = super().recv(size, flags)
+        self._hear(data)
+        return data
+
+    def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:  # noqa: ANN401 -- whatever has bytes
+        """As any socket's: what asyncio asks for from the TLS handshake on."""
+        received = super().recv_into(buffer, size, flags)
+        self._hear(memoryview(buffer)[:received])
+        return received
+
+    def _hear(self, data: bytes | memoryview) -> None:
+        self._heard += data[: _HEARD - len(self._heard)]
 
 
 class Context(ssl.SSLContext):

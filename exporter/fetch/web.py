@@ -16,10 +16,20 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.config.settings import Module, Tls
-from exporter.fetch import body, credentials
-from exporter.fetch.failure import FetchError, status_line, translated, until
+from exporter.fetch import body, clock, credentials
+from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
 from exporter.fetch.names import CAres
-from exporter.fetch.progress import Progress, Resolver, current, is_address, open_socket, peer_not_after, under_way
+from exporter.fetch.progress import (
+    Progress,
+    Resolver,
+    current,
+    is_address,
+    no_name,
+    open_socket,
+    peer_not_after,
+    spelled,
+    under_way,
+)
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators
@@ -102,6 +112,9 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
             auto_decompress=False,
             trust_env=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            max_line_size=LINE_LIMIT,
+            max_field_size=LINE_LIMIT,
+            max_headers=LINES_LIMIT,
             headers={"User-Agent": f"fedmeta-exporter/{__version__}", "Accept-Encoding": body.ACCEPTED},
             trace_configs=[trace],
             middlewares=[_once],
@@ -118,8 +131,8 @@ async def sought(address: str, module: Module, detour: str | None) -> tuple[str,
     """
     progress = current.get()
     url = _url(address)
-    progress.go(url.host or "")
-    proxy = await credentials.proxy(module)
+    progress.go(_named(url))
+    proxy = await _proxy(module)
     if proxy is not None:
         url = proxy
     elif detour is not None:
@@ -138,7 +151,7 @@ async def prepare(
 ) -> Question:
     """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
     own_headers = await credentials.headers(module)
-    proxy = await credentials.proxy(module)
+    proxy = await _proxy(module)
     token = None
     if module.oauth2 is not None:
 
@@ -169,7 +182,7 @@ async def get(address: str, question: Question, client: Client) -> Reply:
     if question.address is not None and question.proxy is None:
         progress.detours = _detours(url, question.address)
     for _ in range(MAX_REDIRECTS + 1):
-        progress.go(url.host or "")
+        progress.go(_named(url))
         context = await client.contexts.get(tls) if url.scheme == "https" else True
         with translated(progress):
             async with client.session.get(
@@ -182,6 +195,10 @@ async def get(address: str, question: Question, client: Client) -> Reply:
             ) as response:
                 progress.enter(Phase.TRANSFER)
                 progress.http_status = response.status
+                if not _is_proxys(response.status, question.proxy):
+                    progress.shown = clock.shown(
+                        response.headers.getall("Date", ()), response.headers.getall("Age", ())
+                    )
                 progress.note_certificate(peer_not_after(progress.tls))
                 if response.status not in _REDIRECTS:
                     return await _reply(response, question, client)
@@ -208,9 +225,9 @@ async def exchange(
     """
     progress = current.get()
     url = _url(address)
-    progress.go(url.host or "")
+    progress.go(_named(url))
     async with until(deadline, Reason.TIMEOUT, f"{progress.host} did not answer in time"):
-        proxy = await credentials.proxy(module)
+        proxy = await _proxy(module)
         context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
         with translated(progress):
             async with client.session.request(
@@ -228,10 +245,26 @@ async def exchange(
 
 
 def _url(address: str) -> URL:
+    """An http or https address without a user. Raises :class:`FetchError` (DNS) where nothing can be looked up."""
     try:
-        return URL(address).with_user(None)
+        fault = no_name(urlsplit(address).hostname or "")
+        if not fault:
+            return URL(address).with_user(None)
     except ValueError:
-        raise FetchError(Reason.DNS, "the address names no host that can be looked up") from None
+        fault = "the address names no host that can be looked up"
+    raise FetchError(Reason.DNS, fault)
+
+
+def _named(url: URL) -> str:
+    return spelled(url.raw_host or "")
+
+
+async def _proxy(module: Module) -> URL | None:
+    """A module's proxy, whose place the current progress notes. Raises :class:`FetchError` (CREDENTIALS)."""
+    proxy = await credentials.proxy(module)
+    if proxy is not None:
+        current.get().proxy = f"{_named(proxy)} port {proxy.port}"
+    return proxy
 
 
 def _detours(url: URL, address: str) -> dict[tuple[str, int], tuple[str, int]]:
@@ -258,9 +291,14 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     )
 
 
+def _is_proxys(status: int, proxy: URL | None) -> bool:
+    """Whether an answer is the proxy's own, and not the endpoint's."""
+    return status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and proxy is not None
+
+
 def _check_proxy(status: int, proxy: URL | None) -> None:
-    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and proxy is not None:
-        raise FetchError(Reason.PROXY, f"the proxy refused: {status_line(status)}")
+    if _is_proxys(status, proxy):
+        raise FetchError(Reason.PROXY, f"the proxy {current.get().proxy} refused: {status_line(status)}")
 
 
 def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -> URL:

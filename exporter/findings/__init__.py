@@ -1,6 +1,7 @@
 """What is wrong with a target, about to be, or worth knowing: judged once, and read by every surface."""
 
-from exporter.findings.judge import Finding, Standing, standing
+from exporter.findings.finding import Finding, Standing
+from exporter.findings.judge import standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, span
 from exporter.findings.steps import Step

@@ -66,7 +66,7 @@ class Kind(StrEnum):
     ENTRA_CANNOT_READ_METADATA = "entra_cannot_read_metadata"
     """Entra ID says that it cannot read the metadata, where a successor waits."""
     TRUST_PENDING_TOO_LONG = "trust_pending_too_long"
-    """Entra ID has not taken the successor for a day and a half, in the weeks in which it reads the metadata daily."""
+    """Entra ID has not trusted the successor, or another certificate that may be signing, for a day and a half."""
     TRUST_HALF_UPDATED = "trust_half_updated"
     """A day after the successor came, Entra ID trusts it for some domains only."""
     # What is not seen.
@@ -118,7 +118,7 @@ class Kind(StrEnum):
     OLD_KEY_LISTED = "old_key_listed"
     """A signing certificate that ended long ago is still published; nothing proves that it is unused."""
     PRIMARY_IGNORED = "primary_ignored"
-    """The primary that the configuration names is not published, or has ended."""
+    """The primary that the configuration names is not published."""
     DOCUMENT_FAULTY = "document_faulty"
     """Something else is wrong with the document, which is usable all the same."""
     ENTITIES_IN_TROUBLE = "entities_in_trouble"

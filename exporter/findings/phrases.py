@@ -32,3 +32,8 @@ def some(names: Sequence[str], total: int | None = None) -> str:
     """Some of many names, and how many more there are."""
     more = (len(names) if total is None else total) - len(names[:NAMED])
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def listed(texts: Sequence[str]) -> str:
+    """Some of many parts of a sentence, and how many more there are."""
+    return "; ".join(texts[:NAMED]) + (f"; and {len(texts) - NAMED} more" if len(texts) > NAMED else "")

@@ -8,22 +8,29 @@ from exporter.config.settings import SERVICE, Place
 from exporter.findings.facts import (
     Asking,
     Changed,
+    Clocks,
     Differing,
     Faulty,
     Half,
+    LeftBehind,
     Published,
+    Remembered,
+    RolledBack,
     Rolling,
     Served,
     Signed,
     Trusting,
+    Turns,
     Unread,
     Until,
     Unwatched,
 )
-from exporter.findings.judge import Finding
+from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
-from exporter.findings.phrases import NAMED, moment, some, span, thumbprint
-from exporter.model import Certificate
+from exporter.findings.phrases import listed, moment, some, span, thumbprint
+from exporter.lately import FEW
+from exporter.model import Certificate, Role
+from exporter.primary import Evidence
 from exporter.rollover import WORDS, Rollover
 
 
@@ -37,8 +44,38 @@ def _expired(_finding: Finding, facts: Rolling, now: datetime) -> str:
     return f"The primary {_ended(facts.rollover, now)}: sign-in fails wherever dates are checked."
 
 
+def _sp_expired(_finding: Finding, facts: Rolling, now: datetime) -> str:
+    primary, refused = facts.rollover.primary, _refused(facts.rollover.role)
+    if primary is not None and now < primary.not_before:
+        return (
+            f"The primary {primary.thumbprint} is not valid before {moment(primary.not_before)}: until then {refused}."
+        )
+    return f"The primary {_ended(facts.rollover, now)}: {refused}."
+
+
+def _sp_ending(_finding: Finding, facts: Rolling, now: datetime) -> str:
+    after = f"From then on {_refused(facts.rollover.role)}."
+    if facts.rollover.successor is None:
+        return f"{_missing(_finding, facts, now)} {after}"
+    return f"{_stalled_late(_finding, facts, now)} {after}"
+
+
+def _refused(role: Role) -> str:
+    """Who refuses what, where the certificate of an entity that is no identity provider is not valid."""
+    if role is Role.SP:
+        return "identity providers that check the signed requests of this service provider, and dates, refuse them"
+    return f"partners that check what it signs in its role {role}, and dates, refuse it"
+
+
 def _none(_finding: Finding, _facts: Rolling, _now: datetime) -> str:
     return "The document has no signing key: partners that read it now can trust nobody."
+
+
+def _none_readable(_finding: Finding, facts: Faulty, _now: datetime) -> str:
+    return (
+        f"No certificate of a signing key can be read, and none ever could be: {_faults(facts)}. Partners that cannot"
+        " read them either can trust nobody, and nobody is told before they end."
+    )
 
 
 def _missing(_finding: Finding, facts: Rolling, now: datetime) -> str:
@@ -87,15 +124,57 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> str:
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> str:
+    taken = facts.rollover.primary.thumbprint if facts.rollover.primary else "none"
     return (
-        f"The configuration names {facts.policy.primary} as primary, which has ended or is not published;"
-        f" {thumbprint(facts.rollover.primary)} is taken for it."
+        f"The configuration names {facts.policy.primary} as primary, which is not published; {taken} is taken for it."
     )
 
 
+_NAMES: Mapping[Evidence, str] = {
+    Evidence.CONFIGURED: "the policy names",
+    Evidence.SIGNATURE: "its signature names",
+    Evidence.ENCRYPTION_PAIR: "the encryption certificate, which was made with it, names",
+    Evidence.UNVERIFIED_SIGNATURE: "a signature that does not verify names",
+    Evidence.SINGLE: "being the only one speaks for",
+    Evidence.DATES: "the dates speak for",
+}
+"""What says which certificate is primary, as a person reads it."""
+
+
 def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> str:
-    claims = "; ".join(f"{each.evidence} names {each.primary.thumbprint}" for each in facts.rollover.claims)
-    return f"What says which certificate is primary does not agree: {claims}. The first counts."
+    claims = "; ".join(f"{_NAMES[each.evidence]} {each.primary.thumbprint}" for each in facts.rollover.claims)
+    return f"What says which certificate of the document is primary does not agree, so nothing proves it: {claims}."
+
+
+def _possibly_ending(_finding: Finding, facts: Rolling, now: datetime) -> str:
+    ending, keys = facts.rollover.ending, f"{len(facts.rollover.may_sign)} keys that may be signing"
+    if len(ending) == 1:
+        which, this = f"One of {keys}, {ending[0].thumbprint}, {_ends_when(ending[0], now)}", "this one"
+    else:
+        which, this = f"{len(ending)} of {keys}: {listed([_end(each, now) for each in ending])}", "one of these"
+    return (
+        f"{which}; nothing proves which one signs. If {this} does, partners that check dates refuse what it signs after"
+        " its end."
+    )
+
+
+def _old_key(_finding: Finding, facts: Rolling, now: datetime) -> str:
+    ended = listed([_end(each, now) for each in facts.rollover.old])
+    return f"Still published, and nothing proves that it is unused: {ended}."
+
+
+def _rolled_back(_finding: Finding, facts: RolledBack, now: datetime) -> str:
+    again = (
+        f"{facts.primary.thumbprint}, which signed before, signs again"
+        if facts.primary
+        else "what signed before does again"
+    )
+    gone = "is still published" if facts.published else "is no longer published"
+    return (
+        f"The promotion of {moment(facts.since)} was taken back, seen on {moment(facts.at)}"
+        f" ({span(now - facts.at)} ago): {again}. The certificate with SHA-256 {facts.replaced}, which signed in"
+        f" between, {gone}; partners that know only that one refuse what is signed now."
+    )
 
 
 def _replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
@@ -104,6 +183,16 @@ def _replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
     return (
         f"All signing keys were replaced {span(now - facts.at)} ago and none was kept, so no partner could follow"
         f" beforehand: every one that has not read the document since refuses {_thumbprints(facts.certificates)}."
+    )
+
+
+def _sp_replaced(_finding: Finding, facts: Changed, now: datetime) -> str:
+    text = f"All signing keys of this entity, which is no identity provider, were replaced {span(now - facts.at)} ago"
+    if not facts.certificates:
+        return f"{text}, and those from before are published again."
+    return (
+        f"{text} and none was kept: partners that check its signatures, as some identity providers check the requests"
+        f" of a service provider, refuse {_thumbprints(facts.certificates)} until they have read the document."
     )
 
 
@@ -157,6 +246,20 @@ def _unreadable(_finding: Finding, facts: Faulty, _now: datetime) -> str:
     )
 
 
+def _remembered(_finding: Finding, facts: Remembered, _now: datetime) -> str:
+    each = dict.fromkeys(
+        f"{one.thumbprint}, which ends on {moment(one.not_after)} ({key.unread})"
+        for key in facts.keys
+        for one in key.certificates
+    )
+    which = (
+        "A certificate that could be read before cannot"
+        if len(each) == 1
+        else (f"{len(each)} certificates that could be read before cannot")
+    )
+    return f"{which} be read any more; what was read before counts: {listed([*each])}."
+
+
 def _faulty(_finding: Finding, facts: Faulty, _now: datetime) -> str:
     return f"Something in the document is not as it should be; it is used all the same: {_faults(facts)}."
 
@@ -165,6 +268,13 @@ def _outdated(_finding: Finding, facts: Until, now: datetime) -> str:
     return (
         f"The document was to be used until {moment(facts.at)}, {span(now - facts.at)} ago: partners that obey drop"
         " every key in it and refuse all tokens."
+    )
+
+
+def _sp_outdated(_finding: Finding, facts: Until, now: datetime) -> str:
+    return (
+        f"The document, which is about no identity provider, was to be used until {moment(facts.at)},"
+        f" {span(now - facts.at)} ago: identity providers and other partners that obey refuse the entity's requests."
     )
 
 
@@ -205,7 +315,27 @@ def _never_read(finding: Finding, facts: Unread, _now: datetime) -> str:
 
 
 def _unreachable(finding: Finding, facts: Unread, now: datetime) -> str:
-    return f"{_where(finding)} has given no usable document for {span(now - facts.since)}: {_reason(facts)}."
+    return f"{_where(finding)} {_fails(facts, now)}: {_reason(facts)}.{_share(facts)}"
+
+
+def _fails(facts: Unread, now: datetime) -> str:
+    got = facts.probes - facts.failures
+    what = "few usable documents, or none," if 0 < got * FEW < facts.probes else "no usable document"
+    return f"has given {what} for {span(now - facts.since)}"
+
+
+def _share(facts: Unread) -> str:
+    """How many probes succeeded, where some did."""
+    if facts.failures >= facts.probes:
+        return ""
+    return f" {facts.probes - facts.failures} of {facts.probes} probes within the last day got a document."
+
+
+def _another(finding: Finding, facts: Unread, now: datetime) -> str:
+    return (
+        f"{_where(finding)} can be read, and for {span(now - facts.since)} has given {facts.observation.detail}. What"
+        f" is told of the entity before is as of {moment(facts.since)}: nothing watches its certificates."
+    )
 
 
 def _outside(_finding: Finding, facts: Unread, now: datetime) -> str:
@@ -218,8 +348,8 @@ def _outside(_finding: Finding, facts: Unread, now: datetime) -> str:
 def _poll_window(finding: Finding, facts: Unread, now: datetime) -> str:
     end = f"; the primary {_ends(facts.rollover, now)}" if facts.rollover else ""
     return (
-        f"{_where(finding)} has given no usable document for {span(now - facts.since)}, in the weeks in which Entra ID"
-        f" must read it to find the next certificate: {_reason(facts)}{end}."
+        f"{_where(finding)} {_fails(facts, now)}, in the weeks in which Entra ID must read it to find the next"
+        f" certificate: {_reason(facts)}{end}.{_share(facts)}"
     )
 
 
@@ -236,39 +366,89 @@ def _differ(_finding: Finding, facts: Differing, now: datetime) -> str:
     return f"For {span(now - facts.since)} not all places have served the same signing keys: {places}."
 
 
-def _broken(finding: Finding, facts: Trusting, _now: datetime) -> str:
+def _turns(_finding: Finding, facts: Turns, now: datetime) -> str:
+    answers = [f"{_served(served)} (last {span(now - at)} ago)" for at, served in facts.answers]
     return (
-        f"Entra ID does not trust the certificate in use{_in_use(facts)}: everybody of {finding.domain} is locked out"
-        " of Microsoft 365 now."
+        f"For {span(now - facts.since)} the answers of this address have taken turns: {listed(answers)}. The worst of"
+        " them is shown."
+    )
+
+
+def _clock(finding: Finding, facts: Clocks, _now: datetime) -> str:
+    by, theirs = span(facts.lead), _place(finding.place)
+    if facts.lead > timedelta():
+        return (
+            f"The clock of this exporter is {by} ahead of that of {theirs}. If ours is wrong, an end is told that much"
+            " too early; what does not end by a date is judged by the other clock meanwhile."
+        )
+    return (
+        f"The clock of this exporter is {by} behind that of {theirs}. If ours is wrong, whatever ends is told that much"
+        " too late."
+    )
+
+
+def _broken(finding: Finding, facts: Trusting, _now: datetime) -> str:
+    may_sign = facts.rollover.may_sign if facts.rollover else ()
+    if len(may_sign) > 1:
+        refused = f"Entra ID trusts none of the certificates that may be signing ({_thumbprints(may_sign)})"
+    else:
+        refused = f"Entra ID does not trust the certificate in use{_in_use(facts)}"
+    return f"{refused}: everybody of {finding.domain} is locked out of Microsoft 365 now."
+
+
+def _broken_at_node(finding: Finding, facts: LeftBehind, _now: datetime) -> str:
+    return (
+        f"{_where(finding)} signs with {facts.primary.thumbprint}, which Entra ID does not trust for"
+        f" {some(facts.domains)}, while it trusts what the service itself signs with: people of these who come to this"
+        " node are locked out of Microsoft 365 now."
     )
 
 
 def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> str:
+    if _signs_already(facts):
+        return (
+            f"When Entra ID last answered, it did not trust {_thumbprints(facts.verdict.lacking)}, which has become"
+            f" primary since: everybody of {finding.domain} is locked out of Microsoft 365 now, unless it has taken it."
+        )
     return (
-        f"Entra ID does not trust the successor{_next(facts)}: everybody of {finding.domain} is locked out of"
-        f" Microsoft 365 once it signs, {_signing(facts.rollover, now)}."
+        f"Entra ID does not trust {_lacks(facts)}: everybody of {finding.domain} is locked out of Microsoft 365"
+        f" once {_signs(facts, now)}."
     )
 
 
 def _too_long(finding: Finding, facts: Trusting, now: datetime) -> str:
+    primary, poll = facts.rollover.primary if facts.rollover else None, facts.policy.thresholds.poll
+    if primary is not None and primary.not_after - now > timedelta(days=poll):
+        return (
+            f"For a day and a half Entra ID has not had what it needs for {finding.domain}: {_lacks(facts)}."
+            f" {_capital(_signs(facts, now))}. By itself Entra ID reads the metadata only in the last {poll:g} days"
+            " before the end of the one in use."
+        )
     return (
-        f"Entra ID reads the metadata daily, and for a day and a half has not taken the successor{_next(facts)} for"
-        f" {finding.domain}. It signs {_signing(facts.rollover, now)}."
+        f"Entra ID reads the metadata daily, and for a day and a half has not taken what it needs for {finding.domain}:"
+        f" {_lacks(facts)}. {_capital(_signs(facts, now))}."
     )
 
 
 def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> str:
     at = f" on {moment(facts.trust.updated)}" if facts.trust.updated else ""
     return (
-        f"Entra ID says that it could not read the metadata for {finding.domain}{at} ({facts.trust.update}), and the"
-        f" successor{_next(facts)} waits there. It signs {_signing(facts.rollover, now)}."
+        f"Entra ID says that it could not read the metadata for {finding.domain}{at} ({facts.trust.update}), and does"
+        f" not trust {_lacks(facts)}. {_capital(_signs(facts, now))}."
     )
 
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> str:
     return (
-        f"Entra ID does not know the successor{_next(facts)} for {finding.domain} yet. It signs"
-        f" {_signing(facts.rollover, now)}."
+        f"Entra ID does not know yet what it needs for {finding.domain}: {_lacks(facts)}."
+        f" {_capital(_signs(facts, now))}."
+    )
+
+
+def _leftover(finding: Finding, facts: Trusting, _now: datetime) -> str:
+    return (
+        f"For {finding.domain} Entra ID still trusts {_thumbprints(facts.verdict.leftover)}, which was published here"
+        " before and is no more. Who holds its key can sign in as anybody of that domain until it ends."
     )
 
 
@@ -328,7 +508,7 @@ def _ends(rollover: Rollover | None, now: datetime) -> str:
     primary = rollover.primary if rollover else None
     if primary is None:
         return "has no date"
-    return f"{primary.thumbprint} ends on {moment(primary.not_after)}, in {span(primary.not_after - now)}"
+    return _end(primary, now)
 
 
 def _predicted(rollover: Rollover, now: datetime) -> str:
@@ -341,6 +521,15 @@ def _begins(rollover: Rollover, now: datetime) -> str:
     """When the successor begins to be valid, where it has not."""
     successor = rollover.successor
     return f" and begins on {moment(successor.not_before)}" if successor and now < successor.not_before else ""
+
+
+def _end(certificate: Certificate, now: datetime) -> str:
+    return f"{certificate.thumbprint} {_ends_when(certificate, now)}"
+
+
+def _ends_when(certificate: Certificate, now: datetime) -> str:
+    ends, away = certificate.not_after, span(certificate.not_after - now)
+    return f"ended on {moment(ends)}, {away} ago" if ends <= now else f"ends on {moment(ends)}, in {away}"
 
 
 def _signing(rollover: Rollover | None, now: datetime) -> str:
@@ -356,18 +545,41 @@ def _in_use(facts: Trusting) -> str:
     return f" ({primary.thumbprint})" if primary else ""
 
 
-def _next(facts: Trusting) -> str:
-    successor = facts.rollover.successor if facts.rollover else None
-    return f" ({successor.thumbprint})" if successor else ""
+def _lacks(facts: Trusting) -> str:
+    """What signs or will sign, and Entra ID does not trust."""
+    lacking = facts.verdict.lacking
+    if _signs_already(facts):
+        return f"{_thumbprints(lacking)}, which has become primary since"
+    if _may_sign(facts):
+        return f"{_thumbprints(lacking)}, which may be signing already"
+    return f"the successor{'s' if len(lacking) > 1 else ''} ({_thumbprints(lacking)})"
+
+
+def _signs(facts: Trusting, now: datetime) -> str:
+    """When that signs."""
+    if _signs_already(facts):
+        return "it signs now"
+    when = "at any moment: nothing proves which one signs" if _may_sign(facts) else _signing(facts.rollover, now)
+    return f"{'one of them' if len(facts.verdict.lacking) > 1 else 'it'} signs {when}"
+
+
+def _signs_already(facts: Trusting) -> bool:
+    """Whether what Entra ID lacks became primary after its last answer."""
+    return facts.rollover is not None and facts.verdict.lacking == facts.rollover.may_sign
+
+
+def _may_sign(facts: Trusting) -> bool:
+    """Whether something that Entra ID lacks may be in use."""
+    may_sign = facts.rollover.may_sign if facts.rollover else ()
+    return any(each in may_sign for each in facts.verdict.lacking)
 
 
 def _thumbprints(certificates: Iterable[Certificate]) -> str:
-    return some([each.thumbprint for each in certificates]) or "keys without a certificate"
+    return some([each.thumbprint for each in certificates]) or "none with a certificate"
 
 
 def _faults(facts: Faulty) -> str:
-    texts = [f"{each.detail}" + (f" (of {each.entity_id})" if each.entity_id else "") for each in facts.faults]
-    return "; ".join(texts[:NAMED]) + (f"; and {len(texts) - NAMED} more" if len(texts) > NAMED else "")
+    return listed([f"{each.detail}" + (f" (of {each.entity_id})" if each.entity_id else "") for each in facts.faults])
 
 
 def _reason(facts: Unread) -> str:
@@ -375,7 +587,10 @@ def _reason(facts: Unread) -> str:
 
 
 def _where(finding: Finding) -> str:
-    text = _place(finding.place)
+    return _capital(_place(finding.place))
+
+
+def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
@@ -395,6 +610,8 @@ SENTENCES: Mapping[Kind, Callable[[Finding, Any, datetime], str]] = {
     Kind.KEY_SET_REPLACED: _replaced,
     Kind.METADATA_OUTDATED: _outdated,
     Kind.NO_SIGNING_KEY: _none,
+    Kind.SIGNING_KEYS_UNREADABLE: _none_readable,
+    Kind.TRUST_BROKEN_AT_NODE: _broken_at_node,
     Kind.TRUST_AT_RISK: _at_risk,
     Kind.ROLLOVER_MISSING: _missing,
     Kind.PROMOTION_STALLED_LATE: _stalled_late,
@@ -404,29 +621,41 @@ SENTENCES: Mapping[Kind, Callable[[Finding, Any, datetime], str]] = {
     Kind.TRUST_NOT_FEDERATED: _not_federated,
     Kind.SIGNATURE_INVALID: _signature,
     Kind.PROMOTION_STALLED: _stalled,
+    Kind.PROMOTION_ROLLED_BACK: _rolled_back,
+    Kind.PRIMARY_DISPUTED: _disputed,
+    Kind.POSSIBLE_PRIMARY_ENDING: _possibly_ending,
     Kind.ROLLOVER_OVERDUE: _overdue,
     Kind.RENEWAL_DUE: _due,
+    Kind.SP_CERTIFICATE_EXPIRED: _sp_expired,
+    Kind.SP_CERTIFICATE_ENDING: _sp_ending,
+    Kind.SP_KEY_SET_REPLACED: _sp_replaced,
+    Kind.SP_METADATA_OUTDATED: _sp_outdated,
     Kind.ENTRA_CANNOT_READ_METADATA: _cannot_read,
     Kind.TRUST_PENDING_TOO_LONG: _too_long,
     Kind.TRUST_HALF_UPDATED: _half,
     Kind.METADATA_NEVER_READ: _never_read,
     Kind.METADATA_UNREACHABLE_FROM_INTERNET: _outside,
     Kind.METADATA_UNREACHABLE: _unreachable,
+    Kind.METADATA_OF_ANOTHER_ENTITY: _another,
+    Kind.ANSWERS_TAKE_TURNS: _turns,
     Kind.NODES_DIFFER: _differ,
     Kind.TRUST_STALE: _stale,
     Kind.TRUST_UNKNOWN: _unknown,
+    Kind.CLOCK_WRONG: _clock,
     Kind.ENTITY_VANISHED: _vanished,
     Kind.METADATA_OUTDATED_SOON: _outdated_soon,
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: _encryption,
     Kind.TLS_CERTIFICATE_EXPIRING: _tls,
     Kind.CERTIFICATE_UNREADABLE: _unreadable,
+    Kind.CERTIFICATE_NO_LONGER_READABLE: _remembered,
     Kind.CERTIFICATE_WEAK: _weak,
     Kind.PRIMARY_CHANGED: _primary_changed,
     Kind.SIGNING_KEYS_CHANGED: _changed,
     Kind.SUCCESSOR_PUBLISHED: _published,
     Kind.TRUST_PENDING: _pending,
+    Kind.TRUST_LEFTOVER: _leftover,
+    Kind.OLD_KEY_LISTED: _old_key,
     Kind.PRIMARY_IGNORED: _ignored,
-    Kind.PRIMARY_DISPUTED: _disputed,
     Kind.DOCUMENT_FAULTY: _faulty,
     Kind.ENTITIES_IN_TROUBLE: _entities,
 }

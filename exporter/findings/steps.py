@@ -2,10 +2,11 @@
 
 Commands are Windows PowerShell on the primary federation server (Microsoft, "Update-AdfsCertificate",
 "Set-AdfsCertificate", "Set-AdfsProperties"), Microsoft Graph PowerShell ("Update-MgDomainFederationConfiguration") and
-this program's own. AD FS promotes only while AutoCertificateRollover is off, and generates only while it is on.
+this program's own. AD FS promotes only while AutoCertificateRollover is off, and generates only while it is on. What
+was read may be an old copy, so nobody is told to generate anything before a look at the farm.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
@@ -16,17 +17,17 @@ from exporter.findings.facts import (
     Changed,
     Half,
     Published,
+    RolledBack,
     Rolling,
     Trusting,
     Unread,
 )
-from exporter.findings.judge import Finding
+from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, some, thumbprint
 from exporter.inquiry import Slot
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
-from exporter.primary import Evidence
 from exporter.rollover import Rollover
 
 UPDATE = "Update-MgDomainFederationConfiguration"
@@ -38,7 +39,11 @@ AT_ONCE = timedelta(days=2)
 _SLOT_FLAGS = {Slot.SIGNING: "-SigningCertificate", Slot.NEXT: "-NextSigningCertificate"}
 """Of the slots that can be written."""
 
+_OWN = "Get-AdfsCertificate -CertificateType Token-Signing"
+
 _ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
+
+_ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
 
 _GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 
@@ -58,10 +63,13 @@ class Step:
     """In this order; empty where no command helps."""
 
 
+_NOT_BEGUN = Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
+
+
 def _expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     rollover, policy = facts.rollover, facts.policy
     if rollover.primary is not None and now < rollover.primary.not_before:
-        return Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
+        return _NOT_BEGUN
     if facts.valid:
         text = (
             f"Today update every partner by hand with {facts.valid[0].thumbprint}, which is valid, and {_sign(policy)}"
@@ -71,8 +79,13 @@ def _expired(_finding: Finding, facts: Rolling, now: datetime) -> Step:
 
 
 def _none(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
-    commands = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
-    return Step("Compare the document with the publisher's own list, and repair what publishes it.", commands)
+    text = "Compare the document with the publisher's own list, and repair what publishes it."
+    return Step(text, _own(facts.policy))
+
+
+def _own(policy: Policy) -> tuple[str, ...]:
+    """The command that shows the publisher's own list, where that is AD FS."""
+    return (_OWN,) if policy.profile.is_adfs else ()
 
 
 def _missing(_finding: Finding, facts: Rolling, now: datetime) -> Step:
@@ -128,12 +141,103 @@ def _replaced(_finding: Finding, facts: Changed, _now: datetime) -> Step:
             "Ask the publisher's administrators what they changed and why; if nobody did, treat it as an attack."
         )
     who = "Update-AdfsCertificate -Urgent does this; if" if facts.policy.profile.is_adfs else "If"
-    return Step(f"Update every partner by hand, now. {who} nobody did this on purpose, treat it as an attack.")
+    text = f"Update every partner by hand, now. {who} nobody did this on purpose, treat it as an attack."
+    policy = facts.policy
+    by_hand = policy.profile.is_adfs and policy.auto_certificate_rollover is False
+    if by_hand and any(each.self_issued for each in facts.certificates):
+        text += (
+            " The new certificate is self-issued, as AD FS makes them by itself: the policy says that"
+            " AutoCertificateRollover is off, which may no longer be so. Ask AD FS, and correct the policy."
+        )
+        return Step(text, (_ASK,))
+    return Step(text)
+
+
+def _sp_replaced(_finding: Finding, facts: Changed, now: datetime) -> Step:
+    if not facts.certificates:
+        return _replaced(_finding, facts, now)
+    return Step(
+        "Give the new certificate to every partner that checks its signatures and does not read the document by itself."
+        " If nobody did this on purpose, treat it as an attack."
+    )
 
 
 def _unexpected(_finding: Finding, facts: Changed, _now: datetime) -> Step:
-    commands = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
-    return Step("Ask the publisher's administrators whether they made it; if not, treat it as an attack.", commands)
+    text = "Ask the publisher's administrators whether they made it; if not, treat it as an attack."
+    if facts.policy.profile is not Profile.ADFS:
+        return Step(text, _own(facts.policy))
+    return Step(f"{text} {_thresholds(facts.policy)}", (_OWN, _ASK_THRESHOLDS))
+
+
+def _thresholds(policy: Policy) -> str:
+    """By what it was judged when AD FS generates and promotes, and what to do where that is not so."""
+    days = policy.thresholds
+    return (
+        f"This rests on thresholds of {days.generation:g} days (AD FS generates so long before the end) and"
+        f" {days.promotion:g} days (and promotes so long after that): if the farm has others, enter them under"
+        " thresholds in the policy, as generation and promotion, and as unexpected a little more than generation."
+    )
+
+
+def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    claimed = dict.fromkeys(each.primary for each in facts.rollover.claims)
+    text = f"See which one signs, and name it under primary in the policy, by its SHA-256: {_names(claimed)}."
+    return Step(text, _own(facts.policy))
+
+
+def _possibly_ending(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    return Step(
+        "See which one signs. Take those that are unused out of the metadata, or name the one in use under primary in"
+        f" the policy, by its SHA-256: {_names(facts.rollover.may_sign)}.",
+        _own(facts.policy),
+    )
+
+
+def _old_key(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    return Step(
+        "Have it taken out of the metadata if it is unused; or name the one in use under primary in the policy, by its"
+        f" SHA-256: {_names(facts.rollover.may_sign)}."
+    )
+
+
+def _names(certificates: Iterable[Certificate]) -> str:
+    return some([f"{each.fingerprint} is that of {each.thumbprint}" for each in certificates])
+
+
+def _rolled_back(_finding: Finding, facts: RolledBack, _now: datetime) -> Step:
+    lost = "" if facts.published else ", or a server that was restored from a backup"
+    return Step(
+        f"Ask the publisher's administrators: it was a promotion taken back on purpose{lost}. See that every partner"
+        " knows the certificate that signs now.",
+        _own(facts.policy),
+    )
+
+
+def _sp_expired(finding: Finding, facts: Rolling, now: datetime) -> Step:
+    primary = facts.rollover.primary
+    if primary is not None and now < primary.not_before:
+        return _NOT_BEGUN
+    return _sp_ending(finding, facts, now)
+
+
+def _sp_ending(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
+    if facts.rollover.successor is None:
+        return Step(
+            "Have a new signing certificate published beside this one, give it to the partners, and have it sign."
+        )
+    return Step("See that every partner that checks its signatures knows the successor; then have it sign.")
+
+
+def _leftover(finding: Finding, _facts: Trusting, _now: datetime) -> Step:
+    return Step(
+        "Nothing today: it may be taken out of Entra ID's slot, and is once the next certificate is written over it. If"
+        " its key is not safe, write the next one over it now, and never over the one in use.",
+        (_show(finding),),
+    )
+
+
+def _show(finding: Finding) -> str:
+    return f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}"
 
 
 def _encryption(_finding: Finding, facts: Published, _now: datetime) -> Step:
@@ -161,6 +265,8 @@ def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
     if rollover is not None and rollover.primary is not None and rollover.primary.not_after <= now:
         return Step("The certificate in use has ended: have a valid one sign, and write that one into Entra ID.")
     text = "Write the certificate in use into Entra ID, now; nothing changes at the publisher."
+    if rollover is not None and len(rollover.may_sign) > 1:
+        text += " Nothing proves which one that is: see first."
     return _write(finding, facts, text, _worth_least(facts, now), "primary")
 
 
@@ -170,10 +276,10 @@ def _worth_least(facts: Trusting, now: datetime) -> Slot:
     An empty one, else one of a foreign or ended certificate, else the one that ends first, and the successor's last.
     """
     held = {slot: facts.trust.certificates.get(slot) for slot in _SLOT_FLAGS}
-    successor = facts.rollover.successor if facts.rollover else None
+    successors = facts.rollover.successors if facts.rollover else ()
     published = {digest for _, _, digest in facts.rollover.positions} if facts.rollover else set()
     worth = {
-        slot: (each == successor, each.fingerprint in published and now < each.not_after, each.not_after)
+        slot: (each in successors, each.fingerprint in published and now < each.not_after, each.not_after)
         for slot, each in held.items()
         if each is not None
     }
@@ -181,22 +287,29 @@ def _worth_least(facts: Trusting, now: datetime) -> Slot:
 
 
 def _pending(finding: Finding, facts: Trusting, now: datetime) -> Step:
-    return _write(
-        finding,
-        facts,
-        "Write the successor into Entra ID, now: if it signs before that, everybody is locked out of Microsoft 365.",
-        _free(facts, now),
-        "successor",
-    )
+    text = "now: if it signs before that, everybody is locked out of Microsoft 365."
+    return _write_lacking(finding, facts, f"{_into(facts)}, {text}", now)
+
+
+def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> Step:
+    step = _pending(finding, facts, now)
+    if facts.policy.profile is not Profile.ADFS:
+        return step
+    return Step(f"{step.text} {_thresholds(facts.policy)}", (*step.commands, _ASK_THRESHOLDS))
 
 
 def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> Step:
-    text = "Write the successor into Entra ID before it signs; then make the metadata readable from the internet."
-    return _write(finding, facts, text, _free(facts, now), "successor")
+    text = "before it signs; then make the metadata readable from the internet."
+    return _write_lacking(finding, facts, f"{_into(facts)} {text}", now)
 
 
 def _waits(finding: Finding, facts: Trusting, now: datetime) -> Step:
-    return _write(finding, facts, _wait(facts, now), _free(facts, now), "successor")
+    return _write_lacking(finding, facts, _wait(facts, now), now)
+
+
+def _into(facts: Trusting) -> str:
+    first, successor = facts.verdict.lacking[0], facts.rollover.successor if facts.rollover else None
+    return f"Write {'the successor' if first == successor else first.thumbprint} into Entra ID"
 
 
 def _wait(facts: Trusting, now: datetime) -> str:
@@ -216,9 +329,8 @@ def _wait(facts: Trusting, now: datetime) -> str:
 
 
 def _unknown(finding: Finding, facts: Trusting, _now: datetime) -> Step:
-    own = ("Get-AdfsCertificate -CertificateType Token-Signing",) if facts.policy.profile.is_adfs else ()
-    show = f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}"
-    return Step("Compare what Entra ID holds with the certificate that the publisher signs with.", (*own, show))
+    text = "Compare what Entra ID holds with the certificate that the publisher signs with."
+    return Step(text, (*_own(facts.policy), _show(finding)))
 
 
 def _half(_finding: Finding, facts: Half, _now: datetime) -> Step:
@@ -261,9 +373,12 @@ def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
             (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
         ),
     }[policy.auto_certificate_rollover]
-    text = text[0].upper() + text[1:]
     promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
-    return Step(f"{text}; then {then}.", tuple(dict.fromkeys((*commands, *promotion))))
+    return Step(
+        "See first whether AD FS itself lists a successor: then what was read here is an old copy, and that is to be"
+        f" repaired. If it lists none, {text}; then {then}.",
+        tuple(dict.fromkeys((_OWN, *commands, *promotion))),
+    )
 
 
 def _promote(certificate: Certificate | None, policy: Policy, text: str, now: datetime) -> Step:
@@ -276,7 +391,10 @@ def _promote(certificate: Certificate | None, policy: Policy, text: str, now: da
 
 
 def _sign(policy: Policy) -> str:
-    return "promote it on the primary federation server" if policy.profile.is_adfs else "have it sign"
+    if not policy.profile.is_adfs:
+        return "have it sign"
+    off = "" if policy.auto_certificate_rollover is False else ", with AutoCertificateRollover switched off first"
+    return f"promote it on the primary federation server{off}"
 
 
 def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
@@ -291,15 +409,28 @@ def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:
     """How to write a certificate into Entra ID."""
+    return _writing(finding, text, slot, "<printed above>", (_print(facts.target, position),))
+
+
+def _write_lacking(finding: Finding, facts: Trusting, text: str, now: datetime) -> Step:
+    """How to write the first that Entra ID lacks; where it lacks more, the next finding tells how to write the next."""
+    first, slot, rollover = facts.verdict.lacking[0], _free(facts, now), facts.rollover
+    for position in ("successor", "primary"):
+        if rollover is not None and first == getattr(rollover, position):
+            return _write(finding, facts, text, slot, position)
+    return _writing(finding, text, slot, f"<base64 of {first.thumbprint}>")
+
+
+def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: tuple[str, ...] = ()) -> Step:
     if slot is None:
         text += " Into the slot that does not hold the certificate in use: the publisher's own list says which that is."
     flag = _SLOT_FLAGS[slot] if slot else "<slot>"
     return Step(
         text,
         (
-            _print(facts.target, position),
+            *before,
             f"$trust = Get-MgDomainFederationConfiguration -DomainId {finding.domain}",
-            f"{UPDATE} -DomainId {finding.domain} -InternalDomainFederationId $trust.Id {flag} '<printed above>'",
+            f"{UPDATE} -DomainId {finding.domain} -InternalDomainFederationId $trust.Id {flag} '{what}'",
         ),
     )
 
@@ -319,13 +450,10 @@ def _free(facts: Trusting, now: datetime) -> Slot | None:
 
 
 def _may_sign(certificate: Certificate | None, rollover: Rollover | None, now: datetime) -> bool:
-    """Whether a trusted certificate may be the one in use: where only dates name the primary, any published one."""
-    if certificate is None or rollover is None or rollover.evidence is not Evidence.DATES:
-        return certificate is not None and rollover is not None and certificate == rollover.primary
-    return now < certificate.not_after and any(
-        role is rollover.role and use.signs and fingerprint == certificate.fingerprint
-        for role, use, fingerprint in rollover.positions
-    )
+    """Whether a trusted certificate may be the one in use; of several, not one that has ended."""
+    if certificate is None or rollover is None or certificate not in rollover.may_sign:
+        return False
+    return len(rollover.may_sign) == 1 or now < certificate.not_after
 
 
 STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
@@ -336,7 +464,14 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "If it cannot be read from here, repair that first; if it can, have the publisher issue a fresh document."
     ),
     Kind.NO_SIGNING_KEY: _none,
-    Kind.TRUST_AT_RISK: _pending,
+    Kind.SIGNING_KEYS_UNREADABLE: Step(
+        "Compare with the publisher's own list of certificates, and have it publish them anew, today."
+    ),
+    Kind.TRUST_BROKEN_AT_NODE: Step(
+        "Take the node out of service until it has the keys of the service. There is nothing to write into Entra ID,"
+        " which trusts what the service signs with."
+    ),
+    Kind.TRUST_AT_RISK: _at_risk,
     Kind.ROLLOVER_MISSING: _missing,
     Kind.PROMOTION_STALLED_LATE: _stalled,
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: Step(
@@ -354,8 +489,17 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "See what changes it on its way, a proxy or a copy; if nothing explains it, treat it as an attack."
     ),
     Kind.PROMOTION_STALLED: _stalled,
+    Kind.PROMOTION_ROLLED_BACK: _rolled_back,
+    Kind.PRIMARY_DISPUTED: _disputed,
+    Kind.POSSIBLE_PRIMARY_ENDING: _possibly_ending,
     Kind.ROLLOVER_OVERDUE: _overdue,
     Kind.RENEWAL_DUE: _due,
+    Kind.SP_CERTIFICATE_EXPIRED: _sp_expired,
+    Kind.SP_CERTIFICATE_ENDING: _sp_ending,
+    Kind.SP_KEY_SET_REPLACED: _sp_replaced,
+    Kind.SP_METADATA_OUTDATED: Step(
+        "If it cannot be read from here, repair that first; if it can, have its publisher issue a fresh one."
+    ),
     Kind.ENTRA_CANNOT_READ_METADATA: _cannot_read,
     Kind.TRUST_PENDING_TOO_LONG: _pending,
     Kind.TRUST_HALF_UPDATED: _half,
@@ -364,12 +508,21 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "Let the internet read it; or bring the next certificate to every partner by hand, before it signs.",
     ),
     Kind.METADATA_UNREACHABLE: _unreachable,
+    Kind.METADATA_OF_ANOTHER_ENTITY: Step(
+        "If its publisher has a new name, enter that as entity_id of the target; if not, find out who answers at this"
+        " address before anything trusts it."
+    ),
+    Kind.ANSWERS_TAKE_TURNS: Step(
+        "Look at each node behind this address by itself (nodes in the configuration), and repair the one that lags, or"
+        " the cache before it: partners that read there do not learn of a new certificate."
+    ),
     Kind.NODES_DIFFER: Step(
         "Find the one that differs from the publisher's own list, and restart or repair it: partners that read"
         " there do not learn of a new certificate."
     ),
     Kind.TRUST_STALE: Step("Most often a secret has ended or a permission is missing: see the reason, and renew it."),
     Kind.TRUST_UNKNOWN: _unknown,
+    Kind.CLOCK_WRONG: Step("Compare both with a third clock, and set the one that is wrong."),
     Kind.ENTITY_VANISHED: Step("Ask the federation's operator, or take the entity out of entities.watch."),
     Kind.METADATA_OUTDATED_SOON: Step("Ask the publisher why it is not renewed."),
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: _encryption,
@@ -378,6 +531,9 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
     ),
     Kind.CERTIFICATE_UNREADABLE: Step(
         "Compare with the publisher's own list of certificates, and have it publish the certificate anew."
+    ),
+    Kind.CERTIFICATE_NO_LONGER_READABLE: Step(
+        "See that the publisher's own list has the same certificate still, and have it publish that anew."
     ),
     Kind.CERTIFICATE_WEAK: Step("Replace it at the next rollover, by one with a stronger key and digest."),
     Kind.PRIMARY_CHANGED: Step(
@@ -389,8 +545,9 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
     ),
     Kind.SUCCESSOR_PUBLISHED: _published,
     Kind.TRUST_PENDING: _waits,
+    Kind.TRUST_LEFTOVER: _leftover,
+    Kind.OLD_KEY_LISTED: _old_key,
     Kind.PRIMARY_IGNORED: _ignored,
-    Kind.PRIMARY_DISPUTED: Step("See which one is primary.", ("Get-AdfsCertificate -CertificateType Token-Signing",)),
     Kind.DOCUMENT_FAULTY: Step("Tell the publisher."),
     Kind.ENTITIES_IN_TROUBLE: Step("Name the entities that matter to you under entities.watch, to be told of each."),
 }

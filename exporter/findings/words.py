@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from exporter.findings.judge import Finding, Standing
+from exporter.findings.finding import Finding, Standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, span
 from exporter.findings.sentences import SENTENCES
@@ -100,6 +100,8 @@ _TITLES: Mapping[Kind, str] = {
     Kind.KEY_SET_REPLACED: "All keys replaced",
     Kind.METADATA_OUTDATED: "Metadata outdated",
     Kind.NO_SIGNING_KEY: "No signing key",
+    Kind.SIGNING_KEYS_UNREADABLE: "Signing keys unreadable",
+    Kind.TRUST_BROKEN_AT_NODE: "Node locked out of Microsoft 365",
     Kind.TRUST_AT_RISK: "Entra ID lacks the successor",
     Kind.ROLLOVER_MISSING: "Successor missing",
     Kind.PROMOTION_STALLED_LATE: "Promotion stalled, end near",
@@ -109,29 +111,41 @@ _TITLES: Mapping[Kind, str] = {
     Kind.TRUST_NOT_FEDERATED: "Domain not federated here",
     Kind.SIGNATURE_INVALID: "Signature invalid",
     Kind.PROMOTION_STALLED: "Promotion stalled",
+    Kind.PROMOTION_ROLLED_BACK: "Promotion rolled back",
+    Kind.PRIMARY_DISPUTED: "Evidence disagrees",
+    Kind.POSSIBLE_PRIMARY_ENDING: "Possible primary ends",
     Kind.ROLLOVER_OVERDUE: "Successor overdue",
     Kind.RENEWAL_DUE: "Renewal due",
+    Kind.SP_CERTIFICATE_EXPIRED: "Expired (no identity provider)",
+    Kind.SP_CERTIFICATE_ENDING: "Certificate ends (no identity provider)",
+    Kind.SP_KEY_SET_REPLACED: "All keys replaced (no identity provider)",
+    Kind.SP_METADATA_OUTDATED: "Metadata outdated (no identity provider)",
     Kind.ENTRA_CANNOT_READ_METADATA: "Entra ID cannot read",
     Kind.TRUST_PENDING_TOO_LONG: "Entra ID does not follow",
     Kind.TRUST_HALF_UPDATED: "Entra ID half updated",
     Kind.METADATA_NEVER_READ: "Never read",
     Kind.METADATA_UNREACHABLE_FROM_INTERNET: "Unreadable from the internet",
     Kind.METADATA_UNREACHABLE: "Unreadable",
+    Kind.METADATA_OF_ANOTHER_ENTITY: "Metadata of another entity",
+    Kind.ANSWERS_TAKE_TURNS: "Answers take turns",
     Kind.NODES_DIFFER: "Places differ",
     Kind.TRUST_STALE: "No answer of Entra ID",
     Kind.TRUST_UNKNOWN: "Trust not known",
+    Kind.CLOCK_WRONG: "Clocks differ",
     Kind.ENTITY_VANISHED: "Entity vanished",
     Kind.METADATA_OUTDATED_SOON: "Metadata outdated soon",
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: "Encryption certificate ends",
     Kind.TLS_CERTIFICATE_EXPIRING: "TLS certificate ends",
     Kind.CERTIFICATE_UNREADABLE: "Certificate unreadable",
+    Kind.CERTIFICATE_NO_LONGER_READABLE: "Certificate no longer readable",
     Kind.CERTIFICATE_WEAK: "Certificate weak",
     Kind.PRIMARY_CHANGED: "Primary changed",
     Kind.SIGNING_KEYS_CHANGED: "Signing keys changed",
     Kind.SUCCESSOR_PUBLISHED: "Successor published",
     Kind.TRUST_PENDING: "Entra ID is to follow",
+    Kind.TRUST_LEFTOVER: "Entra ID keeps an old certificate",
+    Kind.OLD_KEY_LISTED: "Old key published",
     Kind.PRIMARY_IGNORED: "Configured primary ignored",
-    Kind.PRIMARY_DISPUTED: "Evidence disagrees",
     Kind.DOCUMENT_FAULTY: "Document faulty",
     Kind.ENTITIES_IN_TROUBLE: "Entities in trouble",
 }

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import scrapes
-from builders import DAY, ENCRYPTION_SUBJECT, looking, probed, watched, with_looks
-from scrapes import FARM, adfs_entity, answer, document, failed, federated, good, idp, signed_by, unanswered
+from builders import DAY, ENCRYPTION_SUBJECT, HOUR, looking, probed, watched, with_looks
+from found import never_readable, no_longer_readable, provider
+from scrapes import FARM, UNSIGNED, adfs_entity, answer, document, failed, federated, good, idp, signed_by, unanswered
 
 from exporter.config.settings import INTERNET, SERVICE, Entra, Place, Target
 from exporter.exposition.own import Status
@@ -34,6 +35,9 @@ STEP = 5
 """Minutes between two looks, inquiries, scrapes and evaluations."""
 A_DAY = 1440
 """Minutes."""
+
+SURE = 460
+"""Minutes that a look takes to be sure that it reads again what it could not for hours: three probes in a row."""
 
 HOLDS = 30
 AT = START + HOLDS * MINUTE
@@ -166,6 +170,11 @@ def farm(
     return publishes(content, tls=tls)
 
 
+def clock(ahead: timedelta) -> Found:
+    """Probes of a healthy farm whose clock is so far behind ours."""
+    return lambda at: replace(HEALTHY(at), clock=at - ahead)
+
+
 def federation(*ends: float, watched_too: bool = True) -> Found:
     """Probes that get an aggregate: identity providers whose certificates end in so many days, and one more."""
     others = [idp(certificate("a", -100, end), entity_id=f"https://{n}.example/") for n, end in enumerate(ends)]
@@ -187,7 +196,10 @@ LONG = certificate("1", -100, 265)
 ENCRYPTION = decrypting(-100, 265)
 NEXT = certificate("2", 0, 365)
 STRANGE = certificate("9", -400, 100)
-HEALTHY = farm(LONG)
+HEALTHY_DOCUMENT = document(adfs_entity(LONG, encryption=ENCRYPTION), signature=signed_by(LONG))
+HEALTHY = publishes(HEALTHY_DOCUMENT)
+AFTERWARDS = farm(NEXT)
+"""Healthy with other keys: what comes back within a day takes turns with what was between, which then has not gone."""
 RUNS = Status("1", 1, failures={}, reloaded=True, reloaded_at=START)
 
 ENDS_IN_5 = certificate("1", -360, 5)
@@ -202,6 +214,8 @@ NEXT_OF_A_CA = certificate("2", -10, 355, issuer="CN=Contoso CA")
 TWO_WEEKS_OLD, ONE_WEEK_OLD, THREE_DAYS_OLD, OF_YESTERDAY = (
     certificate("2", -age, 365 - age) for age in (14, 6.5, 3, 1.5)
 )
+OF_THIS_WEEK = certificate("2", -3, 362)
+UNPAIRED = decrypting(-40, 325)
 WEAK = decrypting(-100, 265, weaknesses=(Weakness.SHORT_KEY, Weakness.SHA1))
 NOT_READ = UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST
 IDP_ENDS_IN_50 = certificate("1", -315, 50)
@@ -216,11 +230,14 @@ STORIES: Mapping[str, Story] = {
         "FedmetaSigningCertificateExpired", {-60: farm(certificate("1", -365, 0)), 480: farm(NEXT)}
     ),
     "the primary has not begun": Story(
-        "FedmetaSigningCertificateExpired", {-60: HEALTHY, HOLDS: farm(certificate("2", 10, 375)), 480: HEALTHY}
+        "FedmetaSigningCertificateExpired", {-60: HEALTHY, HOLDS: farm(certificate("2", 10, 375)), 480: AFTERWARDS}
     ),
     "there is no signing key": Story(
         "FedmetaNoSigningKey",
-        {-60: publishes(document(idp(LONG))), HOLDS: publishes(document(idp())), 480: publishes(document(idp(LONG)))},
+        {-60: publishes(document(idp(LONG))), HOLDS: publishes(document(idp())), 480: publishes(document(idp(NEXT)))},
+    ),
+    "no certificate of a signing key can be read": Story(
+        "FedmetaSigningKeysUnreadable", {HOLDS: publishes(never_readable()), 480: publishes(document(idp(LONG)))}
     ),
     "nobody promotes, and the end is near": Story(
         "FedmetaPromotionStalledLate",
@@ -229,8 +246,39 @@ STORIES: Mapping[str, Story] = {
     "nobody promotes": Story(
         "FedmetaPromotionStalled", {before(6.5): farm(ENDS_IN_13, ONE_WEEK_OLD), 480: farm(ONE_WEEK_OLD, ENDS_IN_13)}
     ),
+    "a promotion is taken back": Story(
+        "FedmetaPromotionRolledBack",
+        {
+            before(2.2): farm(LONG, OF_THIS_WEEK, encryption=UNPAIRED),
+            before(1.5): farm(LONG, OF_THIS_WEEK, signer=OF_THIS_WEEK, encryption=UNPAIRED),
+            before(0.7): farm(LONG, OF_THIS_WEEK, signer=OF_THIS_WEEK, encryption=UNPAIRED),
+            HOLDS: farm(LONG, OF_THIS_WEEK, encryption=UNPAIRED),
+        },
+        lasts=A_DAY,
+    ),
+    "what says which certificate is primary does not agree": Story(
+        "FedmetaPrimaryDisputed", {-60: HEALTHY, HOLDS: farm(LONG, NEXT, signer=NEXT), 480: HEALTHY}
+    ),
+    "one of two keys that may be signing is about to end": Story(
+        "FedmetaPossiblePrimaryEnding",
+        {
+            -60: farm(ENDS_IN_5, NEXT_OF_A_CA, signature=UNSIGNED, encryption=UNPAIRED),
+            480: farm(NEXT_OF_A_CA, signature=UNSIGNED, encryption=UNPAIRED),
+        },
+    ),
     "AD FS generates nothing": Story("FedmetaRolloverOverdue", {-60: farm(ENDS_IN_19), 480: farm(ENDS_IN_19, NEXT)}),
     "nobody renews": Story("FedmetaRenewalDue", {-60: farm(OF_A_CA), 480: farm(OF_A_CA, NEXT_OF_A_CA)}),
+    "a service provider's certificate ended": Story(
+        "FedmetaSpCertificateExpired",
+        {-60: publishes(provider(certificate("1", -365, 0))), 480: publishes(provider(NEXT))},
+    ),
+    "a service provider's certificate has not begun": Story(
+        "FedmetaSpCertificateExpired",
+        {HOLDS: publishes(provider(certificate("1", 30, 395))), 480: publishes(provider(NEXT))},
+    ),
+    "a service provider's certificate is about to end": Story(
+        "FedmetaSpCertificateEnding", {-60: publishes(provider(ENDS_IN_5)), 480: publishes(provider(NEXT))}
+    ),
     "AD FS generates": Story(
         "FedmetaSuccessorPublished",
         {-60: farm(ENDS_IN_20), HOLDS: farm(ENDS_IN_20, NEXT), 480: farm(NEXT, ENDS_IN_20)},
@@ -249,17 +297,30 @@ STORIES: Mapping[str, Story] = {
         lasts=A_DAY,
     ),
     "all keys are replaced": Story("FedmetaKeySetReplaced", {-60: HEALTHY, HOLDS: farm(NEXT)}, lasts=A_DAY),
+    "all keys of a service provider are replaced": Story(
+        "FedmetaSpKeySetReplaced",
+        {-60: publishes(provider(LONG)), HOLDS: publishes(provider(NEXT))},
+        lasts=A_DAY,
+    ),
     "a key comes that nobody expects": Story(
         "FedmetaUnexpectedSigningCertificate", {-60: HEALTHY, HOLDS: farm(LONG, NEXT)}, lasts=A_DAY
     ),
     "keys change while nobody can look": Story(
         "FedmetaSigningKeysChanged",
-        {before(2): HEALTHY, before(2) + STEP: fails(Reason.TIMEOUT), HOLDS: farm(NEXT)},
+        {before(2): farm(ENDS_IN_20), before(2) + STEP: fails(Reason.TIMEOUT), HOLDS: farm(NEXT)},
         lasts=A_DAY,
     ),
     "a certificate cannot be read": Story(
         "FedmetaCertificateUnreadable",
         {-60: HEALTHY, HOLDS: farm(LONG, faults=[FaultKind.CERTIFICATE_DER]), 480: HEALTHY},
+    ),
+    "a certificate cannot be read any more": Story(
+        "FedmetaCertificateNoLongerReadable",
+        {
+            -60: HEALTHY,
+            HOLDS: lambda at: replace(HEALTHY(at), document=no_longer_readable(HEALTHY_DOCUMENT)),
+            480: HEALTHY,
+        },
     ),
     "the token-decrypting certificate is about to end": Story(
         "FedmetaEncryptionCertificateExpiring", {-60: farm(LONG, encryption=decrypting(-351, 14)), 480: HEALTHY}
@@ -283,6 +344,12 @@ STORIES: Mapping[str, Story] = {
             "contoso.com": {-60: says(LONG), HOLDS: says(STRANGE), HOLDS + STEP: TrustReason.TIMEOUT, 480: says(LONG)}
         },
         told=205,
+    ),
+    "a proxy serves keys that Entra ID does not trust": Story(
+        "FedmetaTrustBrokenAtNode",
+        {-200: HEALTHY},
+        others={PROXY: {-200: HEALTHY, HOLDS - 120: farm(STRANGE), 480: HEALTHY}},
+        domains={"contoso.com": {-200: says(LONG)}},
     ),
     "Entra ID lacks the next certificate two days before its promotion": Story(
         "FedmetaTrustAtRisk",
@@ -366,23 +433,44 @@ STORIES: Mapping[str, Story] = {
         "FedmetaMetadataUnreachable",
         {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 480: HEALTHY},
         target=looking(FARM, vantage=INTERNET),
+        lasts=SURE,
+    ),
+    "one probe of many gets the metadata": Story(
+        "FedmetaMetadataUnreachable",
+        {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 225: HEALTHY, 230: fails(Reason.TIMEOUT), 480: HEALTHY},
+        lasts=SURE,
     ),
     "a node's metadata cannot be read": Story(
         "FedmetaMetadataUnreachable",
         {-60: HEALTHY},
         others={PROXY: {-60: HEALTHY, HOLDS: fails(Reason.REFUSED), 480: HEALTHY}},
+        lasts=SURE,
     ),
     "the metadata cannot be read from the internet": Story(
         "FedmetaMetadataUnreachableFromInternet",
         {-60: HEALTHY},
         others={OUTSIDE: {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 480: HEALTHY}},
+        lasts=SURE,
     ),
     "the metadata cannot be read while Entra ID must read it": Story(
         "FedmetaMetadataUnreachableInPollWindow",
         {before(1): farm(ENDS_IN_20), before(1) + STEP: fails(Reason.TIMEOUT), 480: farm(ENDS_IN_20)},
         target=looking(FARM, vantage=INTERNET),
+        lasts=SURE,
     ),
     "the metadata was never read": Story("FedmetaMetadataNeverRead", {HOLDS: fails(Reason.DNS), 480: HEALTHY}),
+    "the address answers for another entity": Story(
+        "FedmetaMetadataOfAnotherEntity",
+        {-60: HEALTHY, HOLDS: fails(Reason.ENTITY_MISMATCH), 480: HEALTHY},
+        target=looking(FARM, vantage=INTERNET),
+        lasts=SURE,
+    ),
+    "two nodes behind one address take turns": Story(
+        "FedmetaAnswersTakeTurns",
+        # Every half an hour, the last time at the moment from which on it is told, until one was not seen for a day.
+        {HOLDS - 30 * turn: farm(ENDS_IN_20, NEXT) if turn % 2 else farm(ENDS_IN_20) for turn in reversed(range(7))},
+        lasts=A_DAY - STEP,
+    ),
     "a proxy serves the keys of before": Story(
         "FedmetaNodesDiffer",
         {-200: farm(ENDS_IN_20), HOLDS - 120: farm(ENDS_IN_20, NEXT)},
@@ -392,19 +480,29 @@ STORIES: Mapping[str, Story] = {
         "FedmetaMetadataOutdated",
         {-60: farm(LONG, valid_until=AT), 480: farm(LONG, valid_until=AT + 7 * DAY)},
     ),
+    "the document of a service provider is past its validUntil": Story(
+        "FedmetaSpMetadataOutdated",
+        {
+            -60: publishes(provider(LONG, valid_until=AT)),
+            480: publishes(provider(LONG, valid_until=AT + 7 * DAY)),
+        },
+    ),
     "the document nears its validUntil": Story(
         "FedmetaMetadataOutdatedSoon",
         {-60: farm(LONG, valid_until=AT + 2 * DAY), 480: farm(LONG, valid_until=AT + 7 * DAY)},
     ),
     "the document's signature does not verify": Story(
         "FedmetaSignatureInvalid",
-        {-60: HEALTHY, HOLDS: farm(LONG, signature=signed_by(LONG, SignatureState.INVALID)), 480: HEALTHY},
+        {-60: HEALTHY, HOLDS: farm(LONG, signature=signed_by(LONG, SignatureState.INVALID)), 480: AFTERWARDS},
     ),
     "the TLS certificate is about to end": Story(
         "FedmetaTlsCertificateExpiring", {-60: farm(LONG, tls=AT + 14 * DAY), 480: HEALTHY}
     ),
     "the TLS certificate ended, and nothing was ever read": Story(
         "FedmetaTlsCertificateExpiring", {HOLDS: fails(Reason.TLS_EXPIRED, tls=AT - DAY), 480: HEALTHY}
+    ),
+    "the clocks differ by two hours": Story(
+        "FedmetaClockWrong", {-60: clock(timedelta()), HOLDS: clock(2 * HOUR), 480: clock(timedelta())}
     ),
     "a watched entity leaves its aggregate": Story(
         "FedmetaEntityVanished",

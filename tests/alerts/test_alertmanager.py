@@ -95,7 +95,18 @@ def test_what_has_another_severity_or_none_is_not_lost(amtool: str) -> None:
             "FedmetaMetadataUnreachableFromInternet",
         },
         "FedmetaMetadataUnreachableFromInternet": {"FedmetaMetadataUnreachable"},
-        "FedmetaTrustBroken": {"FedmetaTrustPendingTooLong", "FedmetaEntraCannotReadMetadata"},
+        "FedmetaTrustBroken": {
+            "FedmetaTrustPendingTooLong",
+            "FedmetaEntraCannotReadMetadata",
+            "FedmetaPromotionRolledBack",
+        },
+        "FedmetaTrustBrokenAtNode": {"FedmetaNodesDiffer", "FedmetaAnswersTakeTurns"},
+        "FedmetaSigningKeysUnreadable": {"FedmetaCertificateUnreadable"},
+        "FedmetaSigningCertificateExpired": {"FedmetaPossiblePrimaryEnding", "FedmetaPrimaryDisputed"},
+        "FedmetaMetadataOfAnotherEntity": {"FedmetaMetadataUnreachable", "FedmetaMetadataUnreachableFromInternet"},
+        "FedmetaNodesDiffer": {"FedmetaAnswersTakeTurns"},
+        "FedmetaPossiblePrimaryEnding": {"FedmetaPrimaryDisputed"},
+        "FedmetaPromotionRolledBack": {"FedmetaPrimaryChanged"},
         "FedmetaTrustAtRisk": {
             "FedmetaTrustPendingTooLong",
             "FedmetaTrustHalfUpdated",
@@ -107,6 +118,7 @@ def test_what_has_another_severity_or_none_is_not_lost(amtool: str) -> None:
             "FedmetaUnexpectedSigningCertificate",
             "FedmetaSigningKeysChanged",
             "FedmetaPrimaryChanged",
+            "FedmetaPromotionRolledBack",
         },
         "FedmetaExportersGone": {name for name, labels in ALERTS.items() if labels["severity"] != "critical"},
     }.items(),
@@ -127,7 +139,21 @@ def test_no_other_alert_silences_anything() -> None:
         "FedmetaEntraCannotReadMetadata",
         "FedmetaKeySetReplaced",
         "FedmetaExportersGone",
+        "FedmetaTrustBrokenAtNode",
+        "FedmetaSigningKeysUnreadable",
+        "FedmetaSigningCertificateExpired",
+        "FedmetaMetadataOfAnotherEntity",
+        "FedmetaNodesDiffer",
+        "FedmetaPossiblePrimaryEnding",
+        "FedmetaPromotionRolledBack",
     }
+
+
+def test_keys_that_were_replaced_silence_the_same_whoever_the_entity_is() -> None:
+    replaced = ALERTS["FedmetaKeySetReplaced"]
+    of_a_provider = {**ALERTS["FedmetaSpKeySetReplaced"], "entity_id": replaced["entity_id"]}
+
+    assert silenced_by(of_a_provider) == silenced_by(replaced)
 
 
 @pytest.mark.parametrize("label", ["job", "target", "entity_id", "node", "vantage", "domain"])

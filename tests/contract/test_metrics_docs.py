@@ -188,8 +188,9 @@ def test_every_trust_state_that_is_documented_comes_about(state: TrustState, say
     )
     later = 3 * DAY if state is TrustState.AT_RISK else 0 * DAY
     target = replace(scrapes.FARM, entra=Entra(("contoso.com",)))
-    record = scrapes.told(scrapes.after(target, scrapes.good(content, NOW)), "contoso.com", scrapes.answer(says, NOW))
-    (verdict,) = standing(record, NOW + later).verdicts
+    now = NOW + later
+    record = scrapes.told(scrapes.after(target, scrapes.good(content, now)), "contoso.com", scrapes.answer(says, now))
+    (verdict,) = standing(record, now).verdicts
 
     assert verdict.state is state
     assert state in first_words("Trust state")

@@ -70,6 +70,7 @@ VALUES: Mapping[str, set[str]] = {
     "node": {SERVICE},
     "vantage": {INTERNET},
     "published": set(Answer),
+    "finding": set(Kind),
     "state": {*State, *TrustState},
     "position": set(Position),
     "change": set(Change),
@@ -84,6 +85,8 @@ NEEDED: Mapping[Kind, set[str]] = {
     Kind.PROMOTION_STALLED: {"missing", "promotion"},
     Kind.ROLLOVER_OVERDUE: {"generation"},
     Kind.RENEWAL_DUE: {"due"},
+    Kind.POSSIBLE_PRIMARY_ENDING: {"missing"},
+    Kind.SP_CERTIFICATE_ENDING: {"missing", "successor_margin"},
     Kind.UNEXPECTED_SIGNING_CERTIFICATE: {"unexpected"},
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: {"encryption"},
     Kind.TRUST_AT_RISK: {"notice", "trust"},
@@ -494,7 +497,7 @@ WELL = found.seen(found.STEADY, settings=ON)
 SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (
         found.Example(found.seen(found.ending(-3), settings=ON)),
-        ["Generate", "update every partner", "promote", "today"],
+        ["generate", "update every partner", "promote", "today"],
     ),
     (found.EXAMPLES[Kind.TRUST_BROKEN], ["Write the certificate in use into Entra ID, now"]),
     (
@@ -508,15 +511,15 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(found.seen(STALE)), ["See what Entra ID trusts for each domain", "where it is missing", "promote"]),
     (
         found.Example(found.seen(found.ending(3), settings=ON)),
-        ["Generate", "today write it into Entra ID", "every other partner", "promote", "at once at 2 days left"],
+        ["generate", "today write it into Entra ID", "every other partner", "promote", "at once at 2 days left"],
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
-        ["Enrol", "today write it into Entra ID", "every other partner", "promote"],
+        ["enrol", "today write it into Entra ID", "every other partner", "promote"],
     ),
     (
         found.Example(found.seen(found.ending(3))),
-        ["Ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
+        ["ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
     ),
     (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
     (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
@@ -538,9 +541,9 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (both(), ["See what Entra ID trusts for each domain", "write the successor where it is missing"]),
     (
         found.Example(found.trusting(found.seen(found.ending(12), settings=ON), federated(signing=LATE))),
-        ["Generate", "see a day later that Entra ID"],
+        ["generate", "see a day later that Entra ID"],
     ),
-    (found.Example(found.seen(found.ending(12), settings=ON)), ["Generate", "write it into Entra ID"]),
+    (found.Example(found.seen(found.ending(12), settings=ON)), ["generate", "write it into Entra ID"]),
     (found.Example(found.trusting(WELL, federated(signing=found.LONG))), ["Nothing to do"]),
     (
         found.Example(outside(WELL, good(found.STEADY, NOW))),
@@ -550,13 +553,13 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
     (
         found.Example(found.seen(found.ending(20), settings=OFF)),
-        ["Enrol", "write it into Entra ID", "every other partner before it signs"],
+        ["enrol", "write it into Entra ID", "every other partner before it signs"],
     ),
     (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
-    (found.Example(found.seen(found.ending(12))), ["Ask AD FS whether it renews by itself", "generate", "enrol"]),
+    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "enrol"]),
     (
         found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
-        ["Ask AD FS whether it renews by itself", "enrol"],
+        ["ask AD FS whether it renews by itself", "enrol"],
     ),
     (
         found.Example(found.seen(found.STEADY)),

@@ -326,6 +326,18 @@ def tenants(federation: Federation) -> list[dict[str, str]]:
 
         return answer
 
+    async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+        form = await request.post()
+        proof = str(form.get("client_secret") or form["client_assertion"])
+        text = f"AADSTS7000215: {proof[:30]} is wrong, and so is {proof} or {quote_plus(proof)}. Trace ID: {proof}"
+        fields = {"error": "invalid_client", "error_description": text, "error_codes": [7000215]}
+        return web.json_response(fields, status=401)
+
+    async def forbid(request: web.BaseRequest) -> web.StreamResponse:
+        sent = request.headers["Authorization"]
+        text = f"{sent} may not, {sent.upper()} neither, nor may {base64.b64encode(sent.encode()).decode()}"
+        return web.json_response({"error": {"code": "Authorization_RequestDenied", "message": text}}, status=403)
+
     async def quote(request: web.BaseRequest) -> web.StreamResponse:
         token = request.headers["Authorization"]
         status = {"certificateUpdateResult": token, "lastRunDateTime": token}
@@ -333,7 +345,7 @@ def tenants(federation: Federation) -> list[dict[str, str]]:
 
     der = base64.b64encode(builders.certificate().der).decode()
     login: dict[str, Answers] = {
-        "refused": tell(401, error="invalid_client", error_description=f"{STEM} is wrong", error_codes=[7000222]),
+        "refused": refuse,
         "echoed": echoing(400, error=True),
         "page": echoing(200),
         "no-bearer": tell(200, access_token=TOKEN, token_type=f"mac {STEM}"),
@@ -342,7 +354,7 @@ def tenants(federation: Federation) -> list[dict[str, str]]:
     graph: dict[str, Answers] = {
         "ok": tell(200, value=[{"signingCertificate": der}]),
         "unauthorized": echo(401, **{"WWW-Authenticate": f'Bearer error="{TOKEN}"'}),
-        "forbidden": tell(403, error={"code": "Authorization_RequestDenied", "message": f"{STEM} may not"}),
+        "forbidden": forbid,
         "gone": echo(410),
         "throttled": echo(429, **{"Retry-After": TOKEN}),
         "broken": echo(500),
@@ -404,6 +416,8 @@ async def test_no_credential_of_entra_id_is_shown_whatever_fails(
         TrustReason.TIMEOUT
     }
     assert "a mistake of ours" in logged.getvalue()
+    assert "it says: AADSTS7000215: … is wrong, and so is … or …" in logged.getvalue()
+    assert "it says: Authorization_RequestDenied: Bearer … may not, BEARER … neither, nor may …" in logged.getvalue()
     assert base64.b64encode(builders.certificate().der).decode() in kept
     assert {form.get("client_secret") for form in tenants} >= {f"{STEM}-entra"}
     assert f"{STEM}.federated.token" in assertions

@@ -27,8 +27,8 @@ EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "published": (Answer, words.PUBLISHED_NAMES),
 }
 
-SEVERE = {State.NONE, State.EXPIRED, State.MISSING}
-WORK = {State.STALLED, State.OVERDUE, State.DUE}
+SEVERE = {State.NONE, State.UNREADABLE, State.EXPIRED, State.MISSING}
+WORK = {State.STALLED, State.OVERDUE, State.DUE, State.UNPROVEN}
 
 
 def mapped() -> Iterator[tuple[Panel, str, Mapping[str, Any]]]:

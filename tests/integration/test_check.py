@@ -180,7 +180,9 @@ def test_without_a_successor_nothing_is_printed_and_the_way_to_the_primary_is_na
 
 def test_without_any_certificate_no_way_is_named(check: Check, tmp_path: Path) -> None:
     empty = document(tmp_path, builders.saml_metadata(keys=[]))
-    assert check(empty, "--print-certificate=primary") == Run(1, "", "metadata.xml: no primary is published\n")
+    for position in ("primary", "successor"):
+        told = f"metadata.xml: no {position} is published: the document has no signing key\n"
+        assert check(empty, f"--print-certificate={position}") == Run(1, "", told)
 
 
 def test_one_entity_in_a_group_is_checked_like_one_alone(check: Check, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import builders
 import pytest
@@ -146,10 +147,12 @@ def of_graph(certificates: dict[Slot, Certificate]) -> DomainTrust:
     return DomainTrust(TrustSource.GRAPH, federated=True, certificates=certificates)
 
 
+NO_WORDS = "; its body is no JSON object"
 FORBIDDEN = (
     "graph.example.org does not allow it (HTTP 403): the application needs the permission "
     "Domain-InternalFederation.Read.All, and admin consent to it"
 )
+THROTTLED = "graph.example.org answers HTTP 429 Too Many Requests"
 NOT_FEDERATED = DomainTrust(TrustSource.GRAPH, federated=False)
 
 
@@ -200,24 +203,37 @@ async def test_another_client_gets_another_token(tenant: Tenant, entra: Entra, c
 
     error = await refused(entra_id.ask(replace(entra, client_id="another"), DOMAIN, client=client))
 
-    assert error.detail == "no token from login.example.org: unauthorized_client, AADSTS700016 (HTTP 400)"
+    assert error.detail == (
+        "no token from login.example.org: unauthorized_client, AADSTS700016 (HTTP 400);"
+        " it says: AADSTS700016: No token."
+    )
     assert tenant.grants == 2
 
 
 @pytest.mark.parametrize(
-    ("change", "codes"),
+    ("change", "code", "number", "status"),
     [
-        ({"tenant": "fabrikam.onmicrosoft.com"}, "invalid_request, AADSTS90002 (HTTP 400)"),
-        ({"client_secret": Secret(text="wrong hunter2")}, "invalid_client, AADSTS7000215 (HTTP 401)"),
-        ({"cloud": Cloud.USGOV}, "invalid_scope, AADSTS70011 (HTTP 400)"),
+        ({"tenant": "fabrikam.onmicrosoft.com"}, "invalid_request", "AADSTS90002", 400),
+        ({"client_secret": Secret(text="wrong hunter2")}, "invalid_client", "AADSTS7000215", 401),
+        ({"cloud": Cloud.USGOV}, "invalid_scope", "AADSTS70011", 400),
     ],
 )
-async def test_who_is_refused_a_token_gets_the_codes_and_nothing_of_the_text(
-    change: dict[str, Any], codes: str, tenant: Tenant, entra: Entra, client: fetch.Client
+async def test_who_is_refused_a_token_gets_the_codes_and_the_words_without_their_numbers(
+    *,
+    change: dict[str, Any],
+    code: str,
+    number: str,
+    status: int,
+    tenant: Tenant,
+    entra: Entra,
+    client: fetch.Client,
 ) -> None:
     error = await refused(entra_id.ask(replace(entra, **change), DOMAIN, client=client))
 
-    assert (error.reason, error.detail) == (TrustReason.REFUSED, f"no token from login.example.org: {codes}")
+    assert (error.reason, error.detail) == (
+        TrustReason.REFUSED,
+        f"no token from login.example.org: {code}, {number} (HTTP {status}); it says: {number}: No token.",
+    )
     assert tenant.grants == len(tenant.asked) == 1
 
 
@@ -226,12 +242,13 @@ async def test_a_revoked_secret_ends_the_token_in_use_and_gets_no_other(
 ) -> None:
     await entra_id.ask(entra, DOMAIN, client=client)
     tenant.directory.revoke()
+    number = "AADSTS7000222"
 
     for _ in range(2):
         error = await refused(entra_id.ask(entra, DOMAIN, client=client))
         assert (error.reason, error.detail) == (
             TrustReason.REFUSED,
-            "no token from login.example.org: invalid_client, AADSTS7000222 (HTTP 401)",
+            f"no token from login.example.org: invalid_client, {number} (HTTP 401); it says: {number}: No token.",
         )
 
     assert [path.rpartition("/")[2] for path in tenant.asked] == [
@@ -257,22 +274,37 @@ async def test_the_stand_in_knows_the_client_credentials_grant_alone(
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "reason", "waits", "detail"),
+    ("status", "retry_after", "reason", "waits", "detail", "code"),
     [
-        (400, None, TrustReason.HTTP_STATUS, None, "graph.example.org answers HTTP 400 Bad Request"),
-        (401, None, TrustReason.UNAUTHORIZED, None, "graph.example.org does not accept the token (HTTP 401)"),
+        (400, None, TrustReason.HTTP_STATUS, None, "graph.example.org answers HTTP 400 Bad Request", "UnknownError"),
         (
-            403,
+            401,
             None,
-            TrustReason.PERMISSION,
+            TrustReason.UNAUTHORIZED,
             None,
-            FORBIDDEN,
+            "graph.example.org does not accept the token (HTTP 401)",
+            "InvalidAuthenticationToken",
         ),
-        (429, "120", TrustReason.THROTTLED, 120, "graph.example.org answers HTTP 429 Too Many Requests"),
-        (429, "tomorrow", TrustReason.THROTTLED, None, "graph.example.org answers HTTP 429 Too Many Requests"),
-        (429, None, TrustReason.THROTTLED, None, "graph.example.org answers HTTP 429 Too Many Requests"),
-        (503, "7", TrustReason.SERVER, 7, "graph.example.org answers HTTP 503 Service Unavailable"),
-        (500, None, TrustReason.SERVER, None, "graph.example.org answers HTTP 500 Internal Server Error"),
+        (403, None, TrustReason.PERMISSION, None, FORBIDDEN, "Authorization_RequestDenied"),
+        (429, "120", TrustReason.THROTTLED, 120, THROTTLED, "TooManyRequests"),
+        (429, "tomorrow", TrustReason.THROTTLED, None, THROTTLED, "TooManyRequests"),
+        (429, None, TrustReason.THROTTLED, None, THROTTLED, "TooManyRequests"),
+        (
+            503,
+            "7",
+            TrustReason.SERVER,
+            7,
+            "graph.example.org answers HTTP 503 Service Unavailable",
+            "ServiceUnavailable",
+        ),
+        (
+            500,
+            None,
+            TrustReason.SERVER,
+            None,
+            "graph.example.org answers HTTP 500 Internal Server Error",
+            "UnknownError",
+        ),
     ],
 )
 async def test_each_status_of_graph_has_its_reason(
@@ -282,6 +314,7 @@ async def test_each_status_of_graph_has_its_reason(
     reason: TrustReason,
     waits: float | None,
     detail: str,
+    code: str,
     tenant: Tenant,
     entra: Entra,
     client: fetch.Client,
@@ -290,11 +323,40 @@ async def test_each_status_of_graph_has_its_reason(
 
     error = await refused(entra_id.ask(entra, DOMAIN, client=client))
 
-    assert (error.reason, error.retry_after, error.detail) == (reason, waits, detail)
+    told = f"{detail}; it says: {code}: Status {status}."
+    assert (error.reason, error.retry_after, error.detail) == (reason, waits, told)
     assert tenant.grants == (2 if status == 401 else 1)
 
     tenant.directory.federate(DOMAIN, signing=CURRENT.der, service=SERVICE)
     assert (await entra_id.ask(entra, DOMAIN, client=client)).federated
+
+
+async def echo(request: web.BaseRequest) -> web.StreamResponse:
+    """Quotes all that it was sent, in several ways."""
+    form = (await request.read()).decode()
+    said = [form, unquote_plus(form), *request.headers.values()]
+    text = " | ".join(
+        [*said, *(base64.b64encode(f"{pad}{each}".encode()).decode() for each in said for pad in ("", " "))]
+    )
+    if request.method == "POST":
+        return web.json_response({"error": "invalid_client", "error_description": f"No: {text}"}, status=401)
+    return web.json_response({"error": {"code": "No", "message": f"No: {text}"}}, status=403)
+
+
+async def test_whatever_the_other_side_quotes_no_secret_is_shown(
+    federation: Federation, entra: Entra, client: fetch.Client
+) -> None:
+    federation.at(TOKEN_URL, echo)
+    at_login = await refused(entra_id.ask(entra, DOMAIN, client=client))
+    granting(federation, TOKEN)
+    federation.at(GRAPH_URL, echo)
+    at_graph = await refused(entra_id.ask(entra, DOMAIN, client=client))
+
+    assert at_login.detail.startswith("no token from login.example.org: invalid_client (HTTP 401); it says: No: … | ")
+    assert at_graph.detail.startswith(f"{FORBIDDEN}; it says: No: No: ")
+    for error in (at_login, at_graph):
+        assert "…" in error.detail
+        assert len(error.detail.partition("it says: ")[2]) <= 300
 
 
 async def test_a_wait_until_a_date_is_told_in_seconds(tenant: Tenant, entra: Entra, client: fetch.Client) -> None:
@@ -330,8 +392,22 @@ async def test_a_token_that_graph_withdrew_is_replaced_at_once(
     ("answer", "reason", "waits", "detail"),
     [
         (answering(429, Retry_After="30"), TrustReason.THROTTLED, 30, "answers HTTP 429 Too Many Requests"),
-        (answering(502, b"<html>"), TrustReason.SERVER, None, "answers HTTP 502 Bad Gateway"),
-        (answering(404, b"<html>"), TrustReason.HTTP_STATUS, None, "answers HTTP 404 Not Found"),
+        (answering(502, b"<html>"), TrustReason.SERVER, None, f"answers HTTP 502 Bad Gateway{NO_WORDS}"),
+        (answering(404, b"<html>"), TrustReason.HTTP_STATUS, None, f"answers HTTP 404 Not Found{NO_WORDS}"),
+        (answering(500, b"null"), TrustReason.SERVER, None, f"answers HTTP 500 Internal Server Error{NO_WORDS}"),
+        (answering(404, b"{}"), TrustReason.HTTP_STATUS, None, "answers HTTP 404 Not Found"),
+        (
+            answering(400, b'{"error": "Not a code", "error_description": "AADSTS1: No. Trace ID: 7"}'),
+            TrustReason.HTTP_STATUS,
+            None,
+            "answers HTTP 400 Bad Request; it says: Not a code: AADSTS1: No.",
+        ),
+        (
+            answering(200, b'{"error": {"message": "In Graph\'s way."}}'),
+            TrustReason.MALFORMED,
+            None,
+            "an answer without a token (HTTP 200); it says: In Graph's way.",
+        ),
         (answering(302, Location=REALM_URL), TrustReason.HTTP_STATUS, None, "answers HTTP 302 Found"),
         (answering(200, b"<html>"), TrustReason.MALFORMED, None, "HTTP 200 without JSON"),
         (answering(200, b"{}"), TrustReason.MALFORMED, None, "an answer without a token (HTTP 200)"),
@@ -372,7 +448,7 @@ async def test_what_the_network_does_is_told_in_its_own_words(
         (nowhere, "nowhere.test does not resolve: Name or service not known"),
         (closed, f"closed.test refuses connections at 127.0.0.1 port {port}"),
         (untrusted, "the TLS certificate of graph.example.org does not verify: "),
-        (proxied, "the proxy cannot be used: Name or service not known"),
+        (proxied, "the proxy proxy.test port 80 cannot be used: Name or service not known"),
     ):
         error = await refused(entra_id.ask(asked, DOMAIN, client=client))
         assert error.reason is TrustReason.CONNECTION
@@ -692,7 +768,7 @@ async def test_what_entra_does_not_say_of_its_reading_is_not_made_up(
     assert (trust.update, trust.updated) == (update, updated)
 
 
-NO_OBJECT = "graph.example.org does not answer with a JSON object"
+NO_OBJECT = "graph.example.org does not answer with a JSON object (HTTP 200)"
 NO_FEDERATION = "graph.example.org does not answer with one internalDomainFederation"
 
 
@@ -708,7 +784,10 @@ NO_FEDERATION = "graph.example.org does not answer with one internalDomainFedera
         (b'{"value": null}', NO_FEDERATION),
         (b'{"value": "x"}', NO_FEDERATION),
         (b'{"value": [[]]}', NO_FEDERATION),
-        (b'{"error": {"code": "x"}}', NO_FEDERATION),
+        (b'{"error": {"code": "x"}}', f"{NO_FEDERATION}; it says: x"),
+        (b'{"error": {"message": "y"}}', f"{NO_FEDERATION}; it says: y"),
+        (b'{"error": {}}', NO_FEDERATION),
+        (b'{"error": [], "error_description": 7}', NO_FEDERATION),
         (json.dumps({"value": [CERTIFIED, CERTIFIED]}).encode(), NO_FEDERATION),
     ],
 )
@@ -732,7 +811,7 @@ async def test_a_refusal_that_is_not_graphs_own_says_nothing_about_the_domain(
 
     error = await refused(entra_id.ask(entra, DOMAIN, client=client))
 
-    assert (error.reason, error.detail) == (TrustReason.MALFORMED, NO_OBJECT)
+    assert (error.reason, error.detail) == (TrustReason.MALFORMED, NO_OBJECT.replace("200", str(status)))
 
     federation.at(GRAPH_URL, answering(status, b'{"detail": "no route"}'))
 

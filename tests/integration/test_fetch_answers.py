@@ -9,6 +9,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from federation import Federation, Speaks, free_port, joined
 
 from exporter import __version__, fetch
 from exporter.config.settings import IpProtocol, Module, Tls
+from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
 URL = "https://idp.example.org/metadata"
@@ -344,6 +346,31 @@ async def test_a_compressed_body_is_read_however_it_is_cut(
     assert federation.requests[0].headers["Accept-Encoding"] == "gzip, deflate"
 
 
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "identity"}])
+@pytest.mark.parametrize("step", [1, 1000000])
+@pytest.mark.parametrize("text", [TEXT, b"", b"\x1f", b"<", BODY])
+async def test_gzip_that_nobody_announced_is_known_by_how_it_begins(
+    *, text: bytes, step: int, encoding: dict[str, str], federation: Federation, client: fetch.Client
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers=encoding)
+        await response.prepare(request)
+        for start in range(0, len(sent), step):
+            await response.write(sent[start : start + step])
+        return response
+
+    url = federation.at("http://idp.example.org/", answer)
+
+    for sent in (gzip.compress(text), text):  # noqa: B007 -- what answers reads it
+        assert (await fetch.fetch(url, Module(), client=client, timeout=5)).body == text
+
+
+async def test_zlib_that_nobody_announced_is_left_as_it_is(federation: Federation, client: fetch.Client) -> None:
+    url = federation.serve("http://idp.example.org/", zlib.compress(TEXT))
+
+    assert (await fetch.fetch(url, Module(), client=client, timeout=5)).body == zlib.compress(TEXT)
+
+
 async def test_pieces_of_a_large_body_are_put_together(federation: Federation, client: fetch.Client) -> None:
     text = b"0123456789abcdef" * (3 * 2**16) + b"."
     url = federation.serve("http://idp.example.org/", gzip.compress(text), **{"Content-Encoding": "gzip"})
@@ -355,6 +382,8 @@ async def test_pieces_of_a_large_body_are_put_together(federation: Federation, c
     ("encoding", "sent", "reason", "detail"),
     [
         ("gzip", gzip.compress(TEXT)[:-1], Reason.TRUNCATED, "the compressed body ends before its end"),
+        ("identity", gzip.compress(TEXT)[:-1], Reason.TRUNCATED, "the compressed body ends before its end"),
+        ("identity", b"\x1f\x8b<EntityDescriptor/>", Reason.ENCODING, "the compressed body is broken"),
         ("deflate", zlib.compress(TEXT)[:1], Reason.TRUNCATED, "the compressed body ends before its end"),
         ("gzip", b"<EntityDescriptor/>", Reason.ENCODING, "the compressed body is broken"),
         ("gzip", gzip.compress(TEXT) + b"rubbish", Reason.ENCODING, "the compressed body is broken"),
@@ -372,10 +401,13 @@ async def test_a_broken_encoding_is_told(
     assert error.detail.startswith(detail)
 
 
-async def test_a_bomb_stops_at_the_limit(federation: Federation, client: fetch.Client) -> None:
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])
+async def test_a_bomb_stops_at_the_limit(
+    encoding: dict[str, str], federation: Federation, client: fetch.Client
+) -> None:
     bomb = gzip.compress(b"\0" * (64 * 2**20))
     limit = 2**20
-    url = federation.serve("http://idp.example.org/", bomb, **{"Content-Encoding": "gzip"})
+    url = federation.serve("http://idp.example.org/", bomb, **encoding)
     module = Module(body_size_limit=limit)
     tracemalloc.start()
 
@@ -421,7 +453,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabc"), Reason.TRUNCATED),
         (says(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabc", pause=0.05), Reason.PROTOCOL),
         (says(HEAD + b"Content-Length: many\r\n\r\n"), Reason.PROTOCOL),
-        (says(HEAD + b"X: " + b"x" * 20000 + b"\r\n\r\n"), Reason.PROTOCOL),
+        (says(HEAD + b"X: " + b"x" * 40000 + b"\r\n\r\n"), Reason.PROTOCOL),
         (says(b""), Reason.RESET),
         (says(HEAD), Reason.RESET),
     ],
@@ -432,6 +464,49 @@ async def test_a_broken_answer_has_its_reason(
     await federation.speak("broken.test", speaks)
 
     assert (await refused(fetch.fetch("http://broken.test/", Module(), client=client, timeout=5))).reason is reason
+
+
+def head(*lines: bytes) -> bytes:
+    """An answer with these headers and a body of two bytes."""
+    return b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Length: 2", *lines, b"", b"ok"])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"Content-Security-Policy: " + b"a" * 9000],
+        [b"X-%d: 1" % number for number in range(200)],
+        [b"X: " + b"a" * LINE_LIMIT],
+        [b"X-%d: 1" % number for number in range(LINES_LIMIT - 1)],
+        [b"Server: a", b"Server: a", b"Content-Type: text/xml", b"Content-Type: text/xml"],
+    ],
+)
+async def test_a_head_of_some_size_is_read(lines: list[bytes], federation: Federation, client: fetch.Client) -> None:
+    await federation.speak("head.test", says(head(*lines)))
+
+    assert (await fetch.fetch("http://head.test/", Module(), client=client, timeout=5)).body == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (head(b"X: " + b"a" * (LINE_LIMIT + 1)), f"has a header line longer than {LINE_LIMIT} bytes"),
+        (head(b"a" * (LINE_LIMIT + 1) + b": b"), f"has a header line longer than {LINE_LIMIT} bytes"),
+        (b"HTTP/1.1 200 " + b"O" * (LINE_LIMIT + 1) + b"\r\n\r\n", f"has a header line longer than {LINE_LIMIT} bytes"),
+        (head(*(b"X-%d: 1" % number for number in range(LINES_LIMIT))), f"has more than {LINES_LIMIT} header lines"),
+        (head(b"Content-Length: 2"), "has a Content-Length twice"),
+        (head(b"Content-Length: 3"), "has a Content-Length twice"),
+        (head(b"Content-Length"), "is not HTTP"),
+    ],
+)
+async def test_a_head_that_is_not_read_says_which_limit_it_exceeds(
+    answer: bytes, detail: str, federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("head.test", says(answer))
+
+    error = await refused(fetch.fetch("http://head.test/", Module(), client=client, timeout=5))
+
+    assert (error.reason, error.detail) == (Reason.PROTOCOL, f"the answer of head.test {detail}")
 
 
 async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(federation: Federation, client: fetch.Client) -> None:
@@ -448,6 +523,70 @@ async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(federation: Federa
 
     assert (error.reason, asked) == (Reason.RESET, 1)
     assert error.detail == "reset.test closed the connection without an answer"
+
+
+DATE = "Mon, 01 Jun 2026 00:00:00 GMT"
+SHOWN = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def dated(status: int, date: str, **headers: str) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Date": date, **headers})
+
+    return answer
+
+
+async def clock_of(fetching: Awaitable[fetch.Answer]) -> datetime | None:
+    """The clock that a fetch saw, whatever else it came to."""
+    try:
+        return (await fetching).clock
+    except fetch.FetchError as error:
+        return error.clock
+
+
+@pytest.mark.parametrize("status", [200, 204, 304, 401, 404, 500, 503])
+async def test_every_answer_of_the_endpoint_shows_its_clock(
+    status: int, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    url = federation.at(URL, dated(status, DATE, Age="3600"))
+
+    seen = await clock_of(fetch.fetch(url, module, client=client, timeout=5, validators=Validators('"1"')))
+
+    assert seen == SHOWN + timedelta(hours=1)
+
+
+async def test_an_answer_that_cannot_be_used_shows_a_clock_too(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    url = federation.serve(URL, BODY, Date=DATE, **{"Content-Encoding": "br"})
+    assert await clock_of(fetch.fetch(url, module, client=client, timeout=5)) == SHOWN
+
+    await federation.speak("short.test", says(f"HTTP/1.1 200 OK\r\nDate: {DATE}\r\nContent-Length: 9\r\n\r\n".encode()))
+    assert await clock_of(fetch.fetch("http://short.test/", module, client=client, timeout=5)) == SHOWN
+
+
+async def test_of_redirects_the_last_answer_shows_the_clock(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    federation.names.ports["closed.test"] = free_port()
+    federation.serve("https://idp.example.org/last", BODY, Date=DATE)
+    for location, clock in (("/last", SHOWN), ("https://closed.test/", None), ("ftp://idp.example.org/", SHOWN)):
+        date = DATE if location.startswith("ftp") else "Tue, 02 Jun 2026 00:00:00 GMT"
+        federation.at(URL, dated(302, date, Location=location))
+
+        assert await clock_of(fetch.fetch(URL, module, client=client, timeout=5)) == clock
+
+
+async def test_where_nobody_says_what_time_it_is_there_is_no_clock(
+    federation: Federation, client: fetch.Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "metadata.xml"
+    path.write_bytes(BODY)
+    await federation.speak("bare.test", says(b"HTTP/1.1 200 OK\r\n\r\n"))
+    await federation.speak("reset.test", says(b""))
+
+    for url in (path.as_uri(), "http://bare.test/", "http://reset.test/", "file:///nowhere"):
+        assert await clock_of(fetch.fetch(url, Module(), client=client, timeout=5)) is None
 
 
 @pytest.mark.parametrize("url", ["http://2130706433/", "http://", "http://[::1", f"http://{'a' * 64}.test/"])

@@ -487,7 +487,106 @@ async def test_a_proxy_that_wants_another_password_is_a_failed_proxy(
 
     assert (error.reason, error.detail) == (
         Reason.PROXY,
-        "the proxy refused: HTTP 407 Proxy Authentication Required",
+        "the proxy proxy.test port 3128 refused: HTTP 407 Proxy Authentication Required",
+    )
+
+
+PAGE = b"<html>Sign in to the guest network first</html>"
+HTML = b"Content-Type: text/html\r\n"
+
+
+async def proxied(federation: Federation, client: fetch.Client, module: Module, *says: bytes, ends: bool = True) -> str:
+    """What is told where a proxy answers CONNECT with these bytes, a pause between them, and then ends or waits."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        assert request.startswith(b"CONNECT ")
+        for number, each in enumerate(says):
+            if number:
+                # What follows the head comes after our part of the handshake.
+                await reader.read(1)
+            writer.write(each)
+            await writer.drain()
+        if ends:
+            writer.close()
+        else:
+            await reader.read()
+
+    await federation.speak("proxy.test", speak)
+    error = await refused(fetch.fetch(URL, replace(module, proxy_url=PROXY), client=client, timeout=5 if ends else 2))
+    assert (error.http_status, error.clock, error.tls_not_after) == (None, None, None)
+    assert "hunter2" not in error.detail
+    assert not federation.requests
+    return f"{error.reason}: {error.detail}"
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        (True, [b"HTTP/1.1 200 OK\r\n" + HTML + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE]),
+        (True, [b"HTTP/1.1 200 OK\r\n" + HTML + b"\r\n", PAGE]),
+        (True, [b"HTTP/1.0 200 OK\r\n\r\n", b"\r\n" + PAGE]),
+        (True, [b"HTTP/1.0 200 OK\r\nDate: Mon, 01 Jun 2026 00:00:00 GMT\r\n\r\n" + PAGE]),
+        (True, [b"HTTP/1.1 200 OK\r\n" + HTML + b"Content-Length: 0\r\n\r\n"]),
+        # It waits for more, and so do we.
+        (False, [b"HTTP/1.1 200 OK\r\n" + HTML + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE]),
+    ],
+)
+async def test_a_proxy_that_answers_with_a_page_in_place_of_a_tunnel_is_named(
+    *, says: list[bytes], ends: bool, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    told = await proxied(federation, client, module, *says, ends=ends)
+
+    assert told == "proxy: the proxy proxy.test port 3128 answers HTTP 200 OK with a page in place of a tunnel"
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: https://login.test/\r\n\r\n" + PAGE, "refused: HTTP 302 Found"),
+        (
+            b"HTTP/1.1 403 No\r\n" + HTML + b"Content-Length: %d\r\n\r\n" % len(PAGE) + PAGE,
+            "refused: HTTP 403 Forbidden",
+        ),
+        (b"HTTP/1.1 502 hunter2\r\n\r\n", "refused: HTTP 502 Bad Gateway"),
+        (b"HTTP/1.1 204 None\r\n\r\n", "refused: HTTP 204 No Content"),
+        (b"", "closed the connection without an answer"),
+    ],
+)
+async def test_a_proxy_that_refuses_a_tunnel_is_named_with_its_status(
+    says: bytes, told: str, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    assert await proxied(federation, client, module, says) == f"proxy: the proxy proxy.test port 3128 {told}"
+
+
+async def test_a_proxy_that_speaks_something_else_is_named(
+    federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    told = await proxied(federation, client, module, b"SSH-2.0-hunter2\r\n\r\n")
+
+    assert told == "proxy: the answer of the proxy proxy.test port 3128 is not HTTP"
+
+
+@pytest.mark.parametrize("says", [b"220 mail.test ESMTP\r\n", b"\x15\x03\x03\x00\x02\x02\x28"])
+async def test_what_comes_through_a_tunnel_and_is_no_page_is_the_endpoints(
+    says: bytes, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    told = await proxied(federation, client, module, b"HTTP/1.1 200 Connection established\r\n\r\n", says)
+
+    assert told.startswith("tls: no TLS with idp.example.org: ")
+
+
+async def test_a_proxy_that_wants_another_password_is_a_failed_proxy_also_in_an_internationalised_domain(
+    federation: Federation, client: fetch.Client
+) -> None:
+    await federation.speak("xn--bcher-kva.test", Proxy(federation, status="407 No").speak)
+    module = Module(proxy_url=Secret(text="http://jo:hunter2@bücher.test"))
+
+    error = await refused(fetch.fetch("http://idp.test/", module, client=client, timeout=5))
+
+    assert (error.reason, error.clock) == (Reason.PROXY, None)
+    assert error.detail == (
+        "the proxy bücher.test (xn--bcher-kva.test) port 80 refused: HTTP 407 Proxy Authentication Required"
     )
 
 
@@ -500,14 +599,15 @@ async def test_a_proxy_that_is_not_there_is_not_the_endpoints_fault(
 
     assert (unknown.reason, unknown.detail) == (
         Reason.PROXY,
-        "the proxy cannot be used: Name or service not known",
+        "the proxy proxy.test port 3128 cannot be used: Name or service not known",
     )
     assert closed.reason is Reason.PROXY
     assert "Connect call failed" in closed.detail
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hunter2", "https://hunter2/", "http://[hunter2", "http://jo:hunter2€@proxy.test"]
+    "text",
+    ["", "hunter2", "https://hunter2/", "http://[hunter2", "http://jo:hunter2€@proxy.test", "http://jo:hunter2@xn--a/"],
 )
 async def test_a_proxy_url_that_is_none_is_not_shown(text: str, client: fetch.Client) -> None:
     error = await refused(fetch.fetch(URL, Module(proxy_url=Secret(text=text)), client=client, timeout=5))

@@ -167,7 +167,7 @@ async def test_the_way_leads_through_the_modules_proxy(
         error = await refused(fetch.exchange(url, module, client=client, deadline=soon()))
         assert (error.reason, error.detail) == (
             Reason.PROXY,
-            "the proxy refused: HTTP 407 Proxy Authentication Required",
+            "the proxy proxy.test port 3128 refused: HTTP 407 Proxy Authentication Required",
         )
 
 

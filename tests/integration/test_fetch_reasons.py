@@ -149,7 +149,7 @@ async def no_tls_at_all(federation: Federation, _: Path) -> Seen:
 async def proxy_refuses(federation: Federation, _: Path) -> Seen:
     await federation.speak("proxy.test", says(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"))
     proxy = Secret(text="http://user:hunter2@proxy.test:3128")
-    return Seen(looks_at(federation, proxy_url=proxy), "the proxy refused: HTTP 403 Forbidden")
+    return Seen(looks_at(federation, proxy_url=proxy), "the proxy proxy.test port 3128 refused: HTTP 403 Forbidden")
 
 
 @case(Reason.CREDENTIALS)

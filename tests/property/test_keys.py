@@ -3,13 +3,14 @@
 import base64
 import ssl
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, descriptor_of, entity
+from builders import DAY, ENTITY_ID, NOW, aggregate, descriptor_of, entity, in_utf16, watched, with_bom
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given, settings
@@ -17,12 +18,15 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml.builder import ElementMaker
 from odd import UTC_TIME, Odd, name, odd, value
+from scrapes import after, document, good
 from soak import der
 
 from exporter import certificates, metadata
 from exporter.demo.documents import DS, MD, KeyKind, KeyPair, mint
+from exporter.findings import Kind, standing
 from exporter.metadata.keys import key_value
 from exporter.model import Certificate, FaultKind, Role, Use
+from exporter.rollover import Severity
 
 DS11 = "http://www.w3.org/2009/xmldsig11#"
 _ds, _ds11 = ElementMaker(namespace=DS, nsmap={"ds": DS}), ElementMaker(namespace=DS11, nsmap={None: DS11})
@@ -169,6 +173,42 @@ def test_the_keys_of_a_descriptor_are_its_leaves_and_nothing_else(data: st.DataO
     others = {one for each in chosen for one in each.certificates[1:]}
     assert all(set(each.chain) == others for each in found)
     assert {fault.kind for fault in document.faults} <= {FaultKind.CERTIFICATE_TEXT, FaultKind.CERTIFICATE_ATTRIBUTE}
+
+
+Wrapper = Callable[[bytes], bytes]
+GROUPS: Sequence[Wrapper] = (
+    bytes,
+    lambda alone: aggregate([alone]),
+    lambda alone: aggregate([aggregate([alone])], valid_until=NOW + 9999 * DAY),
+)
+"""What a publisher may put around its entity."""
+ENCODINGS: Sequence[Wrapper] = (bytes, with_bom, in_utf16)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@given(st.data())
+def test_whatever_is_above_a_leaf_and_around_its_document_it_is_judged_by_the_leaf(data: st.DataObject) -> None:
+    chain = data.draw(st.sampled_from(CHAINS))
+    leaf = chain.certificates[0]
+    held = _ds.X509Data(*map(_ds.X509Certificate, data.draw(texts(data.draw(st.permutations(chain.ders))))))
+    use = data.draw(st.sampled_from([{"use": "signing"}, {}]))
+    descriptor = ElementMaker(namespace=MD).KeyDescriptor(use, _ds.KeyInfo(held))
+    body = entity(descriptor_of(Role.IDP, descriptor))
+    for wrap in (data.draw(st.sampled_from(GROUPS)), data.draw(st.sampled_from(ENCODINGS))):
+        body = wrap(body)
+    assert metadata.stream(body) == metadata.parse(body)
+    found = replace(document(), metadata=metadata.parse(body))
+    moments = [leaf.not_after - 6 * DAY, leaf.not_after - DAY, leaf.not_after, leaf.not_after + DAY]
+    at = data.draw(st.sampled_from(moments))
+    stands = standing(after(watched("any", "https://any.example/"), good(found, at)), at)
+    assert stands.rollover is not None
+    assert (stands.rollover.primary, stands.rollover.may_sign) == (leaf, (leaf,))
+    assert (stands.rollover.successor, stands.rollover.secondary_present) == (None, False)
+    assert stands.watched == {ENTITY_ID}
+    critical = {each.kind for each in stands.findings if each.severity is Severity.CRITICAL}
+    left = leaf.not_after - at
+    missing, expired = Kind.ROLLOVER_MISSING, Kind.SIGNING_CERTIFICATE_EXPIRED
+    assert critical == ({expired} if left <= timedelta() else {missing} if left <= 5 * DAY else set())
 
 
 @settings(deadline=None, max_examples=200)

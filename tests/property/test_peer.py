@@ -1,19 +1,23 @@
 """Signatures that xmlsec1 makes verify here, whatever surrounds them, and what it refuses is refused."""
 
 import base64
+import re
 from random import Random
 
 import pytest
-from builders import pair, tampered
+from builders import DAY, NOW, pair, policy, tampered
 from mutants import mutant
 from peer import XmlSec
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
 
 from exporter import metadata, signature
 from exporter.demo.documents import DS, MD
-from exporter.model import SignatureState
+from exporter.model import Certificate, SignatureState
+from exporter.policy import Profile
+from exporter.probe import read_document
+from exporter.rollover import judge
 
-SIGNER = pair(key="rsa")
+SIGNER, OTHER = pair(key="rsa"), pair(nth=1, not_before=NOW - 300 * DAY)
 FORMS = tuple(CanonicalizationMethod)
 STRICTER = {
     "the signature does not cover the root element",
@@ -22,6 +26,8 @@ STRICTER = {
     "a transform that metadata may not use",
 }
 """Where xmlsec1 verifies something that is no signature over the document, or none that metadata may have."""
+INTERRUPTED = re.compile(rb"(Signature|Digest)Value>[^<]*<[!?]")
+"""A value with a comment or an instruction in it, which xmlsec1 reads over and nobody writes, is refused."""
 
 
 def template(random: Random) -> bytes:
@@ -40,7 +46,23 @@ def template(random: Random) -> bytes:
         only = some("", f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE}" PrefixList="{some("a", "a b", "b xs")}"/>')
     certificate = base64.b64encode(SIGNER.der).decode()
     comment = some("", "<!-- a comment -->")
-    return f"""<{md}EntityDescriptor xmlns{":md" if md else ""}="{MD}" {around} ID="_a" entityID="urn:e">{comment}
+    # One entity in a group is signed with it.
+    root, opened, closed = random.choice(
+        (
+            (f'{md}EntityDescriptor entityID="urn:e"', "", f"</{md}EntityDescriptor>"),
+            (
+                f"{md}EntitiesDescriptor",
+                f'{comment}<{md}EntityDescriptor entityID="urn:e">',
+                f"</{md}EntityDescriptor></{md}EntitiesDescriptor>",
+            ),
+        )
+    )
+    keys = "".join(
+        f'<{md}KeyDescriptor use="signing"><KeyInfo xmlns="{DS}"><X509Data><X509Certificate>'
+        f"{base64.b64encode(each.der).decode()}</X509Certificate></X509Data></KeyInfo></{md}KeyDescriptor>"
+        for each in random.sample((SIGNER, OTHER), 2)
+    )
+    return f"""<{root} xmlns{":md" if md else ""}="{MD}" {around} ID="_a">{comment}
 <{prefix}Signature {declared} {own}>{comment}<{prefix}SignedInfo{some("", ' xmlns:c="urn:c"')}>
 <{prefix}CanonicalizationMethod Algorithm="{form.value}"/>{comment}
 <{prefix}SignatureMethod Algorithm="{SignatureMethod.RSA_SHA256.value}"/>
@@ -50,8 +72,8 @@ def template(random: Random) -> bytes:
 <{prefix}DigestMethod Algorithm="{DigestAlgorithm.SHA256.value}"/><{prefix}DigestValue/>
 </{prefix}Reference></{prefix}SignedInfo><{prefix}SignatureValue/>
 <{prefix}KeyInfo><{prefix}X509Data><{prefix}X509Certificate>{certificate}</{prefix}X509Certificate></{prefix}X509Data>
-</{prefix}KeyInfo></{prefix}Signature><{md}IDPSSODescriptor {some("", 'xml:lang="fr"')}>{comment}
-<{md}SingleSignOnService Location="https://e.example/"/></{md}IDPSSODescriptor></{md}EntityDescriptor>""".encode()
+</{prefix}KeyInfo></{prefix}Signature>{opened}<{md}IDPSSODescriptor {some("", 'xml:lang="fr"')}>{comment}
+{keys}<{md}SingleSignOnService Location="https://e.example/"/></{md}IDPSSODescriptor>{closed}""".encode()
 
 
 AROUND = (
@@ -73,6 +95,15 @@ def test_a_signature_by_xmlsec1_verifies_and_no_longer_where_the_document_is_cha
     verdict = signature.verify(metadata.tree(document), [])
     assert (verdict.state, verdict.detail) == (SignatureState.VALID, "")
     assert signature.verify(metadata.tree(tampered(document)), []).state is SignatureState.INVALID
+    assert in_use(document) == {SIGNER.certificate}
+    assert in_use(tampered(document)) == {SIGNER.certificate, OTHER.certificate}
+
+
+def in_use(document: bytes) -> set[Certificate]:
+    """The keys that may be in use, of somebody who is no AD FS."""
+    found = read_document(document, [])
+    (rollover,) = judge(found.metadata, policy(Profile.SAML), signature=found.signature, first_seen={}, now=NOW)
+    return {*rollover.may_sign}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -95,7 +126,8 @@ def test_what_only_one_of_both_verifies_is_read_as_it_was_signed_or_refused_for_
             # root, which nobody reads.
             explained = xmlsec1.verifies(changed, SIGNER.der) or metadata.read(root) == meant
         else:
-            explained = verdict.detail in STRICTER or not xmlsec1.verifies(changed, SIGNER.der)
+            refused = verdict.detail in STRICTER or INTERRUPTED.search(changed) is not None
+            explained = refused or not xmlsec1.verifies(changed, SIGNER.der)
         if not explained:
             differences.append((verdict, changed))
     assert differences == []

@@ -9,18 +9,23 @@ from datetime import datetime, timedelta
 import pytest
 from builders import DAY, HOUR, NOW, SECOND, beside, probed
 from found import (
+    ALONE,
     BOTH,
     EXAMPLES,
+    FOUR_DAYS_OLD,
     IDP,
     LONG,
     LONG_ENCRYPTION,
     NEW,
     OLD,
+    SP,
     STEADY,
     STRANGE,
     Example,
     ending,
     farm,
+    no_longer_readable,
+    provider,
     records,
     refused,
     seen,
@@ -32,10 +37,11 @@ from scrapes import FARM, UNSIGNED, after, certificate, document, federated, goo
 from exporter.cli import _parser
 from exporter.config.settings import INTERNET
 from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
-from exporter.findings.facts import Rolling
-from exporter.inquiry import DomainTrust, Slot
-from exporter.model import Certificate, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
+from exporter.findings.facts import Changed, RolledBack, Rolling, Trusting
+from exporter.inquiry import DomainTrust, Slot, UpdateResult
+from exporter.model import Certificate, Document, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
 from exporter.policy import PolicySettings, Profile
+from exporter.primary import Claim, Evidence
 from exporter.record import Record, bare
 
 OWN = "Get-AdfsCertificate -CertificateType Token-Signing"
@@ -43,7 +49,8 @@ ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
 GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
 OFF, ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
-RENEW = (ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
+ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
+RENEW = (OWN, ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
 PRINT = "fedmeta-exporter check fs.example --config.file=FILE --print-certificate"
 
 
@@ -72,20 +79,41 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.KEY_SET_REPLACED: ((LONG.thumbprint, "less than a minute ago"), ()),
     Kind.METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago"), ()),
     Kind.NO_SIGNING_KEY: (("no signing key",), ()),
-    Kind.TRUST_AT_RISK: ((NEW.thumbprint, "contoso.com", "at any moment", "Entra ID said so 3.0 days ago"), write()),
+    Kind.SIGNING_KEYS_UNREADABLE: (("the first signing certificate ends early", "none ever could be"), ()),
+    Kind.TRUST_BROKEN_AT_NODE: (("Node wap1 (from default)", STRANGE.thumbprint, "contoso.com"), ()),
+    Kind.TRUST_AT_RISK: (
+        (FOUR_DAYS_OLD.thumbprint, "contoso.com", "about 2026-06-02 12:00 UTC", "Entra ID said so 2.0 hours ago"),
+        (*write(), ASK_THRESHOLDS),
+    ),
     Kind.ROLLOVER_MISSING: ((OLD.thumbprint, "2026-06-04 12:00 UTC", "in 3.0 days"), (*RENEW, *NEW_ONE)),
     Kind.PROMOTION_STALLED_LATE: ((OLD.thumbprint, NEW.thumbprint, "2026-06-05 12:00 UTC", "4.0 days"), SUCCESSOR),
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: (
         ("(from default)", "for 2.0 days", REFUSED, OLD.thumbprint, "2026-06-19 12:00 UTC"),
         (),
     ),
-    Kind.UNEXPECTED_SIGNING_CERTIFICATE: ((NEW.thumbprint, "less than a minute ago"), (OWN,)),
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: ((NEW.thumbprint, "less than a minute ago"), (OWN, ASK_THRESHOLDS)),
     Kind.TRUST_FOREIGN_CERTIFICATE: ((STRANGE.thumbprint, "contoso.com"), ()),
     Kind.TRUST_NOT_FEDERATED: (("contoso.com is not federated",), ()),
     Kind.SIGNATURE_INVALID: (("the digest does not match",), ()),
     Kind.PROMOTION_STALLED: ((OLD.thumbprint, NEW.thumbprint, "2026-05-26", "in 9.0 days"), SUCCESSOR),
+    Kind.PROMOTION_ROLLED_BACK: (
+        (OLD.thumbprint, f"SHA-256 {NEW.fingerprint}", "promotion of 2026-05-30 20:00 UTC", "is still published"),
+        (OWN,),
+    ),
+    Kind.PRIMARY_DISPUTED: (
+        (f"its signature names {NEW.thumbprint}", f"which was made with it, names {OLD.thumbprint}"),
+        (OWN,),
+    ),
+    Kind.POSSIBLE_PRIMARY_ENDING: (
+        ("One of 2 keys", f", {OLD.thumbprint}, ends on 2026-06-04 12:00 UTC, in 3.0 days;"),
+        (),
+    ),
     Kind.ROLLOVER_OVERDUE: ((OLD.thumbprint, "on 2026-05-24 12:00 UTC", "in 12.0 days"), RENEW),
-    Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (ADD,)),
+    Kind.RENEWAL_DUE: ((OLD.thumbprint, "2026-06-21 12:00 UTC", "in 20.0 days"), (OWN, ADD)),
+    Kind.SP_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "3.0 days ago", "this service provider"), ()),
+    Kind.SP_CERTIFICATE_ENDING: ((OLD.thumbprint, "in 3.0 days", "could take over", "this service provider"), ()),
+    Kind.SP_KEY_SET_REPLACED: ((NEW.thumbprint, "less than a minute ago", "no identity provider"), ()),
+    Kind.SP_METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago", "no identity provider"), ()),
     Kind.ENTRA_CANNOT_READ_METADATA: (
         ("contoso.com", NEW.thumbprint, "couldNotAccessRemoteHost", "on 2026-06-01 06:00 UTC", "2026-06-04"),
         write(),
@@ -98,12 +126,18 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
         ("The service (from default)", "for 3.0 hours", REFUSED),
         (),
     ),
+    Kind.METADATA_OF_ANOTHER_ENTITY: (
+        ("for 3.0 hours", "https://other.example/", "http://fs.example/", "as of 2026-06-01 09:00 UTC"),
+        (),
+    ),
+    Kind.ANSWERS_TAKE_TURNS: (("For 3.0 hours", OLD.thumbprint, NEW.thumbprint, "(last 1.0 hours ago)"), ()),
     Kind.NODES_DIFFER: (("For 3.0 hours", "node wap1 (from default)", OLD.thumbprint, NEW.thumbprint, "signed by"), ()),
     Kind.TRUST_STALE: (("contoso.com", "has not said what it trusts", "permission, 403 Forbidden"), ()),
     Kind.TRUST_UNKNOWN: (
         ("contoso.com", "signing holds no certificate"),
         (OWN, "Get-MgDomainFederationConfiguration -DomainId contoso.com"),
     ),
+    Kind.CLOCK_WRONG: (("2.0 days ahead of that of the service (from default)",), ()),
     Kind.ENTITY_VANISHED: (("https://watched.example/", "for 1.0 hours"), ()),
     Kind.METADATA_OUTDATED_SOON: (("24.0 hours", "2026-06-02 12:00 UTC"), ()),
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: (
@@ -112,6 +146,10 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     ),
     Kind.TLS_CERTIFICATE_EXPIRING: (("the service (from default)", "ends in 3.0 days", "2026-06-04 12:00 UTC"), ()),
     Kind.CERTIFICATE_UNREADABLE: (("the second signing certificate ends early",), ()),
+    Kind.CERTIFICATE_NO_LONGER_READABLE: (
+        (LONG.thumbprint, "2026-12-18 12:00 UTC", "the base64 is cut off"),
+        (),
+    ),
     Kind.CERTIFICATE_WEAK: ((LONG.thumbprint, "sha1"), ()),
     Kind.PRIMARY_CHANGED: ((NEW.thumbprint, "2026-06-01 12:00 UTC"), ()),
     Kind.SIGNING_KEYS_CHANGED: ((LONG.thumbprint, NEW.thumbprint), ()),
@@ -120,8 +158,12 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
         (ASK, f"{SUCCESSOR[2]}  # if it was off"),
     ),
     Kind.TRUST_PENDING: (("contoso.com", NEW.thumbprint, "about 2026-06-04 12:00 UTC"), write()),
+    Kind.TRUST_LEFTOVER: (
+        ("contoso.com", STRANGE.thumbprint),
+        ("Get-MgDomainFederationConfiguration -DomainId contoso.com",),
+    ),
+    Kind.OLD_KEY_LISTED: ((OLD.thumbprint, "2026-05-12 12:00 UTC, 20.0 days ago"), ()),
     Kind.PRIMARY_IGNORED: (("f" * 64, LONG.thumbprint), ()),
-    Kind.PRIMARY_DISPUTED: ((NEW.thumbprint, OLD.thumbprint), (OWN,)),
     Kind.DOCUMENT_FAULTY: (("validUntil is no date: tomorrow",), ()),
     Kind.ENTITIES_IN_TROUBLE: (("Of 6 entities, 3", "1 expired", "1 no signing key", "https://none.example/"), ()),
 }
@@ -224,8 +266,8 @@ def test_what_is_known_of_auto_certificate_rollover_decides_how_to_renew() -> No
         finding, _ = found(Kind.ROLLOVER_MISSING, Example(seen(ending(3), settings=settings)))
         return step(finding, NOW).commands
 
-    assert commands(ON_RECORD) == (GENERATE, OFF, NEW_ONE[1], ON)
-    assert commands(OFF_RECORD) == (ADD, NEW_ONE[1])
+    assert commands(ON_RECORD) == (OWN, GENERATE, OFF, NEW_ONE[1], ON)
+    assert commands(OFF_RECORD) == (OWN, ADD, NEW_ONE[1])
     assert commands(PolicySettings(profile=Profile.SAML)) == ()
 
 
@@ -327,7 +369,7 @@ def test_beside_a_successor_an_expired_primary_needs_no_other() -> None:
 
     assert step(finding, NOW).commands == SUCCESSOR
     other = replace(IDP, policy=PolicySettings(primary=OLD.fingerprint, profile=Profile.SAML))
-    record = after(other, good(document(idp(OLD, NEW)), NOW))
+    record = after(other, good(document(idp(OLD, NEW)), NOW + 15 * DAY))
     late, _ = found(Kind.PROMOTION_STALLED_LATE, Example(record, NOW + 15 * DAY))
     assert step(late, NOW).text == "Make sure that every partner knows it; then have it sign."
 
@@ -440,6 +482,224 @@ def test_of_many_only_some_are_named() -> None:
     document = replace(STEADY, metadata=replace(STEADY.metadata, faults=faults))
 
     assert "no date (of urn:4); and 2 more." in told(Kind.DOCUMENT_FAULTY, Example(seen(document)))
+
+
+UNPAIRED = certificate("b", not_before=NOW - 50 * DAY)
+"""An encryption certificate that was made with no other."""
+
+# What is less than proof, or is no identity provider's
+
+
+def changed(kind: Kind, **said: object) -> str:
+    """The sentence of a kind's example, with other facts of its rollover."""
+    finding, (_, at) = found(kind)
+    assert isinstance(finding.facts, Rolling | Trusting)
+    assert finding.facts.rollover is not None
+    facts = replace(finding.facts, rollover=replace(finding.facts.rollover, **said))  # type: ignore[arg-type]  # any field
+    return sentence(replace(finding, facts=facts), at)
+
+
+def test_every_kind_of_evidence_is_told_in_words() -> None:
+    said = [changed(Kind.PRIMARY_DISPUTED, claims=(Claim(each, LONG),)) for each in Evidence]
+
+    assert len(set(said)) == len(Evidence)
+    assert not [text for text in said if "_" in text]
+
+
+def test_of_several_keys_that_may_be_signing_each_that_ends_is_named() -> None:
+    ended = certificate("a", not_before=NOW - 400 * DAY, not_after=NOW - DAY)
+    text = told(
+        Kind.POSSIBLE_PRIMARY_ENDING, Example(after(IDP, good(document(idp(ending_primary(3), ended, LONG)), NOW)))
+    )
+
+    assert f"2 of 3 keys that may be signing: {ended.thumbprint} ended on 2026-05-31 12:00 UTC, 24.0 hours ago;" in text
+    assert "in 3.0 days; nothing proves which one signs. If one of these does" in text
+    assert f"{LONG.fingerprint} is that of {LONG.thumbprint}" in text
+
+
+def test_what_an_ad_fs_may_be_signing_with_its_own_list_tells() -> None:
+    unsigned = farm(ending_primary(3), LONG, encryption=UNPAIRED, signature=UNSIGNED)
+    finding, (_, at) = found(Kind.POSSIBLE_PRIMARY_ENDING, Example(seen(unsigned)))
+
+    assert step(finding, at).commands == (OWN,)
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ({"published": False}, ("is no longer published", "restored from a backup")),
+        ({"primary": None}, ("what signed before does again",)),
+    ],
+)
+def test_what_is_known_of_a_promotion_that_was_taken_back_is_told(
+    gone: Mapping[str, object], words: Sequence[str]
+) -> None:
+    known = RolledBack(NOW, OLD, NEW.fingerprint, NOW - 2 * DAY, published=True, policy=bare(FARM).policy)
+    facts = replace(known, **gone)  # type: ignore[arg-type]  # any field
+    finding = Finding(Kind.PROMOTION_ROLLED_BACK, facts, NOW)
+    text = f"{sentence(finding, NOW)} {step(finding, NOW).text}"
+
+    assert [each for each in words if each not in text] == []
+
+
+def of_provider(*found_then: Document) -> Record:
+    times = [NOW - number * HOUR for number in reversed(range(len(found_then)))]
+    return after(SP, *map(good, found_then, times))
+
+
+def test_a_service_providers_certificate_that_has_not_begun_is_another_trouble_than_one_that_ended() -> None:
+    early = replace(LONG, not_before=NOW + DAY)
+    text = told(Kind.SP_CERTIFICATE_EXPIRED, Example(of_provider(provider(early))))
+
+    assert "not valid before 2026-06-02 12:00 UTC: until then identity providers" in text
+    assert "clock" in text
+
+
+def test_a_service_provider_whose_successor_is_published_is_to_sign_with_it() -> None:
+    unborn = replace(NEW, not_before=NOW + DAY)
+    text = told(Kind.SP_CERTIFICATE_ENDING, Example(of_provider(provider(ending_primary(3), unborn))))
+
+    assert f"the successor {NEW.thumbprint} is published" in text
+    assert "knows the successor; then have it sign" in text
+
+
+def test_what_is_neither_identity_nor_service_provider_is_told_of_by_its_role() -> None:
+    text = told(Kind.SP_CERTIFICATE_ENDING, Example(of_provider(provider(ending_primary(3), role=Role.AA))))
+
+    assert "what it signs in its role aa" in text
+    assert "service provider" not in text
+
+
+def test_a_service_providers_keys_that_came_back_are_not_told_of_as_new() -> None:
+    finding, _ = found(Kind.SP_KEY_SET_REPLACED)
+    assert isinstance(finding.facts, Changed)
+    back = replace(finding, facts=replace(finding.facts, certificates=()))
+
+    assert "those from before are published again" in sentence(back, NOW)
+    assert "Ask the publisher's administrators" in step(back, NOW).text
+
+
+def test_a_farm_that_begins_to_renew_by_itself_does_not_fit_its_policy_any_more() -> None:
+    by_hand = replace(LONG, issuer="CN=Contoso CA", self_issued=False)
+    record = seen(farm(by_hand), farm(NEW), settings=OFF_RECORD)
+    finding, (_, at) = found(Kind.KEY_SET_REPLACED, Example(record))
+
+    assert "which may no longer be so" in step(finding, at).text
+    assert step(finding, at).commands == (ASK,)
+    enrolled = replace(NEW, self_issued=False)
+    finding, _ = found(Kind.KEY_SET_REPLACED, Example(seen(farm(by_hand), farm(enrolled), settings=OFF_RECORD)))
+    assert step(finding, at).commands == ()
+
+
+# What Entra ID lacks, and when
+
+
+NEXT = certificate("8", not_before=NOW - DAY, not_after=NOW + 364 * DAY)
+
+
+def test_every_successor_that_entra_id_lacks_is_named() -> None:
+    text = told(Kind.TRUST_PENDING, Example(trusting(seen(farm(OLD, NEW, NEXT)), federated(signing=OLD))))
+
+    assert f"the successors ({NEW.thumbprint}, {NEXT.thumbprint})" in text
+    assert "One of them signs about 2026-06-04" in text
+
+
+def test_a_certificate_that_may_be_signing_is_not_told_of_as_one_that_will() -> None:
+    pending = after(IDP, good(document(idp(LONG, NEW)), NOW - 40 * HOUR), good(document(idp(LONG, NEW)), NOW))
+    service = replace(federated(signing=LONG), service="idp.example")
+    text = told(Kind.TRUST_PENDING_TOO_LONG, Example(trusting(pending, service)))
+
+    assert f"what it needs for contoso.com: {NEW.thumbprint}, which may be signing already." in text
+    assert "reads the metadata only in the last 35 days" in text
+    assert "It signs at any moment: nothing proves which one signs" in text
+
+
+def test_what_is_neither_primary_nor_successor_is_written_by_its_own_base64() -> None:
+    finding, (_, at) = found(Kind.TRUST_PENDING)
+    assert isinstance(finding.facts, Trusting)
+    other = replace(finding, facts=replace(finding.facts, verdict=replace(finding.facts.verdict, lacking=(NEXT,))))
+    commands = step(other, at).commands
+
+    assert commands[0].startswith("$trust = ")
+    assert commands[-1].endswith(f"-NextSigningCertificate '<base64 of {NEXT.thumbprint}>'")
+
+
+def test_what_became_primary_after_entra_id_last_answered_is_told_as_that() -> None:
+    unread = replace(federated(signing=OLD), update=UpdateResult.COULD_NOT_ACCESS_REMOTE_HOST)
+    before = trusting(seen(farm(OLD, FOUR_DAYS_OLD)), unread, at=NOW)
+    record = probed(before, good(farm(OLD, FOUR_DAYS_OLD, signer=FOUR_DAYS_OLD, encryption=STRANGE), NOW + HOUR))
+    example = Example(record, NOW + HOUR)
+    risk = told(Kind.TRUST_AT_RISK, example)
+
+    assert f"it did not trust {FOUR_DAYS_OLD.thumbprint}, which has become primary since" in risk
+    assert "locked out of Microsoft 365 now, unless it has taken it" in risk
+    assert "which has become primary since. It signs now." in told(Kind.ENTRA_CANNOT_READ_METADATA, example)
+
+
+def test_where_nothing_proves_which_one_signs_the_one_to_write_is_to_be_found_first() -> None:
+    unsigned = farm(OLD, LONG, encryption=UNPAIRED, signature=UNSIGNED)
+    text = told(Kind.TRUST_BROKEN, Example(trusting(seen(unsigned), federated(signing=STRANGE))))
+
+    assert "trusts none of the certificates that may be signing" in text
+    assert "Nothing proves which one that is: see first." in text
+
+
+@pytest.mark.parametrize("kind", [Kind.TRUST_AT_RISK, Kind.UNEXPECTED_SIGNING_CERTIFICATE])
+def test_what_rests_on_thresholds_of_ad_fs_says_how_to_read_them(kind: Kind) -> None:
+    finding, (record, at) = found(kind)
+    assert "20 days" in step(finding, at).text
+    assert "5 days" in step(finding, at).text
+    assert "enter them under thresholds in the policy" in step(finding, at).text
+
+    by_hand, _ = found(kind, Example(under(late(record), OFF_RECORD), at))
+    assert "thresholds" not in step(by_hand, at).text
+    assert ASK_THRESHOLDS not in step(by_hand, at).commands
+
+
+def late(record: Record) -> Record:
+    """The same farm, if the certificate it signs with ended within two weeks, where it would end within three."""
+    assert record.document is not None
+    if record.entity is None or OLD not in record.entity.published(Role.IDP, signs=True):
+        return record
+    soon = farm(replace(OLD, not_after=NOW + 14 * DAY), FOUR_DAYS_OLD)
+    return trusting(seen(soon), federated(signing=replace(OLD, not_after=NOW + 14 * DAY)))
+
+
+# How often
+
+
+def test_where_probes_succeed_now_and_then_it_is_told_how_many() -> None:
+    looks = [refused(NOW - number * HOUR) for number in range(20, 0, -1)]
+    record = after(
+        FARM, good(ALONE, NOW - 30 * HOUR), *looks[:10], good(ALONE, NOW - 10 * HOUR), *looks[11:], refused()
+    )
+    text = told(Kind.METADATA_UNREACHABLE, Example(record))
+
+    assert "has given few usable documents, or none, for" in text
+    assert "1 of 21 probes within the last day got a document" in text
+
+
+def test_a_probe_that_fails_once_in_a_while_is_told_as_it_is() -> None:
+    record = after(FARM, *[good(STEADY, NOW - number * HOUR) for number in range(5, 0, -1)], refused())
+    text = told(Kind.METADATA_UNREACHABLE, Example(record))
+
+    assert "has given no usable document for 1.0 hours: refused" in text
+    assert "5 of 6 probes within the last day got a document" in text
+
+
+def test_a_clock_that_is_behind_is_another_danger_than_one_that_is_ahead() -> None:
+    record = after(FARM, replace(good(STEADY, NOW), clock=NOW + 3 * HOUR))
+
+    assert "is 3.0 hours behind that of the service" in told(Kind.CLOCK_WRONG, Example(record))
+    assert "that much too late" in told(Kind.CLOCK_WRONG, Example(record))
+
+
+def test_many_certificates_that_can_no_longer_be_read_are_counted() -> None:
+    record = seen(no_longer_readable(farm(OLD, NEW)))
+
+    assert "2 certificates that could be read before cannot" in told(
+        Kind.CERTIFICATE_NO_LONGER_READABLE, Example(record)
+    )
 
 
 # What must not be done
@@ -575,6 +835,16 @@ def test_of_a_farm_that_renews_by_itself_it_is_told_what_to_see_before_the_next_
 )
 def test_a_length_of_time_has_the_unit_that_a_person_would_use(length: timedelta, words: str) -> None:
     assert span(length) == words
+
+
+def test_where_another_one_may_be_signing_a_primary_that_ended_is_told_of_as_ended() -> None:
+    finding, _ = found(Kind.ROLLOVER_MISSING)
+
+    assert "ended on 2026-06-04 12:00 UTC, 24.0 hours ago, and no certificate" in sentence(finding, NOW + 4 * DAY)
+
+
+def test_a_primary_that_is_ignored_may_leave_none() -> None:
+    assert "which is not published; none is taken for it" in changed(Kind.PRIMARY_IGNORED, primary=None)
 
 
 def test_what_is_not_known_has_words_all_the_same() -> None:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -136,6 +137,24 @@ async def test_a_document_not_modified_is_the_earlier_one_itself_and_is_not_pars
     assert (second.reason, second.http_status) == (None, 304)
     assert Phase.PARSE not in second.phases
     assert (mismatch.reason, mismatch.document) == (Reason.ENTITY_MISMATCH, None)
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, builders.saml_metadata()), (200, b"no XML"), (503, b"")])
+async def test_a_look_sees_the_clock_of_whoever_answers_whatever_it_answers(
+    status: int, body: bytes, federation: Federation
+) -> None:
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, body=body, headers={"Date": "Mon, 01 Jun 2026 00:00:00 GMT", "Age": "60"})
+
+    target = watched("target", federation.at("http://idp.example.org/", answer))
+    async with fetch.client(resolver=federation.names) as client:
+        seen = await observe(target, client=client)
+
+    assert seen.clock == datetime(2026, 6, 1, 0, 1, tzinfo=UTC)
+
+
+async def test_a_file_has_no_clock(file: Path, client: fetch.Client) -> None:
+    assert (await observe(at(file), client=client)).clock is None
 
 
 @pytest.mark.parametrize(
