@@ -29,7 +29,7 @@ from exporter.demo import scenarios
 from exporter.demo.documents import KeyPair
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
-from exporter.model import Role
+from exporter.model import Role, Use
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 
@@ -183,6 +183,17 @@ def test_without_any_certificate_no_way_is_named(check: Check, tmp_path: Path) -
     for position in ("primary", "successor"):
         told = f"metadata.xml: no {position} is published: the document has no signing key\n"
         assert check(empty, f"--print-certificate={position}") == Run(1, "", told)
+
+
+def test_one_entity_in_a_group_is_checked_like_one_alone(check: Check, tmp_path: Path) -> None:
+    ending = pair(not_before=NOW - 362 * DAY, not_after=NOW + 3 * DAY)
+    alone = builders.saml_metadata(keys=[(Use.SIGNING, ending)])
+    grouped = document(tmp_path, builders.aggregate([builders.aggregate([alone])]))
+    ran = check(grouped, "--print-certificate=primary")
+    assert ran == Run(0, f"{base64.b64encode(ending.der).decode()}\n", "")
+    found = check(grouped)
+    assert found.code == 1
+    assert found.out == check(document(tmp_path, alone)).out
 
 
 def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check: Check, tmp_path: Path) -> None:

@@ -476,6 +476,39 @@ def test_a_promotion_between_looks_more_than_a_day_apart_was_not_seen(apart: tim
     assert watcher.known.primaries[-1].fingerprints == {B.fingerprint}
 
 
+@pytest.mark.parametrize(
+    ("away", "promoted"),
+    [(RETURN - SECOND, 1), (RETURN, 1), (RETURN + SECOND, 2), (300 * DAY, 2)],
+    ids=["a second less", "at", "a second more", "for long"],
+)
+def test_a_primary_that_comes_back_after_a_day_is_promoted_and_rolled_back(away: timedelta, promoted: int) -> None:
+    watcher, back = Watcher(), NOW + away
+    assert not EntityHistory().rolled_back
+    promotions = set[datetime | None]()
+    for signer, at in ((A, NOW), (B, LATER), (B, back - HOUR), (A, back)):
+        watcher.goes_on(until=at) if at - LATER > STEADY else None
+        watcher.sees(entity(A, B), at=at, signed_by=signer)
+        promotions.add(watcher.known.last_promotion)
+        assert watcher.known.rolled_back is (at == back)
+    assert len(promotions - {None}) == promoted
+    assert watcher.known.primaries[-1].first == NOW
+    forward = back + 2 * DAY
+    watcher.sees(entity(A, B), at=forward - HOUR, signed_by=A)
+    watcher.sees(entity(A, B), at=forward, signed_by=B)
+    assert not watcher.known.rolled_back, "it was primary after the one it replaces"
+
+
+def test_a_primary_that_was_rolled_back_before_the_file_could_be_read_is_known_as_that() -> None:
+    saved, since = Watcher(), Watcher()
+    for signer, at in ((A, NOW), (B, LATER)):
+        saved.sees(entity(A, B), at=at, signed_by=signer)
+    for signer, at in ((B, LATER + HOUR), (A, LATER + 2 * DAY)):
+        since.sees(entity(A, B), at=at, signed_by=signer)
+    (joined,) = resumed(saved.history, since.history, LATER + 2 * DAY).entities.values()
+    assert joined.rolled_back
+    assert not since.known.rolled_back
+
+
 def test_a_gap_leaves_the_promotion_that_we_did_see() -> None:
     watcher = Watcher()
     watcher.sees(entity(A, B, C), at=NOW, signed_by=A)

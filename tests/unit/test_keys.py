@@ -266,7 +266,7 @@ def test_a_key_value_that_cannot_be_read_says_nothing(value: etree._Element) -> 
 @pytest.mark.parametrize("broken", [NOT_BASE64, NOT_DER])
 def test_an_authority_beside_a_certificate_that_cannot_be_read_is_no_key(broken: bytes) -> None:
     found, document = keys([broken, CA])
-    assert found == (signing(None, CA.certificate),)
+    assert found == (replace(signing(None, CA.certificate), unread=document.faults[0].detail),)
     assert FaultKind.KEY_WITHOUT_CERTIFICATE not in {fault.kind for fault in document.faults}
     assert keys([LEAF, broken])[0] == (signing(LEAF.certificate),)
     assert keys([LEAF, CA, broken])[0] == (signing(LEAF.certificate, CA.certificate),)
@@ -276,7 +276,8 @@ def test_an_authority_beside_a_certificate_that_cannot_be_read_is_no_key(broken:
 
 def test_where_a_key_value_names_the_one_that_cannot_be_read_the_others_are_its_chain() -> None:
     value = ec_value(ec.generate_private_key(ec.SECP256R1()))
-    assert keys([NOT_DER, LEAF, value])[0] == (signing(None, LEAF.certificate),)
+    found, document = keys([NOT_DER, LEAF, value])
+    assert found == (replace(signing(None, LEAF.certificate), unread=document.faults[0].detail),)
 
 
 def test_one_odd_certificate_of_500_entities_costs_itself_and_the_others_are_read() -> None:

@@ -21,7 +21,7 @@ from exporter import fetch
 from exporter.config.settings import Module, Target, Tls
 from exporter.demo.documents import KeyPair
 from exporter.metadata import DocumentError
-from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, SignatureState, Validators
+from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Role, SignatureState, Use, Validators
 from exporter.policy import PolicySettings
 from exporter.probe import STREAM_ABOVE, probe, read_document
 
@@ -100,6 +100,21 @@ async def test_equal_bytes_give_the_earlier_document_itself(file: Path, client: 
     assert again.document is first
     assert changed.document is not first
     assert changed.reason is None
+
+
+async def test_a_key_that_cannot_be_read_any_more_has_the_certificate_that_it_had(
+    file: Path, client: fetch.Client
+) -> None:
+    first = document(await observe(at(file), client=client))
+    unread = first
+    for broken in (builders.NOT_DER, builders.NOT_BASE64):
+        publish(file, builders.saml_metadata(keys=[(Use.SIGNING, broken)]))
+        unread = document(await observe(at(file), client=client, previous=unread))
+        (kept,) = unread.metadata.entities[0].placed_keys.values()
+        assert kept.certificate == builders.pair().certificate
+        assert kept.unread
+    assert (await observe(at(file), client=client, previous=unread)).document is unread
+    assert document(await observe(at(file), client=client)).metadata.entities[0].published(Role.IDP, signs=True) == ()
 
 
 async def test_a_document_not_modified_is_the_earlier_one_itself_and_is_not_parsed(federation: Federation) -> None:

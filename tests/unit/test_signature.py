@@ -239,7 +239,7 @@ def test_no_member_of_an_aggregate_signs_the_whole() -> None:
         [saml_metadata()],
         [saml_metadata(), saml_metadata()],
         [saml_metadata(), entity(entity_id=None)],
-        [aggregate([saml_metadata()])],
+        [aggregate([saml_metadata()]).replace(b"_aggregate", b"_inner")],
     ],
     ids=["once", "twice", "beside one without a name", "nested"],
 )

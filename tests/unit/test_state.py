@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
-from exporter.model import Document, Metadata, Role, Signature, SignatureState, StorageStatus, Use, Validators
+from exporter.model import (
+    Document,
+    KeyPlace,
+    Metadata,
+    Role,
+    Signature,
+    SignatureState,
+    StorageStatus,
+    Use,
+    Validators,
+)
 from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state
 from exporter.state.rows import SCHEMA, TABLES, Changes, row_of, stored
@@ -57,6 +67,18 @@ entity_histories = st.builds(
     key_sets=st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from(Use)), key_sets, max_size=3),
     primaries=st.lists(sightings, max_size=2).map(tuple),
     last_promotion=st.none() | moments,
+    began=st.none() | moments,
+    kept=st.dictionaries(
+        st.builds(
+            KeyPlace,
+            st.sampled_from(Role),
+            st.text(st.characters(exclude_categories=["Cs"])),
+            st.sampled_from(Use),
+            st.integers(0, 9),
+        ),
+        st.integers(0, 2).map(lambda nth: certificate(nth=nth)),
+        max_size=2,
+    ),
 )
 trusts = st.builds(
     DomainTrust,

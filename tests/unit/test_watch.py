@@ -899,6 +899,30 @@ async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
             assert lines(caplog) == []
 
 
+async def test_a_certificate_that_could_be_read_once_is_known_after_a_restart_and_with_other_signers(
+    tmp_path: Path, file: Path, client: fetch.Client
+) -> None:
+    at, clock = target(published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, OLD)]))), Clock()
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, clock=clock, state=state) as watch:
+            await looked(watch)
+            published(tmp_path, builders.saml_metadata(keys=[(Use.SIGNING, builders.NOT_DER)]))
+            clock.now += HOUR
+            await looked_again(watch)
+            known = watch.records
+    with kept_in(file, NOW) as state:
+        async with watching(at, client=client, state=state) as watch:
+            restored = watch.records
+            await watch.follow([replace(at, policy=PolicySettings(signers=(NEW.der,)))])
+            followed = watch.records
+    for (record,) in (known, restored, followed):
+        assert record.document is not None
+        (entity,) = record.document.metadata.entities
+        assert [each.certificate for each in entity.placed_keys.values()] == [OLD.certificate]
+        assert all(each.unread for each in entity.placed_keys.values())
+        assert record.history.entities[entity.entity_id].changes(Use.SIGNING) == {}
+
+
 async def test_what_was_kept_is_what_the_records_say(
     tmp_path: Path, file: Path, client: fetch.Client, tenant: Tenant
 ) -> None:
