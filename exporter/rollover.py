@@ -366,8 +366,9 @@ def _of_dates(
             Severity.CRITICAL,
             dated and not any(has_begun(each, now) and now < each.not_after for each in in_use),
         ),
-        (State.MISSING, Severity.CRITICAL, alone and urgent),
-        (State.STALLED, Severity.CRITICAL, not alone and urgent),
+        # What may be in use itself, and is about to end, takes nothing over.
+        (State.MISSING, Severity.CRITICAL, urgent and (successor is None or successor in in_use)),
+        (State.STALLED, Severity.CRITICAL, urgent),
         (State.STALLED, Severity.WARNING, not alone and certain and late),
         (
             State.OVERDUE,
