@@ -55,10 +55,12 @@ class Lately:
 
     @property
     def is_unsteady(self) -> bool:
-        """Whether few of a day's probes succeed, and the latest ones do not show that this is over."""
-        return (
-            self.probes >= TELLING and (self.probes - self.failures) * FEW < self.probes and self.successes < IN_A_ROW
-        )
+        """Whether few of a day's probes succeed, and the latest ones do not show that this is over.
+
+        What none of them could read, and the latest can, is repaired.
+        """
+        probes, good = self.probes, self.probes - self.failures
+        return probes >= TELLING and good * FEW < probes and self.successes < min(good, IN_A_ROW)
 
     def unread_since(self, last_success: datetime | None) -> datetime | None:
         """Since when no probe, or few of a day's, got a usable document; None while they do."""

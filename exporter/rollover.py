@@ -225,7 +225,8 @@ def expects_new_key(rollover: Rollover | None, policy: Policy, now: datetime) ->
     """Whether a new key is no surprise, seen from the rollover as it stood before the key appeared."""
     if rollover is None or rollover.primary is None or not policy.counts_dates:
         return True
-    return rollover.primary.not_after - now <= timedelta(days=policy.thresholds.unexpected)
+    left = [each.not_after - now for each in rollover.may_sign if now < each.not_after]
+    return not left or min(left) <= timedelta(days=policy.thresholds.unexpected)
 
 
 def _may_sign(
@@ -366,8 +367,9 @@ def _of_dates(
             Severity.CRITICAL,
             dated and not any(has_begun(each, now) and now < each.not_after for each in in_use),
         ),
-        (State.MISSING, Severity.CRITICAL, alone and urgent),
-        (State.STALLED, Severity.CRITICAL, not alone and urgent),
+        # What may be in use itself, and is about to end, takes nothing over.
+        (State.MISSING, Severity.CRITICAL, urgent and (successor is None or successor in in_use)),
+        (State.STALLED, Severity.CRITICAL, urgent),
         (State.STALLED, Severity.WARNING, not alone and certain and late),
         (
             State.OVERDUE,

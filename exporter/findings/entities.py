@@ -132,7 +132,7 @@ def of_keys(case: Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]
     if known.last_promotion is not None and not case.clock.reached(shifted(known.last_promotion, NEWS)):
         now_signs = (rollover.primary,) if rollover.primary else ()
         yield case.found(Kind.PRIMARY_CHANGED, Changed(known.last_promotion, now_signs, policy), entity_id)
-        if known.rolled_back:
+        if known.rolled_back and case.record.first.turns.began is None:
             yield case.found(Kind.PROMOTION_ROLLED_BACK, _rolled_back(known, signing, rollover, policy), entity_id)
     if kept := remembered_keys(entity):
         yield case.found(Kind.CERTIFICATE_NO_LONGER_READABLE, Remembered(kept), entity_id)
