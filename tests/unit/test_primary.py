@@ -295,7 +295,13 @@ def test_a_contradiction_that_is_outvoted_is_shown_and_changes_nothing(
         (NEW, signed_by(OLD), made_with(OLD), [NEW, OLD, OLD]),
         (NEW, signed_by(OLD), made_with(FOREIGN), [NEW, OLD, FOREIGN]),
     ],
-    ids=["operator and signature", "operator and pair", "signature and pair", "one against two", "three that all disagree"],
+    ids=[
+        "operator and signature",
+        "operator and pair",
+        "signature and pair",
+        "one against two",
+        "three that all disagree",
+    ],
 )
 def test_evidence_proves_nothing_where_no_more_agrees_with_the_first_than_contradicts_it(
     configured: Certificate | None,
