@@ -225,7 +225,8 @@ def expects_new_key(rollover: Rollover | None, policy: Policy, now: datetime) ->
     """Whether a new key is no surprise, seen from the rollover as it stood before the key appeared."""
     if rollover is None or rollover.primary is None or not policy.counts_dates:
         return True
-    return rollover.primary.not_after - now <= timedelta(days=policy.thresholds.unexpected)
+    left = [each.not_after - now for each in rollover.may_sign if now < each.not_after]
+    return not left or min(left) <= timedelta(days=policy.thresholds.unexpected)
 
 
 def _may_sign(

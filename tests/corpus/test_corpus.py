@@ -207,7 +207,7 @@ def compared(document: Metadata, oracle: Oracle) -> dict[str, tuple[object, obje
     kinds = [fault.kind for fault in document.faults]
     comparison: dict[str, tuple[object, object]] = {
         "roles": ({entity.entity_id: roles(entity) for entity in document.entities}, roles_by_oracle(oracle)),
-        "aggregate": (document.aggregate, oracle["root"] == "EntitiesDescriptor"),
+        "aggregate": (document.aggregate, len({entity["entityID"] for entity in oracle["entities"]}) > 1),
         "duplicates": (
             kinds.count(FaultKind.ENTITY_DUPLICATE),
             len(oracle["entities"]) - len({entity["entityID"] for entity in oracle["entities"]}),
@@ -221,7 +221,8 @@ def compared(document: Metadata, oracle: Oracle) -> dict[str, tuple[object, obje
         comparison["valid until"] = document.valid_until, moment(oracle.get("root_validUntil"))
     else:
         (entity,) = oracle["entities"]
-        comparison["valid until"] = document.valid_until, moment(entity["validUntil"])
+        bounds = moment(oracle.get("root_validUntil")), moment(entity["validUntil"])
+        comparison["valid until"] = document.valid_until, min(filter(None, bounds), default=None)
     for fingerprint, certificate in certificates_of(document).items():
         comparison[fingerprint] = told(certificate), told_by_oracle(oracle["certs"][fingerprint])
     return comparison

@@ -111,7 +111,7 @@ def test_a_change_is_dated_by_a_look_that_saw_another_set_than_the_look_before(l
     st.lists(published, min_size=1, max_size=4, unique=True),
     st.lists(st.integers(0, 3), max_size=30),
 )
-def test_sets_that_take_turns_within_a_week_change_nothing_after_each_was_seen_once(
+def test_sets_that_take_turns_within_a_day_change_nothing_after_each_was_seen_once(
     sets: list[frozenset[Certificate]], turns: list[int]
 ) -> None:
     minutes = timedelta(minutes=5)
@@ -142,6 +142,50 @@ def test_the_same_life_at_another_time_is_the_same_history(looks: list[Look], sh
     assert there.key_sets.keys() == here.key_sets.keys()
     for place, known in here.key_sets.items():
         assert there.key_sets[place].changes == {change: at + shift for change, at in known.changes.items()}
+
+
+# By fingerprints, whatever role and use they stand under
+
+DATED = in_force(PolicySettings(profile=Profile.SAML), None, "https://idp.example")
+placed = st.frozensets(
+    st.tuples(st.sampled_from([Role.IDP, Role.SP, Role.AA]), st.sampled_from(Use), st.sampled_from(CERTIFICATES)),
+    max_size=6,
+)
+
+
+def signing_of(keys: frozenset[tuple[Role, Use, Certificate]]) -> frozenset[str]:
+    return frozenset(each.fingerprint for _, use, each in keys if use.signs)
+
+
+@given(st.lists(st.tuples(placed, pauses), min_size=2, max_size=10))
+def test_keys_change_when_the_entitys_fingerprints_do_and_only_one_never_seen_is_unexpected(
+    looks: list[tuple[frozenset[tuple[Role, Use, Certificate]], timedelta]],
+) -> None:
+    history, at, before = (
+        History(),
+        NOW,
+        Metadata((), aggregate=False, valid_until=None, cache_duration=None, faults=()),
+    )
+    ever, was = set[str](), frozenset[str]()
+    for number, (keys, pause) in enumerate(looks):
+        at += pause
+        roles = tuple(
+            RoleDescriptor(role, "Descriptor", (Key(use, each),)) for role, use, each in sorted(keys, key=str)
+        )
+        shown = replace(before, entities=(Entity("urn:a", roles, None, ()),))
+        judged = judge(before, DATED, signature=None, first_seen={}, now=at)
+        history = advance(history, shown, DATED, before=judged, after=(), at=at)
+        fresh = {each for each, seen in entity_of(history).changes(Use.SIGNING).items() if seen == at}
+        now_is = signing_of(keys)
+        new = {each.fingerprint for _, _, each in keys} - ever
+        if number == 0 or was == now_is:
+            assert fresh == set()
+        if Change.UNEXPECTED in fresh:
+            assert new & now_is
+        if number and was and now_is and was.isdisjoint(now_is) and judged and judged[0].primary and pause > RETURN:
+            assert fresh == {Change.REPLACED}, "the primary had long to live, whatever the gap"
+        ever |= {each.fingerprint for _, _, each in keys}
+        before, was = shown, now_is
 
 
 # A history that was gathered while what had been saved could not be read

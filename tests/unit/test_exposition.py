@@ -401,6 +401,15 @@ def test_a_new_document_is_shown_at_once() -> None:
     assert values(text, EXPIRY_DAYS, fingerprint="a" * 64) == []
 
 
+def test_the_entity_that_the_configuration_names_is_watched_in_an_aggregate() -> None:
+    record = aggregate(100, 200)
+    assert record.document is not None
+    first, second = (each.entity_id for each in record.document.metadata.entities)
+    named = replace(record, target=replace(record.target, entity_id=second))
+    shown = {each: value(scrape(named), "fedmeta_entity_watched", entity_id=each) for each in (first, second)}
+    assert shown == {first: 0, second: 1}
+
+
 def test_a_document_that_comes_back_shows_what_was_seen_in_between() -> None:
     first, second = (document(idp(certificate(digit))) for digit in "ab")
     record, renderer = scrapes.after(SAML, good(first, NOW - 9 * HOUR)), Renderer(limit=200)
