@@ -1,14 +1,14 @@
 """What says which signing certificate is primary, in which rank, and what happens when it disagrees."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from builders import DAY, ENTITY_ID, NOW, SECOND, certificate, dated, entity_of, policy, role_of, signed_by
 
 from exporter.model import Certificate, FaultKind, Role, Signature, SignatureState
 from exporter.policy import Policy, Profile
-from exporter.primary import Claim, Evidence, by_dates, claims_of
+from exporter.primary import Claim, Evidence, by_dates, claims_of, has_begun, proves
 
 OLD = certificate(not_before=NOW - 350 * DAY, not_after=NOW + 15 * DAY)
 NEW = certificate(not_before=NOW - 5 * DAY, not_after=NOW + 360 * DAY)
@@ -26,9 +26,18 @@ def claims(
     policy: Policy = policy(),  # noqa: B008 - frozen
     signature: Signature | None = None,
 ) -> tuple[list[tuple[Evidence, Certificate]], list[FaultKind]]:
-    entity = entity_of(role_of(Role.IDP, *signing, encryption=encryption), entity_id=ENTITY_ID)
-    found, faults = claims_of(entity, signing, policy, signature, NOW)
+    found, faults = whole(*signing, encryption=encryption, policy=policy, signature=signature)
     return [(claim.evidence, claim.primary) for claim in found], list(faults)
+
+
+def whole(
+    *signing: Certificate,
+    encryption: Sequence[Certificate] = (),
+    policy: Policy = policy(),  # noqa: B008 - frozen
+    signature: Signature | None = None,
+) -> tuple[tuple[Claim, ...], tuple[FaultKind, ...]]:
+    entity = entity_of(role_of(Role.IDP, *signing, encryption=encryption), entity_id=ENTITY_ID)
+    return claims_of(entity, signing, policy, signature, NOW)
 
 
 def test_evidence_has_the_rank_of_the_design() -> None:
@@ -117,8 +126,16 @@ def test_a_signature_without_a_published_signing_certificate_says_nothing(signat
 
 
 @pytest.mark.parametrize("profile", [Profile.SAML, Profile.ENTRA])
-def test_only_adfs_signs_its_documents_with_the_primary(profile: Profile) -> None:
-    found = claims(OLD, NEW, policy=policy(profile), signature=signed_by(NEW), encryption=[made_with(NEW)])
+def test_whoever_signs_a_document_about_itself_signs_it_with_the_primary(profile: Profile) -> None:
+    found = claims(OLD, NEW, policy=policy(profile), signature=signed_by(NEW))
+
+    assert found == ([(Evidence.SIGNATURE, NEW)], [])
+
+
+@pytest.mark.parametrize("profile", [Profile.SAML, Profile.ENTRA])
+@pytest.mark.parametrize("state", [SignatureState.INVALID, SignatureState.UNCHECKED])
+def test_only_of_adfs_do_other_kinds_of_evidence_say_anything(profile: Profile, state: SignatureState) -> None:
+    found = claims(OLD, NEW, policy=policy(profile), signature=signed_by(NEW, state), encryption=[made_with(NEW)])
 
     assert found == ([(Evidence.DATES, OLD)], [])
 
@@ -134,23 +151,17 @@ def test_the_operators_word_counts_for_every_publisher(profile: Profile) -> None
     assert claims(OLD, NEW, policy=policy(profile, primary=NEW)) == ([(Evidence.CONFIGURED, NEW)], [])
 
 
-@pytest.mark.parametrize(
-    "configured",
-    [FOREIGN, certificate(not_before=NOW - 365 * DAY, not_after=NOW)],
-    ids=["no longer published", "expired this second"],
-)
-def test_a_configured_primary_that_cannot_be_it_is_ignored_and_a_fault(configured: Certificate) -> None:
-    published = [OLD, NEW] if configured is FOREIGN else [configured, OLD, NEW]
-
-    found = claims(*published, policy=policy(primary=configured), signature=signed_by(NEW))
+def test_a_configured_primary_that_is_published_no_longer_is_ignored_and_a_fault() -> None:
+    found = claims(OLD, NEW, policy=policy(primary=FOREIGN), signature=signed_by(NEW))
 
     assert found == ([(Evidence.SIGNATURE, NEW)], [FaultKind.PRIMARY_IGNORED])
 
 
-def test_a_configured_primary_counts_until_the_second_it_expires() -> None:
-    last_second = certificate(not_before=NOW - 365 * DAY, not_after=NOW + SECOND)
+@pytest.mark.parametrize("end", [NOW + SECOND, NOW, NOW - SECOND, NOW - 300 * DAY], ids=str)
+def test_a_configured_primary_counts_through_its_end(end: datetime) -> None:
+    configured = certificate(not_before=NOW - 365 * DAY, not_after=end)
 
-    assert claims(last_second, NEW, policy=policy(primary=last_second)) == ([(Evidence.CONFIGURED, last_second)], [])
+    assert claims(configured, NEW, policy=policy(primary=configured)) == ([(Evidence.CONFIGURED, configured)], [])
 
 
 def test_an_ignored_configured_primary_is_a_fault_where_nothing_is_published_too() -> None:
@@ -207,9 +218,11 @@ def test_without_certificates_nothing_is_primary() -> None:
 
 PAST = dated(NOW - 400 * DAY, NOW, nth=1)
 LONGER_PAST = dated(NOW - 500 * DAY, NOW - SECOND, nth=2)
-FUTURE = dated(NOW + SECOND, NOW + 700 * DAY, nth=3)
-LATER_FUTURE = dated(NOW + 2 * SECOND, NOW + 365 * DAY, nth=4)
-STARTING = dated(NOW, NOW + 365 * DAY, nth=5)
+SOON = timedelta(minutes=10)
+"""How far a clock that made a certificate may be ahead of ours."""
+FUTURE = dated(NOW + SOON + SECOND, NOW + 700 * DAY, nth=3)
+LATER_FUTURE = dated(NOW + SOON + 2 * SECOND, NOW + 365 * DAY, nth=4)
+STARTING = dated(NOW + SOON, NOW + 365 * DAY, nth=5)
 STARTED = dated(NOW - SECOND, NOW + SECOND, nth=6)
 
 
@@ -227,9 +240,9 @@ STARTED = dated(NOW - SECOND, NOW + SECOND, nth=6)
     ],
     ids=[
         "the earlier of two valid ones",
-        "a second before it starts a certificate is not valid",
+        "a second before it counts as started a certificate is not valid",
         "valid until its last second",
-        "valid from its first second",
+        "valid from ten minutes before its first second",
         "none is valid: the one that ended last",
         "none is valid: one that has not started does not count",
         "none has started: the one that starts first",
@@ -246,3 +259,73 @@ def test_equal_dates_choose_alike_in_any_order(dates: tuple[datetime, datetime])
     one, other = dated(*dates, nth=1), dated(*dates, nth=2)
 
     assert by_dates([one, other], NOW) == by_dates([other, one], NOW)
+
+
+def test_a_certificate_has_begun_ten_minutes_before_its_first_second() -> None:
+    begun = [has_begun(NEW, NEW.not_before - SOON + each * SECOND) for each in (-1, 0, 1)]
+
+    assert begun == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("configured", "signature", "encryption", "evidence"),
+    [
+        (NEW, signed_by(NEW), made_with(OLD), [NEW, NEW, OLD]),
+        (OLD, signed_by(NEW), made_with(OLD), [OLD, NEW, OLD]),
+        (NEW, signed_by(OLD, SignatureState.INVALID), made_with(NEW), [NEW, NEW, OLD]),
+    ],
+    ids=["of the pair", "of the signature", "of a signature that does not verify"],
+)
+def test_a_contradiction_that_is_outvoted_is_shown_and_changes_nothing(
+    configured: Certificate, signature: Signature, encryption: Certificate, evidence: list[Certificate]
+) -> None:
+    found, faults = whole(OLD, NEW, encryption=[encryption], policy=policy(primary=configured), signature=signature)
+
+    assert [each.primary for each in found] == evidence
+    assert faults == ()
+    assert proves(found)
+
+
+@pytest.mark.parametrize(
+    ("configured", "signature", "encryption", "evidence"),
+    [
+        (NEW, signed_by(OLD), None, [NEW, OLD]),
+        (NEW, None, made_with(OLD), [NEW, OLD]),
+        (None, signed_by(NEW), made_with(OLD), [NEW, OLD]),
+        (NEW, signed_by(OLD), made_with(OLD), [NEW, OLD, OLD]),
+        (NEW, signed_by(OLD), made_with(FOREIGN), [NEW, OLD, FOREIGN]),
+    ],
+    ids=[
+        "operator and signature",
+        "operator and pair",
+        "signature and pair",
+        "one against two",
+        "three that all disagree",
+    ],
+)
+def test_evidence_proves_nothing_where_no_more_agrees_with_the_first_than_contradicts_it(
+    configured: Certificate | None,
+    signature: Signature | None,
+    encryption: Certificate | None,
+    evidence: list[Certificate],
+) -> None:
+    found, faults = whole(
+        OLD,
+        NEW,
+        FOREIGN,
+        encryption=[encryption] if encryption else [],
+        policy=policy(primary=configured),
+        signature=signature,
+    )
+
+    assert [each.primary for each in found] == evidence
+    assert faults == (FaultKind.PRIMARY_DISPUTED,)
+    assert not proves(found)
+
+
+def test_what_agrees_with_itself_proves_a_primary_and_dates_or_nothing_do_not() -> None:
+    one, _ = whole(OLD, NEW, signature=signed_by(NEW))
+    dates, _ = whole(OLD, NEW)
+    single, _ = whole(OLD)
+
+    assert [proves(each) for each in (one, dates, single, ())] == [True, False, False, False]

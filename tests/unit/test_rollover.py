@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -32,6 +33,10 @@ from exporter.rollover import FOREVER, Position, Severity, State, expects_new_ke
 
 T = NOW + 20 * DAY
 MARGIN = 30 * DAY
+SOON = timedelta(minutes=10)
+"""How long before its first second a certificate counts as begun."""
+IN_DOUBT = 14 * DAY
+"""How long past its end a certificate may be in use, where nothing proves another one."""
 
 PRIMARY = certificate(not_before=T - 365 * DAY, not_after=T)
 SUCCESSOR = certificate(not_before=T - 20 * DAY, not_after=T + 345 * DAY)
@@ -58,7 +63,7 @@ def before_at_after(moment: datetime) -> tuple[datetime, datetime, datetime]:
 
 OK, INFO, WARNING, CRITICAL = Severity
 STEADY, PROMOTED = (State.STEADY, OK), (State.PROMOTED, OK)
-PUBLISHED = (State.PUBLISHED, INFO)
+PUBLISHED, UNPROVEN = (State.PUBLISHED, INFO), (State.UNPROVEN, WARNING)
 OVERDUE, DUE = (State.OVERDUE, WARNING), (State.DUE, WARNING)
 STALLED, STALLED_AND_URGENT = (State.STALLED, WARNING), (State.STALLED, CRITICAL)
 MISSING, EXPIRED, NONE = (State.MISSING, CRITICAL), (State.EXPIRED, CRITICAL), (State.NONE, CRITICAL)
@@ -67,18 +72,18 @@ MISSING, EXPIRED, NONE = (State.MISSING, CRITICAL), (State.EXPIRED, CRITICAL), (
 @pytest.mark.parametrize(
     ("policy", "moment", "before", "from_then_on"),
     [
-        (ADFS, PRIMARY.not_before, EXPIRED, STEADY),
+        (ADFS, PRIMARY.not_before - SOON, EXPIRED, STEADY),
         (ADFS, T - 35 * DAY, STEADY, STEADY),
         (ADFS, T - 20 * DAY, STEADY, STEADY),
         (ADFS, T - 19 * DAY, STEADY, OVERDUE),
         (ADFS, T - 5 * DAY, OVERDUE, MISSING),
         (ADFS, T, MISSING, EXPIRED),
-        (MANUAL, PRIMARY.not_before, EXPIRED, STEADY),
+        (MANUAL, PRIMARY.not_before - SOON, EXPIRED, STEADY),
         (MANUAL, T - 35 * DAY, STEADY, DUE),
         (MANUAL, T - 19 * DAY, DUE, DUE),
         (MANUAL, T - 5 * DAY, DUE, MISSING),
         (MANUAL, T, MISSING, EXPIRED),
-        (SAML, PRIMARY.not_before, EXPIRED, STEADY),
+        (SAML, PRIMARY.not_before - SOON, EXPIRED, STEADY),
         (SAML, T - 35 * DAY, STEADY, STEADY),
         (SAML, T - 30 * DAY, STEADY, DUE),
         (SAML, T - 5 * DAY, DUE, MISSING),
@@ -125,17 +130,37 @@ def test_a_primary_with_a_successor_turns_at_the_second(
 
 
 @pytest.mark.parametrize("policy", [ADFS, MANUAL, SAML], ids=lambda policy: policy.profile)
-@pytest.mark.parametrize("moment", [LATE, T - 5 * DAY, T - SECOND])
-def test_dates_alone_never_say_that_a_promotion_failed(policy: Policy, moment: datetime) -> None:
-    unsigned = [state(PRIMARY, SUCCESSOR, policy=policy, signer=None, now=now) for now in (moment - SECOND, moment)]
+def test_dates_alone_never_say_that_a_promotion_failed(policy: Policy) -> None:
+    late = [state(PRIMARY, SUCCESSOR, policy=policy, signer=None, now=now) for now in before_at_after(LATE)]
 
-    assert unsigned == [PUBLISHED, PUBLISHED]
+    assert late == [PUBLISHED, PUBLISHED, PUBLISHED]
 
 
-def test_by_dates_alone_the_successor_takes_over_when_the_primary_ends() -> None:
-    turned = [state(PRIMARY, SUCCESSOR, signer=None, now=now) for now in before_at_after(T)]
+@pytest.mark.parametrize(
+    ("policy", "moment", "before", "from_then_on"),
+    [
+        (ADFS, T - 5 * DAY, PUBLISHED, UNPROVEN),
+        (ADFS, T, UNPROVEN, UNPROVEN),
+        # AD FS may go on with a certificate that has ended.
+        (ADFS, T + IN_DOUBT, UNPROVEN, UNPROVEN),
+        (ADFS, T + 200 * DAY, UNPROVEN, UNPROVEN),
+        (MANUAL, T - 5 * DAY, PUBLISHED, UNPROVEN),
+        (MANUAL, T + IN_DOUBT, UNPROVEN, UNPROVEN),
+        (SAML, T - 5 * DAY, PUBLISHED, UNPROVEN),
+        (SAML, T, UNPROVEN, UNPROVEN),
+        (SAML, T + IN_DOUBT, UNPROVEN, STEADY),
+        (ENTRA, T - 5 * DAY, STEADY, STEADY),
+        (policy(Profile.SAML, expiry=False), T - 5 * DAY, PUBLISHED, PUBLISHED),
+        (policy(Profile.SAML, missing=0), T, PUBLISHED, UNPROVEN),
+    ],
+    ids=str,
+)
+def test_one_of_several_that_ends_is_unproven_where_nothing_proves_another_one(
+    policy: Policy, moment: datetime, before: tuple[State, Severity], from_then_on: tuple[State, Severity]
+) -> None:
+    turned = [state(PRIMARY, SUCCESSOR, policy=policy, signer=None, now=now) for now in before_at_after(moment)]
 
-    assert turned == [PUBLISHED, STEADY, STEADY]
+    assert turned == [before, from_then_on, from_then_on]
 
 
 def test_promoted_lasts_until_the_older_key_ends() -> None:
@@ -144,7 +169,7 @@ def test_promoted_lasts_until_the_older_key_ends() -> None:
     assert turned == [PROMOTED, STEADY, STEADY]
 
 
-NEVER_STARTED = certificate(not_before=NOW + SECOND, not_after=NOW + 365 * DAY)
+NEVER_STARTED = certificate(not_before=NOW + SOON + SECOND, not_after=NOW + 365 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -612,6 +637,282 @@ def test_first_seen_times_are_each_entitys_own() -> None:
     assert [each.successor for each in rollovers] == [FIRST, THIRD]
 
 
+def test_the_configured_primary_of_an_aggregate_is_that_of_the_entity_it_was_written_for() -> None:
+    members = metadata_of(
+        *(entity_of(role_of(Role.IDP, PRIMARY, SUCCESSOR), entity_id=name) for name in ("urn:one", "urn:two")),
+        aggregate=True,
+    )
+
+    rollovers = judge(
+        members,
+        policy(Profile.SAML, primary=SUCCESSOR),
+        signature=signed_by(PRIMARY),
+        first_seen={},
+        now=NOW,
+        subject="urn:two",
+    )
+
+    assert [(each.primary, each.evidence) for each in rollovers] == [
+        (PRIMARY, Evidence.DATES),
+        (SUCCESSOR, Evidence.CONFIGURED),
+    ]
+
+
+# What may be in use
+
+DATELESS = policy(Profile.SAML, expiry=False)
+
+
+@pytest.mark.parametrize("now", [PRIMARY.not_before - DAY, NOW, T, T + 100 * DAY], ids=str)
+@pytest.mark.parametrize("policy", [ADFS, SAML], ids=lambda policy: policy.profile)
+def test_strong_evidence_names_the_one_that_is_in_use(policy: Policy, now: datetime) -> None:
+    rollover = verdict(farm(OLDER_AND_VALID, PRIMARY, SUCCESSOR), policy, signer=PRIMARY, now=now)
+
+    assert rollover.may_sign == (PRIMARY,)
+    assert (rollover.successors, rollover.ending, rollover.old) == ((SUCCESSOR,), (), ())
+
+
+def test_by_dates_alone_a_certificate_may_sign_ten_minutes_before_its_first_second() -> None:
+    told = [verdict(farm(SUCCESSOR, PRIMARY), SAML, now=now) for now in before_at_after(SUCCESSOR.not_before - SOON)]
+
+    both = (PRIMARY, SUCCESSOR)
+    assert [each.may_sign for each in told] == [(PRIMARY,), both, both]
+    assert [each.successors for each in told] == [(SUCCESSOR,), (), ()]
+    assert {each.successor for each in told} == {SUCCESSOR}
+
+
+def test_by_dates_alone_a_certificate_may_sign_for_fourteen_days_after_its_end() -> None:
+    told = [verdict(farm(PRIMARY, SUCCESSOR), SAML, now=now) for now in before_at_after(T + IN_DOUBT)]
+
+    assert [each.may_sign for each in told] == [(PRIMARY, SUCCESSOR), (SUCCESSOR,), (SUCCESSOR,)]
+    assert [each.ending for each in told] == [(PRIMARY,), (), ()]
+    assert [each.old for each in told] == [(), (PRIMARY,), (PRIMARY,)]
+
+
+@pytest.mark.parametrize("policy", [ADFS, MANUAL], ids=lambda policy: policy.profile)
+def test_a_farm_may_go_on_with_what_has_ended_for_as_long_as_it_is_published(policy: Policy) -> None:
+    rollover = verdict(farm(PRIMARY, SUCCESSOR), policy, now=T + 300 * DAY)
+
+    assert (rollover.may_sign, rollover.ending, rollover.old) == ((PRIMARY, SUCCESSOR), (PRIMARY,), ())
+
+
+def test_where_all_have_ended_long_ago_any_that_began_may_sign() -> None:
+    rollover = verdict(farm(OLDER, PRIMARY, NEVER_STARTED), SAML, now=NOW)
+    ended = verdict(farm(OLDER, PRIMARY), SAML, now=T + 15 * DAY)
+
+    assert (rollover.may_sign, rollover.old, rollover.successors) == ((PRIMARY,), (OLDER,), (NEVER_STARTED,))
+    assert (ended.may_sign, ended.old, ended.state) == ((OLDER, PRIMARY), (), State.EXPIRED)
+
+
+def test_where_none_has_begun_any_may_sign() -> None:
+    later = certificate(not_before=NEVER_STARTED.not_before + DAY, not_after=NEVER_STARTED.not_after)
+
+    rollover = verdict(farm(later, NEVER_STARTED), SAML)
+
+    assert (rollover.may_sign, rollover.successors) == ((NEVER_STARTED, later), ())
+    assert (rollover.state, rollover.severity) == EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("signer", "moment", "urgent", "ending"),
+    [
+        (PRIMARY, T - 5 * DAY, [False, True, True], [(), (), ()]),
+        (None, T - 5 * DAY, [False, False, False], [(), (PRIMARY,), (PRIMARY,)]),
+        (None, T - 4 * DAY, [False, True, True], [(PRIMARY,), (), ()]),
+    ],
+    ids=["proven", "by dates, the first", "by dates, the last"],
+)
+def test_it_is_urgent_when_all_that_may_sign_end(
+    signer: Certificate | None, moment: datetime, urgent: list[bool], ending: list[tuple[Certificate, ...]]
+) -> None:
+    twin = certificate(not_before=PRIMARY.not_before, not_after=T + DAY)
+
+    told = [verdict(farm(PRIMARY, twin), SAML, signer=signer, now=now) for now in before_at_after(moment)]
+
+    assert [each.urgent for each in told] == urgent
+    assert [each.ending for each in told] == ending
+
+
+def test_what_may_sign_and_is_about_to_end_takes_nothing_over() -> None:
+    # By its dates the second would be a successor, and AD FS has no other.
+    second = certificate(not_before=T - 60 * DAY, not_after=T + 2 * DAY)
+    close = policy(successor_margin=1)
+
+    told = [verdict(farm(PRIMARY, second), close, now=now) for now in before_at_after(T - 3 * DAY)]
+
+    assert [each.successor for each in told] == [second, second, second]
+    assert [(each.state, each.severity) for each in told] == [UNPROVEN, MISSING, MISSING]
+
+
+def test_what_has_not_begun_takes_over_where_all_that_may_sign_end() -> None:
+    following = certificate(not_before=T - DAY, not_after=T + 364 * DAY)
+
+    told = [state(PRIMARY, following, policy=SAML, signer=None, now=now) for now in before_at_after(T - 5 * DAY)]
+    begun = [
+        state(PRIMARY, following, policy=SAML, signer=None, now=now)
+        for now in before_at_after(following.not_before - SOON)
+    ]
+
+    assert told == [PUBLISHED, STALLED_AND_URGENT, STALLED_AND_URGENT]
+    assert begun == [STALLED_AND_URGENT, UNPROVEN, UNPROVEN]
+
+
+def test_where_dates_do_not_count_nothing_is_ending_urgent_or_old() -> None:
+    for dateless in (DATELESS, ENTRA):
+        for now in (T - 5 * DAY, T, T + IN_DOUBT):
+            rollover = verdict(farm(PRIMARY, SUCCESSOR), dateless, now=now)
+            assert (rollover.ending, rollover.old) == ((), ())
+            assert not rollover.urgent
+
+
+def test_evidence_that_is_disputed_leaves_all_that_are_valid_in_doubt() -> None:
+    disputed = policy(Profile.SAML, primary=SUCCESSOR)
+
+    told = [
+        verdict(farm(PRIMARY, SUCCESSOR), disputed, signer=PRIMARY, now=now) for now in before_at_after(T - 5 * DAY)
+    ]
+
+    assert {(each.primary, each.may_sign) for each in told} == {(SUCCESSOR, (PRIMARY, SUCCESSOR))}
+    assert [(each.state, each.severity) for each in told] == [PROMOTED, UNPROVEN, UNPROVEN]
+
+
+def test_a_contradiction_that_is_outvoted_leaves_nothing_in_doubt() -> None:
+    encryption = certificate(not_before=PRIMARY.not_before, not_after=T, nth=7)
+
+    rollover = verdict(
+        farm(PRIMARY, SUCCESSOR, encryption=[encryption]),
+        policy(primary=SUCCESSOR),
+        signer=SUCCESSOR,
+        now=T - 5 * DAY,
+    )
+
+    assert [each.primary for each in rollover.claims] == [SUCCESSOR, SUCCESSOR, PRIMARY]
+    assert (rollover.state, rollover.may_sign, rollover.faults) == (State.PROMOTED, (SUCCESSOR,), ())
+
+
+def test_a_dispute_does_not_say_that_a_promotion_failed() -> None:
+    encryption = certificate(not_before=SUCCESSOR.not_before, not_after=T, nth=7)
+
+    rollover = verdict(farm(PRIMARY, SUCCESSOR, encryption=[encryption]), ADFS, signer=PRIMARY, now=LATE)
+
+    assert (rollover.primary, rollover.state, rollover.promotion) == (PRIMARY, State.PUBLISHED, None)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([dated(T + DAY, T + 2 * DAY, nth=1)], 1),
+        ([dated(PRIMARY.not_before + SECOND, T, nth=1)], 1),
+        ([dated(PRIMARY.not_before, T + 365 * DAY, nth=1)], 0),
+        ([OLDER_AND_VALID], 0),
+        ([dated(NOW - 2 * DAY, NOW + SECOND, nth=1)], 1),
+        ([dated(NOW - 2 * DAY, NOW, nth=1)], 0),
+        ([SUCCESSOR, dated(T + DAY, T + 2 * DAY, nth=1)], 2),
+    ],
+    ids=["begins too late to succeed", "without a margin", "as old", "older", "not ended", "ended", "two"],
+)
+def test_every_newer_certificate_that_has_not_ended_may_sign_next(others: Sequence[Certificate], expected: int) -> None:
+    rollover = verdict(farm(PRIMARY, *others), ADFS, signer=PRIMARY)
+
+    assert rollover.successors == (tuple(others) if expected else ())
+    assert len(rollover.successors) == expected
+
+
+def test_those_that_may_sign_next_stand_in_the_order_in_which_they_were_seen() -> None:
+    seen = {THIRD.fingerprint: NOW - 2 * HOUR, FIRST.fingerprint: NOW - HOUR}
+
+    rollover = verdict(farm(FIRST, SECOND_ONE, PRIMARY, THIRD), ADFS, signer=PRIMARY, first_seen=seen)
+
+    assert rollover.successors == (THIRD, FIRST, SECOND_ONE)
+    assert rollover.successor == THIRD
+
+
+# Keys that cannot be read
+
+UNREADABLE = (State.UNREADABLE, CRITICAL)
+UNREAD, NAMED = Key(Use.SIGNING, None, unread="no base64"), Key(Use.SIGNING, None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "policy", "expected"),
+    [
+        ([UNREAD], ADFS, UNREADABLE),
+        ([UNREAD, UNREAD], SAML, UNREADABLE),
+        ([replace(UNREAD, use=Use.UNSPECIFIED)], SAML, UNREADABLE),
+        ([UNREAD], DATELESS, STEADY),
+        ([UNREAD], ENTRA, STEADY),
+        ([NAMED], ADFS, STEADY),
+        # The key with a name alone may be the one in use.
+        ([UNREAD, NAMED], ADFS, STEADY),
+        ([replace(UNREAD, use=Use.ENCRYPTION)], SAML, NONE),
+        # What was read before is known.
+        ([replace(UNREAD, certificate=PRIMARY)], SAML, DUE),
+    ],
+    ids=[
+        "one",
+        "all of several",
+        "of unspecified use",
+        "dates do not count",
+        "entra",
+        "without a certificate",
+        "beside one without a certificate",
+        "for encryption",
+        "read before",
+    ],
+)
+def test_signing_keys_of_which_none_can_be_read_are_told(
+    keys: Sequence[Key], policy: Policy, expected: tuple[State, Severity]
+) -> None:
+    metadata = metadata_of(entity_of(RoleDescriptor(Role.IDP, "IDPSSODescriptor", tuple(keys))))
+    rollover = verdict(metadata, policy)
+
+    assert (rollover.state, rollover.severity) == expected
+
+
+def test_a_key_that_cannot_be_read_hushes_nothing_of_those_that_can() -> None:
+    descriptor = RoleDescriptor(Role.IDP, "IDPSSODescriptor", (UNREAD, Key(Use.SIGNING, PRIMARY)))
+
+    ending = [state_of(descriptor, now=now) for now in before_at_after(T - 5 * DAY)]
+    ended = [state_of(descriptor, now=now) for now in before_at_after(T)]
+
+    assert ending == [OVERDUE, MISSING, MISSING]
+    assert ended == [MISSING, EXPIRED, EXPIRED]
+
+
+# Nobody signs in at a service provider
+
+
+@pytest.mark.parametrize("role", [Role.SP, Role.AA, Role.OTHER])
+@pytest.mark.parametrize(
+    ("keys", "policy", "now", "expected"),
+    [
+        ([Key(Use.SIGNING, PRIMARY)], SAML, T - 5 * DAY, State.MISSING),
+        ([Key(Use.SIGNING, PRIMARY)], SAML, T, State.EXPIRED),
+        ([Key(Use.SIGNING, NEVER_STARTED)], SAML, NOW, State.EXPIRED),
+        (
+            [Key(Use.SIGNING, PRIMARY), Key(Use.SIGNING, SUCCESSOR)],
+            policy(Profile.SAML, primary=PRIMARY),
+            T - 5 * DAY,
+            State.STALLED,
+        ),
+        ([UNREAD], SAML, NOW, State.UNREADABLE),
+        ([Key(Use.SIGNING, PRIMARY)], SAML, T - 30 * DAY, State.DUE),
+    ],
+    ids=["missing", "expired", "not begun", "stalled late", "unreadable", "due"],
+)
+def test_nothing_is_worse_than_a_warning_where_nobody_signs_in(
+    role: Role, keys: Sequence[Key], policy: Policy, now: datetime, expected: State
+) -> None:
+    rollover = verdict(metadata_of(entity_of(RoleDescriptor(role, "Descriptor", tuple(keys)))), policy, now=now)
+
+    assert (rollover.role, rollover.state, rollover.severity) == (role, expected, WARNING)
+
+
+def test_less_than_a_warning_is_no_more_where_nobody_signs_in() -> None:
+    assert state_of(role_of(Role.SP, PRIMARY, SUCCESSOR)) == PUBLISHED
+    assert state_of(role_of(Role.SP, PRIMARY), now=T - 100 * DAY) == STEADY
+
+
 def test_the_verdict_carries_what_is_wrong_with_its_evidence() -> None:
     disputed = verdict(farm(PRIMARY, SUCCESSOR), policy(primary=SUCCESSOR), signer=PRIMARY)
     ignored = verdict(farm(PRIMARY), policy(primary=SUCCESSOR), signer=PRIMARY)
@@ -620,26 +921,25 @@ def test_the_verdict_carries_what_is_wrong_with_its_evidence() -> None:
     assert (ignored.primary, ignored.faults) == (PRIMARY, (FaultKind.PRIMARY_IGNORED,))
 
 
-def test_a_configured_primary_that_ends_gives_way_and_says_so() -> None:
-    # The one way for severity to fall with time: what the operator said is no longer believed.
-    pinned = policy(Profile.SAML, primary=PRIMARY)
+@pytest.mark.parametrize("profile", [Profile.ADFS, Profile.ADFS_MANUAL, Profile.SAML])
+def test_a_configured_primary_is_believed_through_its_end(profile: Profile) -> None:
+    pinned = policy(profile, primary=PRIMARY)
 
-    told = [verdict(farm(PRIMARY, SUCCESSOR), pinned, now=now) for now in (T - SECOND, T)]
+    told = [verdict(farm(PRIMARY, SUCCESSOR), pinned, now=now) for now in (T - SECOND, T, T + 100 * DAY)]
 
-    assert [(each.state, each.evidence, each.faults) for each in told] == [
-        (State.STALLED, Evidence.CONFIGURED, ()),
-        (State.STEADY, Evidence.DATES, (FaultKind.PRIMARY_IGNORED,)),
-    ]
+    assert {(each.primary, each.evidence, each.faults) for each in told} == {(PRIMARY, Evidence.CONFIGURED, ())}
+    assert [(each.state, each.severity) for each in told] == [STALLED_AND_URGENT, EXPIRED, EXPIRED]
 
 
 @pytest.mark.parametrize(
     ("policy", "now", "until"),
     [
-        (ADFS, PRIMARY.not_before - DAY, PRIMARY.not_before),
+        (ADFS, PRIMARY.not_before - DAY, PRIMARY.not_before - SOON),
         (MANUAL, PRIMARY.not_before, T - 35 * DAY),
         (ADFS, T - 19 * DAY, T - 5 * DAY),
         (ADFS, T - 5 * DAY, T),
-        (ADFS, T, FOREVER),
+        (ADFS, T, T + IN_DOUBT),
+        (ADFS, T + IN_DOUBT, FOREVER),
     ],
 )
 def test_a_verdict_holds_until_the_next_row_of_the_table(policy: Policy, now: datetime, until: datetime) -> None:
@@ -648,7 +948,7 @@ def test_a_verdict_holds_until_the_next_row_of_the_table(policy: Policy, now: da
 
 @pytest.mark.parametrize(
     ("now", "until"),
-    [(PROMOTION - SECOND, PROMOTION), (LATE - SECOND, LATE), (T, SUCCESSOR.not_after)],
+    [(PROMOTION - SECOND, PROMOTION), (LATE - SECOND, LATE), (T, T + IN_DOUBT)],
 )
 def test_a_verdict_holds_until_the_promotion_and_until_it_is_late(now: datetime, until: datetime) -> None:
     assert verdict(farm(PRIMARY, SUCCESSOR), ADFS, signer=PRIMARY, now=now).until == until

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
-from builders import DAY, NOW, SECOND, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
+from builders import DAY, HOUR, NOW, SECOND, certificate, entity_of, farm, metadata_of, policy, role_of, verdict
 
 from exporter.config.settings import TrustSource
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult, advance, clamped
 from exporter.model import Certificate, Metadata, Role
 from exporter.policy import Policy, Profile
 from exporter.rollover import FOREVER
-from exporter.trust import TrustState, Verdict, host_of, judge
+from exporter.trust import Accepted, Known, TrustState, Verdict, accepts_none, host_of, judge
 
 DOMAIN = "contoso.com"
 URL = "https://fs.example/federationmetadata/2007-06/federationmetadata.xml"
@@ -67,13 +67,25 @@ def judged(
     *,
     policy: Policy = ADFS,
     signer: Certificate | None = PRIMARY,
-    first_seen: Mapping[str, datetime] | None = None,
+    first_seen: Mapping[Certificate, datetime] | None = None,
+    promoted: datetime | None = None,
+    at: datetime | None = None,
     url: str = URL,
     now: datetime = NOW,
 ) -> Verdict:
-    rollover = verdict(published, policy, signer=signer, first_seen=first_seen, now=now)
-    accepted = trust.accepted if trust else None
-    return judge(DOMAIN, accepted, entity=published.entities[0], rollover=rollover, policy=policy, url=url, now=now)
+    """The verdict on an answer that was given ``at``."""
+    seen = {each.fingerprint: moment for each, moment in (first_seen or {}).items()}
+    rollover = verdict(published, policy, signer=signer, first_seen=seen, now=now)
+    return judge(
+        DOMAIN,
+        replace(trust.accepted, at=at) if trust else None,
+        entity=published.entities[0],
+        rollover=rollover,
+        policy=policy,
+        url=url,
+        now=now,
+        known=Known(seen, promoted),
+    )
 
 
 def state(verdict: Verdict) -> TrustState:
@@ -111,6 +123,14 @@ def test_without_a_document_only_a_domain_that_is_not_federated_is_known_to_be_s
 
     assert state(ask(entity=None, rollover=rollover)) == said
     assert state(ask(entity=ALONE.entities[0], rollover=None)) == said
+
+
+@pytest.mark.parametrize("role", [Role.SP, Role.AA, Role.OTHER])
+@pytest.mark.parametrize("trust", [graph(), graph(PRIMARY), graph(FOREIGN)], ids=["nothing", "primary", "foreign"])
+def test_nobody_signs_in_at_an_entity_that_is_no_identity_provider(role: Role, trust: DomainTrust) -> None:
+    found = judged(trust, metadata_of(entity_of(role_of(role, PRIMARY))))
+
+    assert found == Verdict(DOMAIN, UNKNOWN)
 
 
 def test_a_farm_without_a_certificate_leaves_the_trust_unknown() -> None:
@@ -276,7 +296,7 @@ def test_a_key_alone_needs_no_other_evidence() -> None:
 def test_by_dates_alone_the_risk_does_not_end_with_the_promotion_that_was_due(shape: str) -> None:
     successor = EARLY if shape == "AD FS's own" else replace(EARLY, self_issued=False)
     promotion = EARLY.not_before + 5 * DAY
-    seen = {successor.fingerprint: EARLY.not_before}
+    seen = {successor: EARLY.not_before}
 
     for moment, before in ((promotion - 2 * DAY, PENDING), (promotion, AT_RISK), (T - 15 * DAY, AT_RISK)):
         turned = [
@@ -284,6 +304,214 @@ def test_by_dates_alone_the_risk_does_not_end_with_the_promotion_that_was_due(sh
             for now in before_at_after(moment)
         ]
         assert turned == [before, AT_RISK, AT_RISK]
+
+
+# Every successor, and every key that may be in use
+
+MORE = certificate(not_before=T - 18 * DAY, not_after=T + 347 * DAY)
+"""A second successor."""
+
+
+@pytest.mark.parametrize(
+    ("trust", "lacking", "successor"),
+    [
+        (graph(PRIMARY, SUCCESSOR), (MORE,), False),
+        (graph(PRIMARY, MORE), (SUCCESSOR,), False),
+        (graph(PRIMARY), (SUCCESSOR, MORE), False),
+    ],
+    ids=["the second", "the first", "both"],
+)
+def test_every_successor_is_compared(
+    trust: DomainTrust,
+    lacking: tuple[Certificate, ...],
+    successor: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    found = judged(trust, farm(PRIMARY, SUCCESSOR, MORE), first_seen={SUCCESSOR: NOW - HOUR, MORE: NOW - HOUR})
+
+    assert (found.state, found.lacking) == (PENDING, lacking)
+    assert (found.primary_trusted, found.successor_trusted) == (True, successor)
+
+
+@pytest.mark.parametrize(
+    ("trust", "moment"),
+    [
+        (graph(PRIMARY, SUCCESSOR), MORE.not_before + 3 * DAY),
+        (graph(PRIMARY, MORE), SUCCESSOR.not_before + 3 * DAY),
+        (graph(PRIMARY), SUCCESSOR.not_before + 3 * DAY),
+    ],
+    ids=["the second", "the first", "the first of both"],
+)
+def test_each_successor_becomes_a_risk_by_its_own_promotion(trust: DomainTrust, moment: datetime) -> None:
+    turned = [judged(trust, farm(PRIMARY, SUCCESSOR, MORE), now=now) for now in before_at_after(moment)]
+
+    assert [each.state for each in turned] == [PENDING, AT_RISK, AT_RISK]
+    assert turned[0].until == moment
+
+
+def test_a_certificate_that_is_newer_without_a_margin_may_sign_next_and_is_compared() -> None:
+    short = certificate(not_before=NOW - DAY, not_after=T + DAY)
+
+    assert judged(graph(PRIMARY), farm(PRIMARY, short)).lacking == (short,)
+
+
+FIRST, MIDDLE, LAST = (
+    certificate(not_before=NOW - days * DAY, not_after=NOW + (365 - days) * DAY) for days in (200, 150, 100)
+)
+THREE = farm(FIRST, MIDDLE, LAST)
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected", "lacking"),
+    [
+        ((FIRST, MIDDLE, LAST), IN_SYNC, ()),
+        ((FIRST, MIDDLE), PENDING, (LAST,)),
+        ((FIRST,), PENDING, (MIDDLE, LAST)),
+        # The party may have gone on: what is older than the newest that it accepts may be in use no longer.
+        ((FIRST, LAST), UNKNOWN, ()),
+        ((MIDDLE, LAST), UNKNOWN, ()),
+        ((LAST,), UNKNOWN, ()),
+        ((MIDDLE,), UNKNOWN, (LAST,)),
+        ((), BROKEN, (MIDDLE, LAST)),
+        ((FOREIGN,), BROKEN, (MIDDLE, LAST)),
+    ],
+    ids=[
+        "all",
+        "not the newest",
+        "the oldest",
+        "a gap",
+        "not the oldest",
+        "the newest",
+        "the middle",
+        "none",
+        "foreign",
+    ],
+)
+def test_of_several_that_may_sign_those_newer_than_what_is_accepted_are_lacking(
+    kept: tuple[Certificate, ...], expected: TrustState, lacking: tuple[Certificate, ...]
+) -> None:
+    far = policy(Profile.SAML, trust=1)
+    rollover = verdict(THREE, far)
+    found = judge(DOMAIN, Accepted(kept), entity=THREE.entities[0], rollover=rollover, policy=far, url=URL, now=NOW)
+
+    assert rollover.may_sign == (FIRST, MIDDLE, LAST)
+    assert (found.state, found.lacking) == (expected, lacking)
+
+
+def test_one_of_several_that_may_sign_is_a_risk_before_those_that_are_trusted_end() -> None:
+    turned = [
+        judged(graph(FIRST), THREE, policy=policy(Profile.SAML), signer=None, now=now)
+        for now in before_at_after(FIRST.not_after - 15 * DAY)
+    ]
+
+    assert [each.state for each in turned] == [PENDING, AT_RISK, AT_RISK]
+    assert turned[0].until == FIRST.not_after - 15 * DAY
+
+
+# An answer that is older than what it is compared with
+
+
+SEEN = {PRIMARY: NOW - 300 * DAY, SUCCESSOR: NOW - HOUR}
+
+
+def test_an_answer_says_nothing_against_what_was_seen_later() -> None:
+    told = [judged(graph(PRIMARY), BOTH, first_seen=SEEN, at=at) for at in before_at_after(NOW - HOUR)]
+
+    assert [(each.state, each.too_old) for each in told] == [(UNKNOWN, True), (PENDING, False), (PENDING, False)]
+    assert [each.lacking for each in told] == [(), (SUCCESSOR,), (SUCCESSOR,)]
+    assert [each.successor_trusted for each in told] == [None, False, False]
+
+
+def test_what_an_answer_accepts_it_accepts_however_old_it_is() -> None:
+    found = judged(graph(PRIMARY, SUCCESSOR), BOTH, first_seen=SEEN, at=NOW - 2 * HOUR)
+
+    assert (found.state, found.successor_trusted, found.too_old) == (IN_SYNC, True, False)
+
+
+def test_an_answer_older_than_the_only_key_locks_nobody_out() -> None:
+    told = [
+        judged(graph(FOREIGN), ALONE, first_seen={PRIMARY: NOW - HOUR}, at=at) for at in before_at_after(NOW - HOUR)
+    ]
+
+    assert [(each.state, each.too_old) for each in told] == [(UNKNOWN, True), (BROKEN, False), (BROKEN, False)]
+    assert {each.foreign for each in told} == {(FOREIGN,)}
+
+
+def test_an_answer_that_does_not_show_all_is_not_too_old_but_never_enough() -> None:
+    found = judged(realm(FOREIGN), ALONE, first_seen={PRIMARY: NOW - HOUR}, at=NOW - 2 * HOUR)
+
+    assert (found.state, found.too_old) == (UNKNOWN, False)
+
+
+def test_an_answer_that_is_newer_than_the_promotion_tells_that_nobody_followed() -> None:
+    told = [
+        judged(graph(PRIMARY), BOTH, signer=SUCCESSOR, promoted=PROMOTION, at=at, now=PROMOTION + HOUR)
+        for at in before_at_after(PROMOTION)
+    ]
+
+    assert [each.state for each in told] == [AT_RISK, BROKEN, BROKEN]
+    assert [each.primary_trusted for each in told] == [None, False, False]
+
+
+@pytest.mark.parametrize(
+    ("policy", "moment"),
+    [
+        (ADFS, PROMOTION - 2 * DAY),
+        (policy(notice=0), PROMOTION),
+        # Nobody knows when people promote: only the end of the key that was replaced counts.
+        (MANUAL, T - 15 * DAY),
+        (policy(Profile.SAML, trust=3), T - 3 * DAY),
+    ],
+    ids=["predicted", "predicted without notice", "the end", "the end, with another threshold"],
+)
+def test_by_an_answer_that_is_older_than_the_promotion_the_risk_that_was_goes_on(
+    policy: Policy, moment: datetime
+) -> None:
+    told = [
+        judged(
+            graph(PRIMARY),
+            BOTH,
+            policy=policy,
+            signer=SUCCESSOR,
+            promoted=promoted,
+            at=promoted - SECOND,
+            now=promoted + 30 * DAY,
+        )
+        for promoted in before_at_after(moment)
+    ]
+
+    assert [(each.state, each.lacking) for each in told] == [
+        (UNKNOWN, ()),
+        (AT_RISK, (SUCCESSOR,)),
+        (AT_RISK, (SUCCESSOR,)),
+    ]
+    assert {(each.primary_trusted, each.too_old) for each in told} == {(None, True)}
+
+
+def test_by_an_answer_that_is_older_than_the_promotion_a_key_that_was_trusted_is_trusted() -> None:
+    found = judged(
+        graph(PRIMARY, SUCCESSOR), BOTH, signer=SUCCESSOR, promoted=PROMOTION, at=PROMOTION - HOUR, now=PROMOTION
+    )
+
+    assert (found.state, found.too_old) == (IN_SYNC, False)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "certificates", "none"),
+    [
+        (Accepted(()), [PRIMARY], True),
+        (Accepted((FOREIGN,)), [PRIMARY, SUCCESSOR], True),
+        (Accepted((SUCCESSOR,)), [PRIMARY, SUCCESSOR], False),
+        (Accepted((), complete=False), [PRIMARY], False),
+        (Accepted(()), [], False),
+    ],
+    ids=["nothing is accepted", "another is", "one of them is", "not all that is shown", "of nothing"],
+)
+def test_none_is_accepted_where_that_is_certain(
+    accepted: Accepted,
+    certificates: list[Certificate],
+    none: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert accepts_none(accepted, certificates) is none
 
 
 # User realm discovery: one certificate at most
@@ -370,14 +598,46 @@ def test_a_foreign_certificate_does_not_change_the_state_and_is_a_warning_at_lea
     assert state(judged(graph(FOREIGN), ALONE)) == BROKEN
 
 
-def test_a_leftover_is_foreign_until_the_second_at_which_it_ends() -> None:
-    leftover = certificate(not_before=T - 400 * DAY, not_after=T - 10 * DAY)
-    trust = graph(PRIMARY, leftover)
+REPLACED = certificate(not_before=T - 400 * DAY, not_after=T - 10 * DAY)
+"""The primary before this one; it is valid for some days more."""
 
-    turned = [judged(trust, ALONE, now=now) for now in before_at_after(leftover.not_after)]
 
-    assert [found.foreign for found in turned] == [(leftover,), (), ()]
-    assert turned[0].until == leftover.not_after
+def test_what_nobody_remembers_is_foreign_until_the_second_at_which_it_ends() -> None:
+    turned = [judged(graph(PRIMARY, REPLACED), ALONE, now=now) for now in before_at_after(REPLACED.not_after)]
+
+    assert [found.foreign for found in turned] == [(REPLACED,), (), ()]
+    assert {found.leftover for found in turned} == {()}
+    assert turned[0].until == REPLACED.not_after
+
+
+def test_what_the_farm_published_before_is_left_over_and_not_foreign_until_it_ends() -> None:
+    turned = [
+        judged(graph(PRIMARY, REPLACED), ALONE, first_seen={REPLACED: NOW - 300 * DAY}, now=now)
+        for now in before_at_after(REPLACED.not_after)
+    ]
+
+    assert [found.leftover for found in turned] == [(REPLACED,), (), ()]
+    assert {(found.state, found.foreign) for found in turned} == {(IN_SYNC, ())}
+    assert turned[0].until == REPLACED.not_after
+
+
+def test_a_leftover_beside_a_foreign_certificate_hushes_nothing() -> None:
+    found = judged(graph(FOREIGN, REPLACED), ALONE, first_seen={REPLACED: NOW - 300 * DAY})
+
+    assert (found.state, found.foreign, found.leftover) == (BROKEN, (FOREIGN,), (REPLACED,))
+
+
+def test_a_slot_that_cannot_be_read_leaves_open_whether_something_foreign_is_beside_a_leftover() -> None:
+    found = judged(unreadable(graph(REPLACED), Slot.NEXT), ALONE, first_seen={REPLACED: NOW - 300 * DAY})
+
+    assert (found.foreign, found.leftover) == (None, (REPLACED,))
+
+
+@pytest.mark.parametrize("seen", [{}, {PRIMARY: NOW - DAY, SUCCESSOR: NOW - DAY}], ids=["new", "remembered"])
+def test_what_is_published_is_never_left_over(seen: Mapping[Certificate, datetime]) -> None:
+    found = judged(graph(PRIMARY, SUCCESSOR), BOTH, first_seen=seen)
+
+    assert (found.foreign, found.leftover) == ((), ())
 
 
 def test_a_certificate_that_the_farm_publishes_for_encryption_alone_is_foreign() -> None:
@@ -402,7 +662,10 @@ def test_a_verdict_holds_no_longer_than_that_on_the_rollover() -> None:
 
 
 def test_when_all_has_ended_the_verdict_holds_for_ever() -> None:
-    assert judged(graph(PRIMARY), ALONE, now=T).until == FOREVER
+    # The rollover's own verdict turns once more: what ended 14 days ago is in doubt no longer.
+    held = [judged(graph(PRIMARY), ALONE, now=now).until for now in (T, T + 14 * DAY)]
+
+    assert held == [T + 14 * DAY, FOREVER]
 
 
 # One more inquiry
