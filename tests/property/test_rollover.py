@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 from builders import DAY, NOW, authority, dated, metadata_of, policy, role_of
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 from exporter.model import Certificate, Entity, Key, Role, RoleDescriptor, Signature, SignatureState, Use
 from exporter.policy import THRESHOLD_NAMES, Policy, Profile
-from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover, Severity, judge
 
 ENTITY_ID = "urn:any"
@@ -53,6 +53,11 @@ class Question:
             verdict = self.asked(start)
             yield verdict
             start = verdict.until
+
+    def signing(self, side: Role) -> Sequence[Certificate]:
+        """What one side publishes for signing."""
+        keys = [key for role in self.roles if role.role is side for key in role.keys if key.use.signs]
+        return [each for key in keys for each in key.certificates]
 
     @property
     def certificates(self) -> Sequence[Certificate]:
@@ -162,31 +167,65 @@ def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question
 
 @unhurried
 @given(questions(expiry=st.just(True)))  # noqa: FBT003 - the policy's expiry
-def test_severity_never_falls_while_the_same_strong_evidence_holds(question: Question) -> None:
+def test_severity_never_falls_whatever_happens_to_the_evidence_until_a_key_is_old(question: Question) -> None:
     assume(not list(question.policy.thresholds.contradictions(question.policy.profile)))
     all_started = max((each.not_before for each in question.certificates), default=NOW)
 
-    story = list(question.history(all_started))
+    for before, after in pairwise(question.history(all_started)):
+        # That a successor is published is no trouble, and ends when dates alone make it primary.
+        if before.severity >= Severity.WARNING and after.old == before.old:
+            assert after.severity >= before.severity
 
-    # Evidence changes with time in one way only: a configured primary that ends is believed no longer.
-    for evidence in Evidence:
-        if evidence.is_strong:
-            severities = [verdict.severity for verdict in story if verdict.evidence is evidence]
-            assert severities == sorted(severities)
+
+@unhurried
+@given(questions(), MOMENT)
+def test_something_critical_holds_where_all_that_may_sign_end(question: Question, now: datetime) -> None:
+    rollover = question.asked(now)
+    assume(question.policy.counts_dates and rollover.role is Role.IDP)
+    missing = timedelta(days=question.policy.thresholds.missing)
+
+    near = [each for each in rollover.may_sign if each.not_after - now <= missing]
+
+    urgent = bool(rollover.may_sign) and near == [*rollover.may_sign]
+    assert rollover.urgent is urgent
+    assert rollover.ending == (() if urgent else tuple(near))
+    assert rollover.severity is Severity.CRITICAL or not urgent
+    assert rollover.severity >= Severity.WARNING or not near
+
+
+@unhurried
+@given(questions(), MOMENT)
+def test_every_key_that_signs_has_its_place(question: Question, now: datetime) -> None:
+    rollover = question.asked(now)
+    signing = {*question.signing(rollover.role)}
+    may_sign, successors, old = {*rollover.may_sign}, {*rollover.successors}, {*rollover.old}
+
+    assert bool(may_sign) is bool(signing)
+    assert may_sign | successors | old <= signing
+    assert may_sign.isdisjoint(successors | old)
+    assert {*rollover.ending} < may_sign or not rollover.ending
+    assert successors.isdisjoint(each for each in signing if each.not_after <= now)
+    if rollover.primary in may_sign and len(may_sign) == 1:
+        assert successors == {
+            each for each in signing if each.not_before > rollover.primary.not_before and now < each.not_after
+        }
+    if question.policy.profile.is_adfs:
+        assert all(each.not_after <= each.not_before for each in old), "only what never was valid"
+
+
+@unhurried
+@given(questions(), MOMENT)
+def test_nobody_is_paged_for_whom_nobody_signs_in_at(question: Question, now: datetime) -> None:
+    rollover = question.asked(now)
+
+    assert rollover.role is Role.IDP or rollover.severity < Severity.CRITICAL
 
 
 @unhurried
 @given(questions(), MOMENT)
 def test_a_verdict_agrees_with_itself(question: Question, now: datetime) -> None:
     rollover = question.asked(now)
-    signing = [
-        each
-        for role in question.roles
-        if role.role is rollover.role
-        for key in role.keys
-        if key.use.signs
-        for each in key.certificates
-    ]
+    signing = question.signing(rollover.role)
 
     assert rollover.primary in {*signing} if signing else rollover.primary is None
     assert rollover.successor is None or rollover.successor in {*signing} - {rollover.primary}

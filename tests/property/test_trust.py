@@ -19,7 +19,7 @@ from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.primary import Evidence
 from exporter.rollover import FOREVER, Rollover
-from exporter.trust import TrustState, Verdict, judge
+from exporter.trust import Accepted, Known, TrustState, Verdict, judge
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no mistake."""
@@ -49,21 +49,43 @@ class Question:
     policy: Policy
     signer: Certificate | None
     first_seen: dict[str, datetime]
+    at: datetime | None = None
+    """When the answer was given."""
+    promoted: datetime | None = None
 
-    def asked(self, now: datetime) -> tuple[Rollover, Verdict]:
+    @property
+    def accepted(self) -> Accepted:
+        return replace(self.trust.accepted, at=self.at)
+
+    def asked(self, now: datetime, accepted: Accepted | None = None) -> tuple[Rollover, Verdict]:
         document = farm(*self.published)
         rollover = verdict(document, self.policy, signer=self.signer, first_seen=self.first_seen, now=now)
         (entity,) = document.entities
         return rollover, judge(
-            "contoso.com", self.trust.accepted, entity=entity, rollover=rollover, policy=self.policy, url=URL, now=now
+            "contoso.com",
+            accepted or self.accepted,
+            entity=entity,
+            rollover=rollover,
+            policy=self.policy,
+            url=URL,
+            now=now,
+            known=Known(self.first_seen, self.promoted),
         )
 
-    def history(self, start: datetime) -> Iterator[tuple[Rollover, Verdict]]:
-        """Every verdict from a moment to the end of time."""
+    def history(self, start: datetime) -> Iterator[tuple[datetime, Rollover, Verdict]]:
+        """Every verdict from a moment to the end of time, and when it begins."""
         while start < FOREVER:
             rollover, found = self.asked(start)
-            yield rollover, found
+            yield start, rollover, found
             start = found.until
+
+    def accepts(self, certificate: Certificate) -> bool | None:
+        """Whether the answer says that a certificate is trusted; None where it leaves that open."""
+        if certificate in self.trust.certificates.values():
+            return True
+        seen = self.first_seen.get(certificate.fingerprint)
+        later = self.at is not None and seen is not None and self.at < seen
+        return None if later or not self.accepted.complete else False
 
 
 TOLD = {
@@ -138,8 +160,13 @@ def questions(
             )
         ),
         signer=draw(st.sampled_from([None, *published])),
-        # The exporter has seen whatever it judges.
-        first_seen={each.fingerprint: max(each.not_before, draw(MOMENT)) for each in published},
+        # The exporter has seen whatever it judges, and perhaps what is published no longer.
+        first_seen={
+            each.fingerprint: max(each.not_before, draw(MOMENT))
+            for each in (*published, *(foreign if draw(st.booleans()) else ()))
+        },
+        at=draw(st.none() | MOMENT),
+        promoted=draw(st.none() | MOMENT),
     )
 
 
@@ -147,7 +174,7 @@ def questions(
 @given(questions())
 def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question) -> None:
     start = NOW - 800 * DAY
-    for _, found in question.history(start):
+    for _, _, found in question.history(start):
         last = found.until - datetime.resolution
         for later in (start + (last - start) / 2, last):
             assert replace(question.asked(later)[1], until=found.until) == found
@@ -158,13 +185,16 @@ def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question
 
 @unhurried
 @given(questions())
-def test_severity_never_falls_while_primary_successor_and_what_is_foreign_stay_the_same(question: Question) -> None:
+def test_severity_never_falls_while_some_key_is_valid_and_nothing_changes_but_the_time(question: Question) -> None:
     all_started = max((each.not_before for each in question.published), default=NOW)
 
-    for (rollover, before), (next_rollover, after) in pairwise(question.history(all_started)):
-        # A configured primary that ends may be primary by dates next: evidence counts too.
-        same = [(each.primary, each.successor, each.evidence) for each in (rollover, next_rollover)]
-        if same[0] == same[1] and before.foreign == after.foreign:
+    story = question.history(all_started)
+    for (_, rollover, before), (moment, next_rollover, after) in pairwise(story):
+        if not any(moment < each.not_after for each in rollover.may_sign):
+            break
+        # By dates another one may be primary next; one that ended, may not be in use any longer.
+        same = [(each.primary, each.successors, each.may_sign) for each in (rollover, next_rollover)]
+        if same[0] == same[1]:
             assert SEVERITY[after.state] >= SEVERITY[before.state]
 
 
@@ -174,18 +204,45 @@ def test_a_verdict_agrees_with_itself(question: Question, now: datetime) -> None
     rollover, found = question.asked(now)
 
     assert found.until > now
+    assert bool(found.lacking) or found.state not in {TrustState.AT_RISK, TrustState.PENDING}
+    assert found.primary_trusted is not True or question.accepts(rollover.primary) is True  # type: ignore[arg-type]  # what is trusted is there
+    foreign, leftover = found.foreign or (), found.leftover
+    for each in (*foreign, *leftover, *found.lacking):
+        assert now < each.not_after or each in question.published
+    assert len({*foreign, *leftover}) == len(foreign) + len(leftover)
+    assert {*question.published}.isdisjoint({*foreign, *leftover})
+    assert {*found.lacking} <= {*question.published}
+    assert {each.fingerprint for each in leftover} <= {*question.first_seen}
+    assert {each.fingerprint for each in foreign}.isdisjoint(question.first_seen)
+
+
+@unhurried
+@given(questions(), MOMENT)
+def test_a_verdict_agrees_with_what_the_answer_says_of_each_key(question: Question, now: datetime) -> None:
+    rollover, found = question.asked(now)
+    valid = [each for each in rollover.may_sign if now < each.not_after]
+    in_use = {each: question.accepts(each) for each in valid or rollover.may_sign}
+    successors = [question.accepts(each) for each in rollover.successors]
+
+    rejected = bool(in_use) and set(in_use.values()) == {False}
     if found.state is TrustState.BROKEN:
-        assert found.primary_trusted is False
-    if found.state in {TrustState.AT_RISK, TrustState.PENDING}:
-        assert (found.primary_trusted, found.successor_trusted) == (True, False)
+        assert rejected
+    elif rejected:
+        assert question.at is not None
+        assert question.promoted is not None
+        assert question.at < question.promoted, "an answer that is older than the promotion locks nobody out"
     if found.state is TrustState.IN_SYNC:
-        assert found.primary_trusted is True
-        assert (found.successor_trusted is True) is (rollover.successor is not None)
-    assert rollover.successor is not None or found.successor_trusted is None
-    foreign = found.foreign or ()
-    assert len(set(foreign)) == len(foreign)
-    assert set(question.published).isdisjoint(foreign)
-    assert all(now < each.not_after for each in foreign)
+        assert True in in_use.values()
+        assert set(successors) <= {True}
+        newest = max(each.not_before for each, trusted in in_use.items() if trusted)
+        assert all(trusted for each, trusted in in_use.items() if each.not_before > newest)
+    if found.state is TrustState.PENDING:
+        assert True in in_use.values()
+    if False in successors:
+        assert found.state is not TrustState.IN_SYNC
+        assert found.successor_trusted is False
+    if not rejected and None not in {*in_use.values(), *successors}:
+        assert not found.too_old
 
 
 @unhurried
@@ -239,15 +296,24 @@ def test_the_slot_that_is_named_for_writing_holds_no_key_that_may_be_in_use(ques
 
 @unhurried
 @given(questions(), MOMENT)
-def test_who_trusts_primary_and_successor_is_in_sync(question: Question, now: datetime) -> None:
+def test_who_trusts_all_that_may_sign_now_or_next_is_in_sync(question: Question, now: datetime) -> None:
     rollover, _ = question.asked(now)
-    slots = {Slot.SIGNING: rollover.primary, Slot.NEXT: rollover.successor}
     assume(rollover.primary is not None)
-    followed = DomainTrust(
-        TrustSource.GRAPH, federated=True, certificates={slot: each for slot, each in slots.items() if each}
-    )
+    # A primary that evidence names and contradicts, and that has not begun, is compared too.
+    every = tuple(each for each in (rollover.primary, *rollover.may_sign, *rollover.successors) if each)
 
-    _, found = replace(question, trust=followed).asked(now)
+    _, found = question.asked(now, Accepted(every, at=question.at))
 
-    assert found.state is TrustState.IN_SYNC
-    assert found.foreign == ()
+    assert (found.state, found.foreign, found.leftover, found.lacking) == (TrustState.IN_SYNC, (), (), ())
+
+
+@unhurried
+@given(questions(), MOMENT)
+def test_one_certificate_more_that_is_accepted_is_never_worse(question: Question, now: datetime) -> None:
+    rollover, _ = question.asked(now)
+    every = (*rollover.may_sign, *rollover.successors)
+
+    story = [question.asked(now, Accepted(every[:count]))[1] for count in range(len(every) + 1)]
+
+    severities = [SEVERITY[found.state] for found in story if found.state is not TrustState.UNKNOWN]
+    assert severities == sorted(severities, reverse=True)
