@@ -111,11 +111,14 @@ class EntityHistory:
         # One that only takes turns with another did not arrive at its promotion.
         return now_is.first < before.first and now_is.last >= self.last_promotion
 
-    def changes(self, use: Use) -> Mapping[Change, datetime]:
-        """When the keys of a use last changed in each way, of all roles the latest: AD FS has one key in several."""
+    def changes(self, use: Use, role: Role | None = None) -> Mapping[Change, datetime]:
+        """When the keys of a use last changed in each way, of all roles the latest: AD FS has one key in several.
+
+        ``role`` is the only one that is asked for.
+        """
         latest: dict[Change, datetime] = {}
-        for (_, each), known in self.key_sets.items():
-            if each.signs is use.signs:
+        for (place, each), known in self.key_sets.items():
+            if each.signs is use.signs and role in {None, place}:
                 latest |= {change: max(at, latest.get(change, at)) for change, at in known.changes.items()}
         return latest
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from exporter.clock import believed
-from exporter.model import Observation
+from exporter.model import Observation, Reason
 
 TELLING = 12
 """Probes within a day from which their share says something."""
@@ -38,6 +38,8 @@ class Lately:
     """When the first of the latest unbroken run of probes without a usable document began; None while they succeed."""
     unsteady_since: datetime | None = None
     """When the first probe failed since which there were never enough in a row that succeeded."""
+    of_another_entity: bool = False
+    """One of the probes since the last that succeeded got the document of another entity."""
     successes: int = 0
     """The latest in a row that succeeded, at most :data:`IN_A_ROW`."""
     hours: tuple[Hour, ...] = ()
@@ -83,11 +85,12 @@ class Lately:
         hours = _counted(self.hours, at, failed=failed)
         if failed:
             failing, unsteady = self.failing_since or at, self.unsteady_since or at
-            return Lately(observation, failing, unsteady, successes=0, hours=hours)
+            other = self.of_another_entity or observation.reason is Reason.ENTITY_MISMATCH
+            return Lately(observation, failing, unsteady, other, successes=0, hours=hours)
         successes = min(self.successes + 1, IN_A_ROW)
         if successes == IN_A_ROW:
             return Lately(successes=successes, hours=hours)
-        return replace(self, failing_since=None, successes=successes, hours=hours)
+        return replace(self, failing_since=None, of_another_entity=False, successes=successes, hours=hours)
 
     def clamped(self, now: datetime) -> "Lately":
         """The same without a time that cannot be true."""

@@ -195,7 +195,7 @@ class FaultKind(StrEnum):
     SIGNING_SETS_DIFFER = "signing_sets_differ"
     """The roles of one entity publish different signing keys."""
     PRIMARY_IGNORED = "primary_ignored"
-    """The primary that the configuration names is expired or no longer published."""
+    """The primary that the configuration names is not published."""
     PRIMARY_DISPUTED = "primary_disputed"
     """Two kinds of evidence name different primaries."""
 

@@ -20,6 +20,9 @@ from exporter.policy import Policy, in_force
 from exporter.rollover import Rollover, expects_new_key, judge
 from exporter.served import NO_TURNS, Served, Turns
 
+TOLD = 3
+"""Answers whose clocks are compared with ours."""
+
 
 class Question(NamedTuple):
     """What the answer about a domain depends on."""
@@ -49,13 +52,21 @@ class LookRecord:
     """How the probes of the last day went."""
     turns: Turns = NO_TURNS
     """What other answers it got within a day."""
-    lead: timedelta | None = None
-    """By how much our clock was ahead of the other side's, when that last told; negative: behind."""
+    leads: tuple[timedelta, ...] = ()
+    """By how much our clock was ahead of the other side's, when that last told; negative: behind. The latest last."""
 
     @property
     def place(self) -> Place:
         """What tells the look from all others of its target."""
         return self.look.place
+
+    @property
+    def lead(self) -> timedelta | None:
+        """By how much our clock is ahead of the other side's, negative: behind; None: not known.
+
+        Of the latest answers the one that differs least counts: behind one address may be several clocks.
+        """
+        return min(self.leads, key=abs, default=None)
 
     @property
     def unread_since(self) -> datetime | None:
@@ -197,7 +208,7 @@ def advance(look: LookRecord, observation: Observation) -> LookRecord:
         observation=observation,
         probes=look.probes + 1,
         lately=look.lately.after(observation),
-        lead=look.lead if observation.clock is None else at - observation.clock,
+        leads=look.leads if observation.clock is None else (*look.leads, at - observation.clock)[-TOLD:],
     )
     if found is None:
         return replace(probed, failures=look.failures + 1)
@@ -206,7 +217,10 @@ def advance(look: LookRecord, observation: Observation) -> LookRecord:
         document=found,
         validators=observation.validators,
         last_success=at,
-        turns=look.turns.after(look.document or found, found, seen=look.last_success or at, at=at),
+        # Versions of an aggregate that differ somewhere are no sign of anything, and each is large.
+        turns=NO_TURNS
+        if found.metadata.aggregate
+        else look.turns.after(look.document or found, found, seen=look.last_success or at, at=at),
     )
 
 
@@ -224,13 +238,14 @@ def remembered(record: Record, look: LookRecord) -> History:
         return before.history
     # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
     after = replace(before, looks=(look, *record.looks[1:]))
+    judged = before.judge(at)
     # The policy before: a new key must not widen by its own shape the window in which it is expected.
     return past.advance(
         before.history,
         observation.document.metadata,
         before.policy,
-        before=before.judge(at),
-        after=after.judge(at),
+        before=judged,
+        after=judged if after.document is before.document else after.judge(at),
         at=at,
     )
 
@@ -356,7 +371,10 @@ def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:
         lately=look.lately.clamped(now),
         turns=look.turns.clamped(now),
     )
-    return look if right == look else right
+    if right == look:
+        return look
+    # Such a clock had been ahead, and is no longer.
+    return replace(right, leads=())
 
 
 def _latest(record: Record) -> Iterator[datetime]:

@@ -34,9 +34,9 @@ class State(StrEnum):
     UNREADABLE = "unreadable"
     """No certificate of a signing key can be read."""
     EXPIRED = "expired"
-    """The primary is expired, or has not started."""
+    """All that may be in use has ended, or has not begun."""
     MISSING = "missing"
-    """The primary is about to end and there is no successor."""
+    """All that may be in use is about to end, and there is no successor."""
     STALLED = "stalled"
     """There is a successor and nobody promotes it."""
     OVERDUE = "overdue"
@@ -110,7 +110,7 @@ class Rollover:
     old: tuple[Certificate, ...]
     """Those that ended too long ago to be in use, where nothing proves that they are not."""
     successor: Certificate | None
-    """The first of the successors."""
+    """The newer certificate that takes over, of several the one seen first; it may be in use already."""
     successors: tuple[Certificate, ...]
     """Every published certificate that may sign next, the one seen first before the others."""
     secondary_present: bool

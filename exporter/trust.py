@@ -10,6 +10,9 @@ from exporter.model import Certificate, Entity, Role
 from exporter.policy import Policy
 from exporter.rollover import FOREVER, Rollover, promotion_of, shifted
 
+TOLD_ON = timedelta(hours=36)
+"""How long a risk is told after the promotion, where no answer says whether it came true."""
+
 
 class TrustState(StrEnum):
     """How the trust of one domain stands; the first that holds, in this order, is the one."""
@@ -139,12 +142,14 @@ def judge(
     following = (*rollover.successors, *other)
     asked = dict.fromkeys((*([rollover.primary] if rollover.primary else []), *in_use, *following))
     trusts = {each: _accepts(accepted, each, known) for each in asked}
-    was_near, promoted = False, known.promoted
+    was_near, promoted, over = False, known.promoted, FOREVER
     if rollover.primary and trusts[rollover.primary] is False and promoted and _is_before(accepted, promoted):
         # What it said of a successor says nothing of a primary; but people must not cease to be told when it matters.
         trusts[rollover.primary] = None
         replaced = [each for each in published if each in accepted.certificates]
         was_near = any(moment <= promoted for moment in _near(rollover.primary, replaced, policy, known))
+        over = shifted(promoted, TOLD_ON)
+        was_near = was_near and now < over
     # Of several that may be in use, the party may have gone on to a newer one.
     newest = max((each.not_before for each in in_use if trusts[each]), default=None)
     lacking = [each for each in following if trusts[each] is False and (newest is None or newest < each.not_before)]
@@ -160,7 +165,7 @@ def judge(
     )
     strangers = [each for each in dict.fromkeys(accepted.certificates) if each not in published]
     foreign = _valid((each for each in strangers if each.fingerprint not in known.first_seen), now)
-    turning = (*moments, rollover.until, *(each.not_after for each in (*published, *strangers)))
+    turning = (*moments, over, rollover.until, *(each.not_after for each in (*published, *strangers)))
     primary = rollover.primary
     return Verdict(
         domain,
@@ -175,9 +180,9 @@ def judge(
     )
 
 
-def accepts_none(accepted: Accepted, certificates: Iterable[Certificate]) -> bool:
+def accepts_none(accepted: Accepted, certificates: Iterable[Certificate], known: Known) -> bool:
     """Whether a party certainly trusts none of some certificates, of which there is one at least."""
-    trusts = [_accepts(accepted, each, NOTHING_KNOWN) for each in certificates]
+    trusts = [_accepts(accepted, each, known) for each in certificates]
     return bool(trusts) and all(each is False for each in trusts)
 
 

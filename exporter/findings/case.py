@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
-from exporter.findings.facts import (
-    Facts,
-)
+from exporter.findings.facts import Facts
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.history import EntityHistory
@@ -43,6 +41,8 @@ class Case:
     clock: Clock
     sure: Clock
     """The same, or an earlier moment: the last of which the document, and both clocks, tell how things stood."""
+    fresh: Clock
+    """Now, or the last moment at which the document was as good as new; by our clock, as all that we remember is."""
     stale: bool
     """The document is old: others may have replaced it."""
     rollovers: tuple[Rollover, ...]

@@ -31,10 +31,13 @@ SHOWN = 5
 def of_document(case: Case, document: Document) -> Iterator[Finding]:
     """What is wrong with a document, whatever it says of keys."""
     metadata, days = document.metadata, case.policy.thresholds
-    if (until := metadata.valid_until) is not None:
+    names = {each.entity_id for each in case.rollovers}
+    watched = [each for each in metadata.entities if each.entity_id in names]
+    bounds = (metadata.valid_until, *(each.valid_until for each in watched))
+    if (until := min(filter(None, bounds), default=None)) is not None:
         clock = case.sure if is_of_another_entity(case.record.first) else case.clock
         if clock.reached(until):
-            idp = any(role.role is Role.IDP for entity in metadata.entities for role in entity.roles)
+            idp = any(role.role is Role.IDP for entity in watched or metadata.entities for role in entity.roles)
             yield case.found(Kind.METADATA_OUTDATED if idp else Kind.SP_METADATA_OUTDATED, Until(until))
         elif clock.reached(shifted(until, -timedelta(days=days.valid_until))):
             yield case.found(Kind.METADATA_OUTDATED_SOON, Until(until))
@@ -42,12 +45,11 @@ def of_document(case: Case, document: Document) -> Iterator[Finding]:
         yield case.found(Kind.SIGNATURE_INVALID, Signed(document.signature))
     kinds = {FaultKind.CERTIFICATE_BASE64, FaultKind.CERTIFICATE_DER}
     # An aggregate always has some certificates that cannot be read; they are their publishers' business.
-    watched = {each.entity_id for each in case.rollovers} if metadata.aggregate else None
     told = {key.unread for entity in metadata.entities for key in remembered_keys(entity)}
     unreadable = tuple(
         each
         for each in metadata.faults
-        if each.kind in kinds and each.detail not in told and (watched is None or each.entity_id in watched)
+        if each.kind in kinds and each.detail not in told and (not metadata.aggregate or each.entity_id in names)
     )
     others = tuple(each for each in metadata.faults if each.kind not in kinds or each not in unreadable)
     others = tuple(each for each in others if each.detail not in told)

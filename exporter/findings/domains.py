@@ -16,9 +16,7 @@ from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.history import EntityHistory
 from exporter.inquiry import DomainRecord, DomainTrust
-from exporter.model import (
-    Certificate,
-)
+from exporter.model import Certificate
 from exporter.record import Record
 from exporter.rollover import Rollover, shifted
 from exporter.trust import TrustState, Verdict
@@ -76,11 +74,23 @@ def of_domains(case: Case) -> Iterator[Finding]:
         stale = known.inquiry is not None if latest is None else case.clock.reached(shifted(latest, patience))
         if stale:
             yield Finding(Kind.TRUST_STALE, Asking(known), domain=known.domain)
-    lagging = tuple(each.domain for each in case.verdicts if each.state in _WAITS)
-    following = tuple(each.domain for each in case.verdicts if each.successor_trusted)
+    yield from _half(case)
+
+
+def _half(case: Case) -> Iterator[Finding]:
+    """Whether Entra ID trusts the successor for some domains only; by an old document, whether it did and does."""
+    record, rollover = case.record, case.compared
+    answers = [case.verdicts]
+    if case.stale:
+        answers.append(
+            tuple(_compared(each, each.compared, record, case.compared, case.sure) for each in record.domains)
+        )
+    both = list(zip(*answers, strict=True))
+    lagging = tuple(each[0].domain for each in both if all(one.state in _WAITS for one in each))
+    following = tuple(each[0].domain for each in both if all(one.successor_trusted for one in each))
     if rollover and rollover.successor and lagging and following:
         half = Half(record.target.name, rollover.successor, lagging, following)
-        if case.sure.reached(shifted(_known_since(case, rollover, rollover.successor), LAGGING)):
+        if case.fresh.reached(shifted(_known_since(case, rollover, rollover.successor), LAGGING)):
             yield case.found(Kind.TRUST_HALF_UPDATED, half)
 
 
@@ -132,7 +142,7 @@ def _trust_kinds(case: Case, facts: Trusting, entra: Entra) -> Iterator[Kind]:
 
 def _takes_too_long(case: Case, rollover: Rollover, verdict: Verdict) -> bool:
     """Whether Entra ID has had the time to take what it lacks: by itself, or by somebody who must write it."""
-    return any(case.sure.reached(shifted(_known_since(case, rollover, each), TAKING)) for each in verdict.lacking)
+    return any(case.fresh.reached(shifted(_known_since(case, rollover, each), TAKING)) for each in verdict.lacking)
 
 
 def _known_since(case: Case, rollover: Rollover, certificate: Certificate) -> datetime:

@@ -120,7 +120,8 @@ def of_keys(case: Case, entity: Entity, rollover: Rollover) -> Iterator[Finding]
     news = {change: at for change, at in changes.items() if not case.clock.reached(shifted(at, NEWS))}
     if (at := news.get(Change.REPLACED)) is not None and policy.profile is not Profile.ENTRA:
         came = _came(known, signing, at)
-        kind = Kind.KEY_SET_REPLACED if rollover.role is Role.IDP else Kind.SP_KEY_SET_REPLACED
+        pages = known.changes(Use.SIGNING, Role.IDP).get(Change.REPLACED) == at
+        kind = Kind.KEY_SET_REPLACED if pages else Kind.SP_KEY_SET_REPLACED
         yield case.found(kind, Changed(at, came, policy), entity_id)
     if (at := news.get(Change.UNEXPECTED)) is not None:
         came = _came(known, signing, at)

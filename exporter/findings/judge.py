@@ -8,15 +8,11 @@ from exporter.findings.case import Case, Clock, watched_of
 from exporter.findings.documents import of_aggregate, of_document
 from exporter.findings.domains import of_domains, verdict_of
 from exporter.findings.entities import of_keys, of_rollover
-from exporter.findings.facts import (
-    Turns,
-)
+from exporter.findings.facts import Turns
 from exporter.findings.finding import Finding, Standing, of_entity
 from exporter.findings.kinds import Kind
 from exporter.findings.looks import APART, COPYING, is_of_another_entity, of_looks, served_by
-from exporter.model import (
-    Document,
-)
+from exporter.model import Document
 from exporter.record import Record
 from exporter.rollover import Rollover, State, shifted
 
@@ -70,6 +66,7 @@ def _standing(record: Record, now: datetime, before: Standing | None, *, remembe
         policy,
         clock,
         sure,
+        clock if not stale or record.fresh_until is None else Clock(record.fresh_until),
         stale,
         tuple(each for each in rollovers if each.entity_id in watched),
         subject,
@@ -109,16 +106,15 @@ def _sorted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _sure(record: Record, clock: Clock) -> Clock:
     """The last moment of which the document, and both clocks, tell how things stood."""
-    moments = [clock.now]
+    last, lead = clock.now, record.first.lead
     if record.fresh_until is not None:
-        moments.append(record.fresh_until)
-    lead = record.first.lead
+        last = min(last, record.fresh_until)
     if lead is not None and lead >= APART:
-        moments.append(clock.now - lead)
-    return clock if min(moments) == clock.now else Clock(min(moments))
+        last -= lead
+    return clock if last == clock.now else Clock(last)
 
 
-_HOLD = {State.NONE, State.UNREADABLE, State.EXPIRED, State.MISSING}
+_TOLD_BY_OLD = {State.NONE, State.UNREADABLE, State.EXPIRED, State.MISSING}
 """States that an old document tells as well as a new one: by then it is too late to wait for that."""
 
 
@@ -140,7 +136,8 @@ def _rollovers(
     for each in latest:
         clock.reached(each.until)
     shown = tuple(
-        new if new.state in _HOLD or old.state in _HOLD else old for old, new in zip(then, latest, strict=True)
+        new if new.state in _TOLD_BY_OLD or old.state in _TOLD_BY_OLD else old
+        for old, new in zip(then, latest, strict=True)
     )
     return shown, then
 

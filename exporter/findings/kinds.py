@@ -10,7 +10,7 @@ class Kind(StrEnum):
 
     # People are locked out, or are from the next reading of the document on.
     SIGNING_CERTIFICATE_EXPIRED = "signing_certificate_expired"
-    """The primary has ended, or has not begun."""
+    """All that may be signing has ended, or has not begun."""
     TRUST_BROKEN = "trust_broken"
     """Entra ID does not trust the primary."""
     KEY_SET_REPLACED = "key_set_replaced"
@@ -27,9 +27,9 @@ class Kind(StrEnum):
     TRUST_AT_RISK = "trust_at_risk"
     """Entra ID does not trust the successor, and its promotion is near."""
     ROLLOVER_MISSING = "rollover_missing"
-    """The primary is about to end, and there is no successor."""
+    """All that may be signing is about to end, and there is no successor."""
     PROMOTION_STALLED_LATE = "promotion_stalled_late"
-    """The primary is about to end, and nobody promotes the successor."""
+    """All that may be signing is about to end, and nobody promotes the successor."""
     METADATA_UNREACHABLE_IN_POLL_WINDOW = "metadata_unreachable_in_poll_window"
     """The document cannot be read for a day, in the weeks in which Entra ID must read it."""
 
@@ -37,7 +37,7 @@ class Kind(StrEnum):
     UNEXPECTED_SIGNING_CERTIFICATE = "unexpected_signing_certificate"
     """A signing certificate appeared within the last day while the primary had long to live."""
     TRUST_FOREIGN_CERTIFICATE = "trust_foreign_certificate"
-    """Entra ID trusts a certificate that is not published."""
+    """Entra ID trusts a certificate that was never seen published."""
     TRUST_NOT_FEDERATED = "trust_not_federated"
     """People of a domain do not sign in here."""
     SIGNATURE_INVALID = "signature_invalid"

@@ -1,6 +1,7 @@
 """What is wrong with getting the document: where it cannot be read, and which places give another one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from exporter import served, trust
@@ -16,18 +17,15 @@ from exporter.findings.facts import (
 )
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
-from exporter.lately import Lately
 from exporter.model import (
     Document,
     Observation,
-    Reason,
     Role,
 )
 from exporter.policy import Profile
 from exporter.record import LookRecord, Record, fresh_for
 from exporter.rollover import judge as judge_rollovers
 from exporter.rollover import shifted
-from exporter.trust import TrustState
 
 UNREADABLE = timedelta(days=1)
 """How long a document cannot be read, in the weeks in which Entra ID must read it, before somebody must act."""
@@ -37,8 +35,11 @@ COPYING = timedelta(hours=2)
 """How long looks may differ: federation servers copy from the primary one every five minutes, caches take longer."""
 
 
-APART = timedelta(hours=1)
-"""Clocks that differ by this much shift dates by more than looks and farms do by themselves."""
+APART = timedelta(minutes=50)
+"""Clocks that differ by this much shift dates by more than looks and farms do by themselves.
+
+Less than the hour of a wrong time zone, because the other side tells whole seconds, and an answer takes its time.
+"""
 
 
 def of_looks(case: Case) -> Iterator[Finding]:
@@ -90,12 +91,14 @@ def _left_behind(case: Case, look: LookRecord) -> Iterator[Finding]:
     if here is None or here.primary is None:
         return
     case.sure.reached(here.until)
+    known_keys = case.known(entity_id)
+    remembered = trust.Known(known_keys.first_seen, since=known_keys.began)
     locked_out = tuple(
         known.domain
         for known, verdict in zip(case.record.domains, case.verdicts, strict=True)
         if known.trust is not None
-        and verdict.state not in {TrustState.NOT_FEDERATED, TrustState.BROKEN}
-        and trust.accepts_none(known.trust.accepted, here.may_sign)
+        and verdict.primary_trusted
+        and trust.accepts_none(replace(known.trust.accepted, at=known.last_success), here.may_sign, remembered)
     )
     if locked_out:
         yield Finding(
@@ -120,12 +123,7 @@ def _unread(case: Case, look: LookRecord, failure: Observation, since: datetime)
 
 def is_of_another_entity(look: LookRecord) -> bool:
     """Whether the address gives the document of another entity now."""
-    lately = look.lately
-    return lately.failing_since is not None and _reason(lately) is Reason.ENTITY_MISMATCH
-
-
-def _reason(lately: Lately) -> Reason | None:
-    return lately.failure.reason if lately.failure is not None else None
+    return look.lately.of_another_entity
 
 
 def _keeps_entra_out(case: Case, look: LookRecord, facts: Unread) -> bool:

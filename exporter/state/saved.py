@@ -191,5 +191,5 @@ def _read(rows: Iterable[Row]) -> tuple[Saved | None, int]:
 def _answer(row: Row) -> tuple[Question, DomainRecord]:
     _, domain, source, cloud, tenant, text, last_success = row.values
     told_by = TrustSource(source)
-    question = Question(told_by, Cloud(cloud), tenant, domain)
-    return question, DomainRecord(domain, trust=trust_of(text, told_by), last_success=moment_of(last_success))
+    question, said = Question(told_by, Cloud(cloud), tenant, domain), trust_of(text, told_by)
+    return question, DomainRecord(domain, trust=said, last_success=moment_of(last_success), compared=said)

@@ -10,6 +10,7 @@ from exporter.history import History
 from exporter.metadata import DocumentError, with_certificates
 from exporter.probe import read_document, with_last_good
 from exporter.record import LookRecord, Record, bare
+from exporter.served import NO_TURNS
 from exporter.state import Saved
 
 log = logging.getLogger(__package__)
@@ -63,7 +64,8 @@ def _probed_anew(look: Look, known: LookRecord, signers: Sequence[bytes] | None)
     document = known.document
     if document is not None and signers is not None:
         document = with_last_good(read_document(zlib.decompress(document.packed), signers), document)
-    return LookRecord(look, document=document, validators=known.validators, last_success=known.last_success)
+    turns = known.turns if document is known.document else NO_TURNS
+    return replace(known, look=look, document=document, turns=turns, observation=None, probes=0, failures=0)
 
 
 def _of_its_entity(record: Record) -> Record:

@@ -132,7 +132,7 @@ def places(watch: Watch, name: str | None = None) -> list[LookRecord]:
 def begun_anew(known: Record, target: Target) -> Record:
     """The record of a target with as many looks, of which all is known but what its probes say of themselves."""
     looks = zip(known.looks, target.looks, strict=True)
-    probes = {"observation": None, "probes": 0, "failures": 0, "lately": NOTHING_YET}
+    probes = {"observation": None, "probes": 0, "failures": 0}
     return replace(known, target=target, looks=tuple(replace(each, look=look, **probes) for each, look in looks))  # type: ignore[arg-type]  # any field
 
 
@@ -687,7 +687,7 @@ async def test_places_that_stay_keep_their_documents_and_others_start_without_on
         await watch.follow([changed])
         own, *others = places(watch)
         assert own.document is known[service.look.place].document
-        kept = replace(known[wap1.place], observation=None, probes=0, failures=0, lately=NOTHING_YET)
+        kept = replace(known[wap1.place], observation=None, probes=0, failures=0)
         assert others == [LookRecord(new), LookRecord(moved), kept]
 
 
