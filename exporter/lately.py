@@ -33,11 +33,11 @@ class Lately:
     """
 
     failure: Observation | None = None
-    """The latest probe that failed; None once probes succeed again."""
+    """The latest probe that failed; None once enough in a row have succeeded."""
     failing_since: datetime | None = None
     """When the first of the latest unbroken run of probes without a usable document began; None while they succeed."""
     unsteady_since: datetime | None = None
-    """When the first of the probes failed since which few of a day's succeed."""
+    """When the first probe failed since which there were never enough in a row that succeeded."""
     successes: int = 0
     """The latest in a row that succeeded, at most :data:`IN_A_ROW`."""
     hours: tuple[Hour, ...] = ()
@@ -55,19 +55,25 @@ class Lately:
 
     @property
     def is_unsteady(self) -> bool:
-        """Whether few of a day's probes succeed, and the latest ones do not show that this is over.
+        """Whether few probes succeed since one failed, and the latest ones do not show that this is over.
 
-        What none of them could read, and the latest can, is repaired.
+        What none of a whole day's could read, and the latest can, is repaired.
         """
-        probes, good = self.probes, self.probes - self.failures
-        return probes >= TELLING and good * FEW < probes and self.successes < min(good, IN_A_ROW)
+        since = self.unsteady_since
+        if since is None:
+            return False
+        hours = [each for each in self.hours if each.began + timedelta(hours=1) > since]
+        probes = sum(each.probes for each in hours)
+        good = probes - sum(each.failures for each in hours)
+        is_of_today = self.hours[0].began <= since
+        return probes >= TELLING and good * FEW < probes and (good > self.successes or is_of_today)
 
     def unread_since(self, last_success: datetime | None) -> datetime | None:
-        """Since when no probe, or few of a day's, got a usable document; None while they do."""
-        if self.failure is None:
-            return None
+        """Since when no probe, or few of them, got a usable document; None while they do."""
         since = self.unsteady_since
-        if self.is_unsteady and since is not None and last_success is not None and last_success > since:
+        if self.failure is None or (self.failing_since is None and not self.is_unsteady):
+            return None
+        if since is not None and last_success is not None and last_success > since and self.is_unsteady:
             return since
         return last_success or self.failing_since or self.failure.at
 
@@ -79,8 +85,9 @@ class Lately:
             failing, unsteady = self.failing_since or at, self.unsteady_since or at
             return Lately(observation, failing, unsteady, successes=0, hours=hours)
         successes = min(self.successes + 1, IN_A_ROW)
-        found = replace(self, failing_since=None, successes=successes, hours=hours)
-        return found if found.is_unsteady else Lately(successes=successes, hours=hours)
+        if successes == IN_A_ROW:
+            return Lately(successes=successes, hours=hours)
+        return replace(self, failing_since=None, successes=successes, hours=hours)
 
     def clamped(self, now: datetime) -> "Lately":
         """The same without a time that cannot be true."""

@@ -103,6 +103,8 @@ class Known:
     """When each was first published, by fingerprint; also of those that are published no longer."""
     promoted: datetime | None = None
     """When the primary became that."""
+    since: datetime | None = None
+    """Since when anything is: what was published then may have come at any time before."""
 
 
 NOTHING_KNOWN = Known()
@@ -183,7 +185,8 @@ def _accepts(accepted: Accepted, certificate: Certificate, known: Known) -> bool
     """Whether a certificate is trusted; None where the party does not show all that are, or spoke before it came."""
     if certificate in accepted.certificates:
         return True
-    before = _is_before(accepted, known.first_seen.get(certificate.fingerprint))
+    came = known.first_seen.get(certificate.fingerprint)
+    before = came != known.since and _is_before(accepted, came)
     return False if accepted.complete and not before else None
 
 

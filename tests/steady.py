@@ -521,12 +521,13 @@ def taking_turns(world: World) -> Iterator[str]:
         must = [expected(each, each.publishers[0], at) for each in both]
         worst = max((each.severity for each in ROLLING & (must[0] | must[1])), default=Severity.OK)
         found = decided(stands, publisher)
+        said = dated_severity(stands.findings, publisher.entity_id)
         turning = any(each.kind is Kind.ANSWERS_TAKE_TURNS for each in stands.findings)
         if hour < 2 or hour >= 29 + 24:
             # The first has not come back yet, or the second has gone for good.
             if found != must[again] or (turning and hour >= 29 + 24):
                 yield f"hour {hour}: said {sorted(found)}, must {sorted(must[again])}"
-        elif found not in must or dated_severity(stands.findings, publisher.entity_id) < worst:
+        elif found not in must or max([said, *(each.severity for each in found)]) < worst:
             yield f"hour {hour}: said {sorted(found)}, must be the worse of {must}"
         elif turning is not (hour >= 4):
             yield f"hour {hour}: that they take turns is {'' if turning else 'not '}said"

@@ -48,6 +48,9 @@ class Case:
     rollovers: tuple[Rollover, ...]
     """Of the watched entities."""
     subject: Rollover | None
+    """Of the entity that the target is about."""
+    compared: Rollover | None
+    """The same as of the moment that is sure: a trust is compared with that."""
     verdicts: tuple[Verdict, ...]
     remembers: bool
 

@@ -53,7 +53,7 @@ def _compared(
         policy=record.policy,
         url=record.target.url,
         now=sure.now,
-        known=trust.Known(known.first_seen, known.last_promotion),
+        known=trust.Known(known.first_seen, known.last_promotion, known.began),
     )
     sure.reached(verdict.until)
     return verdict
@@ -93,7 +93,7 @@ def _trust(case: Case, facts: Trusting, known: DomainRecord, entra: Entra) -> It
     if case.stale:
         # An old document says nothing of what Entra ID said since; what held while it was new goes on.
         then = known.compared
-        held = _compared(known, then, case.record, facts.rollover, case.sure) if then else None
+        held = _compared(known, then, case.record, case.compared, case.sure) if then else None
         before = replace(facts, verdict=held, trust=then) if held and then else None
         kinds = [
             kind

@@ -61,9 +61,9 @@ def _standing(record: Record, now: datetime, before: Standing | None, *, remembe
     clock, policy = Clock(now), record.policy
     stale = record.fresh_until is not None and clock.reached(record.fresh_until)
     sure = _sure(record, clock)
-    rollovers = _rollovers(record, clock, sure, before)
-    subject = of_entity(record.entity, rollovers)
-    verdicts = tuple(verdict_of(each, record, subject, sure, stale=stale) for each in record.domains)
+    rollovers, then = _rollovers(record, clock, sure, before)
+    subject, compared = (of_entity(record.entity, each) for each in (rollovers, then))
+    verdicts = tuple(verdict_of(each, record, compared, sure, stale=stale) for each in record.domains)
     watched = frozenset(watched_of(record))
     case = Case(
         record,
@@ -73,6 +73,7 @@ def _standing(record: Record, now: datetime, before: Standing | None, *, remembe
         stale,
         tuple(each for each in rollovers if each.entity_id in watched),
         subject,
+        compared,
         verdicts,
         remembers,
     )
@@ -121,24 +122,27 @@ _HOLD = {State.NONE, State.UNREADABLE, State.EXPIRED, State.MISSING}
 """States that an old document tells as well as a new one: by then it is too late to wait for that."""
 
 
-def _rollovers(record: Record, clock: Clock, sure: Clock, before: Standing | None) -> tuple[Rollover, ...]:
-    """How each rollover stands: at the last moment that is sure, but what cannot wait as of now."""
+def _rollovers(
+    record: Record, clock: Clock, sure: Clock, before: Standing | None
+) -> tuple[tuple[Rollover, ...], tuple[Rollover, ...]]:
+    """How each rollover stands, what cannot wait as of now; and how all of them did at the last moment that is sure."""
     if sure is clock:
         found = _rollovers_as_of(record, clock.now, before)
         for each in found:
             clock.reached(each.until)
-        return found
+        return found, found
     then = record.judge(sure.now)
     for each in then:
         sure.reached(each.until)
     if is_of_another_entity(record.first):
-        return then
+        return then, then
     latest = record.judge(clock.now)
     for each in latest:
         clock.reached(each.until)
-    return tuple(
+    shown = tuple(
         new if new.state in _HOLD or old.state in _HOLD else old for old, new in zip(then, latest, strict=True)
     )
+    return shown, then
 
 
 def _rollovers_as_of(record: Record, now: datetime, before: Standing | None) -> tuple[Rollover, ...]:

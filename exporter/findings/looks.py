@@ -16,6 +16,7 @@ from exporter.findings.facts import (
 )
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
+from exporter.lately import Lately
 from exporter.model import (
     Document,
     Observation,
@@ -119,7 +120,12 @@ def _unread(case: Case, look: LookRecord, failure: Observation, since: datetime)
 
 def is_of_another_entity(look: LookRecord) -> bool:
     """Whether the address gives the document of another entity now."""
-    return look.lately.failure is not None and look.lately.failure.reason is Reason.ENTITY_MISMATCH
+    lately = look.lately
+    return lately.failing_since is not None and _reason(lately) is Reason.ENTITY_MISMATCH
+
+
+def _reason(lately: Lately) -> Reason | None:
+    return lately.failure.reason if lately.failure is not None else None
 
 
 def _keeps_entra_out(case: Case, look: LookRecord, facts: Unread) -> bool:

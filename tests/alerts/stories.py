@@ -257,7 +257,8 @@ STORIES: Mapping[str, Story] = {
         lasts=A_DAY,
     ),
     "what says which certificate is primary does not agree": Story(
-        "FedmetaPrimaryDisputed", {-60: HEALTHY, HOLDS: farm(LONG, NEXT, signer=NEXT), 480: HEALTHY}
+        "FedmetaPrimaryDisputed",
+        {-60: HEALTHY, HOLDS: farm(LONG, NEXT, signer=NEXT), 480: farm(LONG, NEXT, signer=NEXT, encryption=UNPAIRED)},
     ),
     "one of two keys that may be signing is about to end": Story(
         "FedmetaPossiblePrimaryEnding",
