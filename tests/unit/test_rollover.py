@@ -699,9 +699,11 @@ def test_a_farm_may_go_on_with_what_has_ended_for_as_long_as_it_is_published(pol
 def test_where_all_have_ended_long_ago_any_that_began_may_sign() -> None:
     rollover = verdict(farm(OLDER, PRIMARY, NEVER_STARTED), SAML, now=NOW)
     ended = verdict(farm(OLDER, PRIMARY), SAML, now=T + 15 * DAY)
+    following = verdict(farm(OLDER, NEVER_STARTED), SAML, now=NOW)
 
     assert (rollover.may_sign, rollover.old, rollover.successors) == ((PRIMARY,), (OLDER,), (NEVER_STARTED,))
     assert (ended.may_sign, ended.old, ended.state) == ((OLDER, PRIMARY), (), State.EXPIRED)
+    assert (following.may_sign, following.successors, following.state) == ((OLDER,), (NEVER_STARTED,), State.EXPIRED)
 
 
 def test_where_none_has_begun_any_may_sign() -> None:

@@ -397,6 +397,14 @@ def test_of_several_that_may_sign_those_newer_than_what_is_accepted_are_lacking(
     assert (found.state, found.lacking) == (expected, lacking)
 
 
+def test_what_is_older_than_a_disputed_primary_is_none_of_its_successors() -> None:
+    disputed = policy(Profile.SAML, primary=SUCCESSOR)
+
+    found = judged(graph(SUCCESSOR), BOTH, policy=disputed, signer=PRIMARY)
+
+    assert (found.state, found.primary_trusted, found.successor_trusted) == (UNKNOWN, True, None)
+
+
 def test_one_of_several_that_may_sign_is_a_risk_before_those_that_are_trusted_end() -> None:
     turned = [
         judged(graph(FIRST), THREE, policy=policy(Profile.SAML), signer=None, now=now)
@@ -485,6 +493,16 @@ def test_by_an_answer_that_is_older_than_the_promotion_the_risk_that_was_goes_on
         (AT_RISK, (SUCCESSOR,)),
     ]
     assert {(each.primary_trusted, each.too_old) for each in told} == {(None, True)}
+
+
+def test_what_is_newer_than_the_primary_was_not_replaced_by_it() -> None:
+    promoted = SUCCESSOR.not_after - DAY
+
+    found = judged(
+        graph(SUCCESSOR), BOTH, policy=MANUAL, signer=PRIMARY, promoted=promoted, at=promoted - SECOND, now=promoted
+    )
+
+    assert (found.state, found.lacking, found.too_old) == (UNKNOWN, (), True)
 
 
 def test_by_an_answer_that_is_older_than_the_promotion_a_key_that_was_trusted_is_trusted() -> None:
