@@ -208,7 +208,7 @@ def judge_entity(
         may_sign=in_use,
         urgent=bool(in_use) and len(ending) == len(in_use),
         ending=() if len(ending) == len(in_use) else ending,
-        old=() if proven or not policy.counts_dates else tuple(each for each in signing if _is_old(each, in_use, now)),
+        old=() if proven or not policy.counts_dates else _old(signing, in_use, now),
         successor=successor,
         successors=_successors(primary, in_use, signing, first_seen, now) if primary else (),
         secondary_present=any(certificate != primary and now < certificate.not_after for certificate in signing),
@@ -251,8 +251,10 @@ def _ending(certificates: Sequence[Certificate], policy: Policy, now: datetime) 
     return tuple(each for each in certificates if each.not_after - now <= near)
 
 
-def _is_old(certificate: Certificate, in_use: Sequence[Certificate], now: datetime) -> bool:
-    return certificate not in in_use and shifted(certificate.not_after, IN_DOUBT) <= now
+def _old(signing: Sequence[Certificate], in_use: Sequence[Certificate], now: datetime) -> tuple[Certificate, ...]:
+    """Those that ended too long ago to be in use, the first before the others."""
+    old = (each for each in signing if each not in in_use and shifted(each.not_after, IN_DOUBT) <= now)
+    return tuple(sorted(old, key=lambda each: (each.not_after, each.fingerprint)))
 
 
 def _successors(
@@ -263,7 +265,10 @@ def _successors(
     now: datetime,
 ) -> tuple[Certificate, ...]:
     newer = (
-        each for each in signing if each not in in_use and primary.not_before < each.not_before and now < each.not_after
+        each
+        for each in signing
+        # Evidence that is disputed may name one that has not begun.
+        if each not in in_use and (each == primary or primary.not_before < each.not_before) and now < each.not_after
     )
     return tuple(sorted(newer, key=lambda each: _order_of_arrival(each, first_seen)))
 

@@ -142,6 +142,7 @@ def judge(
     following = (*rollover.successors, *other)
     asked = dict.fromkeys((*([rollover.primary] if rollover.primary else []), *in_use, *following))
     trusts = {each: _accepts(accepted, each, known) for each in asked}
+    judged = dict.fromkeys((*in_use, *following))
     was_near, promoted, over = False, known.promoted, FOREVER
     if rollover.primary and trusts[rollover.primary] is False and promoted and _is_before(accepted, promoted):
         # What it said of a successor says nothing of a primary; but people must not cease to be told when it matters.
@@ -153,7 +154,7 @@ def judge(
     # Of several that may be in use, the party may have gone on to a newer one.
     newest = max((each.not_before for each in in_use if trusts[each]), default=None)
     lacking = [each for each in following if trusts[each] is False and (newest is None or newest < each.not_before)]
-    unclear = [each for each in asked if trusts[each] is None or (trusts[each] is False and each not in lacking)]
+    unclear = [each for each in judged if trusts[each] is None or (trusts[each] is False and each not in lacking)]
     trusted = [each for each in in_use if trusts[each]]
     moments = tuple(moment for each in lacking for moment in _near(each, trusted, policy, known))
     rows = (
@@ -173,7 +174,7 @@ def judge(
         primary_trusted=trusts[primary] if primary else None,
         successor_trusted=_all(trusts[each] for each in following),
         lacking=(primary,) if was_near and primary else tuple(lacking),
-        too_old=accepted.complete and None in trusts.values(),
+        too_old=accepted.complete and any(trusts[each] is None for each in judged),
         foreign=foreign if accepted.names_foreign and (foreign or accepted.complete) else None,
         leftover=_valid((each for each in strangers if each.fingerprint in known.first_seen), now),
         until=min((moment for moment in turning if moment > now), default=FOREVER),

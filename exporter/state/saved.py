@@ -43,7 +43,7 @@ class Saved:
 def saved_of(record: Record) -> Saved | None:
     """What is to be held of a record; None while it knows nothing that counts."""
     answers = {
-        question: DomainRecord(each.domain, trust=each.trust, last_success=each.last_success)
+        question: DomainRecord(each.domain, trust=each.trust, last_success=each.last_success, compared=each.trust)
         for question, each in record.answers.items()
         if each.trust is not None
     }

@@ -16,7 +16,7 @@ from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReas
 from exporter.model import Certificate, Metadata, Role
 from exporter.policy import Policy, Profile
 from exporter.rollover import FOREVER
-from exporter.trust import Accepted, Known, TrustState, Verdict, accepts_none, host_of, judge
+from exporter.trust import TOLD_ON, Accepted, Known, TrustState, Verdict, accepts_none, host_of, judge
 
 DOMAIN = "contoso.com"
 URL = "https://fs.example/federationmetadata/2007-06/federationmetadata.xml"
@@ -482,7 +482,7 @@ def test_by_an_answer_that_is_older_than_the_promotion_the_risk_that_was_goes_on
             signer=SUCCESSOR,
             promoted=promoted,
             at=promoted - SECOND,
-            now=promoted + 30 * DAY,
+            now=promoted + TOLD_ON - SECOND,
         )
         for promoted in before_at_after(moment)
     ]
@@ -493,6 +493,17 @@ def test_by_an_answer_that_is_older_than_the_promotion_the_risk_that_was_goes_on
         (AT_RISK, (SUCCESSOR,)),
     ]
     assert {(each.primary_trusted, each.too_old) for each in told} == {(None, True)}
+
+
+def test_a_risk_that_no_answer_confirms_is_told_for_a_day_and_a_half() -> None:
+    old = {"policy": ADFS, "signer": SUCCESSOR, "promoted": PROMOTION, "at": PROMOTION - SECOND}
+    told = [
+        judged(graph(PRIMARY), BOTH, now=now, **old)  # type: ignore[arg-type]  # any argument
+        for now in before_at_after(PROMOTION + TOLD_ON)
+    ]
+
+    assert [each.state for each in told] == [AT_RISK, UNKNOWN, UNKNOWN]
+    assert told[0].until == PROMOTION + TOLD_ON
 
 
 def test_what_is_newer_than_the_primary_was_not_replaced_by_it() -> None:
@@ -529,7 +540,7 @@ def test_none_is_accepted_where_that_is_certain(
     certificates: list[Certificate],
     none: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
-    assert accepts_none(accepted, certificates) is none
+    assert accepts_none(accepted, certificates, Known()) is none
 
 
 # User realm discovery: one certificate at most

@@ -129,10 +129,13 @@ def places(watch: Watch, name: str | None = None) -> list[LookRecord]:
     return [each for record in watch.records for each in record.looks if name in {None, record.target.name}]
 
 
-def begun_anew(known: Record, target: Target) -> Record:
-    """The record of a target with as many looks, of which all is known but what its probes say of themselves."""
+def begun_anew(known: Record, target: Target, **process: object) -> Record:
+    """The record of a target with as many looks, of which all is known but the counts of its probes.
+
+    ``process`` is what else an exporter that was started anew does not know of a look.
+    """
     looks = zip(known.looks, target.looks, strict=True)
-    probes = {"observation": None, "probes": 0, "failures": 0}
+    probes = {"observation": None, "probes": 0, "failures": 0, **process}
     return replace(known, target=target, looks=tuple(replace(each, look=look, **probes) for each, look in looks))  # type: ignore[arg-type]  # any field
 
 
@@ -658,8 +661,10 @@ async def test_with_other_signers_nothing_is_verified_where_there_is_no_document
     after = replace(before, policy=PolicySettings(signers=(OLD.der,)))
     async with watching(before, client=client) as watch:
         await looked(watch)
+        (known,) = watch.records
         await watch.follow([after])
-        assert watch.records == (bare(after),)
+        assert watch.records == (begun_anew(known, after),)
+        assert watch.records[0].document is None
 
 
 async def test_a_target_of_another_entity_forgets_the_document_it_had(tmp_path: Path, client: fetch.Client) -> None:
@@ -895,7 +900,7 @@ async def test_what_an_earlier_run_saved_is_there_before_the_first_look(
         before = saved(at, builders.saml_metadata(), state)
     with kept_in(file, NOW) as state:
         async with watching(at, client=client, state=state) as watch:
-            assert watch.records == (begun_anew(before, at),)
+            assert watch.records == (begun_anew(before, at, lately=NOTHING_YET),)
             assert lines(caplog) == []
 
 
@@ -1375,7 +1380,7 @@ async def test_where_the_latest_record_cannot_go_on_the_last_good_one_comes_from
             (known,) = watch.records
             await watch.follow([changed := replace(at, labels={"team": "identity"})])
             (record,) = watch.records
-            assert record == begun_anew(known, changed)
+            assert record == begun_anew(known, changed, lately=NOTHING_YET)
             assert watch.restarts == {"fs": 1}
             await looked(watch)
 
