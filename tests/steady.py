@@ -510,7 +510,8 @@ def taking_turns(world: World) -> Iterator[str]:
         world, publishers=(replace(publisher, keys=tuple(_other(each) for each in keys[1:])), *world.publishers[1:])
     )
     both = [world, other]
-    if not any(each.text in {Text.READ, Text.REMEMBERED} for each in keys):
+    if len(world.publishers) > 1 or not any(each.text in {Text.READ, Text.REMEMBERED} for each in keys):
+        # Of an aggregate, versions that differ somewhere are no sign of anything.
         return
     record, documents = world.record(interval=3600), [each.document for each in both]
     for hour in range(1, 80):

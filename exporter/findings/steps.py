@@ -441,7 +441,7 @@ def _print(target: str, position: str) -> str:
 
 
 def _free(facts: Trusting, now: datetime) -> Slot | None:
-    """The slot that holds no key that may be in use; None where either may."""
+    """The slot that holds no key that may be in use, now or next; None where either may."""
     held, rollover = facts.trust.certificates, facts.rollover
     for slot, other in ((Slot.NEXT, Slot.SIGNING), (Slot.SIGNING, Slot.NEXT)):
         if not _may_sign(held.get(slot), rollover, now) or held.get(slot) == held.get(other):
@@ -450,9 +450,11 @@ def _free(facts: Trusting, now: datetime) -> Slot | None:
 
 
 def _may_sign(certificate: Certificate | None, rollover: Rollover | None, now: datetime) -> bool:
-    """Whether a trusted certificate may be the one in use; of several, not one that has ended."""
-    if certificate is None or rollover is None or certificate not in rollover.may_sign:
+    """Whether a trusted certificate may be in use, now or next; of several in use, not one that has ended."""
+    if certificate is None or rollover is None:
         return False
+    if certificate not in rollover.may_sign:
+        return certificate in rollover.successors
     return len(rollover.may_sign) == 1 or now < certificate.not_after
 
 
