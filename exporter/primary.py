@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from exporter.model import Certificate, Entity, FaultKind, Role, Signature, SignatureState
+from exporter.model import Certificate, Entity, FaultKind, Signature, SignatureState
 from exporter.policy import Policy
 
 PAIR_TOLERANCE = timedelta(seconds=60)
@@ -111,7 +111,13 @@ def _of_signature_and_pair(
 
 
 def _pair_of_encryption(entity: Entity, signing: Iterable[Certificate]) -> Certificate | None:
-    encryption = {certificate for role in Role for certificate in entity.published(role, signs=False)}
+    encryption = {
+        certificate
+        for role in entity.roles
+        for key in role.keys
+        if not key.use.signs
+        for certificate in key.certificates
+    }
     if len(encryption) != 1:
         return None
     made = encryption.pop().not_before
