@@ -166,7 +166,7 @@ class DomainRecord:
     last_success: datetime | None = None
     inquiries: int = 0
     failures: int = 0
-    compared: DomainTrust | None = None
+    compared: DomainTrust | None = field(default=None, compare=False)
     """The last good answer while the document that it is compared with was as good as new."""
 
 

@@ -502,9 +502,7 @@ STORIES: Mapping[str, Story] = {
     "the TLS certificate ended, and nothing was ever read": Story(
         "FedmetaTlsCertificateExpiring", {HOLDS: fails(Reason.TLS_EXPIRED, tls=AT - DAY), 480: HEALTHY}
     ),
-    "the clocks differ by two hours": Story(
-        "FedmetaClockWrong", {-60: clock(timedelta()), HOLDS: clock(2 * HOUR), 480: clock(timedelta())}
-    ),
+    "the clocks differ by two hours": Story("FedmetaClockWrong", {HOLDS: clock(2 * HOUR), 480: clock(timedelta())}),
     "a watched entity leaves its aggregate": Story(
         "FedmetaEntityVanished",
         {-60: federation(100, 100), HOLDS: federation(100, 100, watched_too=False)},

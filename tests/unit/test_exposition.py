@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 import scrapes
-from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, knowing, probed, watched, with_looks
+from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, knowing, looking, probed, watched, with_looks
 from scrapes import FARM, certificate, document, good, idp, value, values
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
@@ -333,8 +333,13 @@ def test_without_a_limit_to_spare_only_watched_entities_are_shown() -> None:
     assert value(text, "fedmeta_entities", state="expired") == 1
 
 
+def for_years(record: Record) -> Record:
+    """The record of a target whose document does not grow old."""
+    return replace(record, target=looking(record.target, interval=10 * 365 * 86400.0))
+
+
 def test_an_unchanged_record_is_judged_once_until_a_turning_point() -> None:
-    record, renderer = noting(scrapes.published()), Renderer(limit=200)
+    record, renderer = noting(for_years(scrapes.published())), Renderer(limit=200)
 
     for now in (NOW, NOW + SECOND, NOW + 2 * DAY):
         renderer.render([record], now, openmetrics=False)
@@ -347,7 +352,7 @@ def test_an_unchanged_record_is_judged_once_until_a_turning_point() -> None:
     [("missing", State.DUE, NOW + 195 * DAY), ("expired", State.MISSING, NOW + 200 * DAY)],
 )
 def test_a_fragment_is_made_anew_at_the_very_moment_the_state_turns(state: str, before: State, turns: datetime) -> None:
-    record, renderer = noting(ending(NOW + 200 * DAY)), Renderer(limit=200)
+    record, renderer = noting(for_years(ending(NOW + 200 * DAY))), Renderer(limit=200)
 
     earlier = renderer.render([record], turns - SECOND, openmetrics=False)
     later = renderer.render([record], turns, openmetrics=False)
@@ -358,7 +363,7 @@ def test_a_fragment_is_made_anew_at_the_very_moment_the_state_turns(state: str, 
 
 @pytest.mark.parametrize("fails", [True, False])
 def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fails: bool) -> None:  # noqa: FBT001 -- the parameter under test
-    record, renderer = noting(scrapes.published()), Renderer(limit=200)
+    record, renderer = noting(for_years(scrapes.published())), Renderer(limit=200)
     renderer.render([record], NOW, openmetrics=False)
     assert record.document
     look = scrapes.failed(Reason.DNS, NOW + HOUR, phases={}) if fails else good(record.document, NOW + HOUR)
@@ -381,7 +386,7 @@ def test_a_look_that_brings_nothing_new_keeps_what_is_known_of_the_document(fail
     ids=["policy", "labels"],
 )
 def test_a_target_that_is_configured_anew_is_judged_anew(changed: Target) -> None:
-    record, renderer = noting(scrapes.published()), Renderer(limit=200)
+    record, renderer = noting(for_years(scrapes.published())), Renderer(limit=200)
     renderer.render([record], NOW, openmetrics=False)
 
     configured = replace(record, target=changed)
@@ -759,7 +764,8 @@ def test_the_two_slots_are_told_apart_even_with_one_certificate_in_both() -> Non
 
 
 def test_a_foreign_certificate_counts_until_it_ends() -> None:
-    record, renderer = trusting(scrapes.federated(signing=PRIMARY, following=LEFTOVER)), Renderer(limit=200)
+    record = for_years(trusting(scrapes.federated(signing=PRIMARY, following=LEFTOVER)))
+    renderer = Renderer(limit=200)
 
     before = renderer.render([record], LEFTOVER.not_after - SECOND, openmetrics=False)
     after = renderer.render([record], LEFTOVER.not_after, openmetrics=False)
@@ -812,7 +818,7 @@ def test_an_answer_is_shown_at_once() -> None:
 
 
 def test_a_trust_is_judged_anew_at_the_very_moment_its_state_turns() -> None:
-    record, renderer = trusting(scrapes.federated(signing=PRIMARY)), Renderer(limit=200)
+    record, renderer = for_years(trusting(scrapes.federated(signing=PRIMARY))), Renderer(limit=200)
     # The promotion is predicted in three days, and two days are the notice.
     turns = NOW + DAY
 

@@ -86,7 +86,8 @@ SHAPES = {
         builders.saml_metadata("https://idp.example/adfs/services/trust"),
         Profile.SAML,
     ),
-    "an aggregate, even of a farm": (builders.aggregate([builders.adfs()]), Profile.SAML),
+    "a farm in a group of its own": (builders.aggregate([builders.adfs()]), Profile.ADFS),
+    "an aggregate, even of a farm": (builders.aggregate([builders.adfs(), builders.saml_metadata()]), Profile.SAML),
 }
 
 
