@@ -489,7 +489,7 @@ def test_a_primary_that_comes_back_after_a_day_is_promoted_and_rolled_back(away:
         watcher.goes_on(until=at) if at - LATER > STEADY else None
         watcher.sees(entity(A, B), at=at, signed_by=signer)
         promotions.add(watcher.known.last_promotion)
-        assert watcher.known.rolled_back is (at == back and promoted == 2)  # noqa: PLR2004 - there, and back
+        assert watcher.known.rolled_back is (at == back and promoted == 2)
     assert len(promotions - {None}) == promoted
     assert watcher.known.primaries[-1].first == NOW
     forward = back + 2 * DAY
