@@ -27,7 +27,7 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         return before
     latest = _standing(record, now, before, remembers=remembers)
     turns = record.first.turns
-    if turns.began is None or turns.last is None:
+    if turns.began is None or turns.last is None or record.document is None or record.last_success is None:
         return latest
     # Some people get one answer and some another: what is wrong with the worst is wrong.
     others = [_standing(_with_document(record, each), now, None, remembers=remembers) for each in turns.documents]
@@ -35,10 +35,11 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
     until = min(each.until for each in (latest, *others))
     findings = worst.findings
     if turns.last - turns.began >= COPYING:
-        answers = [(each.last, served_by(each.document)) for each in turns.earlier]
-        if record.document is not None and record.last_success is not None:
-            answers.insert(0, (record.last_success, served_by(record.document)))
-        told = Finding(Kind.ANSWERS_TAKE_TURNS, Turns(turns.began, tuple(answers)), record.last_success)
+        answers = (
+            (record.last_success, served_by(record.document)),
+            *((each.last, served_by(each.document)) for each in turns.earlier),
+        )
+        told = Finding(Kind.ANSWERS_TAKE_TURNS, Turns(turns.began, answers), record.last_success)
         findings = _sorted([*findings, told])
     return replace(worst, asked=record, findings=findings, until=until)
 
