@@ -399,8 +399,8 @@ def _broken(finding: Finding, facts: Trusting, _now: datetime) -> str:
 def _broken_at_node(finding: Finding, facts: LeftBehind, _now: datetime) -> str:
     return (
         f"{_where(finding)} signs with {facts.primary.thumbprint}, which Entra ID does not trust for"
-        f" {some(facts.domains)}, while it trusts what the service itself signs with: people of these who come to this"
-        " node are locked out of Microsoft 365 now."
+        f" {some(facts.domains)}, while it trusts what the service itself signs with: people of these domains who come"
+        " to this node are locked out of Microsoft 365 now."
     )
 
 

@@ -205,10 +205,10 @@ def _names(certificates: Iterable[Certificate]) -> str:
 
 
 def _rolled_back(_finding: Finding, facts: RolledBack, _now: datetime) -> Step:
-    lost = "" if facts.published else ", or a server that was restored from a backup"
+    lost = "" if facts.published else ", or a server was restored from a backup"
     return Step(
-        f"Ask the publisher's administrators: it was a promotion taken back on purpose{lost}. See that every partner"
-        " knows the certificate that signs now.",
+        f"Ask the publisher's administrators whether the promotion was taken back on purpose{lost}. See that every"
+        " partner knows the certificate that signs now.",
         _own(facts.policy),
     )
 
