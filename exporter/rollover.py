@@ -184,6 +184,7 @@ def judge_entity(
     proven = proves(claims)
     in_use = _may_sign(claims, signing, policy, now)
     ending = _ending(in_use, policy, now)
+    urgent = bool(in_use) and len(ending) == len(in_use)
     successor = _successor(primary, signing, policy, first_seen, now) if primary else None
     promotion = promotion_of(successor, policy, first_seen) if successor else None
     state, severity = _state(
@@ -192,6 +193,7 @@ def judge_entity(
         primary,
         successor,
         in_use=in_use,
+        ending=ending,
         # Where one certificate alone can be in use, there is nothing to prove.
         certain=proven or len(in_use) == 1,
         promotion=promotion,
@@ -206,8 +208,8 @@ def judge_entity(
         primary=primary,
         claims=claims,
         may_sign=in_use,
-        urgent=bool(in_use) and len(ending) == len(in_use),
-        ending=() if len(ending) == len(in_use) else ending,
+        urgent=urgent,
+        ending=() if urgent else ending,
         old=() if proven or not policy.counts_dates else _old(signing, in_use, now),
         successor=successor,
         successors=_successors(primary, in_use, signing, first_seen, now) if primary else (),
@@ -314,6 +316,7 @@ def _state(
     successor: Certificate | None,
     *,
     in_use: Sequence[Certificate],
+    ending: Sequence[Certificate],
     certain: bool,
     promotion: datetime | None,
     policy: Policy,
@@ -327,6 +330,7 @@ def _state(
             primary,
             successor,
             in_use=in_use,
+            ending=ending,
             certain=certain,
             older=any(
                 other.not_before < primary.not_before and now < other.not_after
@@ -354,6 +358,7 @@ def _of_dates(
     successor: Certificate | None,
     *,
     in_use: Sequence[Certificate],
+    ending: Sequence[Certificate],
     certain: bool,
     older: bool,
     promotion: datetime | None,
@@ -361,7 +366,7 @@ def _of_dates(
     now: datetime,
 ) -> tuple[State, Severity]:
     days, profile, dated = policy.thresholds, policy.profile, policy.counts_dates
-    alone, ending = successor is None, _ending(in_use, policy, now)
+    alone = successor is None
     left = primary.not_after - now if dated else timedelta.max
     urgent = bool(ending) and len(ending) == len(in_use)
     late = promotion is not None and now >= shifted(promotion, PROMOTION_GRACE)
