@@ -7,7 +7,6 @@ samples in them as in an hour. What an evaluation computes is the same.
 import asyncio
 import re
 import tempfile
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +55,7 @@ async def _evaluated(records: Sequence[Record]) -> tuple[float, int, str]:
         rules = Path(folder) / RULES.name
         rules.write_text(stack.shortened(text, TIMES).replace("interval: 1m", f"interval: {every}"), encoding="utf-8")
         async with TestServer(app) as exporter:
-            watching = dict(stack.watching(f"{exporter.host}:{exporter.port}", "127.0.0.1:9", rules, every=every))
+            watching = dict(stack.watching([f"{exporter.host}:{exporter.port}"], "127.0.0.1:9", rules, scrapes=every))
             (job,) = watching["scrape_configs"]
             named = sorted(set(re.findall(r"\bfedmeta_\w+", text)))
             kept = {"source_labels": ["__name__"], "regex": "|".join(named), "action": "keep"}
@@ -78,6 +77,6 @@ async def _measured(url: str) -> tuple[float, int, str]:
             assert all(rule["health"] == "ok" for rule in rules), [r for r in rules if r["health"] != "ok"]
             rounds.append(sorted((rule["evaluationTime"], rule["name"]) for rule in rules))
             alerts = sum(len(rule.get("alerts", ())) for rule in rules)
-    seconds = sorted(sum(time for time, _ in each) for each in rounds)[len(rounds) // 2]
-    slowest = ", ".join(f"{name} {time:.2f} s" for time, name in rounds[-1][-14:])
+    seconds = sorted(sum(taken for taken, _ in each) for each in rounds)[len(rounds) // 2]
+    slowest = ", ".join(f"{name} {taken:.2f} s" for taken, name in rounds[-1][-14:])
     return seconds, alerts, slowest

@@ -44,7 +44,7 @@ async def show(folder: Path) -> None:
         prometheus = await start(
             stack.prometheus(
                 stack.found("prometheus"),
-                stack.watching(scraped, told, rules, every=EVERY),
+                stack.watching([scraped], told, rules, scrapes=EVERY),
                 folder / "prometheus",
                 port=9090,
             )

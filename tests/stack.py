@@ -91,14 +91,19 @@ def free_port(preferred: int = 0) -> int:
     raise NotStartedError("no free port on loopback")
 
 
-def watching(exporter: str, alertmanager: str, rules: Path, *, every: str) -> Configuration:
-    """A Prometheus that scrapes an exporter, evaluates these rules and tells an Alertmanager; both as ``host:port``."""
+def watching(
+    exporters: Sequence[str], alertmanager: str, rules: Path, *, scrapes: str, evaluates: str | None = None
+) -> Configuration:
+    """A Prometheus that scrapes the exporters of a job, evaluates these rules and tells an Alertmanager.
+
+    All of them as ``host:port``. Rules that say no interval are evaluated as often as is scraped, or as ``evaluates``.
+    """
     return {
-        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "global": {"scrape_interval": scrapes, "evaluation_interval": evaluates or scrapes},
         "rule_files": [str(rules)],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": [
-            {"job_name": "fedmeta", "honor_labels": True, "static_configs": [{"targets": [exporter]}]},
+            {"job_name": "fedmeta", "honor_labels": True, "static_configs": [{"targets": list(exporters)}]},
         ],
     }
 

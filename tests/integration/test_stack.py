@@ -7,7 +7,7 @@ compare (days, ages) stays as it is.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,8 @@ import stack
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from exporter.config.settings import INTERNET, Config, Target
-from exporter.demo.scenarios import SCENARIOS, Lifetime, Scenario
+from exporter.config.settings import INTERNET, SERVICE, Config, Target
+from exporter.demo.scenarios import SCENARIOS, Lifetime, Scenario, farm
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import FaultKind
 from exporter.policy import DEFAULTS, PolicySettings
@@ -98,11 +98,14 @@ class Inbox:
     """By severity."""
     runbooks: dict[str, str] = field(default_factory=dict)
     """By alert."""
+    instances: set[str] = field(default_factory=set)
+    """The exporters that alerts are about."""
 
     async def post(self, request: web.Request) -> web.Response:
         for alert in (await request.json())["alerts"]:
             name, severity, _ = arrival = arrival_of(alert["labels"])
             (self.firing if alert["status"] == "firing" else self.resolved).add(arrival)
+            self.instances |= {alert["labels"]["instance"]} if "instance" in alert["labels"] else set()
             self.receivers.setdefault(severity, set()).add(request.match_info["receiver"])
             self.runbooks[name] = alert["annotations"]["runbook_url"]
         return web.Response()
@@ -137,17 +140,11 @@ class Running:
     """The exporter's."""
     prometheus: str
 
-    async def firing(self) -> set[Arrival]:
-        """What Prometheus itself says is firing."""
-        async with ClientSession() as client, client.get(f"{self.prometheus}/api/v1/alerts") as answer:
-            alerts = (await answer.json())["data"]["alerts"]
-        return {arrival_of(each["labels"]) for each in alerts if each["state"] == "firing"}
-
 
 @pytest.fixture
 async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Path) -> AsyncIterator[Running]:
     clock, rules = Clock(), tmp_path / "fedmeta.rules.yml"
-    rules.write_text(shipped("fedmeta.rules.yml"))
+    rules.write_text(shipped_rules())
     receivers = stack.telling(shipped("alertmanager.example.yml"), inbox.url)
     async with AsyncExitStack() as opened:
         start = opened.enter_async_context
@@ -156,13 +153,16 @@ async def running(inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Pa
         config = Config(targets, {"default": targets[0].look.module}, {"default": PolicySettings()})
         exporter = await start(TestServer(application(Options(config), state=open_state(None, clock), clock=clock)))
         notifier = await start(stack.alertmanager(alertmanager, receivers, tmp_path / "alertmanager"))
-        watching = stack.watching(
-            f"{exporter.host}:{exporter.port}", notifier.removeprefix("http://"), rules, every="1s"
+        told = stack.watching(
+            [f"{exporter.host}:{exporter.port}"], notifier.removeprefix("http://"), rules, scrapes="1s"
         )
-        watcher = await start(stack.prometheus(prometheus, watching, tmp_path / "prometheus"))
+        watcher = await start(stack.prometheus(prometheus, told, tmp_path / "prometheus"))
         yield Running(simulation, exporter, clock, watcher)
 
 
+UNWATCHED: Arrival = ("FedmetaTargetsUnwatched", "critical", "")
+BLIND: Arrival = ("FedmetaExporterBlind", "warning", "")
+MISSING: Arrival = ("FedmetaRolloverMissing", "critical", "fs")
 LOCKED_OUT: Arrival = ("FedmetaTrustBroken", "critical", "promoted-early")
 
 
@@ -171,7 +171,7 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_has(inbox, must_arrive)
     assert inbox.firing == must_arrive
     assert inbox.receivers == {"critical": {"pager"}, "warning": {"queue"}, "info": {"chat"}}
-    assert await running.firing() - must_arrive == SILENCED
+    assert await firing_at(running.prometheus) - must_arrive == SILENCED
 
     # The endpoint fails: that is one alert more, and silences nothing.
     running.simulation.take_down("missing")
@@ -200,12 +200,99 @@ async def test_the_expected_alerts_arrive_and_no_other(running: Running, inbox: 
     await until_it_fires(running, LOCKED_OUT)
 
     await running.exporter.close()
-    must_arrive |= {("FedmetaExportersGone", "critical", "")}
+    must_arrive |= {UNWATCHED}
     await until_it_has(inbox, must_arrive)
     # Every farm's own clock goes on as it was, and is days behind now.
     clocks = {each for each in inbox.firing if each[:2] == ("FedmetaClockWrong", "warning")}
     assert inbox.firing - clocks == must_arrive
     assert inbox.runbooks == {alert: f"{RUNBOOKS}#{alert.lower()}" for alert, _, _ in must_arrive | clocks}
+
+
+@asynccontextmanager
+async def watching(simulation: Simulation) -> AsyncIterator[TestServer]:
+    """An exporter that watches the farms of a simulation."""
+    targets = tuple(map(often, simulation.targets))
+    config = Config(targets, {"default": targets[0].look.module}, {"default": PolicySettings()})
+    clock = Clock()
+    async with TestServer(application(Options(config), state=open_state(None, clock), clock=clock)) as exporter:
+        yield exporter
+
+
+def named(state: State) -> Scenario:
+    """A farm in this state, under the name that all of these tests give it."""
+    return next(replace(each, name="fs") for each in SCENARIOS if each.state is state and not each.others)
+
+
+async def test_of_a_pair_the_one_that_is_blind_is_told_about_and_says_nothing(
+    inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Path
+) -> None:
+    (tmp_path / "before").mkdir()
+    (tmp_path / "now").mkdir()
+    now = Clock()()
+    async with AsyncExitStack() as opened:
+        start = opened.enter_async_context
+        before = await start(serving([named(State.MISSING)], now=now, folder=tmp_path / "before", key="ec"))
+        blind = await start(watching(before))
+        await until_it_shows(blind, 'finding="rollover_missing"')
+        before.take_down("fs")
+        after = await start(serving([named(State.STEADY)], now=now, folder=tmp_path / "now", key="ec"))
+        seeing = await start(watching(after))
+        await until_it_shows(seeing, "fedmeta_target_as_of_timestamp_seconds{")
+        # Three intervals, after which the other one sees more.
+        await asyncio.sleep(4)
+
+        watcher = await start(watched_by(prometheus, alertmanager, inbox, tmp_path, blind, seeing))
+        await until_it_has(inbox, {BLIND})
+        assert inbox.firing == {BLIND}
+        assert inbox.instances == {f"{blind.host}:{blind.port}"}
+
+        # What the one that sees sees is told, at once and by one alert.
+        after.publish("fs", await asyncio.to_thread(document_of, named(State.MISSING), now))
+        await until_it_has(inbox, {MISSING})
+        assert MISSING in await firing_at(watcher)
+
+        # And when it goes as well, the other one that is there has never seen more.
+        await seeing.close()
+        await until_it_is_resolved(inbox, BLIND)
+        assert MISSING in await firing_at(watcher)
+        assert MISSING not in inbox.resolved
+
+
+async def test_a_page_outlives_the_exporter_and_a_restart_of_prometheus(
+    inbox: Inbox, prometheus: str, alertmanager: str, tmp_path: Path
+) -> None:
+    async with AsyncExitStack() as opened:
+        start = opened.enter_async_context
+        simulation = await start(serving([named(State.MISSING)], now=Clock()(), folder=tmp_path, key="ec"))
+        exporter = await start(watching(simulation))
+        async with watched_by(prometheus, alertmanager, inbox, tmp_path, exporter) as watcher:
+            await until_it_has(inbox, {MISSING})
+            await exporter.close()
+            await until_nothing_answers(watcher)
+        async with watched_by(prometheus, alertmanager, inbox, tmp_path, exporter) as watcher:
+            await until_it_has(inbox, {MISSING, UNWATCHED})
+            assert await firing_at(watcher) >= {MISSING, UNWATCHED}
+        assert MISSING not in inbox.resolved
+
+
+@asynccontextmanager
+async def watched_by(
+    prometheus: str, alertmanager: str, inbox: Inbox, folder: Path, *exporters: TestServer
+) -> AsyncIterator[str]:
+    """A Prometheus that scrapes these exporters of one job, and has an interval of its own that suits no rule."""
+    rules = folder / "fedmeta.rules.yml"
+    rules.write_text(shipped_rules())
+    receivers = stack.telling(shipped("alertmanager.example.yml"), inbox.url)
+    async with AsyncExitStack() as opened:
+        start = opened.enter_async_context
+        notifier = await start(stack.alertmanager(alertmanager, receivers, folder / "alertmanager"))
+        scraped = [f"{each.host}:{each.port}" for each in exporters]
+        told = stack.watching(scraped, notifier.removeprefix("http://"), rules, scrapes="1s", evaluates="10m")
+        yield await start(stack.prometheus(prometheus, told, folder / "prometheus"))
+
+
+def document_of(scenario: Scenario, now: datetime) -> bytes:
+    return farm(scenario, now, key="ec").documents[SERVICE]
 
 
 def often(target: Target) -> Target:
@@ -219,13 +306,56 @@ def shipped(name: str) -> str:
     return stack.shortened(text, TIMES).replace("interval: 1m", "interval: 1s")
 
 
+def shipped_rules() -> str:
+    """The rules, with what they call absent as well so much shorter; a busy machine is given ten scrapes."""
+    text = shipped("fedmeta.rules.yml")
+    for seconds, shorter in (("330", "10"), ("1200", "15")):
+        assert f" - {seconds}" in text
+        text = text.replace(f" - {seconds}", f" - {shorter}")
+    return text
+
+
+async def firing_at(watcher: str) -> set[Arrival]:
+    """What Prometheus itself says is firing."""
+    async with ClientSession() as client, client.get(f"{watcher}/api/v1/alerts") as answer:
+        alerts = (await answer.json())["data"]["alerts"]
+    return {arrival_of(each["labels"]) for each in alerts if each["state"] == "firing"}
+
+
 def arrival_of(labels: Mapping[str, str]) -> Arrival:
     return labels["alertname"], labels["severity"], labels.get("target", "")
 
 
+async def until_it_shows(exporter: TestServer, series: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    async with ClientSession() as client:
+        while series not in (await (await client.get(exporter.make_url("/metrics"))).text()):
+            assert time.monotonic() < deadline, f"is not on /metrics: {series}"
+            await asyncio.sleep(0.05)
+
+
+async def until_nothing_answers(watcher: str) -> None:
+    """Until Prometheus has seen that no exporter does."""
+    deadline = time.monotonic() + PATIENCE
+    async with ClientSession() as client:
+        while True:
+            async with client.get(f"{watcher}/api/v1/query", params={"query": "sum(up) == 0"}) as answer:
+                if (await answer.json())["data"]["result"]:
+                    return
+            assert time.monotonic() < deadline, "an exporter still answers"
+            await asyncio.sleep(0.05)
+
+
+async def until_it_is_resolved(inbox: Inbox, wanted: Arrival) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while wanted not in inbox.resolved:
+        assert time.monotonic() < deadline, f"is not resolved: {wanted}"
+        await asyncio.sleep(0.05)
+
+
 async def until_it_fires(running: Running, wanted: Arrival) -> None:
     deadline = time.monotonic() + PATIENCE
-    while wanted not in await running.firing():
+    while wanted not in await firing_at(running.prometheus):
         assert time.monotonic() < deadline, f"does not fire: {wanted}"
         await asyncio.sleep(0.05)
 
