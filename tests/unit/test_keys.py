@@ -375,6 +375,7 @@ def test_text_around_a_pem_block_is_left_out_and_is_a_fault() -> None:
         key_text(b"\x30\x81\x80" + bytes(128)),
         b"\n-----BEGIN CERTIFICATE-----\nno base64!\n",
     ],
+    ids=["no base64", "padding first", "cut off", "five letters", "zeros", "a PEM block of no base64"],
 )
 def test_a_text_that_goes_on_with_no_certificate_is_its_first(rest: bytes) -> None:
     whole = pem(LEAF).encode() if b"BEGIN" in rest else key_text(LEAF.der)
