@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import trustme
@@ -186,9 +187,15 @@ def listening() -> socket.socket:
     return listener
 
 
+@cache
+def _silent() -> socket.socket:
+    """A socket that keeps its port for as long as Python runs, so that nobody else can come to listen there."""
+    silent = socket.socket()
+    silent.bind(("127.0.0.1", 0))
+    return silent
+
+
 def free_port() -> int:
     """A port of loopback where nobody listens."""
-    with socket.socket() as once:
-        once.bind(("127.0.0.1", 0))
-        port: int = once.getsockname()[1]
-        return port
+    port: int = _silent().getsockname()[1]
+    return port
