@@ -135,7 +135,10 @@ def locked_by_another_process(path: Path) -> Iterator[Callable[[], None]]:
             let_go()
 
 
-def test_a_lock_costs_nothing_but_waiting(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lock_costs_nothing_but_waiting(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.state.file.PATIENCE", 2.0)
     with opened(path) as state:
         keep(state, record())
         settled(state)
