@@ -188,14 +188,10 @@ def listening() -> socket.socket:
 
 
 @cache
-def _silent() -> socket.socket:
-    """A socket that keeps its port for as long as Python runs, so that nobody else can come to listen there."""
-    silent = socket.socket()
-    silent.bind(("127.0.0.1", 0))
-    return silent
-
-
 def free_port() -> int:
-    """A port of loopback where nobody listens."""
-    port: int = _silent().getsockname()[1]
+    """A port of loopback where nobody listens, nor can come to: it stays bound for as long as Python runs."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port: int = silent.getsockname()[1]
+        silent.detach()
     return port
