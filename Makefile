@@ -30,8 +30,11 @@ run: .venv/runtime ## watch the demo: a simulated federation service in every st
 demo-stack: .venv/runtime prometheus ## the demo with Prometheus and Alertmanager, and Grafana where it is installed
 	@PYTHONPATH=tests $(IN) demo_stack
 
-test: .venv/development prometheus xmlsec1 ## run all tests
-	$(IN) pytest $(COVERAGE) $(ARGS)
+# A file at a time, so that what its tests share is made once; in order, so that the many small ones come last.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
+
+test: .venv/development prometheus xmlsec1 ## run all tests, on every core; ARGS='-n 0' one after the other
+	$(IN) pytest $(COVERAGE) $(SIDE_BY_SIDE) $(ARGS)
 
 check: COVERAGE := --cov=exporter
 check: lint test ## all that continuous integration asks for: lint, types, layers, tests, coverage

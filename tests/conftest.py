@@ -1,10 +1,15 @@
 """What tests of every layer share."""
 
 import faulthandler
+import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import corpora
@@ -24,14 +29,60 @@ hypothesis.settings.load_profile("here")
 
 TESTS = Path(__file__).parent
 
+THREADS_END_WITHIN = 60.0
+"""Seconds, on a busy machine."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the expected outputs in tests/golden")
 
 
-def pytest_unconfigure() -> None:
-    """Has a run that does not end say which thread holds it up, and fail: Python waits for threads at its end."""
-    faulthandler.dump_traceback_later(60, exit=True, file=sys.stderr)
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """A report whose text a worker of pytest-xdist can send: half a surrogate pair in a log ends the whole run."""
+    return encodable((yield))
+
+
+def encodable(value: object) -> object:
+    """The value with what UTF-8 has no bytes for spelled out."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {key: encodable(each) for key, each in value.items()}
+        case list():
+            return [encodable(each) for each in value]
+        case tuple():
+            return tuple(encodable(each) for each in value)
+        case _:
+            return value
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Has a run that does not end say which thread holds it up, and fail: Python waits for threads at its end.
+
+    A worker of pytest-xdist has nothing more to say by then: it waits for the others, and then to be ended.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(THREADS_END_WITHIN, exit=True, file=sys.stderr)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_thread_ends() -> Iterator[None]:
+    """Has a run fail that leaves a thread which Python would wait for, and say where it is; in a worker too."""
+    before = set(threading.enumerate())
+    yield
+    # Python, too, tells those that wait for work that none will come.
+    for pool in [each for each in gc.get_objects() if type(each) is ThreadPoolExecutor]:
+        pool.shutdown(wait=False)
+    deadline = time.monotonic() + THREADS_END_WITHIN
+    for thread in [each for each in threading.enumerate() if each not in before and not each.daemon]:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            with tempfile.TemporaryFile("w+", encoding="utf-8") as dump:
+                faulthandler.dump_traceback(dump)
+                dump.seek(0)
+                pytest.fail(f"{thread.name} does not end:\n{dump.read()}")
 
 
 @pytest.fixture

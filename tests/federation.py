@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import trustme
@@ -186,9 +187,11 @@ def listening() -> socket.socket:
     return listener
 
 
+@cache
 def free_port() -> int:
-    """A port of loopback where nobody listens."""
-    with socket.socket() as once:
-        once.bind(("127.0.0.1", 0))
-        port: int = once.getsockname()[1]
-        return port
+    """A port of loopback where nobody listens, nor can come to: it stays bound for as long as Python runs."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port: int = silent.getsockname()[1]
+        silent.detach()
+    return port

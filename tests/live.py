@@ -1,9 +1,11 @@
 """What a running exporter answers, as a test reads it: samples by name and labels, and what a state is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 
 @dataclass(frozen=True)
@@ -14,10 +16,13 @@ class Scrape:
 
     def samples(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
         """Every sample of this name that has these labels."""
-        for family in text_string_to_metric_families(self.text):
-            for sample in family.samples:
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    yield sample.labels, sample.value
+        for sample in self._all:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                yield sample.labels, sample.value
+
+    @cached_property
+    def _all(self) -> Sequence[Sample]:
+        return [sample for family in text_string_to_metric_families(self.text) for sample in family.samples]
 
     def value(self, name: str, **labels: str) -> float:
         """The value of the one sample that fits."""

@@ -6,6 +6,7 @@ Configurations are given as data. Every program keeps its files and its log in a
 import asyncio
 import json
 import os
+import random
 import re
 import shutil
 import socket
@@ -82,12 +83,16 @@ def write(file: Path, configuration: Configuration) -> None:
 
 
 def free_port(preferred: int = 0) -> int:
-    """The preferred port of loopback if nobody has it, else one that nobody has."""
-    for port in (preferred, 0):
+    """The preferred port of loopback if nobody has it, else one that nobody has.
+
+    That one is none of those which systems give to whoever asks for any: until the program that it is for listens on
+    it, nobody else gets it by chance.
+    """
+    for port in filter(None, (preferred, *random.sample(range(20000, 32000), 100))):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            return port
     raise NotStartedError("no free port on loopback")
 
 

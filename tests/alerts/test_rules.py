@@ -70,7 +70,7 @@ def test_groups_are_evaluated_in_the_order_of_the_rules(file: Mapping[str, Any])
     assert file["group_eval_order"] == ORDER
 
 
-@pytest.mark.parametrize("alert", ALERTS.keys() - {story.alert for story in STORIES.values()})
+@pytest.mark.parametrize("alert", sorted(ALERTS.keys() - {story.alert for story in STORIES.values()}))
 def test_an_alert_without_a_story_stays_quiet_and_fires_and_is_judged_when_its_series_are_gone(alert: str) -> None:
     mine = [each for each in EXPECTATIONS if each.alert == alert and each.test.startswith(f"{alert} ")]
     quiet = {each.test for each in mine if not each.fires} - {each.test for each in mine if each.fires}

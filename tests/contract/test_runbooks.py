@@ -820,7 +820,11 @@ def test_a_thumbprint_may_be_written_in_any_way(desk: Desk, spell: Callable[[str
     assert printed == base64.b64encode(SUCCESSOR.der).decode() + "\n"
 
 
-@pytest.mark.parametrize("thumbprint", ["0" * 40, "", PRIMARY.certificate.thumbprint[:-1], "<thumbprint>"])
+@pytest.mark.parametrize(
+    "thumbprint",
+    ["0" * 40, "", PRIMARY.certificate.thumbprint[:-1], "<thumbprint>"],
+    ids=["another", "none", "a digit short", "not filled in"],
+)
 def test_a_thumbprint_that_no_certificate_has_is_refused_with_a_sentence(desk: Desk, thumbprint: str) -> None:
     desk.publish(builders.adfs(PRIMARY, builders.NOT_BASE64, SUCCESSOR))
     desk.run(FETCH)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import builders
 import pytest
 from builders import DAY, pair
-from federation import listening
+from federation import free_port, listening
 from lxml import etree
 
 from exporter.cli import main
@@ -286,8 +286,6 @@ def simulation(tmp_path: Path) -> Iterator[Simulation]:
 @pytest.fixture
 def of(simulation: Simulation, tmp_path: Path) -> Check:
     """Checks the farm of a scenario, as a configuration file describes it, in a process of its own."""
-    with closing(listening()) as taken:
-        nobody = taken.getsockname()[1]
 
     def run(name: str, *arguments: str) -> Run:
         (target,) = (each for each in simulation.targets if each.name == name)
@@ -295,7 +293,7 @@ def of(simulation: Simulation, tmp_path: Path) -> Check:
             tmp_path,
             modules={
                 "demo": {"tls_config": {"ca_file": str(simulation.ca_file)}, "timeout": "10s"},
-                "outside": {"proxy_url": f"http://127.0.0.1:{nobody}"},
+                "outside": {"proxy_url": f"http://127.0.0.1:{free_port()}"},
             },
             targets=[described(target)],
         )

@@ -28,6 +28,7 @@ from builders import DAY, probed, watched
 from federation import listening
 from kept import kept_in
 from live import Scrape
+from stack import free_port
 
 from exporter import __version__
 from exporter.cli import main
@@ -442,8 +443,7 @@ def test_a_log_that_nobody_reads_holds_up_neither_the_watch_nor_the_end(tmp_path
         while True:
             os.write(pipe, b"x" * 4096)
     os.set_blocking(pipe, True)
-    with listening() as free:
-        port = free.getsockname()[1]
+    port = free_port()
     flags = [metadata, f"--web.listen-address=127.0.0.1:{port}", f"--storage.path={tmp_path / 'state.sqlite'}"]
     with subprocess.Popen([sys.executable, "-m", "exporter", *flags], stderr=pipe) as process:  # noqa: S603 -- ours
         try:

@@ -441,8 +441,9 @@ async def test_a_target_file_is_followed_when_it_changes(tmp_path: Path) -> None
 
 
 async def test_a_state_file_that_cannot_be_written_is_told_and_costs_nothing_else(
-    simulation: Simulation, tmp_path: Path
+    simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("exporter.state.writer.REOPEN", 0.1)
     target = looking(target_named(simulation, "steady"), interval=0.05)
     writable = "fedmeta_exporter_storage_writable"
     # Where the file should be there is a folder, until somebody takes it away.

@@ -211,7 +211,7 @@ async def test_a_token_is_asked_for_once_and_kept_until_shortly_before_its_end(
     assert forms[0]["Authorization"] == encode_basic_auth("me%2Fus", "hunter2+%26+co")
 
 
-@pytest.mark.parametrize("life", [{}, "soon", float("nan"), float("inf"), 10**400])
+@pytest.mark.parametrize("life", [{}, "soon", float("nan"), float("inf"), pytest.param(10**400, id="10**400")])
 async def test_a_token_without_a_life_is_used_once(
     life: object, federation: Federation, client: fetch.Client, module: Module
 ) -> None:

@@ -190,7 +190,11 @@ async def test_a_short_name_is_completed_by_the_search_domains(
     assert ("short.corp.test", 1) in server.asked
 
 
-@pytest.mark.parametrize("resolver", [lambda: CAres([f"127.0.0.1:{free_port()}"]), *fetch.RESOLVERS.values()])
+@pytest.mark.parametrize(
+    "resolver",
+    [lambda: CAres([f"127.0.0.1:{free_port()}"]), *fetch.RESOLVERS.values()],
+    ids=["no server", *fetch.RESOLVERS],
+)
 async def test_localhost_needs_no_name_server(federation: Federation, resolver: Callable[[], AbstractResolver]) -> None:
     url = federation.serve(f"http://localhost:{federation.names.ports['*', 80]}/", BODY)
 

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import string
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 import pytest
 from locks import RUNTIME, locked
 from packaging.utils import canonicalize_name
+from stack import free_port
 
 from exporter import __version__
 from exporter.cli import DEFAULT_LISTEN
@@ -250,9 +250,7 @@ def test_the_port_is_the_one_that_the_command_listens_on(image: Image) -> None:
 
 
 def test_it_becomes_healthy_keeps_state_in_its_volume_and_stops_when_told(image: Image) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     assert image.port in image.healthcheck[-1]
     check = [part.replace(image.port, str(port)) for part in image.healthcheck]
     assert image.run(*check)[0] != 0

@@ -203,9 +203,9 @@ def test_many_certificates_of_one_name_are_not_compared_and_are_all_keys() -> No
     assert above in {each.certificate for each in certificates.named([Data((*few, above))])}
     assert above not in {each.certificate for each in certificates.named([Data((*few[1:], above))])}
     many = tuple(replace(above, fingerprint=f"{nth:064x}") for nth in range(1000))
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(certificates.named([Data(many)])) == 1, "they are of one key"
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 # --- the key's bare value
@@ -375,6 +375,7 @@ def test_text_around_a_pem_block_is_left_out_and_is_a_fault() -> None:
         key_text(b"\x30\x81\x80" + bytes(128)),
         b"\n-----BEGIN CERTIFICATE-----\nno base64!\n",
     ],
+    ids=["no base64", "padding first", "cut off", "five letters", "zeros", "a PEM block of no base64"],
 )
 def test_a_text_that_goes_on_with_no_certificate_is_its_first(rest: bytes) -> None:
     whole = pem(LEAF).encode() if b"BEGIN" in rest else key_text(LEAF.der)
@@ -383,10 +384,10 @@ def test_a_text_that_goes_on_with_no_certificate_is_its_first(rest: bytes) -> No
 
 
 def test_a_text_of_megabytes_is_split_in_little_time() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in ("MAAA" * 1_000_000, "-----BEGIN CERTIFICATE-----" * 100_000, "MIGAAAAA" * 500_000, "=" * 4_000_000):
         certificates_or_nothing(text)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 def certificates_or_nothing(text: str) -> None:

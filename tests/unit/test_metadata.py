@@ -523,9 +523,9 @@ def test_a_doctype_that_only_the_parser_can_read_is_refused_too(parse: Parse) ->
 
 
 def test_a_doctype_is_found_behind_a_long_beginning(parse: Parse) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert refused(parse, b"<!-- a --> <?pi?>" * 500_000 + with_doctype(saml_metadata())) == HAS_A_DOCTYPE
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -543,10 +543,10 @@ def test_a_document_that_only_speaks_of_a_doctype_is_read(parse: Parse, text: by
 def test_a_bomb_does_not_go_off(parse: Parse) -> None:
     in_an_attribute = bomb().replace(b"&e9;", b"").replace(ENTITY_ID.encode(), b"&e9;")
     quadratic = with_doctype(b"<a>" + b"&e;" * 100_000 + b"</a>", f'<!ENTITY e "{"x" * 100_000}">')
-    began = time.perf_counter()
+    began = time.process_time()
     for each in (bomb(), in_an_attribute, quadratic):
         assert refused(parse, each) == HAS_A_DOCTYPE
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_no_file_is_read(parse: Parse, tmp_path: Path) -> None:
@@ -578,9 +578,9 @@ def test_reading_leaves_the_tree_and_its_comments_as_they_are() -> None:
 
 
 def test_a_long_prologue_and_many_comments_cost_little(parse: Parse) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert parse(b"<!-- a -->" * 50_000 + saml_metadata()).entities
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_trailing_bytes_of_a_certificate_do_not_change_who_it_is(parse: Parse) -> None:

@@ -413,7 +413,20 @@ def test_a_target_without_further_places_never_differs() -> None:
         (OLD, BOTH, None, True),
         (None, None, OLD, False),
     ],
-    ids=str,
+    ids=[
+        "all alike",
+        "a node has a key more",
+        "both nodes have a key less",
+        "a node has another signer",
+        "a node has another order and is unsigned",
+        "the service fails, the nodes differ",
+        "a node fails, the other is alike",
+        "a node fails, the other differs",
+        "both nodes fail",
+        "a node was not looked at, the other is alike",
+        "a node was not looked at, the other differs",
+        "only a node was looked at",
+    ],
 )
 def test_looks_differ_when_those_that_succeeded_got_other_keys_or_another_signer(
     service: Document | Reason | None, wap1: Document | Reason | None, wap2: Document | Reason | None, *, differ: bool

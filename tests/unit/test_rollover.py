@@ -57,6 +57,13 @@ def state(
     return rollover.state, rollover.severity
 
 
+def spelled(value: Policy | datetime | tuple[State, Severity]) -> str:
+    """What a test's id calls it."""
+    if isinstance(value, tuple):
+        return f"{value[0]} {value[1].name.lower()}"
+    return value.profile if isinstance(value, Policy) else str(value)
+
+
 def before_at_after(moment: datetime) -> tuple[datetime, datetime, datetime]:
     return moment - SECOND, moment, moment + SECOND
 
@@ -92,7 +99,7 @@ MISSING, EXPIRED, NONE = (State.MISSING, CRITICAL), (State.EXPIRED, CRITICAL), (
         (ENTRA, T - 5 * DAY, STEADY, STEADY),
         (ENTRA, T, STEADY, STEADY),
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_a_primary_alone_turns_at_the_second(
     policy: Policy, moment: datetime, before: tuple[State, Severity], from_then_on: tuple[State, Severity]
@@ -119,7 +126,7 @@ def test_a_primary_alone_turns_at_the_second(
         (ENTRA, LATE, STEADY, STEADY),
         (ENTRA, T - 5 * DAY, STEADY, STEADY),
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_a_primary_with_a_successor_turns_at_the_second(
     policy: Policy, moment: datetime, before: tuple[State, Severity], from_then_on: tuple[State, Severity]
@@ -153,7 +160,7 @@ def test_dates_alone_never_say_that_a_promotion_failed(policy: Policy) -> None:
         (policy(Profile.SAML, expiry=False), T - 5 * DAY, PUBLISHED, PUBLISHED),
         (policy(Profile.SAML, missing=0), T, PUBLISHED, UNPROVEN),
     ],
-    ids=str,
+    ids=spelled,
 )
 def test_one_of_several_that_ends_is_unproven_where_nothing_proves_another_one(
     policy: Policy, moment: datetime, before: tuple[State, Severity], from_then_on: tuple[State, Severity]

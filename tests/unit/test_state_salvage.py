@@ -196,11 +196,12 @@ def test_nine_tenths_of_the_whole_rows_of_a_damaged_file_come_back_and_nothing_w
         image = bytearray(whole)
         damage(image, chance)
         path = tmp_path / f"{nth}.sqlite"
-        path.write_bytes(image)
+        damaged = bytes(image)
+        path.write_bytes(damaged)
         found, state = loaded(path)
         state.close(1)
         assert_right(found, expected)
-        here = sum(len(each.row) > 0 and each.are_in(bytes(image), whole) for each in places)
+        here = sum(len(each.row) > 0 and each.are_in(damaged, whole) for each in places)
         got = len(rows_in(found))
         still_whole += here
         kept += min(got, here)

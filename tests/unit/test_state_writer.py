@@ -92,6 +92,7 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long."""
     monkeypatch.setattr(writer, "PAUSES", (0.01, 0.05))
     monkeypatch.setattr(writer, "REOPEN", 0.02)
+    monkeypatch.setattr(writer, "LASTING", 0.02)
     monkeypatch.setattr(writer, "PATIENCE", 0.1)
     monkeypatch.setattr(writer, "START", 0.1)
 
@@ -134,7 +135,10 @@ def locked_by_another_process(path: Path) -> Iterator[Callable[[], None]]:
             let_go()
 
 
-def test_a_lock_costs_nothing_but_waiting(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lock_costs_nothing_but_waiting(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.state.file.PATIENCE", 2.0)
     with opened(path) as state:
         keep(state, record())
         settled(state)
@@ -610,8 +614,6 @@ def test_what_was_kept_of_a_target_that_nobody_asks_for_any_more_does_not_wait_f
     assert state.status.writable is False
     keep(state, record(OTHER))
     path.unlink()
-    monotonic = time.monotonic()
-    until(lambda: state.status.writable or time.monotonic() - monotonic > 15)
     settled(state)
     assert state.close(20) == ()
     assert in_file(path, OTHER) == saved_of(record(OTHER))

@@ -120,7 +120,10 @@ async def looked(watch: Watch, times: int = 1, name: str | None = None) -> None:
 
 
 async def looked_again(watch: Watch) -> None:
-    """Waits for looks that began after now: those under way may have read the file before."""
+    """Waits for looks that began after now.
+
+    Those under way may have read the file before, and have the time of before though they read it later.
+    """
     await looked(watch, max(each.probes for each in places(watch)) + 2)
 
 
@@ -308,6 +311,7 @@ async def test_a_node_that_does_not_follow_and_that_it_does_in_the_end_are_lines
         await looked(watch)
         caplog.clear()
         clock.now += HOUR
+        await looked_again(watch)
         published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
         await looked_again(watch)
         assert watch.records[0].differing_since == clock.now
@@ -1000,6 +1004,7 @@ async def test_what_an_earlier_run_saw_while_its_clock_was_ahead_is_put_right_in
         async with watching(at, client=client, clock=clock, state=state) as watch:
             await looked(watch)
             clock.now += 365 * DAY
+            await looked_again(watch)
             published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
             await looked_again(watch)
             await asked(watch, 2)
@@ -1030,6 +1035,7 @@ async def test_a_clock_that_comes_back_while_it_is_watched_leaves_no_time_ahead(
     async with watching(at, client=client, clock=clock) as watch:
         await looked(watch)
         clock.now += 365 * DAY
+        await looked_again(watch)
         published(tmp_path, builders.adfs(OLD, NEW, signer=OLD))
         await asked(watch, 2)
         await looked_again(watch)
