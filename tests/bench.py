@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import aiohttp
+from bench_rules import cost
 from builders import knowing, probed, watched, with_looks
 from lxml import etree
 from prometheus_client import CollectorRegistry
@@ -43,16 +44,16 @@ DAY = timedelta(days=1)
 CERTIFICATES = 10_000
 
 
-def farm_document(host: str = "sts.bench.example", *, successor: bool = True) -> bytes:
-    """A farm, with a successor published or without, as AD FS would publish it."""
+def farm_document(host: str = "sts.bench.example", *, successor: bool = True, left: float = 18) -> bytes:
+    """A farm whose certificate ends in so many days, with a successor published or without, as AD FS publishes it."""
 
     def made(use: str, begins: float, ends: float) -> KeyPair:
         subject = f"CN=ADFS {use} - {host}"
         return mint(subject, not_before=NOW + begins * DAY, not_after=NOW + ends * DAY, key="rsa")
 
-    primary = made("Signing", -347, 18)
+    primary = made("Signing", left - 365, left)
     signing = [primary, made("Signing", -2, 363)] if successor else [primary]
-    return adfs_metadata(host, signing=signing, encryption=[made("Encryption", -347, 18)], signer=primary)
+    return adfs_metadata(host, signing=signing, encryption=[made("Encryption", left - 365, left)], signer=primary)
 
 
 def records(count: int) -> Sequence[Record]:
@@ -60,6 +61,15 @@ def records(count: int) -> Sequence[Record]:
     model = read_document(farm_document(), ())
     each = len({certificate for key in _keys(model) for certificate in key.certificates})
     return [_record(f"farm-{number:05}", _renamed(model, number)) for number in range(-(-count // each))]
+
+
+def fleet(farms: int, *, publishing: int) -> Sequence[Record]:
+    """So many farms, each with a node and a domain: one in ``publishing`` publishes a successor, others are steady."""
+    published, steady = (
+        read_document(farm_document(successor=each, left=18 if each else 200), ()) for each in (True, False)
+    )
+    models = (published if number % publishing == 0 else steady for number in range(farms))
+    return [_trusted(_record(f"farm-{number:05}", _renamed(model, number))) for number, model in enumerate(models)]
 
 
 def _keys(document: Document) -> Iterator[Key]:
@@ -134,6 +144,15 @@ def bench_scrape() -> None:
     renderer.render(trusted, NOW, openmetrics=False)
     domains = _timed(lambda: renderer.render(trusted, datetime.now(UTC), openmetrics=False), times=5)
     print(f"  rendered in {domains * 1e3:.1f} ms where each has a node and a domain of Entra ID's beside")
+
+
+def bench_rules(farms: int = 3_334) -> None:
+    """One evaluation of all alert rules."""
+    for publishing, when in ((20, "one in twenty publishes a successor"), (1, "each publishes one at the same hour")):
+        spent = cost(fleet(farms, publishing=publishing))
+        slowest = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in spent.slowest)
+        print(f"rules over {farms} farms with a node and a domain each, of which {when}:")
+        print(f"  {spent.cpu:.2f} s of processor time an evaluation, {spent.firing} alerts; the slowest: {slowest}")
 
 
 class _Families(Collector):
@@ -243,8 +262,14 @@ def _timed(work: Callable[[], object], *, times: int) -> float:
 def main() -> None:
     """Runs every benchmark on one core."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "what", nargs="?", choices=["rules"], help="the alert rules on a real Prometheus: a quarter of an hour"
+    )
     parser.add_argument("--document", type=Path, help="an AD FS document to read instead of one made here")
     flags = parser.parse_args()
+    if flags.what == "rules":
+        bench_rules()
+        return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     # A host name as long as this gives the 70 KB that AD FS documents usually have.
