@@ -1,4 +1,4 @@
-"""docs/availability.md: what its table says of pairs and shards is what the alert rules do; what can be copied is sound."""
+"""docs/availability.md: what it says of pairs and shards is what the rules do, and what can be copied is sound."""
 
 import json
 import re
