@@ -297,3 +297,13 @@ def test_every_link_leads_to_a_heading() -> None:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8") if page else PAGE
         headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
         assert anchor in {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+def test_the_labels_of_every_alert_that_selects_no_finding_are_in_the_table() -> None:
+    _, section = PAGE.split("## Labels\n")
+    first_cells = re.findall(r"^\| (`Fedmeta.*?) \|", section, re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+
+    assert sorted(named) == sorted(
+        alert for alert, rule in ALERTS.items() if not rule["expr"].startswith("fedmeta:finding{")
+    )
