@@ -1,5 +1,6 @@
 """The Alertmanager sample sends every alert to where its severity belongs, and silences what it says and no more."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -7,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import stack
 import yaml
 from alerts.rules import ALERTS as RULES_OF
 from alerts.stories import STORIES
@@ -236,6 +239,28 @@ def test_no_alert_that_is_not_ours_silences_any_nor_is_silenced(name: str) -> No
 def test_no_warning_about_a_target_is_silenced_because_an_exporter_is_gone() -> None:
     for gone in ("FedmetaTargetsUnwatched", "FedmetaExportersGone", "FedmetaExporterDown", "FedmetaExporterBlind"):
         assert not [name for name in silenced_by(ALERTS[gone]) if "target" in ALERTS[name]]
+
+
+async def test_a_real_alertmanager_silences_the_same_and_none_that_is_not_ours(
+    alertmanager: str, tmp_path: Path
+) -> None:
+    foreign = [{**labels, "alertname": name} for labels in ALERTS.values() for name in FOREIGN if name]
+    told = [{"labels": labels} for labels in [*foreign, *ALERTS.values()]]
+    expected = set().union(*(silenced_by(labels) for labels in ALERTS.values()))
+    silent: set[str] = set()
+    async with (
+        stack.alertmanager(alertmanager, CONFIGURATION, tmp_path) as url,
+        aiohttp.ClientSession(raise_for_status=True) as client,
+        asyncio.timeout(30),
+    ):
+        await client.post(f"{url}/api/v2/alerts", json=told)
+        # What silences is taken up beside the answer, one alert after the other.
+        while not silent >= expected:
+            async with client.get(f"{url}/api/v2/alerts") as answer:
+                taken = await answer.json()
+            silent = {each["labels"]["alertname"] for each in taken if each["status"]["state"] == "suppressed"}
+
+    assert silent == expected
 
 
 def test_both_alerts_have_every_label_that_must_be_equal() -> None:

@@ -46,6 +46,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 VALUES: Mapping[str, set[str]] = {
     "finding": values(Kind),
+    "severity": {kind.severity.name.lower() for kind in Kind},
     "state": values(State, SignatureState, TrustState),
     "position": values(Position),
     "change": values(Change),
@@ -165,13 +166,27 @@ def test_the_summary_is_fixed_and_the_description_is_whole_sentences(alert: str)
 
 
 @each_alert
-def test_what_the_description_asks_prometheus_is_about_its_target_and_may_be_missing(alert: str) -> None:
+def test_what_the_description_asks_prometheus_may_be_missing(alert: str) -> None:
     for action in actions(alert):
         if re.search(r"\bquery\b", action):
             # It has no result when the series are gone, which is when people read most closely.
-            assert action.startswith(("range printf `", "with printf `"))
-            assert "job=%q, target=%q" in action
-            assert "` $labels.job $labels.target" in action
+            assert re.match(r"(range (\$number, \$each := )?|with )printf `", action)
+
+
+@each_alert
+def test_what_the_description_asks_prometheus_is_about_its_target_or_exporter_alone(alert: str) -> None:
+    # A query over the whole fleet would be made once for each alert, at each evaluation.
+    of_exporter = "count by (job, instance, pod)" in ALERTS[alert]["expr"]
+    for action in actions(alert):
+        if query := re.search(r"printf `(.*)` (.*?) \| query", action):
+            asked, given = query[1], re.findall(r"\$(?:labels|each\.Labels)\.(\w+)", query[2])
+            assert re.findall(r"(\w+)=%q", asked) == given, "each matcher is given what it is named after"
+            for metric, matchers in re.findall(r"\b(fedmeta[_:][\w:]+)(\{.*?\})?", asked):
+                by = set(re.findall(r"(\w+)=%q", matchers))
+                # An exporter's alerts are few: they may ask for what is found in its job.
+                assert by >= {"job", "target"} or by >= {"job", "instance", "pod"} or (of_exporter and by == {"job"}), (
+                    metric
+                )
 
 
 @each_alert
@@ -204,8 +219,11 @@ def test_every_label_exists_where_it_is_asked_for() -> None:
 
 def test_every_value_that_is_asked_for_exists() -> None:
     for metric, label, value in selectors():
-        # Empty: the label is absent.
-        assert {*value.split("|")} - {""} <= VALUES.get(label, set()), f"{metric} never has {label}={value}"
+        if label not in OF_THE_SCRAPE:
+            # Empty: the label is absent.
+            for each in {*value.split("|")} - {"", "%q"}:
+                exists = any(re.fullmatch(each, known) for known in VALUES.get(label, set()))
+                assert exists, f"{metric} never has {label}={each}"
 
 
 def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:

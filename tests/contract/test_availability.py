@@ -1,4 +1,4 @@
-"""docs/availability.md: what its table says of pairs and shards is what the alert rules do; what can be copied is sound."""
+"""docs/availability.md: what it says of pairs and shards is what the rules do, and what can be copied is sound."""
 
 import json
 import re
@@ -22,6 +22,7 @@ HELD = "FedmetaSuccessorPublished"
 """What was found before it happened."""
 
 Minutes = Callable[[int], bool]
+Values = Sequence[float | None]
 
 
 def always(_: int) -> bool:
@@ -84,48 +85,56 @@ class Exporter:
     discovered: Minutes = always
     probes: bool = False
 
-    def series(self) -> Iterator[tuple[str, list[float | None]]]:
+    def values(self, value: Callable[[int], float | None], there: Minutes = always) -> Values:
+        """What is scraped of a series at each minute."""
+        return [
+            value(minute) if there(minute) and self.answers(minute) and self.discovered(minute) else None
+            for minute in range(END + 1)
+        ]
+
+    def series(self) -> Iterator[tuple[str, Values]]:
         """Each series, with its value at each minute."""
         labels = f'job="fedmeta",instance="{self.instance}"'
-
-        def values(value: Callable[[int], float | None], there: Minutes = always) -> list[float | None]:
-            return [
-                value(minute) if there(minute) and self.answers(minute) and self.discovered(minute) else None
-                for minute in range(END + 1)
-            ]
-
         yield (
             f"up{{{labels}}}",
             [float(self.answers(minute)) if self.discovered(minute) else None for minute in range(END + 1)],
         )
         if not self.probes:
-            yield f'fedmeta_exporter_build_info{{{labels},version="1",python="3"}}', values(lambda _: 1)
+            yield f'fedmeta_exporter_build_info{{{labels},version="1",python="3"}}', self.values(lambda _: 1)
         for target, watched in self.targets.items():
-            of = f'{labels},target="{target}"'
-            there, read = watched.configured, watched.read
-            yield f"fedmeta_target_interval_seconds{{{of}}}", values(lambda _: INTERVAL * 60, there)
-            yield f"fedmeta_target_removed_timestamp_seconds{{{of}}}", values(lambda _: EVENT * 60, watched.removal)
-            place = f'{of},node="service",vantage="default"'
-            yield (
-                f"fedmeta_target_as_of_timestamp_seconds{{{of}}}",
-                values(lambda minute, read=read: None if (at := read(minute)) is None else at * 60.0, there),
-            )
-            yield (
-                f'fedmeta_finding{{{of},finding="successor_published",severity="info",entity_id="urn:{target}"}}',
-                values(lambda minute, read=read: None if read(minute) is None else 1.0, there),
-            )
-            yield (
-                f"fedmeta_metadata_reachable{{{place}}}",
-                values(lambda minute, read=read: float(read(minute) == looked(minute)), there),
-            )
-            yield (
-                f'fedmeta_finding{{{place},finding="metadata_unreachable",severity="warning"}}',
-                values(lambda minute, read=read: 1.0 if read(minute) not in {None, looked(minute)} else None, there),
-            )
-            yield (
-                f'fedmeta_finding{{{place},finding="metadata_never_read",severity="warning"}}',
-                values(lambda minute, read=read: 1.0 if read(minute) is None else None, there),
-            )
+            yield from self.of_target(f'{labels},target="{target}"', watched)
+
+    def of_target(self, of: str, watched: Watched) -> Iterator[tuple[str, Values]]:
+        """The series of one target."""
+        read, there = watched.read, watched.configured
+        place = f'{of},node="service",vantage="default"'
+
+        def as_of(minute: int) -> float | None:
+            at = read(minute)
+            return None if at is None else at * 60.0
+
+        def found(minute: int) -> float | None:
+            return None if read(minute) is None else 1
+
+        def unreachable(minute: int) -> float | None:
+            return None if read(minute) in {None, looked(minute)} else 1
+
+        def never_read(minute: int) -> float | None:
+            return 1 if read(minute) is None else None
+
+        yield f"fedmeta_target_interval_seconds{{{of}}}", self.values(lambda _: INTERVAL * 60, there)
+        yield f"fedmeta_target_removed_timestamp_seconds{{{of}}}", self.values(lambda _: EVENT * 60, watched.removal)
+        yield f"fedmeta_target_as_of_timestamp_seconds{{{of}}}", self.values(as_of, there)
+        yield (
+            f'fedmeta_finding{{{of},finding="successor_published",severity="info",entity_id="urn:fs"}}',
+            self.values(found, there),
+        )
+        yield (
+            f"fedmeta_metadata_reachable{{{place}}}",
+            self.values(lambda minute: float(read(minute) == looked(minute)), there),
+        )
+        for kind, holds in (("metadata_unreachable", unreachable), ("metadata_never_read", never_read)):
+            yield f'fedmeta_finding{{{place},finding="{kind}",severity="warning"}}', self.values(holds, there)
 
 
 SEEN = Exporter("b")
@@ -297,3 +306,13 @@ def test_every_link_leads_to_a_heading() -> None:
         text = (ROOT / "docs" / page).read_text(encoding="utf-8") if page else PAGE
         headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
         assert anchor in {re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower() for heading in headings}
+
+
+def test_the_labels_of_every_alert_that_selects_no_finding_are_in_the_table() -> None:
+    _, section = PAGE.split("## Labels\n")
+    first_cells = re.findall(r"^\| (`Fedmeta.*?) \|", section, re.MULTILINE)
+    named = [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+
+    assert sorted(named) == sorted(
+        alert for alert, rule in ALERTS.items() if not rule["expr"].startswith("fedmeta:finding{")
+    )

@@ -374,3 +374,12 @@ def test_every_metric_is_promised() -> None:
     missing = EVERY_FAMILY.keys() - {line.split(" ")[0] for line in PROMISED.splitlines()}
 
     assert not missing, "a new metric is a promise: add it to tests/contract/promised_metrics.txt and CHANGELOG.md"
+
+
+def test_every_recorded_series_is_in_the_table_of_those_and_no_other() -> None:
+    rules = (ROOT / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
+    series = list(rows("Recorded series"))
+
+    assert sorted(words(row[0])[0] for row in series) == sorted(re.findall(r"- record: (\S+)", rules))
+    assert {row[1] for row in series} == {"yes", "no"}
+    assert set(re.findall(r"\bfedmeta:[\w:]+", PAGE)) == {words(row[0])[0] for row in series}
