@@ -31,7 +31,7 @@ _PLAIN = re.compile(
         | \[ \^? \]? (?: {_ESCAPE} | \[(?!:) | [^\\\[\]] )* \]
         | \( (?: \?: | \?i\) | (?!\?) )
         | (?: [*+?] | {_COUNT.pattern} ) (?!\+)
-        | (?! \{{ \d+ (?:,\d*)? \}} ) [^\\\[(*+?]
+        | (?! \{{ (?: \d+ | \d*,\d* ) \}} ) [^\\\[(*+?]
     )*""",
     re.VERBOSE,
 )
@@ -78,7 +78,7 @@ def checked_job(expression: str) -> str:
     counts = (max(int(least), int(most or 0), 1) for least, most in _COUNT.findall(expression))
     if not _PLAIN.fullmatch(expression) or math.prod(counts) > _LARGEST:
         raise Mistake(
-            "must be a plain regular expression: groups ( ) and (?: ), classes [ ], * + ? and {n,m}, all counts multiplied"
+            "must be a plain regular expression: groups ( ) and (?: ), classes [ ], * + ? and {n,m}, counts multiplied"
             r" at most 1000, (?i) at the start, and after a \ a sign or one of dDsSwW"
         )
     try:
