@@ -1,4 +1,4 @@
-"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check`` and ``demo``."""
+"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules`` and ``demo``."""
 
 import argparse
 import asyncio
@@ -20,8 +20,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, fetch, hangup, log
-from exporter.config.document import did_you_mean
+from exporter import __version__, fetch, hangup, log, rules
+from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config, Target
 from exporter.demo.scenarios import SCENARIOS
@@ -40,7 +40,7 @@ from exporter.state import State, open_state
 
 T = TypeVar("T")
 
-COMMANDS = ("serve", "check", "demo")
+COMMANDS = ("serve", "check", "rules", "demo")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.25
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
-    commands: Mapping[str, Command] = {"serve": _serve, "check": _check, "demo": _demo}
+    commands: Mapping[str, Command] = {"serve": _serve, "check": _check, "rules": _rules, "demo": _demo}
     try:
         return commands[flags.command](flags) or 0
     except RefusedError as refusal:
@@ -169,10 +169,46 @@ def _parser() -> argparse.ArgumentParser:
         help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
     )
     _add_resolver(check)
+    _add_rules(commands.add_parser("rules", allow_abbrev=False, help="print the alert rules for Prometheus"))
     demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
     _add_log(demo, "info")
     _add_listen(demo, DEMO_LISTEN)
     return parser
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    # It logs nothing.
+    parser.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
+    parser.add_argument(
+        "--format",
+        dest="form",
+        default=rules.Form.RULES.value,
+        choices=[each.value for each in rules.Form],
+        help="rules is a file for Prometheus, prometheusrule a manifest for its operator in Kubernetes"
+        " (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--job",
+        type=_by(rules.checked_job),
+        default=rules.JOB,
+        metavar="REGEX",
+        help="how a job is known of which no exporter ever answered; matches its whole name (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--runbook-base",
+        dest="runbooks",
+        type=_by(rules.checked_page),
+        default=rules.RUNBOOKS,
+        metavar="URL",
+        help="the page that has the runbooks; each alert's section is put behind it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--grafana-base",
+        dest="grafana",
+        type=_by(rules.checked_root),
+        metavar="URL",
+        help="where Grafana is; without it links to dashboards begin at its root, /d/",
+    )
 
 
 def _add_log(parser: argparse.ArgumentParser, level: str) -> None:
@@ -207,6 +243,18 @@ def _address(text: str) -> Listen:
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 -- the last TCP port
         raise argparse.ArgumentTypeError(f"{text!r} is not [HOST]:PORT")
     return host.removeprefix("[").removesuffix("]") or None, int(port)
+
+
+def _by(check: Callable[[str], str]) -> Callable[[str], str]:
+    """What gives a flag's value, or says by this check what is wrong with it, which it does not repeat."""
+
+    def checked(text: str) -> str:
+        try:
+            return check(text)
+        except Mistake as mistake:
+            raise argparse.ArgumentTypeError(str(mistake)) from None
+
+    return checked
 
 
 def _count(text: str) -> int:
@@ -269,12 +317,23 @@ def _check(flags: argparse.Namespace) -> int:
     now, read = _now(), record.document is not None
     found = standing(record, now, remembers=False)
     if flags.certificate is None:
-        print(report(found, now))
+        _print(f"{report(found, now)}\n")
         return 0 if read and found.severity <= Severity.INFO else 1
     if not read:
         raise RefusedError(report(found, now))
-    print(_WRITTEN[flags.certificate_format](_certificate(found, flags.certificate).der))
+    _print(f"{_WRITTEN[flags.certificate_format](_certificate(found, flags.certificate).der)}\n")
     return 0
+
+
+def _print(text: str) -> None:
+    """Prints what was asked for, all of it: whoever reads it may need longer than the end of the program takes.
+
+    Raises :class:`RefusedError` where it cannot be written.
+    """
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        raise RefusedError(f"cannot write: {error.strerror}") from error
 
 
 def _target(file: str | None, address: str) -> Target:
@@ -312,6 +371,11 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
     "base64": lambda der: b64encode(der).decode(),
     "pem": lambda der: ssl.DER_cert_to_PEM_cert(der).rstrip(),
 }
+
+
+def _rules(flags: argparse.Namespace) -> None:
+    form = rules.Form(flags.form)
+    _print(rules.rules(form, job=flags.job, runbooks=flags.runbooks, grafana=flags.grafana or ""))
 
 
 def _demo(flags: argparse.Namespace) -> None:

@@ -128,7 +128,9 @@ def _flush() -> None:
     logging.shutdown()
     # None where it was closed before the start.
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.flush()
+        # Whoever read it may be gone, and nobody else is there to be told.
+        with suppress(OSError):
+            stream.flush()
 
 
 def _quoted(text: str) -> str:

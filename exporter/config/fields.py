@@ -212,7 +212,11 @@ def tenant(place: Place) -> str:
 
 def service_url(place: Place) -> str:
     """Where somebody answers, such as an issuer of tokens: http or https."""
-    url = place.text()
+    return checked_service_url(place.text())
+
+
+def checked_service_url(url: str) -> str:
+    """The URL itself when somebody can answer there."""
     parts = _split(url)
     if "@" in parts.netloc:
         raise Mistake("must not hold a user name or a password")

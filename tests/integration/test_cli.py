@@ -188,7 +188,7 @@ def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str])
     assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
 
 
-@pytest.mark.parametrize("command", ["serve", "check", "demo"])
+@pytest.mark.parametrize("command", ["serve", "check", "rules", "demo"])
 def test_a_command_after_the_flags_is_not_taken_for_a_host(command: str) -> None:
     ran = run("--log.level=debug", command, "sts.contoso.com")
     assert ran == Run(1, "", f"{command} is a command: it comes first, before the flags\n")
@@ -434,6 +434,34 @@ def test_it_stops_within_a_second_though_looks_probes_and_threads_hang(tmp_path:
     assert seconds < SOON
     assert "msg=stopping" in process.err
     assert "Traceback" not in process.err
+
+
+@pytest.mark.parametrize("command", ["check", "rules"])
+def test_what_was_asked_for_is_written_whole_before_the_end(
+    command: str, metadata: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # At the end a moment is left for it, and whoever reads may take longer.
+    with (tmp_path / "out").open("w", encoding="utf-8") as out, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert main([command, *([metadata] if command == "check" else [])]) == 0
+        written = (tmp_path / "out").read_text(encoding="utf-8")
+    assert written
+    assert written == (tmp_path / "out").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("why", ["No space left on device", "Broken pipe"])
+@pytest.mark.parametrize("command", ["check", "rules"])
+def test_what_cannot_be_written_is_said_in_one_line(command: str, why: str, metadata: str) -> None:
+    unread, pipe = os.pipe()
+    os.close(unread)
+    out = os.open("/dev/full", os.O_WRONLY) if "space" in why else os.dup(pipe)
+    flags = [command, *([metadata] if command == "check" else [])]
+    ran = subprocess.run(  # noqa: S603 -- ours
+        [sys.executable, "-m", "exporter", *flags], stdout=out, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(out)
+    os.close(pipe)
+    assert (ran.returncode, ran.stderr) == (1, f"cannot write: {why}\n")
 
 
 def test_a_log_that_nobody_reads_holds_up_neither_the_watch_nor_the_end(tmp_path: Path, metadata: str) -> None:

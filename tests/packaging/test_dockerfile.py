@@ -245,6 +245,10 @@ def test_the_image_holds_rules_and_dashboards_and_no_installer(image: Image) -> 
     assert not list(environment.glob("bin/pip*"))
 
 
+def test_the_image_writes_the_rules(image: Image, checkout: Path) -> None:
+    assert image.run(*image.entrypoint, "rules") == (0, (checkout / "alerts" / "fedmeta.rules.yml").read_text("utf-8"))
+
+
 def test_the_port_is_the_one_that_the_command_listens_on(image: Image) -> None:
     assert f":{image.port}" == DEFAULT_LISTEN
 

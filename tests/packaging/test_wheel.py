@@ -67,6 +67,17 @@ def test_what_belongs_to_the_metrics_travels_with_the_wheel(folder: str, environ
     assert files(environment / "share" / "fedmeta-exporter" / folder) == files(checkout / folder)
 
 
+def test_the_command_writes_the_rules_outside_the_checkout(
+    environment: Path, environ: Mapping[str, str], checkout: Path, tmp_path: Path
+) -> None:
+    written = output(environ, tmp_path, environment / "bin" / "fedmeta-exporter", "rules")
+    assert written == (checkout / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
+
+
+def test_git_has_the_rules_once(checkout: Path) -> None:
+    assert (checkout / "exporter" / "fedmeta.rules.yml").readlink() == Path("../alerts/fedmeta.rules.yml")
+
+
 def test_nothing_else_is_installed(environment: Path) -> None:
     [record] = environment.glob("lib/python*/site-packages/fedmeta_exporter-*.dist-info/RECORD")
     top = {line.split("/", maxsplit=1)[0] for line in record.read_text().splitlines() if not line.startswith("../")}
