@@ -85,7 +85,7 @@ class Story:
     outlives: int | None = None
     """For how many minutes it goes on when scrapes fail; None: for as long as they do."""
     remembers: bool = False
-    """It rests on what was seen before: an exporter that takes the target over without the state file knows nothing of it."""
+    """It rests on what was seen before: who takes the target over without the state file knows nothing of it."""
     never: bool = False
     """It is about what nobody ever saw: there is no such alert beside an exporter that sees."""
     seen_by_some: bool = True
@@ -571,8 +571,8 @@ STORIES: Mapping[str, Story] = {
         {0: federation(100, 100, -3), A_DAY + HOLDS: federation(-3, 3, -3), A_DAY + 480: federation(100, 100, -3)},
         target=FEDERATION,
         holds=A_DAY + HOLDS,
-        # Scrapes that fail count as one that succeeded, for an hour.
-        fires=[range(A_DAY + 90, A_DAY + 300)],
+        # Scrapes that fail count as one that succeeded, for an hour; then the alert is kept for another.
+        fires=[range(A_DAY + 90, A_DAY + 360)],
     ),
     "there is no look any more": Story(
         "FedmetaProbesStalled",
