@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,8 +46,8 @@ LEFT = 105
 
 T = TypeVar("T")
 
-Scrape = bytes | None
-"""What an exporter exposes; None: the scrape fails."""
+Scrape = tuple[bytes, bytes] | None
+"""What an exporter exposes of itself and of its targets; None: the scrape fails."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,12 @@ def exposed(story: Story, records: Iterable[Record | datetime | None]) -> Iterat
         if known is None:
             yield None
             continue
-        gone = isinstance(known, datetime)
-        targets = renderer.render(
-            [] if gone else [known],
-            START + minute * MINUTE,
-            removed={story.target.name: known} if gone else {},
-            openmetrics=False,
-        )
-        yield own(on(minute, story.statuses) or RUNS) + targets
+        at = START + minute * MINUTE
+        if isinstance(known, datetime):
+            targets = renderer.render([], at, removed={story.target.name: known}, openmetrics=False)
+        else:
+            targets = renderer.render([known], at, openmetrics=False)
+        yield own(on(minute, story.statuses) or RUNS), targets
 
 
 def own(status: Status) -> bytes:
@@ -299,6 +297,12 @@ def suits(story: Story, situation: Situation) -> bool:
     return story.seen_by_some or not situation.blind
 
 
+@lru_cache(maxsize=8)
+def read_own(scrape: bytes, labels: str) -> Values:
+    """The series that an exporter has of itself, which hardly ever change."""
+    return read(scrape, NAMES, labels)
+
+
 @cache
 def scraped(scene: Scene) -> tuple[Sequence[Values], frozenset[str]]:
     """The series of both exporters at each step; and what is said by findings, however shortly."""
@@ -308,7 +312,8 @@ def scraped(scene: Scene) -> tuple[Sequence[Values], frozenset[str]]:
         for labels, scrape in zip(TWINS, scrapes, strict=True):
             of_it = f'job="{scene.job}",{labels}'
             step[f"up{{{of_it}}}"] = f"{scrape is not None:d}"
-            step |= read(scrape, NAMES, of_it) if scrape is not None else {}
+            if scrape is not None:
+                step |= {**read_own(scrape[0], of_it), **read(scrape[1], NAMES, of_it)}
         steps.append(step)
         findings |= set(re.findall(r'\bfinding="(\w+)"', " ".join(step)))
     return steps, frozenset(findings)

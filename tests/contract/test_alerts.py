@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 
 VALUES: Mapping[str, set[str]] = {
+    "job": {"fedmeta"},
     "finding": values(Kind),
     "state": values(State, SignatureState, TrustState),
     "position": values(Position),
@@ -169,9 +171,50 @@ def test_what_the_description_asks_prometheus_is_about_its_target_and_may_be_mis
     for action in actions(alert):
         if re.search(r"\bquery\b", action):
             # It has no result when the series are gone, which is when people read most closely.
-            assert action.startswith(("range printf `", "with printf `"))
-            assert "job=%q, target=%q" in action
-            assert "` $labels.job $labels.target" in action
+            assert re.match(r"(?:range (?:\$number, \$each := )?|with )printf `", action)
+            assert re.search(r"\{job=%q, (?:target=%q|instance=%q, pod=%q)", action)
+            assert re.search(
+                r"` \$labels\.job (?:\$labels\.target|\$labels\.instance \$labels\.pod|\$each\.Labels\.target)", action
+            )
+
+
+@each_alert
+def test_the_description_takes_its_facts_only_from_a_witness(alert: str) -> None:
+    for action in actions(alert):
+        for query in re.findall(r"`(.*?)`", action):
+            asked = re.findall(r"\bfedmeta[_:][\w:]+", query)
+            scraped = [metric for metric in asked if metric.startswith("fedmeta_")]
+            # Each alert asks at every evaluation: it must not read what is known of all others.
+            assert len(re.findall(r"\bfedmeta[_:][\w:]+\{job=%q, ", query)) == len(asked)
+            if scraped and alert not in OF_ONE_EXPORTER:
+                # What an exporter says that does not see may be wrong: only who does may be quoted.
+                limited = re.search(r"and on \(job, instance, pod(?:, target(?:, domain)?)?\) (fedmeta:[\w:]+)", query)
+                assert limited, f"{query} quotes an exporter that may be blind"
+                assert limited[1] in {"fedmeta:witness", "fedmeta:finding:last", "fedmeta:finding:place"}
+                assert limited[1] != "fedmeta:finding:last" or "fedmeta:witness" in query
+
+
+OF_ONE_EXPORTER = {"FedmetaExporterBlind"}
+"""Alerts about an exporter: they quote that one."""
+
+
+def conditions(alert: str) -> Iterator[tuple[str, str]]:
+    """How long an alert waits before it fires or goes on after, each with the line above."""
+    block = re.search(rf"      - alert: {alert}\n(.*?)(?=\n      - alert:|\n  - name:|\Z)", TEXT, re.DOTALL)
+    assert block is not None
+    lines = block[1].splitlines()
+    for above, line in pairwise(lines):
+        if re.match(r"        (?:keep_firing_)?for: ", line):
+            yield line.strip(), above
+
+
+@each_alert
+def test_why_an_alert_waits_stands_beside_it(alert: str) -> None:
+    waits = dict(conditions(alert))
+
+    assert len(waits) == len(ALERTS[alert].keys() & {"for", "keep_firing_for"})
+    for line, above in waits.items():
+        assert re.fullmatch(r"        # [A-Z].{20,}\.", above), f"{alert}: why {line}?"
 
 
 @each_alert
@@ -205,7 +248,10 @@ def test_every_label_exists_where_it_is_asked_for() -> None:
 def test_every_value_that_is_asked_for_exists() -> None:
     for metric, label, value in selectors():
         # Empty: the label is absent.
-        assert {*value.split("|")} - {""} <= VALUES.get(label, set()), f"{metric} never has {label}={value}"
+        for each in {*value.split("|")} - {""}:
+            assert any(re.fullmatch(each, known) for known in VALUES.get(label, ())), (
+                f"{metric} never has {label}={each}"
+            )
 
 
 def test_nothing_is_joined_on_target_alone_nor_on_position() -> None:
