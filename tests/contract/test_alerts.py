@@ -47,6 +47,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 VALUES: Mapping[str, set[str]] = {
     "job": {"fedmeta"},
+    "severity": {"critical", "warning", "info"},
     "finding": values(Kind),
     "state": values(State, SignatureState, TrustState),
     "position": values(Position),
