@@ -40,6 +40,8 @@ SURE = 460
 """Minutes that a look takes to be sure that it reads again what it could not for hours: three probes in a row."""
 
 HOLDS = 30
+USUAL = 450
+"""Minutes after which most stories are mended."""
 AT = START + HOLDS * MINUTE
 """The moment from which on most stories hold what raises their alert."""
 
@@ -70,12 +72,24 @@ class Story:
     """How the exporter is."""
     holds: int = HOLDS
     """The minute from which on what raises the alert is so."""
-    lasts: int = 450
+    lasts: int = USUAL
     """For how many minutes."""
     fires: Sequence[range] | None = None
     """In which minutes it fires. None: from its ``for`` on until the first scrape after it is over, whatever fails."""
-    told: int = 90
+    told: int = 70
     """How many minutes after it began its text is compared."""
+    until: int | None = None
+    """The last minute that is looked at. None: shortly after it is over."""
+    passes: int | None = None
+    """After how many minutes the alert ends by itself."""
+    outlives: int | None = None
+    """For how many minutes it goes on when scrapes fail; None: for as long as they do."""
+    remembers: bool = False
+    """It rests on what was seen before: who takes the target over without the state file knows nothing of it."""
+    never: bool = False
+    """It is about what nobody ever saw: there is no such alert beside an exporter that sees."""
+    seen_by_some: bool = True
+    """One exporter can see what raises it while another sees nothing."""
 
     @property
     def over(self) -> int:
@@ -89,21 +103,29 @@ class Story:
 
     def minutes(self) -> range:
         """The minutes of all looks, scrapes and evaluations."""
-        return range(0, self.over + 2 * STEP, STEP)
+        return range(0, (self.until or self.over + STEP) + 1, STEP)
+
+    def changes(self) -> Sequence[Mapping[int, object]]:
+        """What is found from which minute on, of the service, of other looks and of domains."""
+        return (self.published, *self.others.values(), *self.domains.values())
+
+    def unknown(self) -> Record:
+        """What is known before the first look."""
+        looks = (replace(self.target.look, node=place.node, vantage=place.vantage) for place in self.others)
+        target = with_looks(self.target, *looks)
+        return bare(replace(target, entra=Entra(tuple(self.domains)) if self.domains else None))
 
     def records(self) -> Iterator[Record]:
         """What is known at each of these minutes."""
-        looks = (replace(self.target.look, node=place.node, vantage=place.vantage) for place in self.others)
-        target = with_looks(self.target, *looks)
-        record = bare(replace(target, entra=Entra(tuple(self.domains)) if self.domains else None))
-        all_of_it: tuple[Mapping[int, object], ...] = (self.published, *self.others.values(), *self.domains.values())
-        for minute in sorted({minute for each in all_of_it for minute in each if minute < 0}):
-            record = self._after(record, minute)
+        record = self.unknown()
+        for minute in sorted({minute for each in self.changes() for minute in each if minute < 0}):
+            record = self.after(record, minute)
         for minute in self.minutes():
-            record = self._after(record, minute)
+            record = self.after(record, minute)
             yield record
 
-    def _after(self, record: Record, minute: int) -> Record:
+    def after(self, record: Record, minute: int) -> Record:
+        """What is known when everything is looked at in this minute."""
         at = START + minute * MINUTE
         for look in record.target.looks:
             found = on(minute, self.others.get(look.place, self.published))
@@ -237,7 +259,8 @@ STORIES: Mapping[str, Story] = {
         {-60: publishes(document(idp(LONG))), HOLDS: publishes(document(idp())), 480: publishes(document(idp(NEXT)))},
     ),
     "no certificate of a signing key can be read": Story(
-        "FedmetaSigningKeysUnreadable", {HOLDS: publishes(never_readable()), 480: publishes(document(idp(LONG)))}
+        "FedmetaSigningKeysUnreadable",
+        {-60: publishes(document(idp(NEXT))), HOLDS: publishes(never_readable()), 480: publishes(document(idp(LONG)))},
     ),
     "nobody promotes, and the end is near": Story(
         "FedmetaPromotionStalledLate",
@@ -255,6 +278,7 @@ STORIES: Mapping[str, Story] = {
             HOLDS: farm(LONG, OF_THIS_WEEK, encryption=UNPAIRED),
         },
         lasts=A_DAY,
+        remembers=True,
     ),
     "what says which certificate is primary does not agree": Story(
         "FedmetaPrimaryDisputed",
@@ -275,7 +299,11 @@ STORIES: Mapping[str, Story] = {
     ),
     "a service provider's certificate has not begun": Story(
         "FedmetaSpCertificateExpired",
-        {HOLDS: publishes(provider(certificate("1", 30, 395))), 480: publishes(provider(NEXT))},
+        {
+            -60: publishes(provider(LONG)),
+            HOLDS: publishes(provider(certificate("1", 30, 395))),
+            480: publishes(provider(NEXT)),
+        },
     ),
     "a service provider's certificate is about to end": Story(
         "FedmetaSpCertificateEnding", {-60: publishes(provider(ENDS_IN_5)), 480: publishes(provider(NEXT))}
@@ -296,20 +324,29 @@ STORIES: Mapping[str, Story] = {
         "FedmetaPrimaryChanged",
         {-60: farm(ENDS_IN_15, THREE_DAYS_OLD), HOLDS: farm(THREE_DAYS_OLD, ENDS_IN_15)},
         lasts=A_DAY,
+        remembers=True,
     ),
-    "all keys are replaced": Story("FedmetaKeySetReplaced", {-60: HEALTHY, HOLDS: farm(NEXT)}, lasts=A_DAY),
+    "all keys are replaced": Story(
+        "FedmetaKeySetReplaced", {-60: HEALTHY, HOLDS: farm(NEXT)}, lasts=A_DAY, remembers=True
+    ),
     "all keys of a service provider are replaced": Story(
         "FedmetaSpKeySetReplaced",
         {-60: publishes(provider(LONG)), HOLDS: publishes(provider(NEXT))},
         lasts=A_DAY,
+        remembers=True,
     ),
     "a key comes that nobody expects": Story(
-        "FedmetaUnexpectedSigningCertificate", {-60: HEALTHY, HOLDS: farm(LONG, NEXT)}, lasts=A_DAY
+        "FedmetaUnexpectedSigningCertificate",
+        {-60: HEALTHY, HOLDS: farm(LONG, NEXT)},
+        lasts=A_DAY,
+        remembers=True,
     ),
     "keys change while nobody can look": Story(
         "FedmetaSigningKeysChanged",
         {before(2): farm(ENDS_IN_20), before(2) + STEP: fails(Reason.TIMEOUT), HOLDS: farm(NEXT)},
         lasts=A_DAY,
+        remembers=True,
+        seen_by_some=False,
     ),
     "a certificate cannot be read": Story(
         "FedmetaCertificateUnreadable",
@@ -351,6 +388,7 @@ STORIES: Mapping[str, Story] = {
         {-200: HEALTHY},
         others={PROXY: {-200: HEALTHY, HOLDS - 120: farm(STRANGE), 480: HEALTHY}},
         domains={"contoso.com": {-200: says(LONG)}},
+        remembers=True,
     ),
     "Entra ID lacks the next certificate two days before its promotion": Story(
         "FedmetaTrustAtRisk",
@@ -378,6 +416,7 @@ STORIES: Mapping[str, Story] = {
         "FedmetaTrustPendingTooLong",
         {before(1.5): farm(ENDS_IN_19, OF_YESTERDAY)},
         domains={"contoso.com": {before(1.5): says(ENDS_IN_19), 480: says(ENDS_IN_19, OF_YESTERDAY)}},
+        remembers=True,
     ),
     "Entra ID trusts a certificate that nobody publishes": Story(
         "FedmetaTrustForeignCertificate",
@@ -392,6 +431,7 @@ STORIES: Mapping[str, Story] = {
             "fabrikam.com": {before(1): says(ENDS_IN_19), 480: says(ENDS_IN_19, NEXT)},
             "adatum.com": {before(1): says(ENDS_IN_19), 480: says(ENDS_IN_19, NEXT)},
         },
+        remembers=True,
     ),
     "Entra ID cannot read the metadata": Story(
         "FedmetaEntraCannotReadMetadata",
@@ -413,11 +453,13 @@ STORIES: Mapping[str, Story] = {
         {-200: HEALTHY},
         # Three intervals of an hour, and ten minutes more.
         domains={"contoso.com": {HOLDS - 190: says(LONG), HOLDS - 185: TrustReason.REFUSED, 480: says(LONG)}},
+        remembers=True,
     ),
     "Entra ID never answered": Story(
         "FedmetaTrustStale",
         {-200: HEALTHY},
         domains={"contoso.com": {HOLDS: TrustReason.PERMISSION, 480: says(LONG)}},
+        never=True,
     ),
     "Entra ID's answer does not suffice": Story(
         "FedmetaTrustUnknown",
@@ -435,6 +477,7 @@ STORIES: Mapping[str, Story] = {
         {-60: HEALTHY, HOLDS: fails(Reason.TIMEOUT), 480: HEALTHY},
         target=looking(FARM, vantage=INTERNET),
         lasts=SURE,
+        remembers=True,
     ),
     "one probe of many gets the metadata": Story(
         "FedmetaMetadataUnreachable",
@@ -458,24 +501,31 @@ STORIES: Mapping[str, Story] = {
         {before(1): farm(ENDS_IN_20), before(1) + STEP: fails(Reason.TIMEOUT), 480: farm(ENDS_IN_20)},
         target=looking(FARM, vantage=INTERNET),
         lasts=SURE,
+        remembers=True,
+        seen_by_some=False,
     ),
-    "the metadata was never read": Story("FedmetaMetadataNeverRead", {HOLDS: fails(Reason.DNS), 480: HEALTHY}),
+    "the metadata was never read": Story(
+        "FedmetaMetadataNeverRead", {HOLDS: fails(Reason.DNS), 480: HEALTHY}, never=True
+    ),
     "the address answers for another entity": Story(
         "FedmetaMetadataOfAnotherEntity",
         {-60: HEALTHY, HOLDS: fails(Reason.ENTITY_MISMATCH), 480: HEALTHY},
         target=looking(FARM, vantage=INTERNET),
         lasts=SURE,
+        remembers=True,
     ),
     "two nodes behind one address take turns": Story(
         "FedmetaAnswersTakeTurns",
         # Every half an hour, the last time at the moment from which on it is told, until one was not seen for a day.
         {HOLDS - 30 * turn: farm(ENDS_IN_20, NEXT) if turn % 2 else farm(ENDS_IN_20) for turn in reversed(range(7))},
         lasts=A_DAY - STEP,
+        remembers=True,
     ),
     "a proxy serves the keys of before": Story(
         "FedmetaNodesDiffer",
         {-200: farm(ENDS_IN_20), HOLDS - 120: farm(ENDS_IN_20, NEXT)},
         others={PROXY: {-200: farm(ENDS_IN_20), 480: farm(ENDS_IN_20, NEXT)}},
+        remembers=True,
     ),
     "the document is past its validUntil": Story(
         "FedmetaMetadataOutdated",
@@ -500,27 +550,35 @@ STORIES: Mapping[str, Story] = {
         "FedmetaTlsCertificateExpiring", {-60: farm(LONG, tls=AT + 14 * DAY), 480: HEALTHY}
     ),
     "the TLS certificate ended, and nothing was ever read": Story(
-        "FedmetaTlsCertificateExpiring", {HOLDS: fails(Reason.TLS_EXPIRED, tls=AT - DAY), 480: HEALTHY}
+        "FedmetaTlsCertificateExpiring",
+        {HOLDS: fails(Reason.TLS_EXPIRED, tls=AT - DAY), 480: HEALTHY},
+        seen_by_some=False,
     ),
-    "the clocks differ by two hours": Story("FedmetaClockWrong", {HOLDS: clock(2 * HOUR), 480: clock(timedelta())}),
+    "the clocks differ by two hours": Story(
+        "FedmetaClockWrong",
+        {-60: HEALTHY, HOLDS: clock(2 * HOUR), 480: clock(timedelta())},
+        seen_by_some=False,
+    ),
     "a watched entity leaves its aggregate": Story(
         "FedmetaEntityVanished",
         {-60: federation(100, 100), HOLDS: federation(100, 100, watched_too=False)},
         target=FEDERATION,
         lasts=A_DAY,
+        remembers=True,
     ),
     "entities of an aggregate end": Story(
         "FedmetaAggregateWorse",
         {0: federation(100, 100, -3), A_DAY + HOLDS: federation(-3, 3, -3), A_DAY + 480: federation(100, 100, -3)},
         target=FEDERATION,
         holds=A_DAY + HOLDS,
-        # Scrapes that fail count as one that succeeded, for an hour.
-        fires=[range(A_DAY + 90, A_DAY + 300)],
+        # Scrapes that fail count as one that succeeded, for an hour; then the alert is kept for another.
+        fires=[range(A_DAY + 90, A_DAY + 360)],
     ),
     "there is no look any more": Story(
         "FedmetaProbesStalled",
         {-60: HEALTHY, HOLDS - 15: None, 480: HEALTHY},
         fires=[range(35, 150), range(215, 240)],
+        outlives=0,
     ),
     "an unexpected error ends a look": Story(
         "FedmetaWatchInterrupted",
@@ -530,12 +588,14 @@ STORIES: Mapping[str, Story] = {
         # Not again when scrapes succeed after some that failed.
         fires=[range(90, 150)],
         told=30,
+        passes=60,
     ),
     "the configuration does not hold": Story(
         "FedmetaConfigReloadFailed",
         {-60: HEALTHY},
         statuses={0: RUNS, HOLDS: replace(RUNS, reloaded=False), 480: RUNS},
         fires=[range(40, 165), range(220, 255)],
+        outlives=15,
     ),
     "the state cannot be saved": Story(
         "FedmetaStateNotSaved",
@@ -546,5 +606,6 @@ STORIES: Mapping[str, Story] = {
             480: replace(RUNS, storage=StorageStatus(writable=True)),
         },
         fires=[range(45, 165), range(225, 255)],
+        outlives=15,
     ),
 }

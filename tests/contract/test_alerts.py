@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def values(*enums: type[StrEnum]) -> set[str]:
 
 
 VALUES: Mapping[str, set[str]] = {
+    "job": {"fedmeta"},
     "finding": values(Kind),
     "severity": {kind.severity.name.lower() for kind in Kind},
     "state": values(State, SignatureState, TrustState),
@@ -187,6 +189,38 @@ def test_what_the_description_asks_prometheus_is_about_its_target_or_exporter_al
                 assert by >= {"job", "target"} or by >= {"job", "instance", "pod"} or (of_exporter and by == {"job"}), (
                     metric
                 )
+
+
+@each_alert
+def test_the_description_takes_its_facts_only_from_a_witness(alert: str) -> None:
+    for action in actions(alert):
+        for query in re.findall(r"`(.*?)`", action):
+            if re.search(r"\bfedmeta_", query) and alert not in OF_ONE_EXPORTER:
+                # What an exporter says that does not see may be wrong: only who does may be quoted.
+                assert re.search(r"\bfedmeta:(witness|finding:place)\{", query), query
+
+
+OF_ONE_EXPORTER = {"FedmetaExporterBlind"}
+"""Alerts about an exporter: they quote that one."""
+
+
+def conditions(alert: str) -> Iterator[tuple[str, str]]:
+    """How long an alert waits before it fires or goes on after, each with the line above."""
+    block = re.search(rf"      - alert: {alert}\n(.*?)(?=\n      - alert:|\n  - name:|\Z)", TEXT, re.DOTALL)
+    assert block is not None
+    lines = block[1].splitlines()
+    for above, line in pairwise(lines):
+        if re.match(r"        (?:keep_firing_)?for: ", line):
+            yield line.strip(), above
+
+
+@each_alert
+def test_why_an_alert_waits_stands_beside_it(alert: str) -> None:
+    waits = dict(conditions(alert))
+
+    assert len(waits) == len(ALERTS[alert].keys() & {"for", "keep_firing_for"})
+    for line, above in waits.items():
+        assert re.fullmatch(r"        # [A-Z].{20,}\.", above), f"{alert}: why {line}?"
 
 
 @each_alert
