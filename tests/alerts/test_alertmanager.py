@@ -1,20 +1,14 @@
 """The Alertmanager sample sends every alert to where its severity belongs, and silences what it says and no more."""
 
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
+from alerts.inhibition import INHIBITIONS, SAMPLE, Labels, matches, silences
 from alerts.rules import ALERTS as RULES_OF
 from alerts.stories import STORIES
-
-ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "alerts" / "alertmanager.example.yml"
-INHIBITIONS: list[Mapping[str, list[str]]] = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))["inhibit_rules"]
-
-Labels = Mapping[str, str]
 
 
 def firing() -> Iterator[tuple[str, Labels]]:
@@ -35,28 +29,9 @@ def firing() -> Iterator[tuple[str, Labels]]:
 ALERTS: Mapping[str, Labels] = dict(reversed(list(firing())))
 
 
-def matches(matchers: list[str], labels: Labels) -> bool:
-    """Whether all matchers hold (Alertmanager, "Matcher"); a label that is absent is an empty one."""
-    for matcher in matchers:
-        parts = re.fullmatch(r'(\w+) (=~?) "?([^"]*)"?', matcher)
-        assert parts, f"this test does not read {matcher}"
-        label, operator, wanted = parts.groups()
-        value = labels.get(label, "")
-        if value != wanted if operator == "=" else not re.fullmatch(wanted, value):
-            return False
-    return True
-
-
 def silenced_by(source: Labels) -> set[str]:
     """The alerts that are silent while this one fires."""
-    return {
-        name
-        for rule in INHIBITIONS
-        for name, labels in ALERTS.items()
-        if matches(rule["source_matchers"], source)
-        and matches(rule["target_matchers"], labels)
-        and all(source.get(label, "") == labels.get(label, "") for label in rule["equal"])
-    }
+    return {name for name, labels in ALERTS.items() if silences(source, labels)}
 
 
 def amtool_says(amtool: str, *arguments: str | Path) -> str:
@@ -99,13 +74,32 @@ def test_what_has_another_severity_or_none_is_not_lost(amtool: str) -> None:
             "FedmetaTrustPendingTooLong",
             "FedmetaEntraCannotReadMetadata",
             "FedmetaPromotionRolledBack",
+            "FedmetaRolloverOverdue",
+            "FedmetaEncryptionCertificateExpiring",
         },
+        "FedmetaRolloverOverdue": {"FedmetaEncryptionCertificateExpiring"},
+        "FedmetaRolloverMissing": {"FedmetaEncryptionCertificateExpiring"},
+        "FedmetaPromotionStalled": {"FedmetaEncryptionCertificateExpiring"},
+        "FedmetaPromotionStalledLate": {"FedmetaEncryptionCertificateExpiring"},
+        "FedmetaAnswersTakeTurns": {
+            "FedmetaRolloverOverdue",
+            "FedmetaRenewalDue",
+            "FedmetaPromotionStalled",
+            "FedmetaEncryptionCertificateExpiring",
+        },
+        "FedmetaPrimaryDisputed": {"FedmetaTrustUnknown"},
+        "FedmetaClockWrong": {"FedmetaProbesStalled"},
+        "FedmetaTargetsUnwatched": {"FedmetaExporterDown"},
         "FedmetaTrustBrokenAtNode": {"FedmetaNodesDiffer", "FedmetaAnswersTakeTurns"},
         "FedmetaSigningKeysUnreadable": {"FedmetaCertificateUnreadable"},
-        "FedmetaSigningCertificateExpired": {"FedmetaPossiblePrimaryEnding", "FedmetaPrimaryDisputed"},
+        "FedmetaSigningCertificateExpired": {
+            "FedmetaPossiblePrimaryEnding",
+            "FedmetaPrimaryDisputed",
+            "FedmetaEncryptionCertificateExpiring",
+        },
         "FedmetaMetadataOfAnotherEntity": {"FedmetaMetadataUnreachable", "FedmetaMetadataUnreachableFromInternet"},
         "FedmetaNodesDiffer": {"FedmetaAnswersTakeTurns"},
-        "FedmetaPossiblePrimaryEnding": {"FedmetaPrimaryDisputed"},
+        "FedmetaPossiblePrimaryEnding": {"FedmetaPrimaryDisputed", "FedmetaTrustUnknown"},
         "FedmetaPromotionRolledBack": {"FedmetaPrimaryChanged"},
         "FedmetaTrustAtRisk": {
             "FedmetaTrustPendingTooLong",
@@ -146,6 +140,14 @@ def test_no_other_alert_silences_anything() -> None:
         "FedmetaNodesDiffer",
         "FedmetaPossiblePrimaryEnding",
         "FedmetaPromotionRolledBack",
+        "FedmetaRolloverOverdue",
+        "FedmetaRolloverMissing",
+        "FedmetaPromotionStalled",
+        "FedmetaPromotionStalledLate",
+        "FedmetaAnswersTakeTurns",
+        "FedmetaPrimaryDisputed",
+        "FedmetaClockWrong",
+        "FedmetaTargetsUnwatched",
     }
 
 
