@@ -18,7 +18,6 @@ BRIEFLY = [
     "49 varied: removed with the state",
     "56 pod replaced at the repair",
     "61 a new exporter that never answers",
-    "64 generated and promoted at T-2",
 ]
 
 
