@@ -124,6 +124,9 @@ LIVES = (
             may(Kind.SIGNING_CERTIFICATE_EXPIRED, since=0),
         ),
         trusted={"contoso.com": follows(A, B)},
+        beside=[
+            frozenset({Kind.TRUST_BROKEN, each}) for each in (Kind.ROLLOVER_MISSING, Kind.SIGNING_CERTIFICATE_EXPIRED)
+        ],
     ),
     Life(
         "40 the same, 5 min, by chance",

@@ -72,7 +72,7 @@ LIVES = (
         (
             must(Kind.SIGNATURE_INVALID, begins=at(-40)),
             must(Kind.PRIMARY_DISPUTED, begins=(-25, -24.9)),
-            must(Kind.ENCRYPTION_CERTIFICATE_EXPIRING, begins=at(-14)),
+            must(Kind.ENCRYPTION_CERTIFICATE_EXPIRING, begins=(-14, -13.9)),
             must(Kind.POSSIBLE_PRIMARY_ENDING, begins=at(-5)),
         ),
         may=(
@@ -81,6 +81,11 @@ LIVES = (
             may(Kind.TRUST_PENDING_TOO_LONG, Kind.TRUST_UNKNOWN, since=-20),
         ),
         trusted={"contoso.com": then(holds(A), (-29, holds(A, X)), (-20, holds(X)))},
+        # The proxy, the evidence and the certificate that was never renewed are three problems.
+        beside=[
+            frozenset({Kind.SIGNATURE_INVALID, Kind.ENCRYPTION_CERTIFICATE_EXPIRING, each})
+            for each in (Kind.UNEXPECTED_SIGNING_CERTIFICATE, Kind.PRIMARY_DISPUTED, Kind.POSSIBLE_PRIMARY_ENDING)
+        ],
     ),
     Life(
         "58 SP exchanges its request key",

@@ -1,16 +1,30 @@
 """Drives what the exporter knows and judges through a life, look by look, and compares it with what must be found."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from builders import looking, probed, with_looks
-from lives.story import Life, May, Must, Published, T, Timeline, moment
+from lives.story import (
+    Exporter,
+    Fleet,
+    Life,
+    May,
+    Must,
+    Named,
+    Published,
+    T,
+    Timeline,
+    Watch,
+    moment,
+    within,
+)
 
 from exporter import inquiry as inquiries
 from exporter.config.settings import SERVICE, Entra
-from exporter.findings import Finding, Kind, standing
+from exporter.findings import Finding, standing
 from exporter.inquiry import DomainRecord, Inquiry, TrustReason
 from exporter.model import Observation, Reason
 from exporter.record import Record, answered, bare
@@ -20,6 +34,8 @@ ASKED = timedelta(hours=1)
 """How often Entra ID is asked."""
 JUDGED = timedelta(minutes=30)
 """How often is judged, at least."""
+TOLD_FOR = timedelta(days=7)
+"""How long an exporter says that a target was taken out."""
 PRECISION = 1 / 86400
 """Days are no exact numbers: a second."""
 
@@ -27,7 +43,7 @@ SHOWN = 8
 """Lines of one sort in a complaint."""
 
 About = frozenset[tuple[str, str]]
-Found = frozenset[tuple[Kind, About]]
+Found = frozenset[tuple[Named, About]]
 Moments = Sequence[tuple[float, Found]]
 """By day what was found then."""
 
@@ -56,26 +72,72 @@ def lived(life: Life) -> Moments:
 
 
 def _lived(life: Life) -> Iterator[tuple[float, Found]]:
-    record, step, looks = _bare(life), min(life.every, JUDGED), 0
-    for begin, end in life.processes or [life.days]:
-        record = _restarted(record) if life.keeps_state else bare(record.target)
-        due = now = moment(begin)
+    exporter = life.exporter()
+    moments = walked(exporter, life.days, every=life.every, step=min(life.every, JUDGED))
+    for process, known in groupby(moments, key=lambda each: each.process):
         judged = None
-        while now < moment(end):
-            before = record.document
-            if now >= due:
-                record = _looked(record, life, looks, now)
-                looks, due = looks + 1, due + life.every
-            record = _asked(record, life, now, anew=record.document is not before)
-            judged = standing(record, now + life.ahead, before=judged)
-            yield (now - T) / timedelta(days=1), _found(judged.findings)
-            now += step
+        for found in known if process else ():
+            (record,) = found.records
+            judged = standing(record, found.at + exporter.ahead, before=judged)
+            yield found.day, _found(judged.findings)
 
 
-def _bare(life: Life) -> Record:
-    target = looking(life.target, interval=life.every.total_seconds())
-    target = with_looks(target, *(replace(target.look, node=node, address=node) for node in life.nodes))
-    return bare(replace(target, entra=Entra(tuple(life.trusted)) if life.trusted else None))
+@dataclass(frozen=True)
+class Moment:
+    """What an exporter knows at a moment."""
+
+    at: datetime
+    process: tuple[float, float] | None
+    """From when to when it runs that does; None: it does not run."""
+    records: Sequence[Record]
+    """Of each target that is configured; of what it knew at its end, while it does not run."""
+    removed: Mapping[str, datetime]
+    """When those targets were taken out that were, within the last week."""
+
+    @property
+    def day(self) -> float:
+        return (self.at - T) / timedelta(days=1)
+
+
+def walked(exporter: Exporter, days: tuple[float, float], *, every: timedelta, step: timedelta) -> Iterator[Moment]:
+    """What an exporter knows step by step, whether it runs or not; all that it watches is looked at together."""
+    known: Mapping[str, Record] = {}
+    looks, ran, now, end = 0, None, *map(moment, days)
+    due = now
+    while now < end:
+        process = exporter.process(now)
+        if process is not None and process != ran:
+            known = {name: _restarted(record) for name, record in known.items() if exporter.keeps_state}
+            due = now
+        if (ran := process) is not None:
+            watches = [each for each in exporter.watches if within(each.days, now)]
+            looking_now = now >= due
+            known = {
+                watch.target.name: _advanced(
+                    known.get(watch.target.name) or _bare(watch, every),
+                    watch,
+                    looks if looking_now else None,
+                    now,
+                    exporter.ahead,
+                )
+                for watch in watches
+            }
+            if looking_now:
+                looks, due = looks + 1, due + every
+        yield Moment(now, process, tuple(known.values()), _removed(exporter, now))
+        now += step
+
+
+def _removed(exporter: Exporter, now: datetime) -> Mapping[str, datetime]:
+    """Which targets it says were taken out, and when."""
+    ends = {each.target.name: moment(each.days[1]) for each in exporter.watches}
+    return {name: at for name, at in ends.items() if at <= now < at + TOLD_FOR}
+
+
+def _bare(watch: Watch, every: timedelta) -> Record:
+    target = looking(watch.target, interval=every.total_seconds())
+    target = with_looks(target, *(replace(target.look, node=node, address=node) for node in watch.nodes))
+    return bare(replace(target, entra=Entra(tuple(watch.trusted)) if watch.trusted else None))
 
 
 def _restarted(record: Record) -> Record:
@@ -92,12 +154,18 @@ def _restarted(record: Record) -> Record:
     )
 
 
-def _looked(record: Record, life: Life, number: int, now: datetime) -> Record:
+def _advanced(record: Record, watch: Watch, number: int | None, now: datetime, ahead: timedelta) -> Record:
+    """What is known after the look of this number, if it is time for one, and the inquiries of which it is."""
+    looked = record if number is None else _looked(record, watch, number, now, ahead)
+    return _asked(looked, watch, now, ahead, anew=looked.document is not record.document)
+
+
+def _looked(record: Record, watch: Watch, number: int, now: datetime, ahead: timedelta) -> Record:
     """What is known after one more look from every place."""
-    service = life.published if isinstance(life.published, Timeline) else life.published(number)
+    service = watch.published if isinstance(watch.published, Timeline) else watch.published(number)
     for look in record.target.looks:
-        published = service if look.node == SERVICE else life.nodes[look.node]
-        record = probed(record, _observation(published, now, life.ahead), look=look)
+        published = service if look.node == SERVICE else watch.nodes[look.node]
+        record = probed(record, _observation(published, now, ahead), look=look)
     return record
 
 
@@ -108,13 +176,13 @@ def _observation(published: Published, now: datetime, ahead: timedelta) -> Obser
     return Observation(now + ahead, None, "", {}, 200, T + timedelta(days=3650), found, clock=now)
 
 
-def _asked(record: Record, life: Life, now: datetime, *, anew: bool) -> Record:
+def _asked(record: Record, watch: Watch, now: datetime, ahead: timedelta, *, anew: bool) -> Record:
     """What is known after an inquiry about every domain of which it is time to ask."""
-    at = now + life.ahead
+    at = now + ahead
     for known in record.domains:
         latest = known.inquiry
         if anew or latest is None or latest.trust is None or at - latest.at >= ASKED:
-            said = life.trusted[known.domain].at(now)
+            said = watch.trusted[known.domain].at(now)
             inquiry = Inquiry(at, said, "", None) if isinstance(said, TrustReason) else Inquiry(at, None, "", said)
             record = answered(record, inquiries.advance(known, inquiry))
     return record
@@ -131,7 +199,7 @@ def _about(finding: Finding) -> About:
     return frozenset((name, each) for name, each in named.items() if each is not None)
 
 
-def runs(moments: Moments, holds: Callable[[Kind, About], bool]) -> Sequence[Run]:
+def runs(moments: Moments, holds: Callable[[Named, About], bool]) -> Sequence[Run]:
     """How long anything of this was found."""
     found: list[Run] = []
     since: float | None = None
@@ -147,7 +215,7 @@ def runs(moments: Moments, holds: Callable[[Kind, About], bool]) -> Sequence[Run
     return found if since is None else [*found, Run(since, None)]
 
 
-def each_run(moments: Moments) -> Sequence[tuple[Kind, About, Run]]:
+def each_run(moments: Moments) -> Sequence[tuple[Named, About, Run]]:
     """Every run of every finding, the first before the others, and the worse of those that begin together."""
     several = dict.fromkeys(each for _, now in moments for each in now)
     found = [
@@ -158,16 +226,23 @@ def each_run(moments: Moments) -> Sequence[tuple[Kind, About, Run]]:
     return sorted(found, key=lambda each: (each[2].begin, each[0].rank, sorted(each[1])))
 
 
-def complaints(life: Life, moments: Moments) -> Sequence[str]:
+def complaints(life: Life | Fleet, moments: Moments) -> Sequence[str]:
     """What must be found and was not, and what was found and must not be, as lines."""
-    found = each_run(moments)
-    missed = [each for row in life.must if (each := _missed(row, moments)) is not None]
-    judged = [each for each in found if each[0].severity >= Severity.WARNING or each[0] in life.never]
+    return [*missing(life, moments), *wrong(life, moments)]
+
+
+def missing(life: Life | Fleet, moments: Moments, *, handover: float = 0) -> Sequence[str]:
+    """What must be found and was not; where one thing follows another, there may be a gap of so many days."""
+    return [each for row in life.must if (each := _missed(row, moments, handover)) is not None]
+
+
+def wrong(life: Life | Fleet, moments: Moments) -> Sequence[str]:
+    """What was found and must not be, and what came and went."""
+    judged = [each for each in each_run(moments) if each[0].severity >= Severity.WARNING or each[0] in life.never]
     places = [(each, _row(life, *each)) for each in judged]
-    wrong = [line(*each) for each, row in places if row is None]
+    unexpected = [f"must not be found:  {line(*each)}" for each, row in places if row is None]
     several = Counter((kind, about, row) for (kind, about, _), row in places if row is not None)
-    flapping = [f"{times} runs of {kind}" for (kind, *_), times in several.items() if times > 1]
-    return [*missed, *_some([f"must not be found:  {each}" for each in wrong]), *flapping]
+    return [*_some(unexpected), *(f"{times} runs of {kind}" for (kind, *_), times in several.items() if times > 1)]
 
 
 def _some(lines: Sequence[str]) -> Sequence[str]:
@@ -175,12 +250,15 @@ def _some(lines: Sequence[str]) -> Sequence[str]:
     return lines if len(lines) <= SHOWN else [*lines[:SHOWN], f"and {len(lines) - SHOWN} more"]
 
 
-def _missed(row: Must, moments: Moments) -> str | None:
+def _missed(row: Must, moments: Moments, handover: float) -> str | None:
     """Why what must be found was not found as it must."""
     last = row.ends[1] if row.ends else None
     found = [
         each
-        for each in runs(moments, lambda kind, about: kind in row.kinds and _is_about(row, about))
+        for each in _joined(
+            runs(moments, lambda kind, about: kind in row.kinds and _is_about(row, about)),
+            handover if len(row.kinds) > 1 else 0,
+        )
         if (last is None or each.begin <= last) and (each.end is None or each.end > row.begins[0])
     ]
     match found:
@@ -195,6 +273,17 @@ def _missed(row: Must, moments: Moments) -> str | None:
     )
 
 
+def _joined(found: Sequence[Run], gap: float) -> Sequence[Run]:
+    """The runs, those as one between which there are no more than so many days."""
+    joined: list[Run] = []
+    for each in found:
+        if joined and (end := joined[-1].end) is not None and each.begin - end <= gap + PRECISION:
+            joined[-1] = Run(joined[-1].begin, each.end)
+        else:
+            joined.append(each)
+    return joined
+
+
 def _begins(run: Run, row: Must) -> bool:
     return row.begins[0] - PRECISION <= run.begin <= row.begins[1] + PRECISION
 
@@ -205,7 +294,7 @@ def _ends(run: Run, row: Must) -> bool:
     return row.ends[0] - PRECISION <= run.end <= row.ends[1] + PRECISION
 
 
-def _row(life: Life, kind: Kind, about: About, run: Run) -> int | None:
+def _row(life: Life | Fleet, kind: Named, about: About, run: Run) -> int | None:
     """The number of the row by which a run is right."""
     allowed = [
         *(May(row.kinds, row.begins[0], row.ends[1] if row.ends else None, row.about) for row in life.must),
@@ -221,11 +310,11 @@ def _is_about(row: Must | May, about: About) -> bool:
     return row.about.items() <= dict(about).items()
 
 
-def report(life: Life, moments: Moments) -> str:
+def report(life: Life | Fleet, moments: Moments) -> str:
     """A life as a person would read it: what was found, and for how long."""
     told = [line(*each) for each in each_run(moments)]
     return "\n".join([life.name.upper(), life.story, "", *(told or ["nothing"]), "", ""])
 
 
-def line(kind: Kind, about: About, run: Run) -> str:
+def line(kind: Named, about: About, run: Run) -> str:
     return f"{run}  {kind.severity.name.lower():8}  {' '.join([kind, *(value for _, value in sorted(about))])}"

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Generic, TypeVar
 
 import scrapes
+from alerts.rules import Alert
 from builders import ENCRYPTION_SUBJECT, SECOND, SIGNING_SUBJECT, watched
 from scrapes import FARM, UNSIGNED, adfs_entity, idp, role, signed_by
 
@@ -27,6 +28,8 @@ P = -14.6
 HOUR = 1 / 24
 SOON = 1.5 * HOUR
 """How long after the repair an alert may last."""
+ALWAYS = (-4000.0, 4000.0)
+"""From which day to which, of what has no beginning and no end."""
 
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
@@ -57,12 +60,15 @@ Published = Timeline[Document | Reason]
 Trusted = Timeline[DomainTrust | TrustReason]
 """What Entra ID says of a domain, or why it does not answer."""
 
+Named = Kind | Alert
+"""What is found, or told: lives are judged by their findings, and by their alerts."""
+
 
 @dataclass(frozen=True)
 class Must:
     """Findings of some kinds, one after the other or together, that hold in one run without a gap."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[Named]
     begins: tuple[float, float]
     ends: tuple[float, float] | None
     """None: the run lasts to the end of the life."""
@@ -74,18 +80,18 @@ class Must:
 class May:
     """Findings that are right beside what must be found, or that another alert silences; each in one run at most."""
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[Named]
     since: float
     until: float | None
     """None: to the end of the life."""
     about: Mapping[str, str] = field(default_factory=dict)
 
 
-def must(*kinds: Kind, begins: tuple[float, float], ends: tuple[float, float] | None = None, **about: str) -> Must:
+def must(*kinds: Named, begins: tuple[float, float], ends: tuple[float, float] | None = None, **about: str) -> Must:
     return Must(frozenset(kinds), begins, ends, about)
 
 
-def may(*kinds: Kind, since: float, until: float | None = None, **about: str) -> May:
+def may(*kinds: Named, since: float, until: float | None = None, **about: str) -> May:
     return May(frozenset(kinds), since, until, about)
 
 
@@ -97,6 +103,88 @@ def at(day: float, within: float = 0.05) -> tuple[float, float]:
 def mended(day: float) -> tuple[float, float]:
     """With the repair on this day, or soon after."""
     return at(day, SOON)
+
+
+IN_TIME = (20 / 60 * HOUR, HOUR)
+"""How long nobody may watch before somebody is told: a restart takes less, and an hour is much."""
+
+
+def untold(day: float) -> tuple[float, float]:
+    """When it must be told that nobody watches from this day on."""
+    return day + IN_TIME[0], day + IN_TIME[1]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What one exporter sees of one target."""
+
+    published: Published | Callable[[int], Published]
+    """What looks get; a function where that depends on the number of the look, because answers take turns."""
+    trusted: Mapping[str, Trusted] = field(default_factory=dict)
+    """By domain."""
+    nodes: Mapping[str, Published] = field(default_factory=dict)
+    """By node: what looks at it get."""
+    target: Target = FARM
+    days: tuple[float, float] = ALWAYS
+    """From when to when the target is configured; when it is taken out, the exporter says so for a week."""
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One exporter of a job."""
+
+    instance: str
+    watches: Sequence[Watch]
+    pod: str = ""
+    processes: Sequence[tuple[float, float]] = (ALWAYS,)
+    """From which day to which it runs, time after time."""
+    keeps_state: bool = True
+    """It finds its state file when it starts again."""
+    stays: bool = True
+    """While it does not run, Prometheus goes on asking it; if not, its address is gone from service discovery."""
+    unscraped: Sequence[tuple[float, float]] = ()
+    """From which day to which it runs, and Prometheus gets no answer."""
+    ahead: timedelta = timedelta()
+    """How far its clock is ahead of everybody else's."""
+
+    def process(self, now: datetime) -> tuple[float, float] | None:
+        """From when to when it runs that does at this moment."""
+        return next((each for each in self.processes if within(each, now)), None)
+
+    def answers(self, now: datetime) -> bool:
+        return self.process(now) is not None and not any(within(each, now) for each in self.unscraped)
+
+
+def within(span: tuple[float, float], now: datetime) -> bool:
+    """Whether a moment is between two days."""
+    return moment(span[0]) <= now < moment(span[1])
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What happens to some exporters of one job, and which alerts must be raised when.
+
+    No warning and nothing critical may be raised but what stands under ``must`` and ``may``.
+    """
+
+    name: str
+    story: str
+    exporters: Sequence[Exporter]
+    must: Sequence[Must]
+    may: Sequence[May] = ()
+    days: tuple[float, float] = (-40, 5)
+    every: timedelta = timedelta(minutes=30)
+    """Between two looks."""
+    scraped: timedelta = timedelta(minutes=30)
+    """Between two scrapes."""
+    evaluated: timedelta | None = None
+    """Between two evaluations; None: at every scrape."""
+    backwards: bool = False
+    """The groups of rules are evaluated in the opposite order."""
+    never: frozenset[Named] = frozenset()
+    """Information that must not be told; all other may be."""
+    beside: Sequence[frozenset[Named]] = ()
+    """Alerts that are several problems, though they are of one severity and about one target at one time."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +216,14 @@ class Life:
     """How far the exporter's clock is ahead of everybody else's."""
     never: frozenset[Kind] = frozenset()
     """Kinds of information that must not be told; all others may be."""
+    beside: Sequence[frozenset[Named]] = ()
+    """Alerts that are several problems, though they are of one severity and about this target at one time."""
+
+    def exporter(self) -> Exporter:
+        """The one that watches this target alone."""
+        watch = Watch(self.published, self.trusted, self.nodes, self.target)
+        processes = self.processes or (ALWAYS,)
+        return Exporter("exp-0:10059", (watch,), "", processes, keeps_state=self.keeps_state, ahead=self.ahead)
 
 
 def certificate(

@@ -29,6 +29,8 @@ LIVES = (
             ),
         ),
         trusted=dict.fromkeys(("contoso.com", "fabrikam.com"), then(holds(OLD), (-254.75, holds(URGENT)))),
+        # All partners must be told, and Entra ID has to be now.
+        beside=[frozenset({Kind.KEY_SET_REPLACED, Kind.TRUST_BROKEN})],
         days=(-265, -245),
     ),
     Life(

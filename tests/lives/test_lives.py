@@ -1,7 +1,7 @@
 """Each life must show its findings by day: they begin and end when they must, in one run, and no others are raised.
 
 The numbers name a kind of trouble. Those that are missing are about what no exporter can know by itself; the alert
-rules answer for them:
+rules answer for them (test_alerts.py):
 
 ==  ===================================================================================================
 20  One exporter of a pair cannot reach the farm: each judges by what it sees, the rules ask who sees.
@@ -20,10 +20,8 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from lives import blindness, others, rollovers, sudden, trusts, varied
+from lives.every import LIVES
 from lives.replay import Moments, complaints, lived, report
-
-LIVES = {life.name: life for module in (rollovers, sudden, blindness, trusts, others, varied) for life in module.LIVES}
 
 
 @cache

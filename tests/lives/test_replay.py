@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from lives.replay import Found, Moments, complaints, report
+from alerts.rules import Alert
+from lives.alerts import as_fleet, crowded, in_alerts
+from lives.replay import Found, Moments, complaints, missing, report
 from lives.story import Life, certificate, farm, may, must, then
 
 from exporter.findings import Kind
@@ -72,6 +74,39 @@ def test_what_must_not_be_found_is_told(more: dict[int, tuple[Kind, frozenset[tu
     found = [(day, each | {more[int(day)]} if day in more else each) for day, each in RIGHT]
 
     assert [each.split(":")[0] for each in complaints(LIFE, found)] == ["must not be found"]
+
+
+HANDED_OVER = days(set(), set(), {MISSING}, set(), {EXPIRED}, {EXPIRED})
+
+
+def test_one_kind_may_follow_another_after_a_gap_that_is_allowed() -> None:
+    assert not missing(TO_THE_END, HANDED_OVER, handover=1)
+    assert missing(TO_THE_END, HANDED_OVER, handover=0.5)
+
+
+def test_one_kind_may_never_pause() -> None:
+    assert missing(LIFE, days(set(), set(), {BROKEN}, set(), {BROKEN}, set()), handover=1)
+
+
+def test_two_alerts_of_one_severity_about_one_target_are_told_of() -> None:
+    about, other = frozenset({("target", "f")}), frozenset({("target", "g")})
+    found = Found(
+        {
+            (Alert("FedmetaRolloverOverdue"), about),
+            (Alert("FedmetaEncryptionCertificateExpiring"), about),
+            (Alert("FedmetaSignatureInvalid"), other),
+            # Reading is another problem, a page is another severity.
+            (Alert("FedmetaMetadataUnreachable"), about),
+            (Alert("FedmetaTrustBroken"), about),
+        }
+    )
+    fleet = as_fleet(LIFE)
+
+    assert crowded(fleet, [(1, Found()), (2, found), (3, found)]) == [
+        "told together:  from 2.00: FedmetaEncryptionCertificateExpiring and FedmetaRolloverOverdue"
+    ]
+    beside = [frozenset({Kind.ROLLOVER_OVERDUE, Kind.ENCRYPTION_CERTIFICATE_EXPIRING})]
+    assert not crowded(in_alerts(replace(fleet, beside=beside)), [(2, found)])
 
 
 def test_what_comes_and_goes_is_told_even_where_it_may_be() -> None:

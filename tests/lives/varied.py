@@ -219,6 +219,7 @@ LIVES = (
         ),
         may=(ITS_PAIR,),
         processes=((-40, -2), (-2, 3)),
+        days=(-40, 3),
     ),
     Life(
         "41 varied: an identity provider with the old key listed",

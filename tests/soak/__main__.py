@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import alerts, der, history, kills, steady, surroundings, trusted
+from soak import alerts, der, history, kills, lives, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -22,6 +22,7 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
     "steady": partial(steady.main, 200_000),
+    "lives": lambda _: lives.main(),
 }
 """What is run, by name, each with a seed."""
 
