@@ -385,7 +385,11 @@ def runs(scenes: Sequence[Scene], minutes: Sequence[int], evaluations: int) -> I
     for name, minute, told in (
         ("FedmetaTargetsUnwatched", minutes[0] + end - STEP * 4, []),
         ("FedmetaTargetsUnwatched", end, [scene for scene in short if scene.situation.unwatched]),
-        ("FedmetaExporterBlind", end - STEP * 7, [scene for scene in short if scene.situation.blind]),
+        (
+            "FedmetaExporterBlind",
+            end - STEP * 7,
+            [s for s in short if s.situation.blind and not s.story.seen_by_nobody],
+        ),
     ):
         yield query(
             f'count by (job) (ALERTS{{alertname="{name}",alertstate="firing"}})', minute, dict.fromkeys(told, 1), short

@@ -92,6 +92,11 @@ class Story:
     """One exporter can see what raises it while another sees nothing."""
 
     @property
+    def seen_by_nobody(self) -> bool:
+        """Whether it is that no exporter can read the document."""
+        return self.alert == "FedmetaMetadataOfAnotherEntity" or self.alert.startswith("FedmetaMetadataUnreachable")
+
+    @property
     def over(self) -> int:
         """The minute of the first scrape that finds it mended."""
         return self.holds + self.lasts

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -203,7 +202,6 @@ def test_no_other_alert_silences_anything() -> None:
         "FedmetaAnswersTakeTurns",
         "FedmetaPrimaryDisputed",
         "FedmetaClockWrong",
-        "FedmetaTargetsUnwatched",
     }
 
 
