@@ -140,7 +140,6 @@ def test_the_block_sends_the_same_to_the_same_in_a_bigger_configuration(amtool: 
         },
         "FedmetaPrimaryDisputed": {"FedmetaTrustUnknown"},
         "FedmetaClockWrong": {"FedmetaProbesStalled"},
-        "FedmetaTargetsUnwatched": {"FedmetaExporterDown"},
         "FedmetaTrustBrokenAtNode": {"FedmetaNodesDiffer", "FedmetaAnswersTakeTurns"},
         "FedmetaSigningKeysUnreadable": {"FedmetaCertificateUnreadable"},
         "FedmetaSigningCertificateExpired": {
