@@ -6,7 +6,7 @@ from html import escape
 from operator import attrgetter
 
 from exporter.config.settings import Target
-from exporter.config.urls import shown
+from exporter.config.urls import MASK, shown
 from exporter.findings import Finding, Standing, moment, outlook, sentence, step, title
 from exporter.report import Row, about, known, severity, state
 
@@ -58,8 +58,8 @@ def _section(standing: Standing, now: datetime) -> str:
 
 def _address(target: Target) -> str:
     url = escape(shown(target.url))
-    # What is not shown leads nowhere.
-    is_link = url.startswith("http") and shown(target.url) == target.url
+    # Without its query it leads elsewhere.
+    is_link = url.startswith("http") and MASK not in url
     return f'<a href="{url}" rel="noreferrer">{url}</a>' if is_link else url
 
 
