@@ -254,7 +254,9 @@ async def exchange(
             ) as response:
                 progress.enter(Phase.TRANSFER)
                 _check_proxy(response.status, proxy)
-                return Response(response.status, response.headers, await body.read(response, _SERVICE_LIMIT))
+                sent = [*headers.values(), *(form or {}).values()]
+                content = await body.read(response, _SERVICE_LIMIT, secrets=sent)
+                return Response(response.status, response.headers, content)
 
 
 def _url(address: str) -> URL:
@@ -299,7 +301,7 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
     return Reply(
-        await body.read(response, question.module.body_size_limit, named="body_size_limit"),
+        await body.read(response, question.module.body_size_limit, named="body_size_limit", secrets=question.secrets),
         Validators(etag, last_modified),
     )
 

@@ -107,7 +107,7 @@ def modules(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 ENDPOINTS = (
     *("ok", "unauthorized", "echo", "redirect", "downgrade", "round", "reset", "not-gzip", "mistake"),
-    *("root", "broken-root", "host", "scheme"),
+    *("root", "broken-root", "host", "scheme", "encoding"),
 )
 """How the endpoint behind a target answers; the names of hosts."""
 
@@ -122,7 +122,7 @@ def echo(status: int, **headers: str) -> Answers:
     return answer
 
 
-def quoting(before: str, after: str, *, location: bool = False) -> Answers:
+def quoting(before: str, after: str, *, header: str = "") -> Answers:
     """An endpoint that says what it was sent where only a name can stand."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -132,7 +132,9 @@ def quoting(before: str, after: str, *, location: bool = False) -> Answers:
         ]
         said = next(filter(None, [*sent, request.rel_url.query.get("api_key", "")]), "nothing")
         name = before + re.sub(r"[^A-Za-z0-9.-]", "-", said) + after
-        return web.Response(status=302, headers={"Location": name}) if location else web.Response(text=name)
+        if header:
+            return web.Response(status=302 if header == "Location" else 200, headers={header: name})
+        return web.Response(text=name)
 
     return answer
 
@@ -166,8 +168,9 @@ def endpoints(federation: Federation) -> Federation:
     federation.at(at["not-gzip"], echo(200, **{"Content-Encoding": "gzip"}))
     federation.at(at["root"], quoting("<a", "/>"))
     federation.at(at["broken-root"], quoting("<a", "></b>"))
-    federation.at(at["host"], quoting("https://", ".test/", location=True))
-    federation.at(at["scheme"], quoting("s", "://x/", location=True))
+    federation.at(at["host"], quoting("https://", ".test/", header="Location"))
+    federation.at(at["scheme"], quoting("s", "://x/", header="Location"))
+    federation.at(at["encoding"], quoting("x", "", header="Content-Encoding"))
     login = "https://login.example.org"
     federation.at(f"{login}/token", tell(200, access_token=TOKEN, expires_in=3600))
     federation.at(f"{login}/refused", tell(401, error="invalid_client", error_description=f"{STEM} is wrong"))
