@@ -6,6 +6,7 @@ from html import escape
 from operator import attrgetter
 
 from exporter.config.settings import Target
+from exporter.config.urls import MASK, shown
 from exporter.findings import Finding, Standing, moment, outlook, sentence, step, title
 from exporter.report import Row, about, known, severity, state
 
@@ -56,8 +57,10 @@ def _section(standing: Standing, now: datetime) -> str:
 
 
 def _address(target: Target) -> str:
-    url = escape(target.url)
-    return f'<a href="{url}" rel="noreferrer">{url}</a>' if url.startswith("http") else url
+    url = escape(shown(target.url))
+    # Without its query it leads elsewhere.
+    is_link = url.startswith("http") and MASK not in url
+    return f'<a href="{url}" rel="noreferrer">{url}</a>' if is_link else url
 
 
 def _finding(finding: Finding, now: datetime) -> str:

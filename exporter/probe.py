@@ -71,7 +71,8 @@ async def probe(
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
-            document, failure = None, (error.reason, error.detail)
+            # The names in it are those of the document, which an endpoint may make of what it was sent.
+            document, failure = None, (error.reason, fetch.hidden(error.detail, answer.secrets))
     if document is not None:
         failure = _mismatch(document, entity_id, signers)
     reason, detail = failure or (None, "")

@@ -8,6 +8,7 @@ from datetime import datetime
 from textwrap import wrap
 
 from exporter.config.settings import TrustSource
+from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
@@ -43,7 +44,7 @@ _EVIDENCE: Mapping[Evidence, str] = {
 def report(standing: Standing, now: datetime) -> str:
     """How a target stands as of ``now``, what to do, and what is known of it, for a person at a terminal."""
     target = standing.record.target
-    head = [("Target", target.name), ("URL", target.url), ("As of", moment(now)), ("State", state(standing))]
+    head = [("Target", target.name), ("URL", shown(target.url)), ("As of", moment(now)), ("State", state(standing))]
     if not standing.findings:
         head.append(("", outlook(standing)))
     sections = [

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from exporter.config.settings import Target
+from exporter.config.urls import shown
 from exporter.exposition import families
 from exporter.exposition.fragment import Fragment, Writer
 from exporter.findings import Standing
@@ -50,7 +51,7 @@ def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
     writer.write(
         families.TARGET,
         1,
-        url=target.url,
+        url=shown(target.url),
         policy=target.policy.name,
         profile=policy.profile,
         profile_evidence=policy.evidence,

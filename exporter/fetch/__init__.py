@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from exporter.config.settings import Module, Secret
 from exporter.fetch import credentials, files, web
 from exporter.fetch.failure import FetchError, translated, until
+from exporter.fetch.hidden import hidden
 from exporter.fetch.names import RESOLVERS
 from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
 from exporter.fetch.tls import glance
@@ -33,6 +34,7 @@ __all__ = [
     "fetch",
     "find",
     "granted",
+    "hidden",
     "reveal",
 ]
 
@@ -55,6 +57,8 @@ class Answer:
     """Of the endpoint's own TLS certificate; the earliest where redirects lead over several."""
     clock: datetime | None
     """What the endpoint's clock showed when it answered; None: it did not say."""
+    secrets: Sequence[str] = field(repr=False)
+    """What was sent and must not be shown, in whatever came back."""
 
 
 @asynccontextmanager
@@ -127,6 +131,7 @@ async def fetch(
         error.phases = progress.phases
         raise error
     deadline = asyncio.get_running_loop().time() + timeout - found.seconds
+    secrets: Sequence[str] = ()
     with under_way(progress):
         try:
             if _is_file(url):
@@ -136,6 +141,7 @@ async def fetch(
             else:
                 async with until(deadline, Reason.CREDENTIALS, _NO_CREDENTIALS):
                     question = await web.prepare(
+                        url,
                         client,
                         module,
                         validators=validators,
@@ -143,6 +149,7 @@ async def fetch(
                         address=address,
                     )
                 async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
+                    secrets = question.secrets
                     reply = await web.get(url, question, client)
         except FetchError as error:
             await _complete(error, progress, deadline)
@@ -155,6 +162,7 @@ async def fetch(
         phases=progress.phases,
         tls_not_after=progress.tls_not_after,
         clock=progress.shown,
+        secrets=secrets,
     )
 
 

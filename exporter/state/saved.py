@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.certificates import CertificateError
 from exporter.config.settings import Cloud, TrustSource
+from exporter.config.urls import told_apart
 from exporter.history import EntityHistory, History
 from exporter.inquiry import DomainRecord
 from exporter.model import NO_VALIDATORS, Validators
@@ -23,7 +24,7 @@ class Saved:
     """What is held of one target."""
 
     url: str = ""
-    """Where the documents came from; empty: there never was one."""
+    """Where the documents came from, without what may be secret in it; empty: there never was one."""
     packed: bytes | None = field(default=None, repr=False)
     """The last good document, compressed with zlib; None where there never was one, or where its row was damaged."""
     validators: Validators = NO_VALIDATORS
@@ -35,9 +36,10 @@ class Saved:
 
     def at(self, url: str) -> "Saved | None":
         """What is held of the target at this address: of documents from another, nothing; None when that is all."""
-        if self.url == url:
+        if self.url in {told_apart(url), url}:
+            # An earlier version kept all of it; what is written next does not have it.
             return self
-        return Saved(url, answers=self.answers) if self.answers else None
+        return Saved(told_apart(url), answers=self.answers) if self.answers else None
 
 
 def saved_of(record: Record) -> Saved | None:
@@ -50,7 +52,7 @@ def saved_of(record: Record) -> Saved | None:
     if record.last_success is None:
         return Saved(answers=answers) if answers else None
     return Saved(
-        record.target.url,
+        told_apart(record.target.url),
         packed=record.document.packed if record.document else None,
         validators=record.validators,
         last_success=record.last_success,

@@ -165,6 +165,9 @@ def test_nothing_that_others_wrote_becomes_markup() -> None:
     assert text_of(tree.findall(".//h2")[0]) == HOSTILE
     (link,) = tree.findall(".//section//a")
     assert link.get("href") == text_of(link) == record.target.url
+    masked = shown(bare(watched("fs", "https://fs.example/?key=a-secret")))
+    assert masked.findall(".//section//a") == []
+    assert "https://fs.example/?key=***" in text_of(masked)
     findings: Sequence[etree._Element] = tree.findall(".//div[@data-finding]")
     assert HOSTILE in {each.get("data-entity-id") for each in findings}
     assert HOSTILE in {each.get("data-vantage") for each in findings}

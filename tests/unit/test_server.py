@@ -228,6 +228,17 @@ async def test_a_probe_follows_redirects_to_allowed_hosts_only(federation: Feder
     assert "other.example.org" not in {request.host for request in federation.requests}
 
 
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "[::1]"])
+async def test_a_probe_of_any_host_is_not_led_to_where_only_the_exporter_comes(
+    federation: Federation, host: str
+) -> None:
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*",))
+    federation.at("https://fs1.example.org/m", redirect_to(f"https://{host}/internal"))
+    async with serving(config, federation) as client:
+        refused = await probed(client, "https://fs1.example.org/m")
+    assert refused.value("fedmeta_probe_last_failure_info", reason="redirect") == 1
+
+
 def redirect_to(location: str) -> Answers:
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=307, headers={"Location": location})
