@@ -17,6 +17,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, clock, credentials
+from exporter.fetch.budget import Budget, anything
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
 from exporter.fetch.names import CAres
 from exporter.fetch.progress import (
@@ -42,12 +43,17 @@ _SERVICE_LIMIT = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What all fetches share: the session, TLS contexts and tokens. No connection and no cookie is kept."""
+    """What all fetches share: the session, TLS contexts, tokens, and room for documents.
+
+    No connection and no cookie is kept.
+    """
 
     session: aiohttp.ClientSession
     contexts: Contexts
     tokens: Tokens
     names: Resolver
+    budget: Budget
+    """Room for documents."""
     clock: Callable[[], float]
     """Seconds, for durations."""
 
@@ -66,6 +72,8 @@ class Question:
     """Which hosts a redirect may lead to; None: any."""
     address: str | None
     """Where to connect to, as ``host`` or ``host:port``; None: wherever the name leads."""
+    room: Callable[[int], None]
+    """Makes room for so many bytes of the document, or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,9 @@ class Response:
 
 
 @asynccontextmanager
-async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
+async def open_client(
+    resolver: AbstractResolver | None, clock: Callable[[], float], budget: Budget
+) -> AsyncIterator[Client]:
     """A client that closes with the block, and its resolver too."""
     names = Resolver(resolver or CAres())
     connector = aiohttp.TCPConnector(
@@ -119,7 +129,7 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
             trace_configs=[trace],
             middlewares=[_once],
         ) as session:
-            yield Client(session, Contexts(), Tokens(clock), names, clock)
+            yield Client(session, Contexts(), Tokens(clock), names, budget, clock)
     finally:
         await names.close()
 
@@ -148,6 +158,7 @@ async def prepare(
     validators: Validators,
     allow_host: Callable[[str], bool] | None,
     address: str | None,
+    room: Callable[[int], None],
 ) -> Question:
     """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
     own_headers = await credentials.headers(module)
@@ -171,6 +182,7 @@ async def prepare(
         validators=validators,
         allow_host=allow_host,
         address=address,
+        room=room,
     )
 
 
@@ -241,7 +253,9 @@ async def exchange(
             ) as response:
                 progress.enter(Phase.TRANSFER)
                 _check_proxy(response.status, proxy)
-                return Response(response.status, response.headers, await body.read(response, _SERVICE_LIMIT))
+                return Response(
+                    response.status, response.headers, await body.read(response, _SERVICE_LIMIT, room=anything)
+                )
 
 
 def _url(address: str) -> URL:
@@ -286,7 +300,7 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
     return Reply(
-        await body.read(response, question.module.body_size_limit, named="body_size_limit"),
+        await body.read(response, question.module.body_size_limit, room=question.room, named="body_size_limit"),
         Validators(etag, last_modified),
     )
 

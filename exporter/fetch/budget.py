@@ -1,0 +1,99 @@
+"""Room for documents while they are read and parsed: one budget of bytes for all looks and ``/probe``.
+
+Nobody waits for room with anything in hand, neither room nor a connection nor a slot: who finds none gives up what it
+has, and waits in line for all that it may need. So nobody can wait for anybody who waits.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+BUDGET = 32 * 2**20
+"""Bytes: two of the largest documents that a module takes unless it says otherwise. One takes up to forty times its
+bytes while it is parsed."""
+
+FREE = 256 * 2**10
+"""Bytes of a document that take no room, so that none of a usual size ever waits. Slots bound how many there are."""
+
+
+class CrowdedError(Exception):
+    """There is no room for a document: others are being read and parsed, or wait in line."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"others take all of the {size} bytes of documents that are read and parsed at once")
+
+
+@dataclass(slots=True, eq=False)
+class Budget:
+    """Bytes of documents that may be read and parsed at once. One that is larger than all of them has them alone."""
+
+    size: int = BUDGET
+    held: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Of those who wait in line: it is held by the first of them."""
+    freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """A share of it, still of nothing. It ends with the block, or when the thread ends that still has it then."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            share.leave()
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """What one document has of a budget."""
+
+    budget: Budget
+    held: int = 0
+    _user: asyncio.Future[Any] | None = None
+
+    def grow(self, size: int) -> None:
+        """Makes it so many bytes at least. Raises :class:`CrowdedError`, and is then of nothing."""
+        if size <= max(FREE, self.held):
+            return
+        # Nobody begins to take while others wait in line; who has begun goes on, and so comes to its end.
+        if not self._fits(size) or (not self.held and self.budget.turn.locked()):
+            self._set(0)
+            raise CrowdedError(self.budget.size)
+        self._set(size)
+
+    async def wait(self, size: int) -> None:
+        """Makes it so many bytes, after all who have waited for longer."""
+        async with self.budget.turn:
+            while not self._fits(size):
+                self.budget.freed.clear()
+                await self.budget.freed.wait()
+            self._set(size)
+
+    def settle(self, size: int) -> None:
+        """Gives back what a document of so many bytes does not need."""
+        self._set(min(self.held, size))
+
+    def lend(self, user: asyncio.Future[Any]) -> None:
+        """Keeps it until some work in a thread has ended, which goes on when nobody waits for it any more."""
+        self._user = user
+        user.add_done_callback(lambda _: self._set(0))
+
+    def leave(self) -> None:
+        """Gives back all of it, unless a thread still has it."""
+        if self._user is None or self._user.done():
+            self._set(0)
+
+    def _fits(self, size: int) -> bool:
+        others = self.budget.held - self.held
+        return not others or others + size <= self.budget.size
+
+    def _set(self, size: int) -> None:
+        self.budget.held += size - self.held
+        self.held = size
+        self.budget.freed.set()
+
+
+def anything(_: int) -> None:
+    """Room for whatever comes, for what has a bound of its own."""
