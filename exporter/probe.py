@@ -73,7 +73,7 @@ async def probe(
         share.settle(len(answer.body))
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await _in_thread(partial(_read, answer.body, known, previous, signers), share)
+                document = await share.run(partial(_read, answer.body, known, previous, signers))
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -115,13 +115,6 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
         digest=hashlib.sha256(body).hexdigest(),
         packed=zlib.compress(body, 1),
     )
-
-
-async def _in_thread(work: Callable[[], Document], share: fetch.Share) -> Document:
-    """What some work gives, which has the share until it ends, also when that is too late."""
-    under_way = asyncio.get_running_loop().run_in_executor(None, work)
-    share.lend(under_way)
-    return await asyncio.shield(under_way)
 
 
 def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:

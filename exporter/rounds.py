@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from exporter import entra as entra_id
@@ -95,13 +96,15 @@ async def probe_first(
     now: datetime,
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
+    threads: fetch.Threads = fetch.IN_THE_LOOP,
 ) -> Record:
     """The record after one more probe of its first look. Whatever happens, the other targets go on.
 
     ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
-    redirects may lead, None to any. Raises :class:`~exporter.fetch.CrowdedError`, and nothing else.
+    redirects may lead, None to any; ``threads`` are where the document is parsed.
+    Raises :class:`~exporter.fetch.CrowdedError`, and nothing else.
     """
-    with client.budget.share() as share:
+    with client.budget.share(threads) as share:
         look, history = await _probed(
             record,
             record.target.look,
@@ -260,7 +263,7 @@ async def _probed(
             found=found,
         )
         after = advance(before, observation)
-        return after, await asyncio.to_thread(remembered, record, after)
+        return after, await share.run(partial(remembered, record, after))
 
     outcome = await attempt(made())
     if not isinstance(outcome, Raised):

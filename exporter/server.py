@@ -92,6 +92,7 @@ _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
+_PROBERS: web.AppKey[fetch.Threads] = web.AppKey("_PROBERS")
 _SLOTS = web.AppKey("_SLOTS", asyncio.Semaphore)
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
@@ -107,7 +108,7 @@ def application(
     app[_SLOTS] = asyncio.Semaphore(options.probes)
     if resolver is not None:
         app[_RESOLVER] = resolver
-    app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
+    app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
     app.add_routes(
         [
             web.get("/", _page),
@@ -186,6 +187,15 @@ async def _renderers(app: web.Application) -> AsyncIterator[None]:
     pool.shutdown(wait=False)
 
 
+async def _probers(app: web.Application) -> AsyncIterator[None]:
+    # One of each: the event loop, and so everybody else, has to wait for every thread that runs Python.
+    large, small = (ThreadPoolExecutor(1, thread_name_prefix="probe") for _ in range(2))
+    app[_PROBERS] = fetch.Threads(large, small)
+    yield
+    for pool in (large, small):
+        pool.shutdown(wait=False)
+
+
 async def _client(app: web.Application) -> AsyncIterator[None]:
     options = app[_OPTIONS]
     resolver = app.get(_RESOLVER) or fetch.RESOLVERS[options.resolver]()
@@ -258,6 +268,7 @@ async def _probe(request: web.Request) -> web.Response:
                     request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout
                 ),
                 allow_host=lambda host: is_allowed(host, config.probe_allow),
+                threads=app[_PROBERS],
             )
         except fetch.CrowdedError as error:
             return _busy(f"no room for the document: {error}")
@@ -265,7 +276,8 @@ async def _probe(request: web.Request) -> web.Response:
         def scrape() -> bytes:
             return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
 
-        return await _answer(request, form, scrape)
+        text = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
+        return await _answer(request, form, lambda: text)
 
 
 def _busy(why: str) -> web.Response:

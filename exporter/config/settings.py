@@ -116,7 +116,7 @@ class Module:
     probe: bool | None = None
     """Whether ``/probe`` may use it; None: if it has no credentials."""
     hosts: tuple[Origin, ...] = ()
-    """Whom its credentials are for; empty: the hosts of the targets that it is configured for, and for ``/probe`` none."""
+    """Whom its credentials are for; empty: the hosts of the targets that name it, and no other for ``/probe``."""
 
     @property
     def has_credentials(self) -> bool:

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.config.settings import Module, Secret
 from exporter.fetch import credentials, files, web
-from exporter.fetch.budget import BUDGET, FREE, Budget, CrowdedError, Share, anything
+from exporter.fetch.budget import BUDGET, FREE, IN_THE_LOOP, Budget, CrowdedError, Share, Threads, anything
 from exporter.fetch.failure import FetchError, translated, until
 from exporter.fetch.names import RESOLVERS
 from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
@@ -23,6 +23,7 @@ from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 __all__ = [
     "BUDGET",
     "FREE",
+    "IN_THE_LOOP",
     "RESOLVERS",
     "Answer",
     "Budget",
@@ -34,6 +35,7 @@ __all__ = [
     "NotGranted",
     "Response",
     "Share",
+    "Threads",
     "client",
     "exchange",
     "fetch",

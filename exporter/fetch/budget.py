@@ -5,10 +5,13 @@ has, and waits in line for all that it may need. So nobody can wait for anybody 
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 BUDGET = 32 * 2**20
 """Bytes: two of the largest documents that a module takes unless it says otherwise. One takes up to forty times its
@@ -25,6 +28,18 @@ class CrowdedError(Exception):
         super().__init__(f"others take all of the {size} bytes of documents that are read and parsed at once")
 
 
+class Threads(NamedTuple):
+    """Where documents are parsed: what takes room, and what takes none and is not to wait for that."""
+
+    large: Executor | None
+    """None: in those of the running loop."""
+    small: Executor | None
+
+
+IN_THE_LOOP = Threads(None, None)
+"""For looks: their slots bound how many are parsed."""
+
+
 @dataclass(slots=True, eq=False)
 class Budget:
     """Bytes of documents that may be read and parsed at once. One that is larger than all of them has them alone."""
@@ -36,9 +51,12 @@ class Budget:
     freed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """A share of it, still of nothing. It ends with the block, or when the thread ends that still has it then."""
-        share = Share(self)
+    def share(self, threads: Threads = IN_THE_LOOP) -> Iterator["Share"]:
+        """A share of it, still of nothing. It ends with the block, or when the thread ends that still has it then.
+
+        Its document is parsed in one of the threads.
+        """
+        share = Share(self, threads)
         try:
             yield share
         finally:
@@ -50,6 +68,7 @@ class Share:
     """What one document has of a budget."""
 
     budget: Budget
+    threads: Threads
     held: int = 0
     _user: asyncio.Future[Any] | None = None
 
@@ -75,10 +94,14 @@ class Share:
         """Gives back what a document of so many bytes does not need."""
         self._set(min(self.held, size))
 
-    def lend(self, user: asyncio.Future[Any]) -> None:
-        """Keeps it until some work in a thread has ended, which goes on when nobody waits for it any more."""
-        self._user = user
-        user.add_done_callback(lambda _: self._set(0))
+    async def run(self, work: Callable[[], T]) -> T:
+        """What some work in a thread gives. It has the share until it ends, also when nobody waits for it any more."""
+        self._user = asyncio.get_running_loop().run_in_executor(
+            self.threads.large if self.held else self.threads.small, work
+        )
+        self._user.add_done_callback(lambda _: self._set(0))
+        given: T = await asyncio.shield(self._user)
+        return given
 
     def leave(self) -> None:
         """Gives back all of it, unless a thread still has it."""
