@@ -133,14 +133,21 @@ def _seen(process: Process) -> Iterator[dict[str, list[float]]]:
                 text = answer.read().decode()
             seen[route].append(time.monotonic() - began)
             if route == "/metrics":
-                (at,) = (line for line in text.splitlines() if line.startswith("fedmeta_probe_last_attempt_timestamp_seconds{"))
+                (at,) = (
+                    line
+                    for line in text.splitlines()
+                    if line.startswith("fedmeta_probe_last_attempt_timestamp_seconds{")
+                )
                 seen["age"].append(time.time() - float(at.rpartition(" ")[2]))
 
     def weigh() -> None:
         while not over.wait(0.02):
             seen["memory"].append(process.status("VmRSS"))
 
-    threads = [threading.Thread(target=each) for each in (partial(ask, "/-/healthy", 0.1), partial(ask, "/metrics", 0.5), weigh)]
+    threads = [
+        threading.Thread(target=each)
+        for each in (partial(ask, "/-/healthy", 0.1), partial(ask, "/metrics", 0.5), weigh)
+    ]
     for each in threads:
         each.start()
     yield seen
