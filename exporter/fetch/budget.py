@@ -70,7 +70,7 @@ class Share:
     budget: Budget
     threads: Threads
     held: int = 0
-    _user: asyncio.Future[Any] | None = None
+    _users: set[asyncio.Future[Any]] = field(default_factory=set)
 
     def grow(self, size: int) -> None:
         """Makes it so many bytes at least. Raises :class:`CrowdedError`, and is then of nothing."""
@@ -96,17 +96,20 @@ class Share:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What some work in a thread gives. It has the share until it ends, also when nobody waits for it any more."""
-        self._user = asyncio.get_running_loop().run_in_executor(
-            self.threads.large if self.held else self.threads.small, work
-        )
-        self._user.add_done_callback(lambda _: self._set(0))
-        given: T = await asyncio.shield(self._user)
-        return given
+        threads = self.threads.large if self.held else self.threads.small
+        user = asyncio.get_running_loop().run_in_executor(threads, work)
+        self._users.add(user)
+        user.add_done_callback(self._ended)
+        return await asyncio.shield(user)
 
     def leave(self) -> None:
         """Gives back all of it, unless a thread still has it."""
-        if self._user is None or self._user.done():
+        if not self._users:
             self._set(0)
+
+    def _ended(self, user: asyncio.Future[Any]) -> None:
+        self._users.discard(user)
+        self.leave()
 
     def _fits(self, size: int) -> bool:
         others = self.budget.held - self.held

@@ -100,6 +100,7 @@ async def test_it_is_kept_until_the_thread_ends_that_nobody_waits_for_any_more()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await share.run(goes_on.wait)
+        assert await share.run(lambda: "something else") == "something else"
     assert budget.held == SIZE
     goes_on.set()
     with budget.share() as other:

@@ -16,10 +16,11 @@ from federation import Answers, Federation
 from live import Scrape
 
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
-from exporter.fetch import FREE
+from exporter.fetch import BUDGET, FREE
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import (
     _CLIENT,
+    PROBES,
     NotAllowedError,
     Options,
     accepts_gzip,
@@ -42,11 +43,13 @@ CONFIG = Config(
 
 @asynccontextmanager
 async def serving(
-    config: Config = CONFIG, federation: Federation | None = None, **options: int
+    config: Config = CONFIG, federation: Federation | None = None, *, probes: int = PROBES, documents: int = BUDGET
 ) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    app = application(replace(Options(config), **options), state=open_state(None, now), clock=now, resolver=names)
+    app = application(
+        Options(config, probes=probes, documents=documents), state=open_state(None, now), clock=now, resolver=names
+    )
     async with TestClient(TestServer(app)) as client:
         yield client
 
