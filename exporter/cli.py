@@ -21,6 +21,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from exporter import __version__, fetch, hangup, log, rules
+from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config, Target
@@ -147,6 +148,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
     )
+    serve.add_argument(
+        "--limit.documents",
+        dest="documents",
+        type=_size,
+        default="32MB",
+        metavar="SIZE",
+        help="bytes of documents that are read and parsed at once, which takes up to forty times as much memory"
+        " (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--limit.probes",
+        dest="probes",
+        type=_some,
+        default=Options(Config()).probes,
+        metavar="N",
+        help="requests for /probe at once; 503 for those beyond (default: %(default)s)",
+    )
     _add_resolver(serve)
     check = commands.add_parser("check", allow_abbrev=False, help="look at one target once and say how it stands")
     # On its standard output stands what was asked for; nothing else is worth a line but trouble.
@@ -263,6 +281,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _some(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests, at least 1")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    try:
+        return units.size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -272,7 +303,15 @@ def _serve(flags: argparse.Namespace) -> None:
     if flags.config_check:
         print(f"{len(config.targets)} targets, no problems")
         return
-    options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver)
+    options = Options(
+        config,
+        flags.config_file,
+        lifecycle=flags.lifecycle,
+        limit=flags.limit,
+        probes=flags.probes,
+        documents=flags.documents,
+        resolver=flags.resolver,
+    )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
 

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from exporter import fetch, metadata, signature
 from exporter.config.settings import Look
@@ -23,6 +24,7 @@ async def probe(
     client: fetch.Client,
     previous: Document | None,
     validators: Validators,
+    share: fetch.Share,
     now: datetime,
     timeout: float,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
@@ -35,7 +37,9 @@ async def probe(
 
     ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
     those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
-    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
+    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`. ``share`` is what the document
+    has of the client's budget; it is kept until nothing reads the document any more. Raises
+    :class:`~exporter.fetch.CrowdedError` where there is no room for it.
     """
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
     found = found or fetch.Found()
@@ -50,6 +54,7 @@ async def probe(
             allow_host=allow_host,
             address=look.address,
             found=found,
+            room=share.grow,
         )
     except fetch.FetchError as error:
         return Observation(
@@ -65,9 +70,10 @@ async def probe(
     fetched = client.clock()
     document, failure = known, None
     if answer.body is not None:
+        share.settle(len(answer.body))
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer.body, known, previous, signers)
+                document = await share.run(partial(_read, answer.body, known, previous, signers))
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:

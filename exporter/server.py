@@ -38,6 +38,12 @@ SCRAPE_OFFSET = 0.5
 RENDERERS = 2
 """Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
 
+PROBES = 32
+"""Requests for ``/probe`` under way at once."""
+
+RETRY_AFTER = 5
+"""Seconds after which whom ``/probe`` had to refuse may try again: half of what a probe may take by default."""
+
 SHOWN = 5
 """Loops that ``/-/healthy`` names."""
 
@@ -53,6 +59,10 @@ class Options:
     """Whether ``/-/reload`` is open."""
     limit: int = 200
     """Entities of an aggregate that get series without being watched."""
+    probes: int = PROBES
+    """Requests for ``/probe`` under way at once."""
+    documents: int = fetch.BUDGET
+    """Bytes of documents that are read and parsed at once, by looks and by ``/probe``."""
     resolver: str = "c-ares"
     """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
 
@@ -82,6 +92,8 @@ _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
+_PROBERS: web.AppKey[fetch.Threads] = web.AppKey("_PROBERS")
+_SLOTS = web.AppKey("_SLOTS", asyncio.Semaphore)
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
 
@@ -93,9 +105,10 @@ def application(
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
     app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
+    app[_SLOTS] = asyncio.Semaphore(options.probes)
     if resolver is not None:
         app[_RESOLVER] = resolver
-    app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
+    app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
     app.add_routes(
         [
             web.get("/", _page),
@@ -139,7 +152,17 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
     host = "" if parts.scheme == "file" else parts.hostname or ""
     if not is_allowed(host, config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
-    look = replace(target.look, module=config.modules[module])
+    chosen = config.modules[module]
+    if not chosen.serves_probe:
+        why = "probe is false" if chosen.probe is False else "it has credentials, and probe: true is not among its keys"
+        raise NotAllowedError(403, f"module {module} in the configuration is not for /probe: {why}")
+    if chosen.has_credentials and not chosen.is_for(target.url):
+        raise NotAllowedError(
+            403,
+            f"the credentials of module {module} are not for this host: its hosts in the configuration do not name it,"
+            " with this scheme and port",
+        )
+    look = replace(target.look, module=chosen)
     return replace(target, looks=(look,), policy=config.policies[policy])
 
 
@@ -164,8 +187,19 @@ async def _renderers(app: web.Application) -> AsyncIterator[None]:
     pool.shutdown(wait=False)
 
 
+async def _probers(app: web.Application) -> AsyncIterator[None]:
+    # One of each: the event loop, and so everybody else, has to wait for every thread that runs Python.
+    large, small = (ThreadPoolExecutor(1, thread_name_prefix="probe") for _ in range(2))
+    app[_PROBERS] = fetch.Threads(large, small)
+    yield
+    for pool in (large, small):
+        pool.shutdown(wait=False)
+
+
 async def _client(app: web.Application) -> AsyncIterator[None]:
-    async with fetch.client(resolver=app.get(_RESOLVER) or fetch.RESOLVERS[app[_OPTIONS].resolver]()) as client:
+    options = app[_OPTIONS]
+    resolver = app.get(_RESOLVER) or fetch.RESOLVERS[options.resolver]()
+    async with fetch.client(resolver=resolver, budget=fetch.Budget(options.documents)) as client:
         app[_CLIENT] = client
         yield
 
@@ -222,18 +256,32 @@ async def _probe(request: web.Request) -> web.Response:
     except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
     now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
-    record = await probe_first(
-        bare(target),
-        client=app[_CLIENT],
-        now=now,
-        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout),
-        allow_host=lambda host: is_allowed(host, config.probe_allow),
-    )
+    if app[_SLOTS].locked():
+        return _busy(f"{app[_OPTIONS].probes} requests for /probe are under way, and no more may be at once")
+    async with app[_SLOTS]:
+        try:
+            record = await probe_first(
+                bare(target),
+                client=app[_CLIENT],
+                now=now,
+                timeout=deadline(
+                    request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout
+                ),
+                allow_host=lambda host: is_allowed(host, config.probe_allow),
+                threads=app[_PROBERS],
+            )
+        except fetch.CrowdedError as error:
+            return _busy(f"no room for the document: {error}")
 
-    def scrape() -> bytes:
-        return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+        def scrape() -> bytes:
+            return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
 
-    return await _answer(request, form, scrape)
+        text = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
+        return await _answer(request, form, lambda: text)
+
+
+def _busy(why: str) -> web.Response:
+    return web.Response(text=f"{why}\n", status=503, headers={"Retry-After": f"{RETRY_AFTER}"})
 
 
 async def _healthy(request: web.Request) -> web.Response:

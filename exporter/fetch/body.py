@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import aiohttp
 
@@ -18,16 +18,25 @@ _GZIP = b"\x1f\x8b"
 """How gzip begins (RFC 1952 2.3.1), and neither XML nor JSON."""
 
 
-async def read(response: aiohttp.ClientResponse, limit: int, *, named: str = "", secrets: Iterable[str] = ()) -> bytes:
+async def read(
+    response: aiohttp.ClientResponse,
+    limit: int,
+    *,
+    room: Callable[[int], None],
+    named: str = "",
+    secrets: Iterable[str] = (),
+) -> bytes:
     """The whole body. Neither what comes over the wire nor what is in it may exceed ``limit`` bytes.
 
-    ``named`` is the setting that sets the limit, if any; ``secrets`` were sent and are not shown. Raises
-    :class:`FetchError` for TOO_LARGE, ENCODING and TRUNCATED.
+    ``room`` makes room for so many bytes of it as there are by then, or raises. ``named`` is the setting that sets the
+    limit, if any; ``secrets`` were sent and are not shown. Raises :class:`FetchError` for TOO_LARGE, ENCODING and
+    TRUNCATED, and what ``room`` raises.
     """
     too_large = FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes" + (named and f" ({named})"))
     if response.content_length is not None and response.content_length > limit:
         raise too_large
     inflater = _inflater(response.headers.get("Content-Encoding", ""), secrets)
+    room(response.content_length or 0)
     pieces: list[bytes] = []
     received = size = 0
     async for chunk in _with_a_beginning(response.content):
@@ -39,6 +48,7 @@ async def read(response: aiohttp.ClientResponse, limit: int, *, named: str = "",
             size += len(piece)
             if max(received, size) > limit:
                 raise too_large
+            room(max(received, size))
             pieces.append(piece)
             if inflater is not None:
                 await asyncio.sleep(0)

@@ -18,6 +18,7 @@ from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, clock, credentials
 from exporter.fetch.addresses import barred, barred_name, written
+from exporter.fetch.budget import Budget, anything
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
 from exporter.fetch.hidden import hidden
 from exporter.fetch.names import CAres
@@ -46,12 +47,17 @@ _LONGEST_NAME = 253
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What all fetches share: the session, TLS contexts and tokens. No connection and no cookie is kept."""
+    """What all fetches share: the session, TLS contexts, tokens, and room for documents.
+
+    No connection and no cookie is kept.
+    """
 
     session: aiohttp.ClientSession
     contexts: Contexts
     tokens: Tokens
     names: Resolver
+    budget: Budget
+    """Room for documents."""
     clock: Callable[[], float]
     """Seconds, for durations."""
 
@@ -72,6 +78,8 @@ class Question:
     """Where to connect to, as ``host`` or ``host:port``; None: wherever the name leads."""
     secrets: Sequence[str] = field(repr=False)
     """What the endpoint, or the proxy, is sent and must not be shown, in whatever it says."""
+    room: Callable[[int], None]
+    """Makes room for so many bytes of the document, or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,9 @@ class Response:
 
 
 @asynccontextmanager
-async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
+async def open_client(
+    resolver: AbstractResolver | None, clock: Callable[[], float], budget: Budget
+) -> AsyncIterator[Client]:
     """A client that closes with the block, and its resolver too."""
     names = Resolver(resolver or CAres())
     connector = aiohttp.TCPConnector(
@@ -125,7 +135,7 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
             trace_configs=[trace],
             middlewares=[_once],
         ) as session:
-            yield Client(session, Contexts(), Tokens(clock), names, clock)
+            yield Client(session, Contexts(), Tokens(clock), names, budget, clock)
     finally:
         await names.close()
 
@@ -155,6 +165,7 @@ async def prepare(
     validators: Validators,
     allow_host: Callable[[str], bool] | None,
     address: str | None,
+    room: Callable[[int], None],
 ) -> Question:
     """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
     own_headers = await credentials.headers(module)
@@ -179,6 +190,7 @@ async def prepare(
         allow_host=allow_host,
         address=address,
         secrets=credentials.secrets(url, own_headers, proxy),
+        room=room,
     )
 
 
@@ -255,7 +267,7 @@ async def exchange(
                 progress.enter(Phase.TRANSFER)
                 _check_proxy(response.status, proxy)
                 sent = [*headers.values(), *(form or {}).values()]
-                content = await body.read(response, _SERVICE_LIMIT, secrets=sent)
+                content = await body.read(response, _SERVICE_LIMIT, room=anything, secrets=sent)
                 return Response(response.status, response.headers, content)
 
 
@@ -301,7 +313,13 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
     return Reply(
-        await body.read(response, question.module.body_size_limit, named="body_size_limit", secrets=question.secrets),
+        await body.read(
+            response,
+            question.module.body_size_limit,
+            room=question.room,
+            named="body_size_limit",
+            secrets=question.secrets,
+        ),
         Validators(etag, last_modified),
     )
 

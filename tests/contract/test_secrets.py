@@ -186,7 +186,13 @@ def endpoints(federation: Federation) -> Federation:
 def file(endpoints: Federation, tmp_path: Path) -> Path:
     """A configuration with secrets everywhere: every module looks at every endpoint."""
     blocks = {
-        name: {**block, "timeout": "20s", "tls_config": {"ca_file": endpoints.ca_file}}
+        name: {
+            **block,
+            "timeout": "20s",
+            "tls_config": {"ca_file": endpoints.ca_file},
+            # A proxy's password is for the proxy alone, whoever is looked at.
+            **({} if "proxy_url" in block else {"probe": True, "hosts": ["*.example.org"]}),
+        }
         for name, block in modules(tmp_path)
     }
     config = {

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import alerts, der, history, kills, lives, steady, surroundings, trusted
+from soak import alerts, der, history, kills, lives, probes, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -21,6 +21,7 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
+    "probes": lambda _: probes.main(),
     "steady": partial(steady.main, 200_000),
     "lives": lambda _: lives.main(),
 }

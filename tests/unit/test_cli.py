@@ -16,6 +16,7 @@ from builders import NOW
 from exporter import __version__, hangup
 from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
+from exporter.fetch import BUDGET
 from exporter.reload import Configuration
 from exporter.server import Options
 from exporter.state import Saved, State
@@ -99,14 +100,18 @@ def test_serve_has_defaults_for_everything() -> None:
         "lifecycle": False,
         "storage": None,
         "limit": 200,
+        "documents": BUDGET,
+        "probes": 32,
         "resolver": "c-ares",
         "log_level": "info",
         "log_format": "logfmt",
     }
 
 
-def test_a_limit_of_entities_is_a_number() -> None:
+def test_a_limit_is_a_number_or_a_size() -> None:
     assert parsed("serve", "--limit.entities=0").limit == 0
+    assert parsed("serve", "--limit.documents=1GB").documents == 2**30
+    assert parsed("serve", "--limit.probes=1").probes == 1
 
 
 def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only() -> None:
@@ -145,6 +150,9 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--config=fedmeta.yml"], "unrecognized arguments: --config=fedmeta.yml"),
         (["--limit.entities=many", "fs.example"], "'many' is not a number of entities"),
         (["--limit.entities=-1", "fs.example"], "'-1' is not a number of entities"),
+        (["--limit.documents=much", "fs.example"], "must be a size such as 512KB or 16MB"),
+        (["--limit.probes=0", "fs.example"], "'0' is not a number of requests, at least 1"),
+        (["--limit.probes=-1", "fs.example"], "'-1' is not a number of requests, at least 1"),
         (["--log.level=loud", "fs.example"], "--log.level"),
         (["--log.format=xml", "fs.example"], "--log.format"),
         (["--config.file"], "expected one argument"),

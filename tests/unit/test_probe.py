@@ -59,17 +59,19 @@ async def observe(
     entity_id: str | None = None,
     found: fetch.Found | None = None,
 ) -> Observation:
-    return await probe(
-        target.look,
-        signers=target.policy.signers,
-        client=client,
-        previous=previous,
-        validators=validators,
-        now=NOW,
-        timeout=timeout,
-        entity_id=target.entity_id or entity_id,
-        found=found,
-    )
+    with client.budget.share() as share:
+        return await probe(
+            target.look,
+            signers=target.policy.signers,
+            client=client,
+            previous=previous,
+            validators=validators,
+            share=share,
+            now=NOW,
+            timeout=timeout,
+            entity_id=target.entity_id or entity_id,
+            found=found,
+        )
 
 
 def document(observation: Observation) -> Document:

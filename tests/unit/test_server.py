@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,9 +15,20 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
 from live import Scrape
 
-from exporter.config.settings import Config, Module, Tls
+from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
+from exporter.fetch import BUDGET, FREE
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
-from exporter.server import NotAllowedError, Options, accepts_gzip, application, asked_target, deadline, is_allowed
+from exporter.server import (
+    _CLIENT,
+    PROBES,
+    NotAllowedError,
+    Options,
+    accepts_gzip,
+    application,
+    asked_target,
+    deadline,
+    is_allowed,
+)
 from exporter.state import open_state
 from exporter.watch import Watch
 
@@ -30,10 +42,14 @@ CONFIG = Config(
 
 
 @asynccontextmanager
-async def serving(config: Config = CONFIG, federation: Federation | None = None) -> AsyncIterator[Client]:
+async def serving(
+    config: Config = CONFIG, federation: Federation | None = None, *, probes: int = PROBES, documents: int = BUDGET
+) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    app = application(Options(config), state=open_state(None, now), clock=now, resolver=names)
+    app = application(
+        Options(config, probes=probes, documents=documents), state=open_state(None, now), clock=now, resolver=names
+    )
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -288,6 +304,85 @@ async def test_probes_run_side_by_side(federation: Federation) -> None:
     async with serving(config, federation) as client, asyncio.timeout(10):
         scrapes = await asyncio.gather(*(probed(client, "https://fs.example.org/m") for _ in range(3)))
     assert [scrape.value("fedmeta_metadata_reachable") for scrape in scrapes] == [1, 1, 1]
+
+
+PARTNER = Module(
+    "partner",
+    authorization=Authorization("Bearer", Secret("hunter2")),
+    probe=True,
+    hosts=(Origin("https", "fs.example.org", 443),),
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "target", "refused"),
+    [
+        (PARTNER, "https://fs.example.org/m", ""),
+        (PARTNER, "http://fs.example.org/m", "the credentials of module asked are not for this host"),
+        (PARTNER, "https://fs.example.org:8443/m", "the credentials of module asked are not for this host"),
+        (PARTNER, "https://other.example.org/m", "the credentials of module asked are not for this host"),
+        (replace(PARTNER, hosts=()), "https://fs.example.org/m", "the credentials of module asked are not for this"),
+        (
+            replace(PARTNER, probe=None),
+            "https://fs.example.org/m",
+            "not for /probe: it has credentials, and probe: true",
+        ),
+        (replace(PARTNER, probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
+        (Module(probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
+        (Module(probe=True), "https://fs.example.org/m", ""),
+    ],
+)
+async def test_a_probe_shows_credentials_only_to_whom_they_are_for_though_it_may_look_anywhere(
+    federation: Federation, module: Module, target: str, refused: str
+) -> None:
+    for url in ("http://fs.example.org/m", "https://fs.example.org/m", "https://other.example.org/m"):
+        federation.serve(url, builders.saml_metadata())
+    asked = replace(module, tls=Tls(ca_file=federation.ca_file))
+    config = Config((), {"default": Module(), "asked": asked}, {"default": PolicySettings()}, ("*",))
+    async with serving(config, federation) as client:
+        answer = await client.get("/probe", params={"target": target, "module": "asked"})
+        said = await answer.text()
+    assert answer.status == (403 if refused else 200)
+    assert refused in said
+    shown = [request.headers.get("Authorization") for request in federation.requests]
+    assert shown == ([] if refused else ["Bearer hunter2" if module.has_credentials else None])
+
+
+async def test_more_probes_at_once_than_there_may_be_are_told_to_come_back(federation: Federation) -> None:
+    arrived, goes_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        arrived.release()
+        await goes_on.wait()
+        return web.Response(body=builders.saml_metadata())
+
+    url = federation.at("https://fs.example.org/m", answer)
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*.example.org",))
+    async with serving(config, federation, probes=2) as client, asyncio.timeout(10):
+        under_way = [asyncio.create_task(probed(client, url)) for _ in range(2)]
+        for _ in under_way:
+            await arrived.acquire()
+        refused = await client.get("/probe", params={"target": url})
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+        assert await refused.text() == "2 requests for /probe are under way, and no more may be at once\n"
+        assert (await client.get("/-/healthy")).status == 200
+        goes_on.set()
+        assert [each.value("fedmeta_metadata_reachable") for each in await asyncio.gather(*under_way)] == [1, 1]
+        assert (await probed(client, url)).value("fedmeta_metadata_reachable") == 1
+
+
+async def test_a_probe_for_whose_document_there_is_no_room_is_told_to_come_back(federation: Federation) -> None:
+    url = federation.serve("https://fs.example.org/m", builders.saml_metadata() + b"<!--" + b" " * FREE + b"-->")
+    small = federation.serve("https://fs.example.org/small", builders.saml_metadata())
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*.example.org",))
+    async with serving(config, federation, documents=2 * FREE) as client:
+        with client.app[_CLIENT].budget.share() as taken:
+            taken.grow(2 * FREE)
+            refused = await client.get("/probe", params={"target": url})
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert "others take all of the 524288 bytes" in await refused.text()
+            assert (await probed(client, small)).value("fedmeta_metadata_reachable") == 1
+        assert (await probed(client, url)).value("fedmeta_metadata_reachable") == 1
 
 
 @pytest.mark.parametrize(
