@@ -160,7 +160,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 def is_foreign(origin: str, host: str) -> bool:
     """Whether an Origin header names another place than the Host header (RFC 6454 7); none at all does not."""
-    return bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
+    return bool(origin) and origin.partition("://")[2].lower() != host.lower()
 
 
 async def _guard(_: web.Request, response: web.StreamResponse) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
-ALIVE = 3
-"""Answers that memory holds at once: the latest, the one before it, and one more that is taken slowly."""
+ROOM = 40 * 2**20
+"""Bytes of answers that memory holds at once; a single one may be larger. Three of 1,000 farms' fit, or a hundred packed."""
 
 CHUNK = 2**16
 """Bytes of an answer that are on their way to one reader."""
@@ -49,12 +49,14 @@ class Sharing:
         async with self._turn:
             del self._next[kind]
             made = _Made(await make())
-            taken = [each for each in self._made if each() is not None]
-            for old in taken[: 1 - ALIVE]:
-                # Whoever takes more time than all that came after is cut off: the newest scrape is worth most.
-                if (slow := old()) is not None:
-                    slow.body = None
-            self._made = [*taken[1 - ALIVE :], weakref.ref(made)]
+            taken = [old for each in self._made if (old := each()) is not None]
+            room = ROOM - made.size
+            for old in reversed(taken):
+                room -= old.size
+                if room < 0:
+                    # Whoever is slower than all that came after is cut off: the newest scrape is worth most.
+                    old.body = None
+            self._made = [weakref.ref(each) for each in (*taken, made) if each.body is not None]
             return made
 
 
