@@ -8,7 +8,7 @@ from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
 
 ROOM = 40 * 2**20
-"""Bytes of answers that memory holds at once; a single one may be larger. Three of 1,000 farms' fit, or a hundred packed."""
+"""Bytes of answers that memory holds at once, three of 1,000 farms or a hundred of them packed; one may be larger."""
 
 CHUNK = 2**16
 """Bytes of an answer that are on their way to one reader."""

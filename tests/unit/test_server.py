@@ -18,8 +18,8 @@ from federation import Answers, Federation
 from live import Scrape
 
 from exporter.config.settings import Config, Module, Tls
-from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.exposition.render import Renderer
+from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import (
     NotAllowedError,
     Options,
