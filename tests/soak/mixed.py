@@ -32,7 +32,7 @@ from exporter.model import Use
 from soak.process import Process, exporter
 from soak.visitors import address, opened
 
-FARMS, HOSTILE = 160, 40
+FARMS, HOSTILE = 180, 20
 """Targets: those that are as they should be, and the others."""
 
 SIZE = 14_000_000
@@ -167,7 +167,7 @@ async def _visit(to: Connection, url: str, published: str, chance: random.Random
     visits = [again(0.01, hold)]
     visits += [again(1, lambda: ask("/metrics", f"Accept: {chance.choice(accepts)}\r\n")) for _ in range(5)]
     visits += [again(5, lambda: ask(chance.choice(["/", "/metrics"]), slowly=True)) for _ in range(5)]
-    visits += [again(2, lambda: ask(probe)) for _ in range(10)]
+    visits += [again(5, lambda: ask(probe)) for _ in range(10)]
     visits += [again(1, lambda: ask(chance.choice(["/", "/nowhere", "/metrics?" + "x" * 20_000]))) for _ in range(3)]
 
     async def enough() -> None:
@@ -241,7 +241,7 @@ def _config(published: str, seed: int) -> Mapping[str, object]:
     urls = [f"{published}/farm/{nth}" for nth in range(FARMS)]
     urls += [f"{published}/hostile/{nth}" for nth in range(HOSTILE)]
     targets = [
-        {"name": "-".join(url.split("/")[-2:]), "url": url, "interval": f"{chance.randrange(5, 10)}s"} for url in urls
+        {"name": "-".join(url.split("/")[-2:]), "url": url, "interval": f"{chance.randrange(10, 30)}s"} for url in urls
     ]
     return {
         "targets": targets,

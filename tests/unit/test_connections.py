@@ -170,6 +170,31 @@ async def test_an_answer_that_is_not_taken_is_given_up(monkeypatch: pytest.Monke
             assert len(await stream[0].read()) < 50_000_000
 
 
+@pytest.mark.parametrize("sending", [0.05, 30.0])
+async def test_whoever_goes_before_the_answer_is_forgotten(monkeypatch: pytest.MonkeyPatch, sending: float) -> None:
+    monkeypatch.setattr(connections, "SENDING", sending)
+    gone, known = asyncio.Event(), web.RequestHandler.finish_response
+
+    async def answer(
+        self: web.RequestHandler, request: web.BaseRequest, response: web.StreamResponse, start: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if gone.is_set():
+            return await known(self, request, response, start)
+        gone.set()
+        assert request.transport is not None
+        request.transport.abort()
+        if sending < 1:
+            await asyncio.Event().wait()
+        return response, True
+
+    monkeypatch.setattr(web.RequestHandler, "finish_response", answer)
+    async with serving(limit=1) as site:
+        assert await site.answer(ASKING % b"quick") == b""
+        await asyncio.sleep(2 * sending if sending < 1 else 0)
+        for _ in range(3):
+            assert await answered(await site.connect(ASKING % b"quick")) == b"HTTP/1.1 200 OK quick"
+
+
 @pytest.mark.parametrize(
     "said",
     [
