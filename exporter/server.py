@@ -84,7 +84,9 @@ _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
-_SHARING = web.AppKey("_SHARING", Sharing)
+_SHARED_SCRAPES = web.AppKey("_SHARED_SCRAPES", Sharing)
+_SHARED_PAGES = web.AppKey("_SHARED_PAGES", Sharing)
+"""Apart from the scrapes, which must not wait for a page."""
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
 
@@ -95,7 +97,8 @@ def application(
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
-    app[_RENDERER], app[_SCRAPES], app[_SHARING] = Renderer(limit=options.limit), _Scrapes(), Sharing()
+    app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
+    app[_SHARED_SCRAPES], app[_SHARED_PAGES] = Sharing(), Sharing()
     if resolver is not None:
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
@@ -213,7 +216,7 @@ async def _page(request: web.Request) -> web.Response:
         )
 
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-    return web.Response(body=await app[_SHARING].get("page", make), headers=headers)
+    return web.Response(body=await app[_SHARED_PAGES].get("page", make), headers=headers)
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -232,7 +235,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
         return await _rendered(app, scrape)
 
-    body = await app[_SHARING].get((form.content_type, packed), make)
+    body = await app[_SHARED_SCRAPES].get((form.content_type, packed), make)
     return web.Response(body=body, headers=_headers(form, packed=packed))
 
 
