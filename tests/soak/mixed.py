@@ -315,8 +315,8 @@ def _judged(process: Process, measured: _Measured, seen: Counter[str], keys: int
     said = (
         f"{FARMS + HOSTILE} targets for {len(measured.resident) / 4:.0f} s: memory {before:.0f} to {after:.0f} MB,"
         f" at most {max(measured.resident)} MB; /-/healthy at most {slowest['/-/healthy'] * 1000:.0f} ms, /metrics"
-        f" {slowest['/metrics']:.2f} s (by the clock {clock}); {keys} keys, {moved} moved;"
-        f" {len(tracebacks)} tracebacks, {len(process.lines)} log lines; end in {took:.1f} s; refused to us {refused}; failed {failed};"
+        f" {slowest['/metrics']:.2f} s (by the clock {clock}); {keys} keys, {moved} moved; {len(tracebacks)}"
+        f" tracebacks, {len(process.lines)} log lines; end in {took:.1f} s; refused to us {refused}; failed {failed};"
         f" visitors saw {dict(sorted(seen.items()))}"
     )
     holds = (
