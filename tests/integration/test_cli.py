@@ -252,7 +252,7 @@ def test_every_address_that_is_given_is_served_and_told(metadata: str) -> None:
     with closing(listening()) as first, closing(listening()) as second:
         ports = [each.getsockname()[1] for each in (first, second)]
     flags = [f"--web.listen-address=127.0.0.1:{port}" for port in ports]
-    answers = []
+    answers: list[int] = []
 
     def ask(_: str) -> None:
         answers.extend(get(f"http://127.0.0.1:{port}", "/-/healthy")[0] for port in ports)
