@@ -1,7 +1,9 @@
 """The page for people: how every target stands, what to do, and what is known of it."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from html import escape
 from operator import attrgetter
 
@@ -26,6 +28,12 @@ th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; 
 th { font-weight: normal; opacity: .8; overflow-wrap: normal; width: 6rem; }
 .small { font-size: .85em; opacity: .8; }
 """
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's Content-Security-Policy: its own style, by its hash, and nothing else."""
 
 
 def page(standings: Sequence[Standing], now: datetime, *, version: str) -> str:

@@ -2,11 +2,14 @@
 
 import asyncio
 import gzip
+import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 
 import builders
 import pytest
@@ -16,6 +19,7 @@ from federation import Answers, Federation
 from live import Scrape
 
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
+from exporter.exposition.render import Renderer
 from exporter.fetch import BUDGET, FREE
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import (
@@ -28,6 +32,7 @@ from exporter.server import (
     asked_target,
     deadline,
     is_allowed,
+    is_foreign,
 )
 from exporter.state import open_state
 from exporter.watch import Watch
@@ -43,13 +48,17 @@ CONFIG = Config(
 
 @asynccontextmanager
 async def serving(
-    config: Config = CONFIG, federation: Federation | None = None, *, probes: int = PROBES, documents: int = BUDGET
+    config: Config = CONFIG,
+    federation: Federation | None = None,
+    *,
+    probes: int = PROBES,
+    documents: int = BUDGET,
+    lifecycle: bool = False,
 ) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    app = application(
-        Options(config, probes=probes, documents=documents), state=open_state(None, now), clock=now, resolver=names
-    )
+    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle)
+    app = application(options, state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -223,6 +232,97 @@ async def test_the_page_is_html() -> None:
     async with serving() as client:
         answer = await client.get("/")
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
+
+
+ANSWERS = [
+    ("GET", "/", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/-/healthy", 200),
+    ("GET", "/-/ready", 200),
+    ("GET", "/probe?target=fs.example", 403),
+    ("POST", "/-/reload", 403),
+    ("POST", "/metrics", 405),
+    ("GET", "/nowhere", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "route", "status"), ANSWERS)
+async def test_every_answer_is_kept_by_nobody_framed_by_nobody_and_names_no_version(
+    method: str, route: str, status: int
+) -> None:
+    async with serving() as client:
+        answer = await client.request(method, route)
+    said = answer.headers
+    assert answer.status == status
+    assert said.getall("Server") == ["fedmeta-exporter"]
+    assert said["X-Content-Type-Options"] == "nosniff"
+    assert said["Referrer-Policy"] == "no-referrer"
+    assert said["Cache-Control"] == "no-store"
+    assert re.search(r"default-src 'none';.* frame-ancestors 'none'", said["Content-Security-Policy"])
+    assert ("style-src" in said["Content-Security-Policy"]) is (route == "/")
+
+
+async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> None:
+    async with serving() as client:
+        answer = await client.get("/")
+        (style,) = re.findall(r"<style>(.*?)</style>", await answer.text(), re.DOTALL)
+    allowed = dict(each.split(" ", 1) for each in answer.headers["Content-Security-Policy"].split("; "))
+    assert allowed == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "foreign"),
+    [
+        ("", "fs:10059", False),
+        ("http://fs:10059", "fs:10059", False),
+        ("https://FS", "fs", False),
+        ("http://fs", "fs:10059", True),
+        ("http://fs:10059.evil.example", "fs:10059", True),
+        ("http://evil.example", "fs:10059", True),
+        ("http://evil.example/fs:10059", "fs:10059", True),
+        ("null", "fs:10059", True),
+        ("fs:10059", "fs:10059", True),
+        ("http://[", "fs:10059", True),
+    ],
+)
+def test_an_origin_is_foreign_that_is_not_the_host_which_was_asked(origin: str, host: str, *, foreign: bool) -> None:
+    assert is_foreign(origin, host) is foreign
+
+
+async def test_no_page_of_another_origin_can_have_the_configuration_read_again() -> None:
+    async with serving(lifecycle=True) as client:
+        for method in ("POST", "PUT"):
+            answer = await client.request(method, "/-/reload", headers={"Origin": "https://evil.example"})
+            assert answer.status == 403
+        own = str(client.make_url("/")).rstrip("/")
+        assert (await client.post("/-/reload", headers={"Origin": own})).status == 200
+        assert (await client.post("/-/reload")).status == 200
+
+
+async def test_scrapes_at_once_share_what_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered, known = 0, Renderer.render
+
+    def render(self: Renderer, *records: object, **how: object) -> bytes:
+        nonlocal rendered
+        rendered += 1
+        return known(self, *records, **how)  # type: ignore[arg-type]  # whatever it takes
+
+    monkeypatch.setattr(Renderer, "render", render)
+    async with serving() as client:
+        answers = await asyncio.gather(*(client.get("/metrics") for _ in range(50)))
+        texts = {await answer.text() for answer in answers}
+        assert {answer.status for answer in answers} == {200}
+        count = Scrape(await (await client.get("/metrics")).text()).value(
+            "fedmeta_exporter_scrape_duration_seconds_count"
+        )
+    assert len(texts) <= rendered - 1 < 25
+    assert count == rendered - 1, "each is counted once, and tells of those before it"
 
 
 def module_of(federation: Federation) -> Module:
