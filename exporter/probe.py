@@ -6,11 +6,16 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from exporter import fetch, metadata, signature
+from exporter.bounds import bounded
 from exporter.config.settings import Look
+from exporter.history import History
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
+
+NO_HISTORY = History()
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -28,6 +33,8 @@ async def probe(
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
     found: fetch.Found | None = None,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
 ) -> Observation:
     """What a look gets now; its document is ``previous`` itself when that has not changed.
 
@@ -35,7 +42,8 @@ async def probe(
 
     ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
     those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
-    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
+    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`; ``primary`` and ``history`` are
+    as in :func:`read_document`.
     """
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
     found = found or fetch.Found()
@@ -64,10 +72,11 @@ async def probe(
         )
     fetched = client.clock()
     document, failure = known, None
+    read = partial(read_document, signers=signers, at=now, primary=primary, history=history)
     if answer.body is not None:
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer.body, known, previous, signers)
+                document = await asyncio.to_thread(_read, answer.body, known, previous, read)
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -88,8 +97,18 @@ async def probe(
     )
 
 
-def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
+def read_document(
+    body: bytes,
+    signers: Sequence[bytes],
+    *,
+    at: datetime,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
+) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
+
+    Where an entity has more keys than are watched, those stay that signed it, that ``primary`` names, that ``history``
+    knows, or that decide how its rollover stands ``at`` a moment: when the bytes were got.
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
@@ -102,8 +121,9 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
         root = metadata.tree(body)
         content = metadata.read(root)
         verdict = signature.verify(root, signers)
+    named = [each for each in (primary, verdict.fingerprint) if each is not None]
     return Document(
-        metadata=content,
+        metadata=bounded(content, named=named, first_seen=history.first_seen_of, at=at),
         signature=verdict,
         size=len(body),
         digest=hashlib.sha256(body).hexdigest(),
@@ -111,10 +131,12 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     )
 
 
-def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(
+    body: bytes, known: Document | None, previous: Document | None, read: Callable[[bytes], Document]
+) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return with_last_good(read_document(body, signers), previous)
+    return with_last_good(read(body), previous)
 
 
 def with_last_good(document: Document, previous: Document | None) -> Document:

@@ -18,6 +18,8 @@ from exporter.model import Certificate
 
 _MOST_ALIKE = 8
 """Certificates of one name that are asked who signed them: no chain has more, and each pair costs a verification."""
+_MOST_BESIDE = 32
+"""Certificates beside one key among which a chain is looked for: real ones have 5 at most."""
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 """What ``cryptography`` raises for a key or a signature that it does not know."""
 
@@ -59,6 +61,9 @@ def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, 
     beside = tuple(certificate for each in data for certificate in each.beside)
     if len(every) == 1 and not values and all(each.whole for each in data):
         return (Named(every[0], beside),)
+    if len(every) > _MOST_BESIDE:
+        # Each may be a key's: which one issued another would have to be asked of every two.
+        return tuple(map(Named, every))
     keys = {each: _comparable(each) if values else outline(each.der).public_key for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
     for certificate in _leaves(data, values, keys):

@@ -6,11 +6,21 @@ What is wrong with a part is a fault of its kind; :class:`DocumentError` says th
 from lxml.etree import _Element as Element
 
 from exporter.metadata.document import ENTITY, GROUP, DocumentError, descriptors, refuse_other_roots, tree
-from exporter.metadata.entities import Reader
+from exporter.metadata.entities import LONGEST_ENTITY_ID, Reader
 from exporter.metadata.last_good import kept, with_certificates, with_last_good
 from exporter.model import Metadata
 
-__all__ = ["DocumentError", "kept", "parse", "read", "stream", "tree", "with_certificates", "with_last_good"]
+__all__ = [
+    "LONGEST_ENTITY_ID",
+    "DocumentError",
+    "kept",
+    "parse",
+    "read",
+    "stream",
+    "tree",
+    "with_certificates",
+    "with_last_good",
+]
 
 
 def parse(body: bytes) -> Metadata:
