@@ -1,4 +1,4 @@
-"""Which keys of a document are watched where it has more than anybody can: those that decide how a rollover stands. Pure.
+"""Which keys of a document are watched where it has too many: those that decide how a rollover stands. Pure.
 
 Judged by what is kept, an entity never stands better than by all that it publishes.
 """

@@ -1,11 +1,12 @@
 """What one probe of a look gets: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
+import ctypes
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from exporter import fetch, metadata, signature
@@ -16,6 +17,17 @@ from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
 
 NO_HISTORY = History()
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Stands for a time that nobody knows."""
+
+TRIM_ABOVE = 2**20
+"""Bytes of a document from which memory is given back to the system after it was read.
+
+Elements are many small pieces, which the C library keeps for itself (malloc_trim(3)): ten times the document. Libraries
+that have no such function have no such need."""
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -101,7 +113,7 @@ def read_document(
     body: bytes,
     signers: Sequence[bytes],
     *,
-    at: datetime,
+    at: datetime = LONG_AGO,
     primary: str | None = None,
     history: History = NO_HISTORY,
 ) -> Document:
@@ -112,6 +124,14 @@ def read_document(
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
+    try:
+        return _document(body, signers, at, primary, history)
+    finally:
+        if len(body) > TRIM_ABOVE:
+            _trim(0)
+
+
+def _document(body: bytes, signers: Sequence[bytes], at: datetime, primary: str | None, history: History) -> Document:
     if len(body) > STREAM_ABOVE and not signers:
         content = metadata.stream(body)
         verdict = Signature(
@@ -119,7 +139,7 @@ def read_document(
         )
     else:
         root = metadata.tree(body)
-        content = metadata.read(root)
+        content = metadata.read(root, size=len(body))
         verdict = signature.verify(root, signers)
     named = [each for each in (primary, verdict.fingerprint) if each is not None]
     return Document(

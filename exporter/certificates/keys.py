@@ -61,12 +61,11 @@ def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, 
     beside = tuple(certificate for each in data for certificate in each.beside)
     if len(every) == 1 and not values and all(each.whole for each in data):
         return (Named(every[0], beside),)
-    if len(every) > _MOST_BESIDE:
-        # Each may be a key's: which one issued another would have to be asked of every two.
-        return tuple(map(Named, every))
     keys = {each: _comparable(each) if values else outline(each.der).public_key for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
-    for certificate in _leaves(data, values, keys):
+    # Of very many each may be a key's: which one issued another would have to be asked of every two.
+    leaves = _leaves(data, values, keys) if len(every) <= _MOST_BESIDE else every
+    for certificate in leaves:
         by_key.setdefault(keys[certificate], []).append(certificate)
     chosen = dict.fromkeys(max(each, key=lambda one: one.not_after) for each in by_key.values())
     chain = tuple(dict.fromkeys(each for each in (*every, *beside) if each not in chosen))

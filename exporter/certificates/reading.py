@@ -93,9 +93,9 @@ quietly = _Quietly()
 def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
     """The certificate in some DER, and a sentence for each of its attributes that cannot be read or breaks a rule.
 
-    Bytes after the certificate are left out. A long name is shortened, one that cannot be read is ``unknown``, a key has size 0 then, and a
-    signature algorithm that has no name here is its dotted OID. Names and dates may break the rules of DER as far as
-    OpenSSL reads them.
+    Bytes after the certificate are left out. A long name is shortened, one that cannot be read is ``unknown``; a key
+    that cannot be read has size 0, and a signature algorithm that has no name here is its dotted OID. Names and dates
+    may break the rules of DER as far as OpenSSL reads them.
 
     Raises :class:`CertificateError`.
     """

@@ -13,7 +13,6 @@ from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
 from exporter.rollover import FOREVER, Position, Rollover, State
 
-
 ROOM = 4_000_000
 """Bytes for what the document of a target says, whatever it is."""
 

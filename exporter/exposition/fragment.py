@@ -97,7 +97,7 @@ def _pairs(labels: Mapping[str, str]) -> list[str]:
 
 
 def _shown(name: str, value: str) -> str:
-    """What a label says: no name of others in more characters than are shown, unless it says what the series is about."""
+    """What a label says: a long name is shortened, unless it says what the series is about."""
     return value if len(value) <= LONGEST_SHORTENED or name in _WHOLE else shortened(value)
 
 

@@ -28,16 +28,16 @@ def parse(body: bytes) -> Metadata:
 
     Raises :class:`DocumentError`.
     """
-    return read(tree(body))
+    return read(tree(body), size=len(body))
 
 
-def read(root: Element) -> Metadata:
-    """What a metadata document says, from its root element; the tree stays as it is.
+def read(root: Element, *, size: int = 0) -> Metadata:
+    """What a metadata document of so many bytes says, from its root element; the tree stays as it is.
 
     Raises :class:`DocumentError`.
     """
     refuse_other_roots(root)
-    reader = Reader()
+    reader = Reader(size)
     if root.tag == ENTITY:
         reader.entity(root)
     else:
@@ -50,7 +50,7 @@ def stream(body: bytes) -> Metadata:
 
     Raises :class:`DocumentError`.
     """
-    reader = Reader()
+    reader = Reader(len(body))
     for event, element in descriptors(body):
         if element.tag == ENTITY:
             if event == "end":

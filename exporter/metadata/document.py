@@ -42,7 +42,7 @@ _BYTES_PER_NODE = 12
 
 A node takes libxml2 some 130 bytes, so that 16 MB of ``<a/>`` would take half a gigabyte.
 """
-_FREE_NODES = 100_000
+_FREE_NODES = 200_000
 """So many nodes may stand as close together as they like."""
 
 
@@ -110,7 +110,10 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
                 _forget(element, parent)
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    refuse_other_roots(cast("Element", events.root))  # there is one, or this were no XML
+    root = cast("Element", events.root)  # there is one, or this were no XML
+    refuse_other_roots(root)
+    # What is left of it would stay until the cycle collector finds the parser.
+    root.clear()
 
 
 def _unmasked(body: bytes) -> bytes:

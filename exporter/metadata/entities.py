@@ -50,14 +50,18 @@ _BEGINNING = 20
 """Characters of a certificate's text that a fault quotes."""
 LONGEST_ENTITY_ID = 1024
 """Characters of an ``entityID`` (SAML core 8.3.6)."""
-MOST_ENTITIES = 20_000
-"""Entities that are read of a document: twice as many as the largest aggregate has, eduGAIN's."""
+_MOST_ENTITIES = 10_000
+"""Entities that are read of a document of 16 MB or less."""
+_BYTES_PER_ENTITY = 1_600
+"""The least that an entity has on average in a larger one, of which more are read; in real aggregates it is 2,200."""
 _MOST_FAULTS = 1_000
 """Faults of a kind that are told one by one; the others are counted."""
 _MOST_LOCATIONS = 64
 """Places to sign in that are read of an entity; real ones have 4 at most."""
 _LONGEST_LOCATION = 2_048
 """Characters of such an address: no browser's makers promise to follow a longer one."""
+_MOST_ROLES = 64
+"""Roles that are read of an entity, but for those that have keys or are of another kind; real ones have 4 at most."""
 _MOST_VALUES = 32
 """KeyValues that are read of a key, which has one."""
 _SIDES = frozenset({Role.IDP, Role.SP})
@@ -84,13 +88,17 @@ class _Draft:
 
     bounds: _Bounds = field(default_factory=_Bounds)
     roles: list[RoleDescriptor] = field(default_factory=list)
+    kinds: set[tuple[Role, str]] = field(default_factory=set)
+    """Of the roles; those of a type that is not known are one."""
     sign_in_locations: dict[str, None] = field(default_factory=dict)
 
 
 class Reader:
     """Takes groups and entities in document order; decodes each certificate text once."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 0) -> None:
+        """``size`` is that of the document in bytes."""
+        self._most_entities = max(_MOST_ENTITIES, size // _BYTES_PER_ENTITY)
         self._entities: dict[str, _Draft] = {}
         self._faults: list[Fault] = []
         self._counts = Counter[FaultKind]()
@@ -123,8 +131,8 @@ class Reader:
             self._fault(FaultKind.ENTITY_ID_LENGTH, None, f"an entityID of {len(entity_id)} characters: {entity_id}")
             return
         draft = self._entities.get(entity_id)
-        if draft is None and len(self._entities) == MOST_ENTITIES:
-            self._fault(FaultKind.ENTITY_LEFT_OUT, None, f"not read, after {MOST_ENTITIES} others: {entity_id}")
+        if draft is None and len(self._entities) == self._most_entities:
+            self._fault(FaultKind.ENTITY_LEFT_OUT, None, f"not read, after {self._most_entities} others: {entity_id}")
             return
         if draft is None:
             draft = self._entities[entity_id] = _Draft()
@@ -135,7 +143,7 @@ class Reader:
         self._add_bounds(draft.bounds, element, entity_id)
         for child in element.iterchildren(*_ROLES):
             self._add_bounds(draft.bounds, child, entity_id)
-            draft.roles.append(self._role(child, entity_id))
+            self._add_role(draft, self._role(child, entity_id), entity_id)
             if child.tag == _IDP:
                 for service in child.iterchildren(MD + "SingleSignOnService"):
                     if location := service.get("Location"):
@@ -169,6 +177,14 @@ class Reader:
         for kind, count in self._counts.items():
             if count > _MOST_FAULTS:
                 yield Fault(kind, None, f"{count - _MOST_FAULTS} more of the kind {kind}", count - _MOST_FAULTS)
+
+    def _add_role(self, draft: _Draft, role: RoleDescriptor, entity_id: str) -> None:
+        kind = role.role, "" if role.role is Role.OTHER else role.element
+        if not role.keys and kind in draft.kinds and len(draft.roles) >= _MOST_ROLES:
+            self._fault(FaultKind.PART_LEFT_OUT, entity_id, f"one more {role.element} without keys is not read")
+            return
+        draft.kinds.add(kind)
+        draft.roles.append(role)
 
     def _add_location(self, locations: dict[str, None], location: str, entity_id: str) -> None:
         if location in locations:

@@ -3,20 +3,17 @@
 import logging
 import zlib
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from exporter.config.settings import Look, Target
 from exporter.history import History
 from exporter.metadata import DocumentError, with_certificates
 from exporter.model import Document
 from exporter.policy import PolicySettings
-from exporter.probe import read_document, with_last_good
+from exporter.probe import LONG_AGO, read_document, with_last_good
 from exporter.record import LookRecord, Record, bare
 from exporter.served import NO_TURNS
 from exporter.state import Saved
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-"""Stands for a time that was lost."""
 
 log = logging.getLogger(__package__)
 
@@ -77,7 +74,7 @@ def _probed_anew(look: Look, known: LookRecord, policy: PolicySettings | None, h
 def _read(packed: bytes, policy: PolicySettings, history: History, at: datetime | None) -> Document:
     """A document that was got before. Raises :class:`~exporter.metadata.DocumentError` and ``zlib.error``."""
     return read_document(
-        zlib.decompress(packed), policy.signers, at=at or _LONG_AGO, primary=policy.primary, history=history
+        zlib.decompress(packed), policy.signers, at=at or LONG_AGO, primary=policy.primary, history=history
     )
 
 
