@@ -309,7 +309,7 @@ class Reason(StrEnum):
     NOT_XML = "not_xml"
     """Not well-formed XML."""
     NOT_METADATA = "not_metadata"
-    """XML, and neither EntityDescriptor nor EntitiesDescriptor at its root."""
+    """XML, and neither EntityDescriptor nor EntitiesDescriptor at its root, or much more markup than metadata has."""
     NO_ENTITY = "no_entity"
     """Metadata without a single usable EntityDescriptor."""
     ENTITY_MISMATCH = "entity_mismatch"

@@ -47,8 +47,9 @@ def document_fragment(standing: Standing, *, limit: int) -> Fragment:
         states = Counter(rollover.state for rollover in rollovers)
         for state in filter(states.get, State):
             writer.write(families.ENTITIES, states[state], state=state)
-        watched = [each for each in entities if each.entity_id in standing.watched]
-        entities = (*watched, *_worst(entities, verdicts, but=standing.watched)[:limit])
+        worst = _worst_first(entities, verdicts)
+        watched = [each for each in worst if each.entity_id in standing.watched]
+        entities = (*watched, *[each for each in worst if each.entity_id not in standing.watched][:limit])
     omitted = sum(each.times for each in document.metadata.faults if each.kind is FaultKind.CERTIFICATE_LEFT_OUT)
     written, room = 0, max(ROOM, limit * ROOM_PER_ENTITY)
     for entity in takewhile(lambda _: writer.size < room, entities):
@@ -100,14 +101,14 @@ def _write_document(writer: Writer, document: Document, rollovers: Iterable[Roll
     writer.write(families.SIGNATURE, 1, state=document.signature.state)
 
 
-def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Collection[str]) -> Sequence[Entity]:
+def _worst_first(entities: Sequence[Entity], verdicts: Mapping[str, Rollover]) -> Sequence[Entity]:
     """The entities, the worst first; last those that have no verdict."""
 
     def badness(entity: Entity) -> tuple[int, float]:
         verdict = verdicts.get(entity.entity_id)
         return verdict.urgency if verdict is not None else (1, 0.0)
 
-    return sorted((each for each in entities if each.entity_id not in but), key=badness)
+    return sorted(entities, key=badness)
 
 
 def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory, room: int) -> int:

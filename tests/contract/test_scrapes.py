@@ -103,7 +103,8 @@ def test_every_golden_file_is_compared() -> None:
 def test_the_golden_files_show_every_family() -> None:
     shown = {family for name in GOLDEN for family in scrapes.names(rendered(name))}
 
-    assert shown == {family.name for family in FAMILIES}
+    # It takes more than 2,000 findings.
+    assert shown == {family.name for family in FAMILIES} - {"fedmeta_findings_omitted"}
 
 
 @each_golden

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -34,9 +34,9 @@ class Noting(Record):
 
     judged: list[datetime] = field(default_factory=list, compare=False)
 
-    def judge(self, now: datetime) -> tuple[Rollover, ...]:
+    def judge(self, now: datetime, *, only: Container[str] | None = None) -> tuple[Rollover, ...]:
         self.judged.append(now)
-        return Record.judge(self, now)
+        return Record.judge(self, now, only=only)
 
 
 def noting(record: Record) -> Noting:
