@@ -86,18 +86,21 @@ def _chosen(
     begun = [each for each in by_end if has_begun(each, at)]
     in_use = [each for each in begun if at < shifted(each.not_after, IN_DOUBT)]
     valid = [each for each in by_beginning if has_begun(each, at) and at < each.not_after]
+    told = [each for each in by_end if each.fingerprint in named]
+    together = sorted(by_beginning, key=lambda each: abs(each.not_before - paired.not_before)) if paired else []
     kinds = (
-        [each for each in by_end if each.fingerprint in named],
+        told,
         # What was published before the others came may be what they are to hide.
         sorted(
             (each for each in by_end if each.fingerprint in first_seen), key=lambda each: first_seen[each.fingerprint]
         ),
         in_use,
         in_use[::-1],
+        *(_successors(each, by_end) for each in (*told, *valid[:1], *begun[-1:], *together[:1])),
         valid,
         by_beginning[::-1],
         [each for each in by_end if not has_begun(each, at)],
-        sorted(by_beginning, key=lambda each: abs(each.not_before - paired.not_before)) if paired else [],
+        together,
         begun[:1],
         begun[::-1],
         # By all of one publisher's own names a document counts as Entra ID's, whose certificates need no dates.
@@ -106,6 +109,12 @@ def _chosen(
     )
     turns = (each for turn in zip_longest(*kinds) for each in turn if each is not None)
     return frozenset(islice(dict.fromkeys(turns), PER_SET))
+
+
+def _successors(primary: Certificate, by_end: Sequence[Certificate]) -> Sequence[Certificate]:
+    """Those that would take over from a certificate, the one that ends last before the others."""
+    after, end = primary.not_before, primary.not_after
+    return [each for each in reversed(by_end) if after < each.not_before < end < each.not_after]
 
 
 def _with_keys(
