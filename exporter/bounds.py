@@ -41,7 +41,9 @@ def bounded(
     faults = tuple(
         fault for before, after in zip(metadata.entities, entities, strict=True) for fault in _cut(before, after)
     )
-    return replace(metadata, entities=entities, faults=(*faults, *metadata.faults)) if faults else metadata
+    if all(after is before for before, after in zip(metadata.entities, entities, strict=True)):
+        return metadata
+    return replace(metadata, entities=entities, faults=(*faults, *metadata.faults))
 
 
 def _bounded(
@@ -96,9 +98,15 @@ def _chosen(
         ),
         in_use,
         in_use[::-1],
-        *(_successors(each, by_end) for each in (*told, *valid[:1], *begun[-1:], *together[:1])),
+        *(
+            _successors(each, ordered)
+            for each in (*told, *valid[:1], *begun[-1:], *together[:1])
+            for ordered in (by_end[::-1], by_beginning)
+        ),
         valid,
         by_beginning[::-1],
+        # Of several that came last the first tells the profile.
+        [max(certificates, key=lambda each: each.not_before)],
         [each for each in by_end if not has_begun(each, at)],
         together,
         begun[:1],
@@ -111,10 +119,10 @@ def _chosen(
     return frozenset(islice(dict.fromkeys(turns), PER_SET))
 
 
-def _successors(primary: Certificate, by_end: Sequence[Certificate]) -> Sequence[Certificate]:
-    """Those that would take over from a certificate, the one that ends last before the others."""
+def _successors(primary: Certificate, ordered: Sequence[Certificate]) -> Sequence[Certificate]:
+    """Those that would take over from a certificate."""
     after, end = primary.not_before, primary.not_after
-    return [each for each in reversed(by_end) if after < each.not_before < end < each.not_after]
+    return [each for each in ordered if after < each.not_before < end < each.not_after]
 
 
 def _with_keys(

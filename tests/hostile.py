@@ -1,7 +1,8 @@
-"""Documents whose sizes somebody chose to do harm by: long names times many certificates, entities, roles, in any mixture."""
+"""Documents whose sizes do harm: long names, and many certificates, entities and roles, in any mixture."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import Final
 
@@ -22,7 +23,7 @@ def certificates(count: int, *, subject: str = "CN=x") -> Iterator[str]:
     start = der.index(_VERSION) + len(_VERSION) + 2
     size = der[start - 1]
     for nth in range(1, count + 1):
-        yield base64.b64encode(der[:start] + nth.to_bytes(size) + der[start + size :]).decode()
+        yield base64.b64encode(der[:start] + b"\x01" + nth.to_bytes(size - 1) + der[start + size :]).decode()
 
 
 def key(text: str, *, use: str = "signing") -> str:
@@ -78,38 +79,54 @@ def table() -> Mapping[str, bytes]:
     }
 
 
+@dataclass(frozen=True)
+class _Mixture:
+    """How much of everything a document has, as far as there is room."""
+
+    entities: int
+    certificates_each: int
+    length: int
+    character: str
+    roles: int
+    subject: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.entities} entities of {self.certificates_each} certificates, {self.roles} roles,"
+            f" {self.length} x {self.character!r}, subjects of {len(self.subject)}"
+        )
+
+    def body(self, chance: Random) -> bytes:
+        texts = certificates(self.entities * self.certificates_each, subject=self.subject)
+        empty = chance.choice(("<SPSSODescriptor a='bbbbbbbbbb'/>", "<IDPSSODescriptor a='bbbbbbbbbb'/>")) * self.roles
+        parts: list[str] = []
+        left = LARGEST - 200
+        for nth in range(self.entities):
+            found: list[str] = []
+            room = min(left, LARGEST // self.entities) - len(empty) - 400
+            for _ in range(self.certificates_each):
+                part = key(next(texts), use=chance.choice(("signing", "encryption")))
+                if (room := room - len(part)) < 0:
+                    break
+                found.append(part)
+            part = entity("".join(found), f"{nth}{self.character * self.length}", roles=empty)
+            if (left := left - len(part.encode())) < 0:
+                break
+            parts.append(part)
+        return (parts[0] if len(parts) == 1 else aggregate(parts)).encode()
+
+
 def mixtures(seed: int) -> Iterator[tuple[str, bytes]]:
     """Documents at random, none above :data:`LARGEST`, each with what it is; without an end."""
     chance = Random(seed)  # noqa: S311 -- chance, not secrecy
     while True:
         entities = int(10 ** chance.uniform(0, 4.3))
-        certificates_each = int(10 ** chance.uniform(0, 4.2))
-        length = int(10 ** chance.uniform(0, 3.1))
-        roles = int(10 ** chance.uniform(0, 5)) if entities < 100 else 0
-        character = chance.choice(("x", WIDE, "&quot;", "\\"))
-        subject = "CN=" + "s" * 64 + ",O=o" * int(10 ** chance.uniform(0, 4))
-        what = f"{entities} entities x {certificates_each} certificates, {length} x {character!r}, {roles} roles"
-        yield what, _mixture(entities, certificates_each, length, roles, character, subject, chance)
-
-
-def _mixture(
-    entities: int, certificates_each: int, length: int, roles: int, character: str, subject: str, chance: Random
-) -> bytes:
-    parts: list[str] = []
-    left = LARGEST - 200
-    texts = certificates(entities * certificates_each, subject=subject)
-    empty = chance.choice(("<SPSSODescriptor a='bbbbbbbbbbbbb'/>", "<IDPSSODescriptor a='bbbbbbbbbbbbb'/>")) * roles
-    for nth in range(entities):
-        found: list[str] = []
-        room = min(left, LARGEST // entities) - len(empty) - 400
-        for _ in range(certificates_each):
-            part = key(next(texts), use=chance.choice(("signing", "encryption")))
-            if (room := room - len(part)) < 0:
-                break
-            found.append(part)
-        part = entity("".join(found), f"{nth}{character * length}", roles=empty)
-        left -= len(part.encode())
-        if left < 0:
-            break
-        parts.append(part)
-    return (parts[0] if len(parts) == 1 else aggregate(parts)).encode()
+        mixture = _Mixture(
+            entities,
+            certificates_each=int(10 ** chance.uniform(0, 4.2)),
+            length=int(10 ** chance.uniform(0, 3.1)),
+            character=chance.choice(("x", WIDE, "&quot;", "\\")),
+            roles=int(10 ** chance.uniform(0, 5)) if entities < 100 else 0,
+            subject="CN=" + "s" * 64 + ",O=o" * int(10 ** chance.uniform(0, 4)),
+        )
+        yield str(mixture), mixture.body(chance)

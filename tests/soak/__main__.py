@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import der, history, kills, steady, surroundings, trusted
+from soak import der, documents, history, kills, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -17,6 +17,8 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "silent-names-system": lambda _: surroundings.silent_names("system"),
     "locked-file": lambda _: surroundings.locked_file(),
     "kills": partial(kills.main, 500),
+    "documents": partial(documents.main, 40),
+    "documents-in-turn": partial(documents.looks, 100),
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
