@@ -106,7 +106,7 @@ class Cost:
 
 
 def costs(documents: Iterable[tuple[str, bytes]]) -> Iterator[Cost]:
-    """What each document costs one exporter, which gets them one after the other; memory is compared with its start."""
+    """What each document costs one exporter that gets them one after the other, beyond what it had before each."""
     with (
         tempfile.TemporaryDirectory() as folder,
         published() as server,
@@ -114,10 +114,10 @@ def costs(documents: Iterable[tuple[str, bytes]]) -> Iterator[Cost]:
     ):
         _until_probed(process, "/")
         process.scrape()
-        before = process.status("VmRSS")
         for nth, (what, body) in enumerate(documents):
             path = f"/{nth}"
             server.bodies = {path: body}
+            before = process.status("VmRSS")
             # The highest resident size is counted anew (proc(5), clear_refs).
             Path(f"/proc/{process.popen.pid}/clear_refs").write_text("5", encoding="ascii")
             (Path(folder) / "fedmeta.yml").write_text(json.dumps(server.config(path)), encoding="utf-8")
