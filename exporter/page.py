@@ -10,7 +10,7 @@ from operator import attrgetter
 from exporter.config.settings import Target
 from exporter.config.urls import MASK, shown
 from exporter.findings import Finding, Standing, moment, outlook, sentence, step, title
-from exporter.report import Row, about, known, severity, state
+from exporter.report import MOST_FINDINGS, Row, about, further, known, severity, state
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -59,7 +59,8 @@ def _section(standing: Standing, now: datetime) -> str:
     return (
         f'<section data-target="{escape(target.name)}" data-severity="{word}"><h2>{escape(target.name)}</h2>'
         f'<p class="small">{_address(target)}</p><p class="state {colour}">{escape(state(standing))}</p>{calm}'
-        f"{''.join(_finding(each, now) for each in standing.findings)}"
+        f"{''.join(_finding(each, now) for each in standing.findings[:MOST_FINDINGS])}"
+        f"{_paragraph(further(standing), 'small')}"
         f"<details><summary>What is known</summary>{''.join(map(_table, known(standing, now)))}</details></section>"
     )
 

@@ -1,17 +1,33 @@
 """What one probe of a look gets: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
+import ctypes
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from exporter import fetch, metadata, signature
+from exporter.bounds import bounded
 from exporter.config.settings import Look
+from exporter.history import History
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
+
+NO_HISTORY = History()
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Stands for a time that nobody knows."""
+
+TRIM_ABOVE = 2**20
+"""Bytes of a document from which memory is given back to the system after it was read.
+
+Elements are many small pieces, which the C library keeps for itself (malloc_trim(3)): ten times the document. Libraries
+that have no such function have no such need."""
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -30,6 +46,8 @@ async def probe(
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
     found: fetch.Found | None = None,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
 ) -> Observation:
     """What a look gets now; its document is ``previous`` itself when that has not changed.
 
@@ -37,9 +55,9 @@ async def probe(
 
     ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
     those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
-    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`. ``share`` is what the document
-    has of the client's budget; it is kept until nothing reads the document any more. Raises
-    :class:`~exporter.fetch.CrowdedError` where there is no room for it.
+    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`; ``primary`` and ``history`` are
+    as in :func:`read_document`. ``share`` is what the document has of the client's budget; it is kept until nothing
+    reads the document any more. Raises :class:`~exporter.fetch.CrowdedError` where there is no room for it.
     """
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
     found = found or fetch.Found()
@@ -69,11 +87,12 @@ async def probe(
         )
     fetched = client.clock()
     document, failure = known, None
+    read = partial(read_document, signers=signers, at=now, primary=primary, history=history)
     if answer.body is not None:
         share.settle(len(answer.body))
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await share.run(partial(_read, answer.body, known, previous, signers))
+                document = await share.run(partial(_read, answer.body, known, previous, read))
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
@@ -95,11 +114,29 @@ async def probe(
     )
 
 
-def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
+def read_document(
+    body: bytes,
+    signers: Sequence[bytes],
+    *,
+    at: datetime = LONG_AGO,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
+) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
+
+    Where an entity has more keys than are watched, those stay that signed it, that ``primary`` names, that ``history``
+    knows, or that decide how its rollover stands ``at`` a moment: when the bytes were got.
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
+    try:
+        return _document(body, signers, at, primary, history)
+    finally:
+        if len(body) > TRIM_ABOVE:
+            _trim(0)
+
+
+def _document(body: bytes, signers: Sequence[bytes], at: datetime, primary: str | None, history: History) -> Document:
     if len(body) > STREAM_ABOVE and not signers:
         content = metadata.stream(body)
         verdict = Signature(
@@ -107,10 +144,11 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
         )
     else:
         root = metadata.tree(body)
-        content = metadata.read(root)
+        content = metadata.read(root, size=len(body))
         verdict = signature.verify(root, signers)
+    named = [each for each in (primary, verdict.fingerprint) if each is not None]
     return Document(
-        metadata=content,
+        metadata=bounded(content, named=named, first_seen=history.first_seen_of, at=at),
         signature=verdict,
         size=len(body),
         digest=hashlib.sha256(body).hexdigest(),
@@ -118,10 +156,12 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     )
 
 
-def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(
+    body: bytes, known: Document | None, previous: Document | None, read: Callable[[bytes], Document]
+) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return with_last_good(read_document(body, signers), previous)
+    return with_last_good(read(body), previous)
 
 
 def with_last_good(document: Document, previous: Document | None) -> Document:

@@ -261,6 +261,8 @@ async def _probed(
             # A node must not serve another entity's document than the service.
             entity_id=record.entity_id or before.entity_id,
             found=found,
+            primary=record.target.policy.primary,
+            history=record.history,
         )
         after = advance(before, observation)
         return after, await share.run(partial(remembered, record, after))

@@ -37,6 +37,13 @@ _WIDE = {
 }
 """How documents begin that have more than one byte for each character of markup (XML 1.0, appendix F); longer first."""
 _LONGEST_DETAIL = 200
+_BYTES_PER_NODE = 12
+"""The least that a document has for each element, text and attribute; 105 real ones have 18 or more.
+
+A node takes libxml2 some 130 bytes, so that 16 MB of ``<a/>`` would take half a gigabyte.
+"""
+_FREE_NODES = 200_000
+"""So many nodes may stand as close together as they like."""
 
 
 class DocumentError(Exception):
@@ -103,16 +110,23 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
                 _forget(element, parent)
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    refuse_other_roots(cast("Element", events.root))  # there is one, or this were no XML
+    root = cast("Element", events.root)  # there is one, or this were no XML
+    refuse_other_roots(root)
+    # What is left of it would stay until the cycle collector finds the parser.
+    root.clear()
 
 
 def _unmasked(body: bytes) -> bytes:
-    """The body, once its beginning shows neither a page nor a DOCTYPE.
+    """The body, once its beginning shows neither a page nor a DOCTYPE, and its markup is not too dense to be read.
 
     Without the mark of UTF-32, which libxml2 does not know when it reads a document piece by piece.
     """
     if found := _BEGINNING.match(_legible(body)):
         raise DocumentError(Reason.HTML, "an HTML page") if found["html"] else _doctype()
+    # An element is one, and the text after it another; an attribute has one of its own.
+    nodes = 2 * body.count(b"<") + body.count(b"=")
+    if nodes > max(_FREE_NODES, len(body) // _BYTES_PER_NODE):
+        raise DocumentError(Reason.NOT_METADATA, "more elements and attributes than metadata of its size has")
     return body[len(codecs.BOM_UTF32_LE) :] if body.startswith(_UTF32_MARKS) else body
 
 

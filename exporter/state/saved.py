@@ -10,6 +10,7 @@ from exporter.config.settings import Cloud, TrustSource
 from exporter.config.urls import told_apart
 from exporter.history import EntityHistory, History
 from exporter.inquiry import DomainRecord
+from exporter.metadata import LONGEST_ENTITY_ID
 from exporter.model import NO_VALIDATORS, Validators
 from exporter.record import Question, Record
 from exporter.state.rows import Changes, Row
@@ -168,7 +169,9 @@ def _read(rows: Iterable[Row]) -> tuple[Saved | None, int]:
             saved = replace(saved, url=url)
             if row.table == "entity":
                 _, entity_id, _, text = row.values
-                entities[entity_id] = history_of(text)
+                # A file of a version that read longer ones may have some; they would stand in labels.
+                if len(entity_id) <= LONGEST_ENTITY_ID:
+                    entities[entity_id] = history_of(text)
             elif row.table == "document":
                 got, saved = moment_of(row.values[2]), replace(saved, packed=row.values[3])
             else:

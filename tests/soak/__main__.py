@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import alerts, der, history, kills, lives, mixed, probes, steady, surroundings, trusted
+from soak import alerts, der, documents, history, kills, lives, mixed, probes, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -19,6 +19,8 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "alerts": lambda _: alerts.main(),
     "mixed": partial(mixed.main, 600),
     "kills": partial(kills.main, 500),
+    "documents": partial(documents.main, 40),
+    "documents-in-turn": partial(documents.looks, 100),
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),

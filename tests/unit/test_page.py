@@ -19,6 +19,7 @@ from exporter.model import Entity, Observation, Reason, Use
 from exporter.page import page
 from exporter.probe import read_document
 from exporter.record import Record, bare
+from exporter.report import report
 
 HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
 
@@ -226,3 +227,13 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_a_page(monkeypatch: pyt
     page([standing(record, NOW)], NOW, version="1")
 
     assert len(judged) == len(set(judged)) == 500
+
+
+def test_of_very_many_findings_the_worst_are_shown_and_the_others_counted() -> None:
+    entities = [scrapes.idp(scrapes.certificate("a", not_after=NOW), entity_id=f"urn:{nth}") for nth in range(250)]
+    target = watched("all", "https://a.example/", watch=("*",))
+    record = scrapes.after(target, scrapes.good(scrapes.document(*entities, aggregate=True), NOW))
+    text = text_of_page(record)
+    assert text.count('<div class="finding critical"') == 200
+    assert "And 50 more finding(s), none of them worse." in text
+    assert "And 50 more finding(s), none of them worse." in report(standing(record, NOW), NOW)

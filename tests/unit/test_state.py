@@ -495,3 +495,10 @@ def test_what_entra_id_said_long_ago_is_removed_unless_it_said_something_lately(
     assert load(store) == expected(known)
     store.prune(LATER, but=())
     assert load(store) is None
+
+
+def test_what_a_file_holds_of_an_entity_with_too_long_an_id_does_not_come_back(path: Path) -> None:
+    saved_file(path, record(entities={"e" * 1025: entity(), "e" * 1024: entity()}))
+    found = after_restart(path)
+    assert found is not None
+    assert found.history.entities.keys() == {"e" * 1024}
