@@ -88,8 +88,10 @@ async def probe(
     )
 
 
-def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
+def read_document(body: bytes, signers: Sequence[bytes], previous: Document | None = None) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
+
+    Whoever signed ``previous`` is the first of its publisher who may have signed this one.
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
@@ -101,7 +103,13 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     else:
         root = metadata.tree(body)
         content = metadata.read(root)
-        verdict = signature.verify(root, signers)
+        verdict = signature.verify(
+            root,
+            signers,
+            content=content,
+            size=len(body),
+            last=None if previous is None else previous.signature.fingerprint,
+        )
     return Document(
         metadata=content,
         signature=verdict,
@@ -114,7 +122,7 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
 def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return with_last_good(read_document(body, signers), previous)
+    return with_last_good(read_document(body, signers, previous), previous)
 
 
 def with_last_good(document: Document, previous: Document | None) -> Document:

@@ -207,10 +207,47 @@ def test_every_certificate_in_key_info_is_tried() -> None:
     assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
 
 
-def test_not_every_certificate_of_a_hundred_is_tried() -> None:
-    others = [base64.b64encode(pair(nth=number).der) for number in range(1, 20)]
-    document = with_key_info(adfs(signer=PUBLISHED), *others, base64.b64encode(PUBLISHED.der))
-    assert verdict(document).state is SignatureState.INVALID
+def assert_more_keys(verdict: Signature) -> None:
+    assert (verdict.state, verdict.fingerprint) == (SignatureState.UNCHECKED, None)
+    assert "none of the first 8 keys" in verdict.detail
+
+
+@pytest.mark.parametrize("others", [8, 63, 64, 100])
+def test_where_more_keys_may_have_signed_than_are_tried_it_is_unchecked(others: int) -> None:
+    texts = [base64.b64encode(pair(nth=number).der) for number in range(1, others + 1)]
+    document = with_key_info(adfs(signer=PUBLISHED), *texts, base64.b64encode(PUBLISHED.der))
+    assert_more_keys(verdict(document))
+    assert_more_keys(verdict(document, STRANGER))
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+
+
+def test_eight_keys_of_which_none_signed_make_it_invalid() -> None:
+    texts = [base64.b64encode(pair(nth=number).der) for number in range(1, 9)]
+    document = with_key_info(adfs(signer=PUBLISHED), *texts, *texts)
+    assert_invalid(verdict(document), "verification failed", pair(nth=1).certificate.fingerprint)
+
+
+@pytest.mark.parametrize("published", [9, 65])
+def test_without_key_info_where_more_are_published_than_are_tried_it_is_unchecked(published: int) -> None:
+    others = [pair(nth=number) for number in range(1, published + 1)]
+    document = without_key_info(adfs(*others, signer=PUBLISHED))
+    assert_more_keys(verdict(document))
+    assert_more_keys(verdict(document, STRANGER))
+
+
+def test_certificates_that_cannot_be_read_are_not_read_without_end() -> None:
+    document = adfs(PUBLISHED, signer=STRANGER)
+    known = base64.b64encode(STRANGER.der)
+    assert verdict(with_key_info(document, *[NOT_DER] * 63, known)).state is SignatureState.VALID
+    assert_more_keys(verdict(with_key_info(document, *[NOT_DER] * 64, known)))
+
+
+def test_of_many_published_keys_the_one_that_signed_before_is_tried_first() -> None:
+    others = [pair(nth=number) for number in range(1, 101)]
+    root = metadata.tree(without_key_info(adfs(*others, signer=others[-1])))
+    assert_more_keys(signature.verify(root, []))
+    last = others[-1].certificate.fingerprint
+    assert signature.verify(root, [], last=last) == Signature(SignatureState.VALID, last, "")
 
 
 def test_without_key_info_the_published_signing_certificates_are_tried() -> None:
@@ -339,7 +376,7 @@ def test_eight_keys_are_tried_on_one_canonical_form(key_info: bool, monkeypatch:
     assert (len(tried), canonical) == (5, [f"{DS}SignedInfo", etree.fromstring(document).tag])
     tried.clear()
     canonical.clear()
-    assert verdict(document, *[pair(subject="CN=x", nth=number) for number in range(7)]).state is SignatureState.INVALID
+    assert_more_keys(verdict(document, *[pair(subject="CN=x", nth=number) for number in range(7)]))
     assert (len(tried), canonical) == (8, [f"{DS}SignedInfo"])
 
 
