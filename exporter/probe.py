@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
@@ -93,8 +94,15 @@ def read_document(body: bytes, signers: Sequence[bytes], previous: Document | No
 
     Whoever signed ``previous`` is the first of its publisher who may have signed this one.
 
+    It is read in a thread that ends with it: libxml2 keeps each name that occurs, and lxml does so for each thread.
+
     Raises :class:`~exporter.metadata.DocumentError`.
     """
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
+        return thread.submit(_read_document, body, signers, previous).result()
+
+
+def _read_document(body: bytes, signers: Sequence[bytes], previous: Document | None) -> Document:
     if len(body) > STREAM_ABOVE and not signers:
         content = metadata.stream(body)
         verdict = Signature(
