@@ -110,9 +110,9 @@ def verify(
     signature = root.find("ds:Signature", _DS)
     if signature is None:
         return Signature(SignatureState.UNSIGNED, None, "")
-    gap = _gap(root, signature)
-    if gap is None and _is_too_dear(root, signature, size):
+    if _is_too_dear(root, signature, size):
         return Signature(SignatureState.UNCHECKED, None, _TOO_DEAR)
+    gap = _gap(root, signature)
     with certificates.quietly:
         published = _published(root, content)
         return _verdict(root, signature, gap, signers, sorted(published, key=lambda each: each.fingerprint != last))
@@ -175,7 +175,7 @@ def _is_too_dear(root: Element, signature: Element, size: int) -> bool:
     inclusive = any(not form or form - _EXCLUSIVE for form in forms)
     lists = signature.iterfind("ds:SignedInfo//ec:InclusiveNamespaces", _DS)
     prefixes = sum(len(each.get("PrefixList", "").split(" ")) for each in lists)
-    most = canonical.DEAREST * max(1.0, size / canonical.SIZE) / len(references)
+    most = canonical.DEAREST * max(1.0, size / canonical.SIZE) / max(1, len(references))
     return canonical.cost(root, inclusive=inclusive, prefixes=prefixes, most=int(most)) > most
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import der, history, kills, steady, surroundings, trusted
+from soak import dear, der, history, kills, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -20,6 +20,8 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
+    "signatures": dear.signatures,
+    "streams": dear.streams,
     "steady": partial(steady.main, 200_000),
 }
 """What is run, by name, each with a seed."""

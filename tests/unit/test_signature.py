@@ -37,12 +37,14 @@ from signxml.algorithms import (
 from signxml.signer import XMLSigner
 from signxml.verifier import XMLVerifier
 
-from exporter import certificates, metadata, signature
+from exporter import canonical, certificates, metadata, signature
+from exporter.canonical import cost
 from exporter.demo.documents import KeyPair
 from exporter.model import Role, Signature, SignatureState
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+XML_1_0, XML_1_1 = CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1
 WITH_COMMENTS = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0_WITH_COMMENTS
 
 PUBLISHED = pair()
@@ -434,10 +436,80 @@ def test_a_signature_that_counts_comments_is_not_as_the_standard_says() -> None:
     assert_invalid(verdict(document), "Digest mismatch")
 
 
+# --- what would cost too much
+
+
+def assert_too_dear(verdict: Signature) -> None:
+    assert (verdict.state, verdict.fingerprint) == (SignatureState.UNCHECKED, None)
+    assert "would cost too much" in verdict.detail
+
+
+@pytest.mark.parametrize("form", [XML_1_0, EXCLUSIVE])
+def test_a_signature_whose_canonical_form_is_too_dear_is_unchecked(
+    form: CanonicalizationMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = signed(saml_metadata(), form=form)
+    root = metadata.tree(document)
+    inclusive, exclusive = (cost(root, inclusive=each, prefixes=0) for each in (True, False))
+    assert inclusive > exclusive
+    costs = inclusive if form is XML_1_0 else exclusive
+    monkeypatch.setattr(canonical, "DEAREST", costs)
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+    monkeypatch.setattr(canonical, "DEAREST", costs - 1)
+    assert_too_dear(verdict(document, PUBLISHED))
+    assert_too_dear(verdict(document))
+
+
+def test_a_larger_document_may_cost_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = metadata.tree(adfs(signer=PUBLISHED))
+    monkeypatch.setattr(canonical, "DEAREST", cost(root, inclusive=False, prefixes=0) // 2)
+    assert_too_dear(signature.verify(root, [], size=canonical.SIZE))
+    assert signature.verify(root, [], size=3 * canonical.SIZE).state is SignatureState.VALID
+
+
+def test_each_reference_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = saml_metadata().replace(b"<IDPSSODescriptor", b'<IDPSSODescriptor ID="_part"')
+    document = signed(part, references=["#_entity", "#_part"])
+    root = metadata.tree(document)
+    monkeypatch.setattr(canonical, "DEAREST", 2 * cost(root, inclusive=False, prefixes=0))
+    assert verdict(document).state is SignatureState.VALID
+    monkeypatch.setattr(canonical, "DEAREST", 2 * cost(root, inclusive=False, prefixes=0) - 2)
+    assert_too_dear(verdict(document))
+
+
+def test_a_list_of_prefixes_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(root: etree._Element) -> None:
+        (transform,) = list(root.iter(f"{DS}Transform"))[1:]
+        etree.SubElement(transform, f"{{{EXCLUSIVE.value}}}InclusiveNamespaces", PrefixList=" ".join(["n"] * 99))
+
+    document = edited(adfs(signer=PUBLISHED), ask)
+    assert verdict(document).state is SignatureState.INVALID
+    root = metadata.tree(document)
+    monkeypatch.setattr(canonical, "DEAREST", cost(root, inclusive=False, prefixes=99) - 1)
+    assert_too_dear(verdict(document))
+
+
+def test_a_reference_without_a_canonical_form_has_an_inclusive_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def remove(root: etree._Element) -> None:
+        (transform,) = list(root.iter(f"{DS}Transform"))[1:]
+        transform.getparent().remove(transform)  # type: ignore[union-attr] # it has one
+
+    document = edited(adfs(signer=PUBLISHED), remove)
+    monkeypatch.setattr(canonical, "DEAREST", cost(metadata.tree(document), inclusive=True, prefixes=0) - 1)
+    assert_too_dear(verdict(document))
+
+
+def test_a_signed_info_of_hundreds_of_parts_is_not_looked_at() -> None:
+    def fill(root: etree._Element) -> None:
+        (info,) = root.iter(f"{DS}SignedInfo")
+        info.extend(etree.Element(f"{DS}Other") for _ in range(256))
+
+    assert_too_dear(verdict(edited(adfs(signer=PUBLISHED), fill), PUBLISHED))
+
+
 # --- SignedInfo in its own context
 
 
-XML_1_0, XML_1_1 = CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1
 ROOT = 'xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_entity" entityID="urn:a"'
 PLAIN = f'xmlns="{DS[1:-1]}"'
 
