@@ -99,7 +99,11 @@ def read_document(body: bytes, signers: Sequence[bytes], previous: Document | No
     Raises :class:`~exporter.metadata.DocumentError`.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
-        return thread.submit(_read_document, body, signers, previous).result()
+        try:
+            reading = thread.submit(_read_document, body, signers, previous)
+        except RuntimeError:  # no thread can begin, and a few names more do less harm than no look
+            return _read_document(body, signers, previous)
+        return reading.result()
 
 
 def _read_document(body: bytes, signers: Sequence[bytes], previous: Document | None) -> Document:
