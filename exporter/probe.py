@@ -103,7 +103,10 @@ def read_document(body: bytes, signers: Sequence[bytes], previous: Document | No
             reading = thread.submit(_read_document, body, signers, previous)
         except RuntimeError:  # no thread can begin, and a few names more do less harm than no look
             return _read_document(body, signers, previous)
-        return reading.result()
+        try:
+            return reading.result()
+        finally:
+            del reading  # else an error holds it by this frame, and it holds the error, with all that was read
 
 
 def _read_document(body: bytes, signers: Sequence[bytes], previous: Document | None) -> Document:

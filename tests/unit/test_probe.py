@@ -1,11 +1,13 @@
 """From an answer to an observation, over files: what is reused, what is refused, what is never parsed twice."""
 
 import asyncio
+import gc
 import threading
 import time
 import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -257,6 +259,22 @@ def test_a_document_is_read_in_a_thread_that_ends_with_it_or_in_this_one(monkeyp
     assert read_document(body, ()) == found
     assert [each is threading.current_thread() for each in threads] == [False, True]
     assert not threads[0].is_alive()
+
+
+@pytest.mark.parametrize("stream_above", [0, STREAM_ABOVE])
+@pytest.mark.parametrize("body", [b"<r/>", b"<r>", b"<!DOCTYPE r><r/>", builders.aggregate([])])
+def test_a_document_that_is_refused_leaves_nothing_to_the_collector(
+    body: bytes, stream_above: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.probe.STREAM_ABOVE", stream_above)
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(DocumentError):
+            read_document(body, ())
+        assert [each for each in gc.get_objects() if isinstance(each, DocumentError)] == []
+    finally:
+        gc.enable()
 
 
 def test_whoever_signed_the_last_document_is_tried_first() -> None:
