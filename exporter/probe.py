@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -87,7 +88,7 @@ async def probe(
         )
     fetched = client.clock()
     document, failure = known, None
-    read = partial(read_document, signers=signers, at=now, primary=primary, history=history)
+    read = partial(read_document, signers=signers, previous=previous, at=now, primary=primary, history=history)
     if answer.body is not None:
         share.settle(len(answer.body))
         try:
@@ -117,6 +118,7 @@ async def probe(
 def read_document(
     body: bytes,
     signers: Sequence[bytes],
+    previous: Document | None = None,
     *,
     at: datetime = LONG_AGO,
     primary: str | None = None,
@@ -124,19 +126,38 @@ def read_document(
 ) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
 
-    Where an entity has more keys than are watched, those stay that signed it, that ``primary`` names, that ``history``
-    knows, or that decide how its rollover stands ``at`` a moment: when the bytes were got.
+    Whoever signed ``previous`` is the first of its publisher who may have signed this one. Where an entity has more
+    keys than are watched, those stay that signed it, that ``primary`` names, that ``history`` knows, or that decide how
+    its rollover stands ``at`` a moment: when the bytes were got.
+
+    It is read in a thread that ends with it: libxml2 keeps each name that occurs, and lxml does so for each thread.
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
+    read = partial(_document, body, signers, previous, at, primary, history)
     try:
-        return _document(body, signers, at, primary, history)
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
+            try:
+                reading = thread.submit(read)
+            except RuntimeError:  # no thread can begin, and a few names more do less harm than no look
+                return read()
+            try:
+                return reading.result()
+            finally:
+                del reading  # else an error holds it by this frame, and it holds the error, with all that was read
     finally:
         if len(body) > TRIM_ABOVE:
             _trim(0)
 
 
-def _document(body: bytes, signers: Sequence[bytes], at: datetime, primary: str | None, history: History) -> Document:
+def _document(
+    body: bytes,
+    signers: Sequence[bytes],
+    previous: Document | None,
+    at: datetime,
+    primary: str | None,
+    history: History,
+) -> Document:
     if len(body) > STREAM_ABOVE and not signers:
         content = metadata.stream(body)
         verdict = Signature(
@@ -145,7 +166,13 @@ def _document(body: bytes, signers: Sequence[bytes], at: datetime, primary: str 
     else:
         root = metadata.tree(body)
         content = metadata.read(root, size=len(body))
-        verdict = signature.verify(root, signers)
+        verdict = signature.verify(
+            root,
+            signers,
+            content=content,
+            size=len(body),
+            last=None if previous is None else previous.signature.fingerprint,
+        )
     named = [each for each in (primary, verdict.fingerprint) if each is not None]
     return Document(
         metadata=bounded(content, named=named, first_seen=history.first_seen_of, at=at),

@@ -5,9 +5,9 @@ document with a DOCTYPE is refused whole: the attributes that it adds are read, 
 """
 
 import codecs
-import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, cast
 
 from lxml import etree
@@ -44,6 +44,11 @@ A node takes libxml2 some 130 bytes, so that 16 MB of ``<a/>`` would take half a
 """
 _FREE_NODES = 200_000
 """So many nodes may stand as close together as they like."""
+_SLICE = 2**16
+"""Bytes after which what was read is forgotten."""
+_NOTHING = b"<nothing/>"
+_idle: list[etree.XMLPullParser] = []
+"""Parsers that have read a document: as many as were read at the same time."""
 
 
 class DocumentError(Exception):
@@ -82,38 +87,56 @@ def refuse_other_roots(root: Element) -> None:
 def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
     """The start and end of every EntityDescriptor and EntitiesDescriptor, while the document is being read.
 
-    At its end an element is complete; once the next one is asked for, it is gone, and so is all before it. What
-    stands elsewhere than at the root and directly in groups, as in somebody's extension, is left out.
+    At its end an element is complete; later it is gone, and so is all before it. What stands elsewhere than at the root
+    and directly in groups, as in somebody's extension, is left out.
 
     Raises :class:`DocumentError`, with the same reason as :func:`tree`.
     """
-    events = etree.iterparse(
-        io.BytesIO(_unmasked(body)),
-        events=("start", "end"),
-        tag=(GROUP, ENTITY),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-    )
+    body = _unmasked(body)
+    etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
+    parser = _idle.pop() if _idle else _new_parser()
     groups: list[Element] = []
     try:
-        for event, element in events:
-            parent = element.getparent()
-            if parent is None:
-                _refuse_declarations(element)
-            elif not (groups and groups[-1] in {parent, element}):
-                continue
-            if element.tag == GROUP:
-                groups.append(element) if event == "start" else groups.pop()
-            yield event, element
-            if event == "end" and parent is not None:
-                _forget(element, parent)
+        for start in range(0, len(body), _SLICE):
+            parser.feed(body[start : start + _SLICE])
+            for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
+                parent = element.getparent()
+                if parent is None:
+                    _refuse_declarations(element)
+                elif not (groups and groups[-1] in {parent, element}):
+                    continue
+                if element.tag == GROUP:
+                    groups.append(element) if event == "start" else groups.pop()
+                yield event, element
+                if event == "end" and parent is not None:
+                    element.clear()
+            for group in groups:
+                del group[:-1]  # the last may be one that has only begun
+        refuse_other_roots(parser.close())
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    root = cast("Element", events.root)  # there is one, or this were no XML
-    refuse_other_roots(root)
-    # What is left of it would stay until the cycle collector finds the parser.
-    root.clear()
+    finally:
+        _forget(parser)
+
+
+def _new_parser() -> etree.XMLPullParser:
+    return etree.XMLPullParser(
+        events=("start", "end"), tag=(GROUP, ENTITY), resolve_entities=False, no_network=True, load_dtd=False
+    )
+
+
+def _forget(parser: etree.XMLPullParser) -> None:
+    """Gives back the memory of what a parser has read, and keeps it for the next document.
+
+    lxml makes a cycle of it and its last document, which only the collector would free, and that may take long.
+    """
+    with suppress(etree.XMLSyntaxError):
+        parser.close()
+    parser.feed(_NOTHING)
+    parser.close()
+    for _ in parser.read_events():
+        pass
+    _idle.append(parser)
 
 
 def _unmasked(body: bytes) -> bytes:
@@ -150,12 +173,6 @@ def _doctype() -> DocumentError:
 
 def _not_xml(error: etree.XMLSyntaxError) -> DocumentError:
     return DocumentError(Reason.NOT_XML, short(error.msg or "not well-formed"))
-
-
-def _forget(element: Element, parent: Element) -> None:
-    element.clear()
-    while element.getprevious() is not None:
-        del parent[0]
 
 
 def short(text: str) -> str:

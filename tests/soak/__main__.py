@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import alerts, der, documents, history, kills, lives, mixed, probes, steady, surroundings, trusted
+from soak import alerts, dear, der, documents, history, kills, lives, mixed, probes, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -25,6 +25,8 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
     "probes": lambda _: probes.main(),
+    "signatures": dear.signatures,
+    "streams": dear.streams,
     "steady": partial(steady.main, 200_000),
     "lives": lambda _: lives.main(),
 }

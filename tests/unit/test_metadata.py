@@ -313,6 +313,40 @@ def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
     assert max(sizes[1:]) <= sizes[0] + 1
 
 
+def test_a_stream_keeps_nothing_of_what_stands_between_entities() -> None:
+    from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
+
+    between = b"<other/>" * 50_000
+    body = aggregate([aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])])
+    body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + between)
+    kept = [len(element.getparent()) for _, element in descriptors(body) if element.get("entityID") == "urn:b"]  # type: ignore[arg-type] # it has one
+    assert kept
+    assert max(kept) < 10_000
+    assert metadata.stream(body) == metadata.parse(body)
+
+
+@pytest.mark.parametrize("length", [1, 7, 100])
+def test_a_stream_says_what_the_whole_says_wherever_it_is_cut(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.document._SLICE", length)
+    members = [saml_metadata("urn:a"), saml_metadata("urn:b"), b"<other><!-- --><EntityDescriptor/></other>"]
+    body = aggregate([aggregate(members[:2]), saml_metadata("urn:c"), saml_metadata("urn:a")], valid_until=at(3))
+    body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + members[2])
+    assert metadata.stream(body) == metadata.parse(body)
+    with pytest.raises(metadata.DocumentError):
+        metadata.stream(body[:-9])
+    assert metadata.stream(body) == metadata.parse(body)
+
+
+def test_a_reader_that_stops_halfway_leaves_nothing_to_the_next() -> None:
+    from exporter.metadata.document import descriptors  # noqa: PLC0415 - likewise
+
+    body = aggregate([saml_metadata(f"urn:{number}") for number in range(50)])
+    halfway = descriptors(body)
+    next(halfway)
+    halfway.close()  # type: ignore[attr-defined] # it is a generator
+    assert metadata.stream(body) == metadata.parse(body)
+
+
 # --- how long it may be used
 
 
