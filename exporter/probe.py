@@ -134,7 +134,7 @@ def read_document(
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
-    read = partial(_document, body, signers, previous, at, primary, history)
+    read = partial(_document, body, signers, previous=previous, at=at, primary=primary, history=history)
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
             try:
@@ -153,6 +153,7 @@ def read_document(
 def _document(
     body: bytes,
     signers: Sequence[bytes],
+    *,
     previous: Document | None,
     at: datetime,
     primary: str | None,
