@@ -248,9 +248,9 @@ def test_a_document_is_read_in_a_thread_that_ends_with_it_or_in_this_one(monkeyp
     body = builders.saml_metadata()
     threads, read = [], metadata.read
 
-    def reading(root: Element) -> Metadata:
+    def reading(root: Element, *, size: int) -> Metadata:
         threads.append(threading.current_thread())
-        return read(root)
+        return read(root, size=size)
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
