@@ -316,7 +316,7 @@ def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
 def test_a_stream_keeps_nothing_of_what_stands_between_entities() -> None:
     from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
 
-    between = b"<something-else/>" * 50_000
+    between = b"<something-that-is-not-metadata/>" * 50_000
     body = aggregate([aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])])
     body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + between)
     kept = [len(element.getparent()) for _, element in descriptors(body) if element.get("entityID") == "urn:b"]  # type: ignore[arg-type] # it has one
