@@ -582,8 +582,8 @@ STORIES: Mapping[str, Story] = {
     "there is no look any more": Story(
         "FedmetaProbesStalled",
         {-60: HEALTHY, HOLDS - 15: None, 480: HEALTHY},
-        fires=[range(35, 150), range(215, 240)],
-        outlives=0,
+        fires=[range(35, 155), range(215, 245)],
+        outlives=STEP,
     ),
     "an unexpected error ends a look": Story(
         "FedmetaWatchInterrupted",

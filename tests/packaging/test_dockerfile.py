@@ -29,7 +29,7 @@ from exporter.cli import DEFAULT_LISTEN
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 LIST = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"
-STARTS_WITHIN = 20
+STARTS_WITHIN = 120
 STOPS_WITHIN = 5
 
 
