@@ -879,6 +879,28 @@ async def test_a_turn_that_fails_is_tried_again_at_the_latest_after_five_minutes
         assert (early, late) == ([], ["watch fs service default"])
 
 
+@pytest.mark.parametrize(("step", "told"), [("_continued", 1), ("_start", 1), ("_note", 0)])
+async def test_a_step_of_a_reload_that_fails_costs_one_target_a_new_beginning_at_most(
+    step: str, told: int, tmp_path: Path, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = target(published(tmp_path), interval=60)
+    async with watching(at, client=client) as watch:
+        await until(lambda: watch.records[0].observation is not None)
+
+        # Without a thread: once a comprehension has waited for one, Python 3.11 no longer tells what runs after it.
+        async def broken(*_: object) -> Record:
+            raise MemoryError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(f"exporter.watch.Watch.{step}", broken)
+            await watch.follow([replace(at, labels={"team": "identity"})])
+        assert watch.restarts["fs"] == told
+        await watch.follow([replace(at, labels={"team": "access"})])
+        assert watch.restarts["fs"] == told
+        await until(lambda: watch.records[0].observation is not None)
+        assert watch.late == []
+
+
 # --- the state file
 
 
