@@ -98,7 +98,10 @@ class _Mixture:
 
     def body(self, chance: Random) -> bytes:
         texts = certificates(self.entities * self.certificates_each, subject=self.subject)
-        empty = chance.choice(("<SPSSODescriptor a='bbbbbbbbbb'/>", "<IDPSSODescriptor a='bbbbbbbbbb'/>")) * self.roles
+        empty = (
+            chance.choice(("<SPSSODescriptor a='bbbbbbbbbbbbbb'/>", "<IDPSSODescriptor a='bbbbbbbbbbbbbb'/>"))
+            * self.roles
+        )
         parts: list[str] = []
         left = LARGEST - 200
         for nth in range(self.entities):

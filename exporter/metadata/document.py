@@ -8,6 +8,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Thread
 from typing import Final, cast
 
 from lxml import etree
@@ -95,48 +96,81 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
     body = _unmasked(body)
     etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
     parser = _idle.pop() if _idle else _new_parser()
-    groups: list[Element] = []
+    members: dict[Element, None] = {}
     try:
         for start in range(0, len(body), _SLICE):
             parser.feed(body[start : start + _SLICE])
-            for event, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
-                parent = element.getparent()
-                if parent is None:
-                    _refuse_declarations(element)
-                elif not (groups and groups[-1] in {parent, element}):
-                    continue
-                if element.tag == GROUP:
-                    groups.append(element) if event == "start" else groups.pop()
-                yield event, element
-                if event == "end" and parent is not None:
-                    element.clear()
-            for group in groups:
-                del group[:-1]  # the last may be one that has only begun
-        refuse_other_roots(parser.close())
+            yield from _begun(parser, members)
+            while len(members) > 1 and (last := next(reversed(members))).getnext() is not None:
+                yield from _ended(members, last.getparent())
+            for member in members:
+                if member.tag == GROUP:
+                    del member[:-1]  # the last may be one that has only begun
+        root = parser.close()
+        yield from _ended(members, None)
+        refuse_other_roots(root)
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
     finally:
         _forget(parser)
 
 
+def _begun(parser: etree.XMLPullParser, members: dict[Element, None]) -> Iterator[tuple[str, Element]]:
+    """The starts of those that are new in what was read, and the ends of those before them.
+
+    In a function of its own because lxml takes minutes to delete what a variable still holds a part of.
+    """
+    for _, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
+        parent = element.getparent()
+        if parent is None:
+            _refuse_declarations(element)
+        elif parent.tag != GROUP or parent not in members:
+            continue
+        yield from _ended(members, parent)
+        members[element] = None
+        yield "start", element
+
+
+def _ended(members: dict[Element, None], parent: Element | None) -> Iterator[tuple[str, Element]]:
+    """The ends of those members, each inside the one before, that are over when a child of ``parent`` begins."""
+    while members and next(reversed(members)) is not parent:
+        element, _ = members.popitem()
+        yield "end", element
+        if members:
+            element.clear()
+
+
 def _new_parser() -> etree.XMLPullParser:
+    # For events at the ends it would keep all that never end, and with them the names of their documents.
     return etree.XMLPullParser(
-        events=("start", "end"), tag=(GROUP, ENTITY), resolve_entities=False, no_network=True, load_dtd=False
+        events=("start",), tag=(GROUP, ENTITY), resolve_entities=False, no_network=True, load_dtd=False
     )
 
 
 def _forget(parser: etree.XMLPullParser) -> None:
     """Gives back the memory of what a parser has read, and keeps it for the next document.
 
-    lxml makes a cycle of it and its last document, which only the collector would free, and that may take long.
+    lxml makes a cycle of it and its last document, which only the collector would free, and that may take long. The
+    names that occurred stay with it too, until it reads in another thread.
     """
     with suppress(etree.XMLSyntaxError):
         parser.close()
+    thread = Thread(target=_read_nothing, args=(parser,))
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can begin, and names do less harm than a parser that nobody has emptied
+        _read_nothing(parser)
+    else:
+        thread.join()
+    _idle.append(parser)
+
+
+def _read_nothing(parser: etree.XMLPullParser) -> None:
+    etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
     parser.feed(_NOTHING)
     parser.close()
     for _ in parser.read_events():
         pass
-    _idle.append(parser)
 
 
 def _unmasked(body: bytes) -> bytes:

@@ -81,7 +81,7 @@ def test_where_no_descriptor_is_left_the_log_has_a_line_a_second_and_counts_the_
         began = time.monotonic()
         with ExitStack() as visitors:
             # The kernel takes those that the exporter cannot: some come at once with what others leave.
-            while time.monotonic() - began < 4:
+            while time.monotonic() - began < 2:
                 for _ in range(50):
                     visitors.enter_context(closing(opened(process.url)))
                 time.sleep(0.05)
@@ -96,8 +96,10 @@ def test_where_no_descriptor_is_left_the_log_has_a_line_a_second_and_counts_the_
 
 READER = """
 import socket, sys, threading
+connected = threading.Barrier(50)
 def read():
     with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
+        connected.wait()
         connection.sendall(b"GET /metrics HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
         buffer, size = bytearray(2**20), 0
         while read := connection.recv_into(buffer):

@@ -337,6 +337,24 @@ def test_a_stream_says_what_the_whole_says_wherever_it_is_cut(length: int, monke
     assert metadata.stream(body) == metadata.parse(body)
 
 
+def test_a_stream_passes_hundreds_of_thousands_of_descriptors_by_that_are_hidden_in_an_extension() -> None:
+    hidden = b"<x><EntitiesDescriptor>" + b"<EntityDescriptor/>      " * 200_000 + b"</EntitiesDescriptor></x>"
+    body = aggregate([aggregate([saml_metadata("urn:a")]).replace(b"</EntitiesD", hidden + b"</EntitiesD")])
+    began = time.process_time()
+    assert only(metadata.stream(body)).entity_id == "urn:a"
+    assert time.process_time() - began < 2, "six when each was looked for among all"
+
+
+def test_a_stream_is_read_though_no_thread_can_begin_to_forget_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    body = aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])
+    for _ in range(2):
+        assert metadata.stream(body) == metadata.parse(body)
+
+
 def test_a_reader_that_stops_halfway_leaves_nothing_to_the_next() -> None:
     from exporter.metadata.document import descriptors  # noqa: PLC0415 - likewise
 
