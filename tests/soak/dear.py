@@ -190,7 +190,8 @@ def _stream(kind: str, looks: int, at_once: int) -> str:
             said = set(threads.map(_look, [body] * at_once))
         assert all(each.startswith(says) for each in said), said
         together.append(_resident())
-    assert together[-1] <= max(together[:3]) + TOLERANCE, [each // 10**6 for each in together]
+    # As many threads leave it in as many pieces.
+    assert together[-1] <= max(together[:3]) + TOLERANCE * math.ceil(at_once / 4), [each // 10**6 for each in together]
     assert threading.active_count() == 1
     figures = f"{alone[0] / 1e6:.0f} MB, {alone[-1] / 1e6:.0f} MB after {looks} looks"
     return f"{kind}: {figures}, {together[-1] / 1e6:.0f} MB after {at_once} at once"
