@@ -118,7 +118,7 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
 def _begun(parser: etree.XMLPullParser, members: dict[Element, None]) -> Iterator[tuple[str, Element]]:
     """The starts of those that are new in what was read, and the ends of those before them.
 
-    In a function of its own because lxml takes minutes to delete what a variable still holds a part of.
+    In a function of its own because lxml takes the square of its size to delete what a variable still holds a part of.
     """
     for _, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
         parent = element.getparent()

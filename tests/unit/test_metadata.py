@@ -342,7 +342,7 @@ def test_a_stream_passes_hundreds_of_thousands_of_descriptors_by_that_are_hidden
     body = aggregate([aggregate([saml_metadata("urn:a")]).replace(b"</EntitiesD", hidden + b"</EntitiesD")])
     began = time.process_time()
     assert only(metadata.stream(body)).entity_id == "urn:a"
-    assert time.process_time() - began < 2, "six when each was looked for among all"
+    assert time.process_time() - began < 2
 
 
 def test_a_stream_is_read_though_no_thread_can_begin_to_forget_it(monkeypatch: pytest.MonkeyPatch) -> None:
