@@ -7,7 +7,7 @@ from soak.probes import elements, publisher, watching
 from soak.process import Process, exporter
 
 TARGETS = 16
-LARGE = elements(60_000)
+LARGE = elements(60_000, '<a b="12345"/>')
 """1 MB, which takes forty while it is parsed: so few elements may stand as close together as they like."""
 PATIENCE = 60.0
 

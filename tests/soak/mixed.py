@@ -29,6 +29,7 @@ import builders
 
 from exporter.demo.documents import MD
 from exporter.model import Use
+from soak.dear import spread
 from soak.process import Process, exporter
 from soak.visitors import address, opened
 
@@ -83,6 +84,8 @@ def _hostile(chance: random.Random) -> Sequence[Callable[[], bytes]]:
     large = [
         _filled("<a/>"),
         _filled('<a b=""/>'),
+        _filled(spread("<a/>")),
+        _filled(spread('<a b=""/>')),
         _filled("<?a?>"),
         _filled("<!-- -->"),
         _filled("<IDPSSODescriptor/>", 4_000_000),
@@ -93,7 +96,7 @@ def _hostile(chance: random.Random) -> Sequence[Callable[[], bytes]]:
     ]
     return [
         *(partial(bytes, each) for each in large),
-        lambda: _filled(f"<a b='{chance.random()}'/>"),
+        lambda: _filled(spread(f"<a b='{chance.random()}'/>")),
         lambda: _aggregate(20_000, chance),
         builders.bomb,
         lambda: gzip.compress(bytes(200_000_000), 1),
