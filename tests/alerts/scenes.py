@@ -272,10 +272,15 @@ class Scene:
         return {minute: text for minute, text in moments.items() if minute in firing}
 
     @property
-    def unsure(self) -> range:
-        """The minutes in which an exporter may know already, or not yet, that it reads again what it could not."""
-        story = self.story
-        return range(story.over - SURE + USUAL, story.over) if STORIES[self.name].lasts == SURE else range(0)
+    def unsure(self) -> frozenset[int]:
+        """The minutes in which an exporter may know already, or not yet, that it reads again what it could not.
+
+        And that in which what outlives the scrapes for some minutes ends: the last scrape may be just as old.
+        """
+        story, firing = self.story, self.minutes_of_firing()
+        ends = () if story.outlives is None else (minute + STEP for minute in firing if minute + STEP not in firing)
+        again = range(story.over - SURE + USUAL, story.over) if STORIES[self.name].lasts == SURE else ()
+        return frozenset((*again, *ends))
 
 
 def minutes_of(text: str) -> int:

@@ -93,8 +93,9 @@ class Story:
 
     @property
     def seen_by_nobody(self) -> bool:
-        """Whether it is that no exporter can read the document."""
-        return self.alert == "FedmetaMetadataOfAnotherEntity" or self.alert.startswith("FedmetaMetadataUnreachable")
+        """Whether it is that no exporter can read the document: not only that of a node."""
+        unread = self.alert == "FedmetaMetadataOfAnotherEntity" or self.alert.startswith("FedmetaMetadataUnreachable")
+        return unread and PROXY not in self.others
 
     @property
     def over(self) -> int:
