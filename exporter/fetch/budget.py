@@ -102,7 +102,11 @@ class Share:
         # What is done beside a thread that has the share is not about its document, and is not to wait for that.
         threads = self.threads.large if self.held and not self._users else self.threads.small
         left = [work]
-        user = asyncio.get_running_loop().run_in_executor(threads, lambda: left.pop()())
+
+        def begun() -> T:
+            return left.pop()()
+
+        user = asyncio.get_running_loop().run_in_executor(threads, begun)
         self._users.add(user)
         user.add_done_callback(self._ended)
         try:
