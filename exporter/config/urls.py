@@ -38,7 +38,8 @@ def dns_name(host: str) -> str:
 
     By the older rules of Python's own codec (RFC 3490) ``ß`` is ``ss``, and that is another's name.
     """
-    return URL.build(scheme="http", host=host).raw_host or ""
+    # An IPv6 address is no name, and its zone may be anything (RFC 6874).
+    return host if ":" in host else URL.build(scheme="http", host=host).raw_host or ""
 
 
 def _parts(url: str) -> tuple[str, str, str]:
