@@ -174,13 +174,12 @@ class Rounds:
             fetch.find(look.url, module, client=self.client, timeout=module.timeout, address=look.address)
         )
         with self.client.budget.share() as share:
+            with suppress(fetch.CrowdedError):
+                return await self._probe(latest, look, found=found, share=share, due=self.clock())
+            # Without a slot, a connection, any of its timeout, or the error, which holds all that has come: this one
+            # waits for others, and nobody for it.
             due = self.clock()
-            try:
-                return await self._probe(latest, look, found=found, share=share, due=due)
-            except fetch.CrowdedError:
-                # Without a slot, a connection, or any of its timeout: this one waits for others, and nobody for it.
-                due = self.clock()
-                await share.wait(module.body_size_limit)
+            await share.wait(module.body_size_limit)
             return await self._probe(latest, look, found=found, share=share, due=due)
 
     async def _probe(
@@ -271,7 +270,8 @@ async def _probed(
     if not isinstance(outcome, Raised):
         return outcome
     if isinstance(outcome.error, fetch.CrowdedError):
-        raise outcome.error
+        # Without its traceback, which holds all that has come, and which it would hold from here for the collector.
+        raise outcome.error.with_traceback(None)
     log_mistake(f"probe of {record.target.name}", outcome.error)
     mistake = Observation(
         now, Reason.INTERNAL, admitted(outcome.error), phases={}, http_status=None, tls_not_after=None, document=None

@@ -16,7 +16,7 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from exporter.config import units
+from exporter.config import units, urls
 from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, reason
 from exporter.config.settings import Origin, Secret
 from exporter.policy import ADFS_METADATA_PATH
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _SECONDS_PER_DAY = 86400
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
-_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_HOST = re.compile(r"[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?")
 _LONGEST_LABEL = 63
 """Characters that stand between two dots of a name at most (RFC 1035 2.3.4)."""
 _ENCODED = "xn--"
@@ -368,8 +368,8 @@ def _check_host(name: str) -> None:
     if max(map(len, name.split("."))) > _LONGEST_LABEL:
         raise Mistake(f"must name a host, of which no part between dots is longer than {_LONGEST_LABEL} characters")
     try:
-        encoded = name.encode("idna").decode()
-    except UnicodeError:
+        encoded = urls.dns_name(name)
+    except ValueError:
         raise Mistake("must name a host") from None
     if not _HOST.fullmatch(encoded):
         raise Mistake("must name a host")

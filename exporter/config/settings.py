@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
+from exporter.config import urls
 from exporter.policy import PolicySettings
 
 
@@ -76,8 +77,7 @@ class Origin(NamedTuple):
         """That of an http or https URL which names a host that DNS can hold."""
         parts = urlsplit(url)
         # As DNS has it, so that either form of an internationalised name is the same.
-        host = (parts.hostname or "").encode("idna").decode()
-        return cls(parts.scheme, host, parts.port or _PORTS[parts.scheme])
+        return cls(parts.scheme, urls.dns_name(parts.hostname or ""), parts.port or _PORTS[parts.scheme])
 
     def covers(self, other: "Origin") -> bool:
         """Whether the other is this one, or below it."""

@@ -1,8 +1,10 @@
-"""What of a configured URL may be shown. Pure."""
+"""What of a configured URL may be shown, and whom its host is in DNS. Pure."""
 
 import hashlib
 import re
 from urllib.parse import unquote_plus
+
+from yarl import URL
 
 MASK = "***"
 """What stands for what is not shown."""
@@ -29,6 +31,15 @@ def told_apart(url: str) -> str:
     """What is shown of a URL; where that is not all, 8 hex digits of the whole's SHA-256 tell it from others."""
     masked = shown(url)
     return url if masked == url else f"{masked} {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def dns_name(host: str) -> str:
+    """A host as DNS has it, by the very rules by which a fetch looks it up (UTS 46). Raises ValueError.
+
+    By the older rules of Python's own codec (RFC 3490) ``ß`` is ``ss``, and that is another's name.
+    """
+    # An IPv6 address is no name, and its zone may be anything (RFC 6874).
+    return host if ":" in host else URL.build(scheme="http", host=host).raw_host or ""
 
 
 def _parts(url: str) -> tuple[str, str, str]:

@@ -93,10 +93,9 @@ def barred(address: str, home: str) -> Special | None:
     ``home`` is the address at which the target itself answered, where alone it may be the exporter's own machine, its
     link or a cloud's metadata; empty: not known. A private one is barred only where home is known to be public.
     """
-    meant, at_home = _meant(address), _meant(home) if home else set()
-    found = next((kind for network, kind in _KINDS for each in meant if each in network), None)
-    if found is None or not meant.isdisjoint(at_home):
-        return None
+    at_home = _meant(home) if home else set()
+    elsewhere = _meant(address) - at_home
+    found = next((kind for network, kind in _KINDS for each in elsewhere if each in network), None)
     if found is Special.PRIVATE and (not home or any(each in network for network, _ in _KINDS for each in at_home)):
         return None
     return found

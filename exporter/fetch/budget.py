@@ -7,7 +7,7 @@ has, and waits in line for all that it may need. So nobody can wait for anybody 
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -95,12 +95,28 @@ class Share:
         self._set(min(self.held, size))
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What some work in a thread gives. It has the share until it ends, also when nobody waits for it any more."""
-        threads = self.threads.large if self.held else self.threads.small
-        user = asyncio.get_running_loop().run_in_executor(threads, work)
+        """What some work in a thread gives. It has the share until it ends, also when nobody waits for it any more.
+
+        Where nobody waits for it before a thread has begun it, it is not done.
+        """
+        # What is done beside a thread that has the share is not about its document, and is not to wait for that.
+        threads = self.threads.large if self.held and not self._users else self.threads.small
+        left = [work]
+
+        def begun() -> T:
+            return left.pop()()
+
+        user = asyncio.get_running_loop().run_in_executor(threads, begun)
         self._users.add(user)
         user.add_done_callback(self._ended)
-        return await asyncio.shield(user)
+        try:
+            return await asyncio.shield(user)
+        except asyncio.CancelledError:
+            # Who takes it does it: there is none where a thread has begun.
+            with suppress(IndexError):
+                left.pop()
+                user.cancel()
+            raise
 
     def leave(self) -> None:
         """Gives back all of it, unless a thread still has it."""

@@ -95,7 +95,10 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
     """
     body = _unmasked(body)
     etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
-    parser = _idle.pop() if _idle else _new_parser()
+    try:
+        parser = _idle.pop()
+    except IndexError:  # asked before, another thread could take the last one in between
+        parser = _new_parser()
     members: dict[Element, None] = {}
     try:
         for start in range(0, len(body), _SLICE):

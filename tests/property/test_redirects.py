@@ -108,6 +108,13 @@ def test_a_target_may_lead_to_where_it_is_itself_and_to_no_other_such_place(
         assert barred(str(other), str(home)) is not None
 
 
+def test_an_address_in_which_two_are_is_barred_where_the_target_is_at_one_of_them_alone() -> None:
+    """6to4 of a public address, and ISATAP of the machine's own."""
+    both = IPv6Address(0x2002 << 112 | int(IPv4Address(PUBLIC)) << 80 | 0x5EFE << 32 | 0x7F000001)
+    assert barred(str(both), PUBLIC) is Special.OWN
+    assert barred(str(both), "127.0.0.1") is None
+
+
 @pytest.mark.parametrize("address", [*METADATA, *METADATA_6])
 def test_the_metadata_of_clouds_are_told_as_such_from_anywhere_else(address: str) -> None:
     for home in ("", PUBLIC, "10.1.2.3", "127.0.0.1", "fd00::1", "169.254.1.1"):

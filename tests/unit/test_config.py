@@ -11,6 +11,7 @@ import yaml
 from builders import watched
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from exporter.config import units
 from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
@@ -335,6 +336,15 @@ def test_modules_say_how_to_fetch() -> None:
 )
 def test_credentials_are_for_the_hosts_that_are_named_with_their_scheme_and_port(url: str, *, covered: bool) -> None:
     assert load_from(ACCEPTED, "modules.yml").modules["partner"].is_for(url) is covered
+
+
+@pytest.mark.parametrize(("host", "another"), [("faß.example", "fass.example"), ("σοφός.example", "σοφόσ.example")])
+def test_credentials_are_for_the_host_that_a_fetch_of_it_looks_up(host: str, another: str) -> None:
+    """There are two rules for these letters, and by one of them each pair is the same name."""
+    for named, other in ((host, another), (another, host)):
+        module = Module(hosts=(Origin.of(f"https://{named}/"),))
+        assert module.is_for(f"https://{URL(f'https://{named}').raw_host}/")
+        assert not module.is_for(f"https://{other}/")
 
 
 def test_credentials_are_all_that_is_shown_to_an_endpoint() -> None:

@@ -523,7 +523,15 @@ def test_the_exporter_tells_of_its_process() -> None:
         ("", "text/plain; version=0.0.4", b""),
         ("*/*", "text/plain; version=0.0.4", b""),
         ("text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "text/plain; version=0.0.4", b""),
-        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text", b"# EOF\n"),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text;version=x", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0", b"# EOF\n"),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0",
+            b"# EOF\n",
+        ),
     ],
 )
 def test_a_scrape_is_openmetrics_for_who_asks(accept: str, content_type: str, end: bytes) -> None:
@@ -534,6 +542,11 @@ def test_a_scrape_is_openmetrics_for_who_asks(accept: str, content_type: str, en
     assert form.openmetrics is bool(end)
     assert form.end == end
     assert own(accept=accept).endswith(b"# EOF\n") is form.openmetrics
+
+
+def test_whatever_version_is_asked_for_there_are_two_formats_of_a_scrape() -> None:
+    asked = [f"{kind};version={nth}.0.0" for kind in ("application/openmetrics-text", "text/plain") for nth in range(9)]
+    assert len({Format.negotiate(each).content_type for each in asked}) == 2
 
 
 def test_an_entity_without_any_role_has_no_state_and_no_certificate() -> None:

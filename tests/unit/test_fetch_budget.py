@@ -93,19 +93,70 @@ async def test_they_get_it_in_the_order_in_which_they_came_and_nobody_new_before
     assert order == [0, 1]
 
 
+class Held:
+    """Work that hangs in a thread until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self.begun.set()
+        self.may_end.wait()
+
+    async def given_up(self, share: Share) -> None:
+        """Has it begun for a share, and waits for it no more."""
+        waiting = asyncio.create_task(share.run(self))
+        assert await asyncio.to_thread(self.begun.wait, 10)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+
 async def test_it_is_kept_until_the_thread_ends_that_nobody_waits_for_any_more() -> None:
-    budget, goes_on = Budget(SIZE), threading.Event()
+    budget, held = Budget(SIZE), Held()
     with budget.share() as share:
         share.grow(SIZE)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0):
-                await share.run(goes_on.wait)
+        await held.given_up(share)
         assert await share.run(lambda: "something else") == "something else"
     assert budget.held == SIZE
-    goes_on.set()
+    held.may_end.set()
     with budget.share() as other:
         await other.wait(SIZE)
     assert budget.held == 0
+
+
+async def test_what_nobody_waits_for_before_a_thread_has_begun_it_is_not_done_and_keeps_nothing() -> None:
+    budget, held, done = Budget(SIZE), Held(), []
+    with ThreadPoolExecutor(1) as only, budget.share(Threads(only, only)) as share, budget.share() as other:
+        only.submit(held)
+        try:
+            share.grow(SIZE)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await share.run(lambda: done.append("given up"))
+            async with asyncio.timeout(10):
+                await other.wait(SIZE)
+        finally:
+            held.may_end.set()
+        await share.run(lambda: done.append("waited for"))
+    assert done == ["waited for"]
+    assert budget.held == 0
+
+
+async def test_what_is_done_beside_a_document_that_a_thread_still_has_does_not_wait_for_that() -> None:
+    held = Held()
+    with (
+        ThreadPoolExecutor(1) as large,
+        ThreadPoolExecutor(1) as small,
+        Budget(SIZE).share(Threads(large, small)) as share,
+    ):
+        share.grow(SIZE)
+        await held.given_up(share)
+        try:
+            async with asyncio.timeout(10):
+                assert await share.run(lambda: "in time") == "in time"
+        finally:
+            held.may_end.set()
 
 
 async def test_what_takes_no_room_is_parsed_beside_what_takes_some() -> None:

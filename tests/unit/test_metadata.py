@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import SupportsIndex
 
 import pytest
 from builders import (
@@ -343,6 +344,19 @@ def test_a_stream_passes_hundreds_of_thousands_of_descriptors_by_that_are_hidden
     began = time.process_time()
     assert only(metadata.stream(body)).entity_id == "urn:a"
     assert time.process_time() - began < 2
+
+
+class Contested(list[object]):
+    """A list whose last item another thread takes just before."""
+
+    def pop(self, *_: SupportsIndex) -> object:
+        self.clear()
+        return super().pop()
+
+
+def test_a_stream_is_read_though_another_thread_takes_the_last_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.document._idle", Contested([object()]))
+    assert only(metadata.stream(saml_metadata("urn:a"))).entity_id == "urn:a"
 
 
 def test_a_stream_is_read_though_no_thread_can_begin_to_forget_it(monkeypatch: pytest.MonkeyPatch) -> None:

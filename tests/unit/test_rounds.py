@@ -1,10 +1,12 @@
 """One round for the watch and for ``check``: what looks and inquiries change, what they cost, and never raise."""
 
 import asyncio
+import gc
 import gzip
 import logging
 import socket
 import traceback
+import weakref
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -692,6 +694,40 @@ async def test_looks_at_large_documents_wait_for_room_without_a_slot_and_all_get
     assert all(each.record[1].document for each in probed)
     assert asked == several.lag.count - 1 == 2 * len(targets), "each has asked once more when there was room"
     assert budget.held == 0
+
+
+class Piece:
+    """Some of a document that has come."""
+
+
+async def test_who_waits_for_room_has_nothing_in_hand_of_what_has_come(
+    monkeypatch: pytest.MonkeyPatch, client: fetch.Client
+) -> None:
+    pieces: list[weakref.ref[Piece]] = []
+
+    async def comes(*_: object, room: Callable[[int], None], **__: object) -> None:
+        piece = Piece()
+        pieces.append(weakref.ref(piece))
+        room(FREE + 1)
+
+    monkeypatch.setattr(fetch, "fetch", comes)
+    target = watched("target", "file:///metadata.xml")
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with client.budget.share() as taken:
+            taken.grow(fetch.BUDGET)
+            with pytest.raises(fetch.CrowdedError):
+                await probe_first(bare(target), client=client, now=NOW)
+            under_way = asyncio.create_task(Rounds(client, clock).probe(Latest(bare(target)), target.look))
+            await until(client.budget.turn.locked)
+            assert [each() for each in pieces] == [None, None]
+            under_way.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await under_way
+    finally:
+        if collects:
+            gc.enable()
 
 
 async def test_a_large_file_waits_for_room_too(tmp_path: Path) -> None:

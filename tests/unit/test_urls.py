@@ -1,4 +1,4 @@
-"""What of a configured URL is shown."""
+"""What of a configured URL is shown, and whom its host is in DNS."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exporter
-from exporter.config.urls import MASK, secrets, shown, told_apart
+from exporter.config.urls import MASK, dns_name, secrets, shown, told_apart
 
 SECRET = "correct.horse-battery"  # noqa: S105 -- of these tests
 READ_IT = {
@@ -84,3 +84,17 @@ def test_whoever_does_not_need_a_url_itself_takes_what_may_be_shown() -> None:
         shown_raw += [f"{place}:{node.lineno}" for node in urls - masked]
 
     assert shown_raw == []
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("IdP.example.org", "idp.example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("fe80::1%]", "fe80::1%]"),
+    ],
+)
+def test_a_host_has_the_name_under_which_it_is_looked_up(host: str, name: str) -> None:
+    assert dns_name(host) == name
