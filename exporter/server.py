@@ -282,7 +282,7 @@ async def _probe(request: web.Request) -> web.Response:
         )
     except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
-    now, form = app[_CLOCK](), _format(request)
+    now, form, packed = app[_CLOCK](), _format(request), _packed(request)
     if app[_SLOTS].locked():
         return _busy(f"{app[_OPTIONS].probes} requests for /probe are under way, and no more may be at once")
     async with app[_SLOTS]:
@@ -301,10 +301,11 @@ async def _probe(request: web.Request) -> web.Response:
             return _busy(f"no room for the document: {error}")
 
         def scrape() -> bytes:
-            return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+            text = render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+            return gzip.compress(text, 1) if packed else text
 
-        text = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
-        return await _answer(request, form, lambda: text)
+        body = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
+        return web.Response(body=body, headers=_headers(form, packed=packed))
 
 
 def _busy(why: str) -> web.Response:
@@ -355,13 +356,6 @@ def _status(app: web.Application) -> Status:
         scrapes=app[_SCRAPES].tally,
         scrape_size=app[_SCRAPES].size,
     )
-
-
-async def _answer(request: web.Request, form: Format, scrape: Callable[[], bytes]) -> web.Response:
-    """A scrape's response; rendering and compression stay off the event loop."""
-    packed = _packed(request)
-    body = await _rendered(request.app, lambda: gzip.compress(scrape(), 1) if packed else scrape())
-    return web.Response(body=body, headers=_headers(form, packed=packed))
 
 
 def _format(request: web.Request) -> Format:
