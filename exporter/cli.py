@@ -21,9 +21,11 @@ from typing import TypeVar
 from aiohttp import web
 
 from exporter import __version__, fetch, hangup, log, rules
+from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config, Target
+from exporter.connections import Runner, connections
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
@@ -60,6 +62,9 @@ Command = Callable[[argparse.Namespace], int | None]
 
 Listen = tuple[str | None, int]
 """Host (None: every address) and port."""
+
+Announce = Callable[[Sequence[str]], None]
+"""Takes the URLs that are served, in the order in which they were asked for."""
 
 _log = logging.getLogger(__name__)
 
@@ -147,6 +152,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
     )
+    serve.add_argument(
+        "--limit.documents",
+        dest="documents",
+        type=_size,
+        default="32MB",
+        metavar="SIZE",
+        help="bytes of documents that are read and parsed at once, which takes up to forty times as much memory"
+        " (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--limit.probes",
+        dest="probes",
+        type=_some,
+        default=Options(Config()).probes,
+        metavar="N",
+        help="requests for /probe at once; 503 for those beyond (default: %(default)s)",
+    )
     _add_resolver(serve)
     check = commands.add_parser("check", allow_abbrev=False, help="look at one target once and say how it stands")
     # On its standard output stands what was asked for; nothing else is worth a line but trouble.
@@ -231,18 +253,33 @@ def _add_listen(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
+        action=_Further,
         type=_address,
         default=default,
         metavar="[HOST]:PORT",
-        help="where to serve (default: %(default)s)",
+        help="where to serve; may be given several times (default: %(default)s)",
     )
 
 
-def _address(text: str) -> Listen:
+class _Further(argparse.Action):
+    """Adds what is given to what was given before; the default is for where nothing is."""
+
+    def __call__(
+        self,
+        _: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,  # noqa: ARG002 -- argparse names it
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if before is self.default else before + values)
+
+
+def _address(text: str) -> tuple[Listen, ...]:
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 -- the last TCP port
         raise argparse.ArgumentTypeError(f"{text!r} is not [HOST]:PORT")
-    return host.removeprefix("[").removesuffix("]") or None, int(port)
+    return ((host.removeprefix("[").removesuffix("]") or None, int(port)),)
 
 
 def _by(check: Callable[[str], str]) -> Callable[[str], str]:
@@ -263,6 +300,19 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _some(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests, at least 1")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    try:
+        return units.size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -272,9 +322,22 @@ def _serve(flags: argparse.Namespace) -> None:
     if flags.config_check:
         print(f"{len(config.targets)} targets, no problems")
         return
-    options = Options(config, flags.config_file, lifecycle=flags.lifecycle, limit=flags.limit, resolver=flags.resolver)
+    options = Options(
+        config,
+        flags.config_file,
+        lifecycle=flags.lifecycle,
+        limit=flags.limit,
+        probes=flags.probes,
+        documents=flags.documents,
+        resolver=flags.resolver,
+    )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
-        _until_done(_run(options, state, flags.listen, lambda url: _log.info("listening", extra={"url": url})))
+        _until_done(_run(options, state, flags.listen, _log_listening))
+
+
+def _log_listening(urls: Sequence[str]) -> None:
+    for url in urls:
+        _log.info("listening", extra={"url": url})
 
 
 def _config(flags: argparse.Namespace) -> Config:
@@ -383,23 +446,16 @@ def _demo(flags: argparse.Namespace) -> None:
         _until_done(_run_demo(flags.listen, open_state(None, _now)))
 
 
-async def _run(options: Options, state: State, listen: Listen, announce: Callable[[str], None]) -> None:
-    """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when the address cannot be had."""
+async def _run(options: Options, state: State, listen: Sequence[Listen], announce: Announce) -> None:
+    """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when an address cannot be had."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     hangup.hear()
     hangup.tell(partial(loop.call_soon_threadsafe, asked.set))
     app = application(options, state=state, clock=_now)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
+    runner = Runner(app, limit=connections(), shutdown_timeout=SHUTDOWN)
     try:
         await runner.setup()
-        site = web.TCPSite(runner, *listen)
-        try:
-            await site.start()
-        except (OSError, UnicodeError) as error:
-            words = getattr(error, "strerror", None) or error
-            raise RefusedError(f"cannot listen on {listen[0] or ''}:{listen[1]}: {words}") from error
-        # With port 0 and no host every family has a port of its own: the IPv4 address is the shorter one.
-        announce(_url_of(min(runner.addresses, key=len)))
+        announce([await _listen(runner, *address) for address in listen])
         while True:
             await asked.wait()
             asked.clear()
@@ -411,7 +467,19 @@ async def _run(options: Options, state: State, listen: Listen, announce: Callabl
         await runner.cleanup()
 
 
-async def _run_demo(listen: Listen, state: State) -> None:
+async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:
+    """The URL of one more address that is served. Raises :class:`RefusedError` when it cannot be had."""
+    before = len(runner.addresses)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except (OSError, UnicodeError) as error:
+        words = getattr(error, "strerror", None) or error
+        raise RefusedError(f"cannot listen on {host or ''}:{port}: {words}") from error
+    # With port 0 and no host every family has a port of its own: the IPv4 address is the shorter one.
+    return _url_of(min(runner.addresses[before:], key=len))
+
+
+async def _run_demo(listen: Sequence[Listen], state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
             modules = {"default": simulation.targets[0].look.module}
@@ -419,7 +487,8 @@ async def _run_demo(listen: Listen, state: State) -> None:
             await _run(Options(config), state, listen, partial(_introduce, simulation))
 
 
-def _introduce(simulation: Simulation, url: str) -> None:
+def _introduce(simulation: Simulation, urls: Sequence[str]) -> None:
+    url = urls[0]
     width = max(len(scenario.name) for scenario in SCENARIOS)
     print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for")
     print("Entra ID says there what it trusts, all on loopback only:\n")

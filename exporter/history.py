@@ -136,6 +136,10 @@ class History:
     dropped: int = field(default=0, compare=False)
     """Key sets, primaries and entities forgotten since the start because there were too many."""
 
+    def first_seen_of(self, entity_id: str) -> Mapping[str, datetime]:
+        """First-seen times of an entity's certificates, by fingerprint."""
+        return self.entities[entity_id].first_seen if entity_id in self.entities else {}
+
     @property
     def first_seen(self) -> Mapping[str, Mapping[str, datetime]]:
         """First-seen times by entityID and fingerprint."""

@@ -190,6 +190,14 @@ class FaultKind(StrEnum):
     """A ``cacheDuration`` is no ``xs:duration``; ignored."""
     ENTITY_ID_MISSING = "entity_id_missing"
     """An EntityDescriptor without ``entityID``; left out."""
+    ENTITY_ID_LENGTH = "entity_id_length"
+    """An ``entityID`` of more than 1,024 characters; the entity is left out."""
+    ENTITY_LEFT_OUT = "entity_left_out"
+    """An aggregate has more entities than are read; those that come last are left out."""
+    CERTIFICATE_LEFT_OUT = "certificate_left_out"
+    """A role publishes more certificates than are watched; kept are those by which a rollover is judged."""
+    PART_LEFT_OUT = "part_left_out"
+    """An entity has more roles, keys without certificates or places to sign in than are read."""
     ENTITY_DUPLICATE = "entity_duplicate"
     """The same ``entityID`` once more; both are read as one entity."""
     SIGNING_SETS_DIFFER = "signing_sets_differ"
@@ -207,6 +215,8 @@ class Fault:
     kind: FaultKind
     entity_id: str | None
     detail: str
+    times: int = 1
+    """Of how many such things it tells: of very many only some are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +309,7 @@ class Reason(StrEnum):
     NOT_XML = "not_xml"
     """Not well-formed XML."""
     NOT_METADATA = "not_metadata"
-    """XML, and neither EntityDescriptor nor EntitiesDescriptor at its root."""
+    """XML, and neither EntityDescriptor nor EntitiesDescriptor at its root, or much more markup than metadata has."""
     NO_ENTITY = "no_entity"
     """Metadata without a single usable EntityDescriptor."""
     ENTITY_MISMATCH = "entity_mismatch"

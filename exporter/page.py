@@ -1,13 +1,16 @@
 """The page for people: how every target stands, what to do, and what is known of it."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from html import escape
 from operator import attrgetter
 
 from exporter.config.settings import Target
+from exporter.config.urls import MASK, shown
 from exporter.findings import Finding, Standing, moment, outlook, sentence, step, title
-from exporter.report import Row, about, known, severity, state
+from exporter.report import MOST_FINDINGS, Row, about, further, known, severity, state
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -25,6 +28,12 @@ th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; 
 th { font-weight: normal; opacity: .8; overflow-wrap: normal; width: 6rem; }
 .small { font-size: .85em; opacity: .8; }
 """
+
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's Content-Security-Policy: its own style, by its hash, and nothing else."""
 
 
 def page(standings: Sequence[Standing], now: datetime, *, version: str) -> str:
@@ -50,14 +59,17 @@ def _section(standing: Standing, now: datetime) -> str:
     return (
         f'<section data-target="{escape(target.name)}" data-severity="{word}"><h2>{escape(target.name)}</h2>'
         f'<p class="small">{_address(target)}</p><p class="state {colour}">{escape(state(standing))}</p>{calm}'
-        f"{''.join(_finding(each, now) for each in standing.findings)}"
+        f"{''.join(_finding(each, now) for each in standing.findings[:MOST_FINDINGS])}"
+        f"{_paragraph(further(standing), 'small')}"
         f"<details><summary>What is known</summary>{''.join(map(_table, known(standing, now)))}</details></section>"
     )
 
 
 def _address(target: Target) -> str:
-    url = escape(target.url)
-    return f'<a href="{url}" rel="noreferrer">{url}</a>' if url.startswith("http") else url
+    url = escape(shown(target.url))
+    # Without its query it leads elsewhere.
+    is_link = url.startswith("http") and MASK not in url
+    return f'<a href="{url}" rel="noreferrer">{url}</a>' if is_link else url
 
 
 def _finding(finding: Finding, now: datetime) -> str:

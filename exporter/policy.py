@@ -192,7 +192,7 @@ def _profile_by_shape(metadata: Metadata) -> Profile:
     entity = metadata.entities[0]
     signing = entity.published(Role.IDP, signs=True)
     if any(role.element == "SecurityTokenServiceType" for role in entity.roles):
-        if signing and all(_is_entras_own(certificate) for certificate in signing):
+        if signing and all(is_entras_own(certificate) for certificate in signing):
             return Profile.ENTRA
         if _is_adfs(entity):
             newest = max(signing, key=lambda certificate: certificate.not_before, default=None)
@@ -215,6 +215,7 @@ def _is_adfs(entity: Entity) -> bool:
     return any(_ADFS_ADDRESS.match(address) for address in addresses)
 
 
-def _is_entras_own(certificate: Certificate) -> bool:
+def is_entras_own(certificate: Certificate) -> bool:
+    """Whether a certificate has a name that Entra ID gives to its own keys."""
     # An application's own certificate in its Entra metadata (?appid=) expires like any other.
     return certificate.subject.startswith(("CN=accounts.accesscontrol.", "CN=login.microsoftonline."))

@@ -1,16 +1,34 @@
 """What one probe of a look gets: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
+import ctypes
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 from exporter import fetch, metadata, signature
+from exporter.bounds import bounded
 from exporter.config.settings import Look
+from exporter.history import History
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
+
+NO_HISTORY = History()
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Stands for a time that nobody knows."""
+
+TRIM_ABOVE = 2**20
+"""Bytes of a document from which memory is given back to the system after it was read.
+
+Elements are many small pieces, which the C library keeps for itself (malloc_trim(3)): ten times the document. Libraries
+that have no such function have no such need."""
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -23,11 +41,14 @@ async def probe(
     client: fetch.Client,
     previous: Document | None,
     validators: Validators,
+    share: fetch.Share,
     now: datetime,
     timeout: float,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept here
     allow_host: Callable[[str], bool] | None = None,
     entity_id: str | None = None,
     found: fetch.Found | None = None,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
 ) -> Observation:
     """What a look gets now; its document is ``previous`` itself when that has not changed.
 
@@ -35,7 +56,9 @@ async def probe(
 
     ``signers`` are the DER of the certificates of which one must have signed it; none: nobody must. ``validators`` are
     those of the last answer that was ``previous``. ``entity_id`` is the entity that the document must be about, or that
-    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`.
+    an aggregate must hold; None: any. ``found`` is as in :func:`~exporter.fetch.fetch`; ``primary`` and ``history`` are
+    as in :func:`read_document`. ``share`` is what the document has of the client's budget; it is kept until nothing
+    reads the document any more. Raises :class:`~exporter.fetch.CrowdedError` where there is no room for it.
     """
     known = previous if previous is not None and _verdict_holds(previous.signature, signers) else None
     found = found or fetch.Found()
@@ -50,6 +73,7 @@ async def probe(
             allow_host=allow_host,
             address=look.address,
             found=found,
+            room=share.grow,
         )
     except fetch.FetchError as error:
         return Observation(
@@ -64,14 +88,17 @@ async def probe(
         )
     fetched = client.clock()
     document, failure = known, None
+    read = partial(read_document, signers=signers, previous=previous, at=now, primary=primary, history=history)
     if answer.body is not None:
+        share.settle(len(answer.body))
         try:
             async with asyncio.timeout(timeout - (fetched - began)):
-                document = await asyncio.to_thread(_read, answer.body, known, previous, signers)
+                document = await share.run(partial(_read, answer.body, known, previous, read))
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
-            document, failure = None, (error.reason, error.detail)
+            # The names in it are those of the document, which an endpoint may make of what it was sent.
+            document, failure = None, (error.reason, fetch.hidden(error.detail, answer.secrets))
     if document is not None:
         failure = _mismatch(document, entity_id, signers)
     reason, detail = failure or (None, "")
@@ -88,11 +115,50 @@ async def probe(
     )
 
 
-def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
+def read_document(
+    body: bytes,
+    signers: Sequence[bytes],
+    previous: Document | None = None,
+    *,
+    at: datetime = LONG_AGO,
+    primary: str | None = None,
+    history: History = NO_HISTORY,
+) -> Document:
     """The document in some bytes, its signature checked against the DER of ``signers``, or by its own certificate.
+
+    Whoever signed ``previous`` is the first of its publisher who may have signed this one. Where an entity has more
+    keys than are watched, those stay that signed it, that ``primary`` names, that ``history`` knows, or that decide how
+    its rollover stands ``at`` a moment: when the bytes were got.
+
+    It is read in a thread that ends with it: libxml2 keeps each name that occurs, and lxml does so for each thread.
 
     Raises :class:`~exporter.metadata.DocumentError`.
     """
+    read = partial(_document, body, signers, previous=previous, at=at, primary=primary, history=history)
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
+            try:
+                reading = thread.submit(read)
+            except RuntimeError:  # no thread can begin, and a few names more do less harm than no look
+                return read()
+            try:
+                return reading.result()
+            finally:
+                del reading  # else an error holds it by this frame, and it holds the error, with all that was read
+    finally:
+        if len(body) > TRIM_ABOVE:
+            _trim(0)
+
+
+def _document(
+    body: bytes,
+    signers: Sequence[bytes],
+    *,
+    previous: Document | None,
+    at: datetime,
+    primary: str | None,
+    history: History,
+) -> Document:
     if len(body) > STREAM_ABOVE and not signers:
         content = metadata.stream(body)
         verdict = Signature(
@@ -100,10 +166,17 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
         )
     else:
         root = metadata.tree(body)
-        content = metadata.read(root)
-        verdict = signature.verify(root, signers)
+        content = metadata.read(root, size=len(body))
+        verdict = signature.verify(
+            root,
+            signers,
+            content=content,
+            size=len(body),
+            last=None if previous is None else previous.signature.fingerprint,
+        )
+    named = [each for each in (primary, verdict.fingerprint) if each is not None]
     return Document(
-        metadata=content,
+        metadata=bounded(content, named=named, first_seen=history.first_seen_of, at=at),
         signature=verdict,
         size=len(body),
         digest=hashlib.sha256(body).hexdigest(),
@@ -111,10 +184,12 @@ def read_document(body: bytes, signers: Sequence[bytes]) -> Document:
     )
 
 
-def _read(body: bytes, known: Document | None, previous: Document | None, signers: Sequence[bytes]) -> Document:
+def _read(
+    body: bytes, known: Document | None, previous: Document | None, read: Callable[[bytes], Document]
+) -> Document:
     if known is not None and known.digest == hashlib.sha256(body).hexdigest():
         return known
-    return with_last_good(read_document(body, signers), previous)
+    return with_last_good(read(body), previous)
 
 
 def with_last_good(document: Document, previous: Document | None) -> Document:

@@ -3,7 +3,7 @@
 Last good wins: a probe that fails replaces nothing but the observation itself.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -167,8 +167,8 @@ class Record:
         """What is known of each domain, by what it depends on."""
         return dict(zip(_questions(self.target), self.domains, strict=False))
 
-    def judge(self, now: datetime) -> tuple[Rollover, ...]:
-        """How the rollover of each entity of the last good document stands."""
+    def judge(self, now: datetime, *, only: Container[str] | None = None) -> tuple[Rollover, ...]:
+        """How the rollover of each entity of the last good document stands; of those in ``only``, if given."""
         document = self.document
         if document is None:
             return ()
@@ -179,6 +179,7 @@ class Record:
             first_seen=self.history.first_seen,
             now=now,
             subject=self.target.entity_id,
+            only=only,
         )
 
     @property

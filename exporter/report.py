@@ -8,6 +8,7 @@ from datetime import datetime
 from textwrap import wrap
 
 from exporter.config.settings import TrustSource
+from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
@@ -18,6 +19,9 @@ from exporter.served import Served
 
 SHOWN = 5
 """Entities of an aggregate that are shown, those with the worst findings first."""
+
+MOST_FINDINGS = 200
+"""Findings of a target that are shown, the worst first: nobody reads more, and each may have kilobytes of text."""
 
 Row = tuple[str, str]
 """A label, and what stands beside it."""
@@ -43,12 +47,13 @@ _EVIDENCE: Mapping[Evidence, str] = {
 def report(standing: Standing, now: datetime) -> str:
     """How a target stands as of ``now``, what to do, and what is known of it, for a person at a terminal."""
     target = standing.record.target
-    head = [("Target", target.name), ("URL", target.url), ("As of", moment(now)), ("State", state(standing))]
+    head = [("Target", target.name), ("URL", shown(target.url)), ("As of", moment(now)), ("State", state(standing))]
     if not standing.findings:
         head.append(("", outlook(standing)))
     sections = [
         _lines(head),
-        *(_finding(each, now) for each in standing.findings),
+        *(_finding(each, now) for each in standing.findings[:MOST_FINDINGS]),
+        *([[further(standing)]] if further(standing) else ()),
         *map(_lines, known(standing, now)),
     ]
     return "\n\n".join("\n".join(each) for each in sections)
@@ -58,6 +63,12 @@ def state(standing: Standing) -> str:
     """How a target stands in a few words, and how bad that is where something was found."""
     words = headline(standing)
     return words if standing.severity is Severity.OK else f"{words} ({severity(standing.severity)})"
+
+
+def further(standing: Standing) -> str:
+    """How many findings are not shown; empty: none."""
+    count = len(standing.findings) - MOST_FINDINGS
+    return f"And {count} more finding(s), none of them worse." if count > 0 else ""
 
 
 def severity(severity: Severity) -> str:

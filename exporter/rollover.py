@@ -5,7 +5,7 @@ docs/design.md has the table of states, and the words are those of AD FS (Micros
 "Update-AdfsCertificate").
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -142,11 +142,12 @@ def judge(
     first_seen: Mapping[str, Mapping[str, datetime]],
     now: datetime,
     subject: str | None = None,
+    only: Container[str] | None = None,
 ) -> tuple[Rollover, ...]:
     """How the rollover of every entity of a document stands; an entity without any role has none.
 
     ``first_seen`` is by entityID and fingerprint; empty where nothing is remembered. ``subject`` is the entity of an
-    aggregate that the policy was written for.
+    aggregate that the policy was written for; ``only``, if given, are those that are judged.
     """
     others = policy
     if metadata.aggregate:
@@ -161,6 +162,7 @@ def judge(
             now=now,
         )
         for entity in metadata.entities
+        if only is None or entity.entity_id in only
     )
     return tuple(verdict for verdict in verdicts if verdict is not None)
 
@@ -190,6 +192,7 @@ def judge_entity(
     state, severity = _state(
         entity,
         role,
+        signing,
         primary,
         successor,
         in_use=in_use,
@@ -312,6 +315,7 @@ def promotion_of(successor: Certificate, policy: Policy, first_seen: Mapping[str
 def _state(
     entity: Entity,
     role: Role,
+    signing: Sequence[Certificate],
     primary: Certificate | None,
     successor: Certificate | None,
     *,
@@ -332,10 +336,7 @@ def _state(
             in_use=in_use,
             ending=ending,
             certain=certain,
-            older=any(
-                other.not_before < primary.not_before and now < other.not_after
-                for other in entity.published(role, signs=True)
-            ),
+            older=any(other.not_before < primary.not_before and now < other.not_after for other in signing),
             promotion=promotion,
             policy=policy,
             now=now,
@@ -422,28 +423,26 @@ def _positions(
     Sets that do not hold the entity's primary (encryption, another role's own keys) are judged by their dates.
     """
     positions: dict[tuple[Role, Use, str], Position] = {}
-    for role in dict.fromkeys(each.role for each in entity.roles):
-        for signs in (True, False):
-            certificates = entity.published(role, signs=signs)
-            if not certificates:
-                continue
-            first, second = primary, successor
-            if not signs or first is None or first not in certificates:
-                first = by_dates(certificates, now)
-                second = _successor(first, certificates, policy, first_seen, now)
-            place = {second: Position.SUCCESSOR, first: Position.PRIMARY}
-            for use, certificate in _by_use(entity, role, signs=signs):
-                positions[role, use, certificate.fingerprint] = place.get(certificate, Position.SECONDARY)
+    for (role, signs), uses in _by_role(entity).items():
+        certificates = tuple(dict.fromkeys(certificate for _, certificate in uses))
+        first, second = primary, successor
+        if not signs or first is None or first not in certificates:
+            first = by_dates(certificates, now)
+            second = _successor(first, certificates, policy, first_seen, now)
+        for use, certificate in uses:
+            place = Position.PRIMARY if certificate == first else Position.SECONDARY
+            positions[role, use, certificate.fingerprint] = Position.SUCCESSOR if certificate == second else place
     return positions
 
 
-def _by_use(entity: Entity, role: Role, *, signs: bool) -> Iterator[tuple[Use, Certificate]]:
+def _by_role(entity: Entity) -> Mapping[tuple[Role, bool], Sequence[tuple[Use, Certificate]]]:
+    """What each role publishes for signing, and for encryption alone, with the use."""
+    found: dict[tuple[Role, bool], list[tuple[Use, Certificate]]] = {}
     for each in entity.roles:
-        if each.role is role:
-            for key in each.keys:
-                if key.use.signs is signs:
-                    for certificate in key.certificates:
-                        yield key.use, certificate
+        for key in each.keys:
+            if key.certificate is not None:
+                found.setdefault((each.role, key.use.signs), []).append((key.use, key.certificate))
+    return found
 
 
 def _turning_points(

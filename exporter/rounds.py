@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from exporter import entra as entra_id
@@ -95,14 +96,24 @@ async def probe_first(
     now: datetime,
     timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
+    threads: fetch.Threads = fetch.IN_THE_LOOP,
 ) -> Record:
-    """The record after one more probe of its first look. Raises nothing: whatever happens, the other targets go on.
+    """The record after one more probe of its first look. Whatever happens, the other targets go on.
 
     ``timeout`` is the module's unless given, and covers reading the document too; ``allow_host`` says to which hosts
-    redirects may lead, None to any.
+    redirects may lead, None to any; ``threads`` are where the document is parsed.
+    Raises :class:`~exporter.fetch.CrowdedError`, and nothing else.
     """
-    probing = _probed(record, record.target.look, client=client, now=now, timeout=timeout, allow_host=allow_host)
-    look, history = await probing
+    with client.budget.share(threads) as share:
+        look, history = await _probed(
+            record,
+            record.target.look,
+            client=client,
+            share=share,
+            now=now,
+            timeout=timeout,
+            allow_host=allow_host,
+        )
     return joined(record, look, history=history)
 
 
@@ -151,7 +162,7 @@ class Rounds:
     client: fetch.Client
     clock: Callable[[], datetime]
     lag: Tally = field(default_factory=Tally)
-    """How long probes that were due had to wait for a slot."""
+    """How long probes that were due had to wait for a slot, or for room for their document."""
     _probes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PROBES))
     _inquiries: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INQUIRIES))
 
@@ -162,11 +173,22 @@ class Rounds:
         found = await attempt(
             fetch.find(look.url, module, client=self.client, timeout=module.timeout, address=look.address)
         )
-        due = self.clock()
+        with self.client.budget.share() as share:
+            with suppress(fetch.CrowdedError):
+                return await self._probe(latest, look, found=found, share=share, due=self.clock())
+            # Without a slot, a connection, any of its timeout, or the error, which holds all that has come: this one
+            # waits for others, and nobody for it.
+            due = self.clock()
+            await share.wait(module.body_size_limit)
+            return await self._probe(latest, look, found=found, share=share, due=due)
+
+    async def _probe(
+        self, latest: Latest, look: Look, *, found: fetch.Found | Raised, share: fetch.Share, due: datetime
+    ) -> Probed:
         async with self._probes:
             self.lag = self.lag.plus(max(0.0, (self.clock() - due).total_seconds()))
             past = latest.record
-            after, history = await _probed(past, look, client=self.client, now=self.clock(), found=found)
+            after, history = await _probed(past, look, client=self.client, share=share, now=self.clock(), found=found)
             # What the state file holds may have been brought back meanwhile: then the probe follows on that.
             while not _same_past(latest.record, past, look) and after.observation is not None:
                 past = latest.record
@@ -209,14 +231,16 @@ async def _probed(
     look: Look,
     *,
     client: fetch.Client,
+    share: fetch.Share,
     now: datetime,
     timeout: float | None = None,  # noqa: ASYNC109 -- see probe_first
     allow_host: Callable[[str], bool] | None = None,
     found: fetch.Found | Raised | None = None,
 ) -> tuple[LookRecord, History]:
-    """What is known of a look of a target after one more probe, and the target's history. Raises nothing.
+    """What is known of a look of a target after one more probe, and the target's history.
 
     ``found`` is what :func:`~exporter.fetch.find` gave for it, if anybody asked; the rest is as in :func:`probe_first`.
+    Raises :class:`~exporter.fetch.CrowdedError`, and nothing else.
     """
     before = record.at(look.place)
 
@@ -229,19 +253,25 @@ async def _probed(
             client=client,
             previous=before.document,
             validators=before.validators,
+            share=share,
             now=now,
             timeout=look.module.timeout if timeout is None else timeout,
             allow_host=allow_host,
             # A node must not serve another entity's document than the service.
             entity_id=record.entity_id or before.entity_id,
             found=found,
+            primary=record.target.policy.primary,
+            history=record.history,
         )
         after = advance(before, observation)
-        return after, await asyncio.to_thread(remembered, record, after)
+        return after, await share.run(partial(remembered, record, after))
 
     outcome = await attempt(made())
     if not isinstance(outcome, Raised):
         return outcome
+    if isinstance(outcome.error, fetch.CrowdedError):
+        # Without its traceback, which holds all that has come, and which it would hold from here for the collector.
+        raise outcome.error.with_traceback(None)
     log_mistake(f"probe of {record.target.name}", outcome.error)
     mistake = Observation(
         now, Reason.INTERNAL, admitted(outcome.error), phases={}, http_status=None, tls_not_after=None, document=None

@@ -76,7 +76,8 @@ class Turns:
         if served is None or served == Served.by(before):
             back = False
         else:
-            others = (Earlier(before, seen), *others)
+            # It is judged and never read again: its bytes are not needed.
+            others = (Earlier(replace(before, packed=b""), seen), *others)
             back = any(served == Served.by(each.document) and at - each.last <= BACK for each in others)
             others = tuple(each for each in others if served != Served.by(each.document))
         if not others and not back:

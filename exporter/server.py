@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,14 +19,16 @@ from aiohttp.abc import AbstractResolver
 from exporter import __version__, fetch
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
+from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import standing
 from exporter.model import Tally
-from exporter.page import page
+from exporter.page import POLICY, page
 from exporter.record import bare
 from exporter.reload import Configuration
 from exporter.rounds import probe_first
+from exporter.sharing import Sharing
 from exporter.state import State
 from exporter.watch import LATE, Watch
 
@@ -37,6 +39,12 @@ SCRAPE_OFFSET = 0.5
 
 RENDERERS = 2
 """Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
+
+PROBES = 32
+"""Requests for ``/probe`` under way at once."""
+
+RETRY_AFTER = 5
+"""Seconds after which whom ``/probe`` had to refuse may try again: half of what a probe may take by default."""
 
 SHOWN = 5
 """Loops that ``/-/healthy`` names."""
@@ -53,6 +61,10 @@ class Options:
     """Whether ``/-/reload`` is open."""
     limit: int = 200
     """Entities of an aggregate that get series without being watched."""
+    probes: int = PROBES
+    """Requests for ``/probe`` under way at once."""
+    documents: int = fetch.BUDGET
+    """Bytes of documents that are read and parsed at once, by looks and by ``/probe``."""
     resolver: str = "c-ares"
     """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
 
@@ -67,7 +79,7 @@ class NotAllowedError(Exception):
 
 @dataclass
 class _Scrapes:
-    """The answers on ``/metrics`` so far."""
+    """The answers on ``/metrics`` that were rendered so far; several scrapes may share one."""
 
     tally: Tally = field(default_factory=Tally)
     size: int = 0
@@ -82,6 +94,11 @@ _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
+_PROBERS: web.AppKey[fetch.Threads] = web.AppKey("_PROBERS")
+_SLOTS = web.AppKey("_SLOTS", asyncio.Semaphore)
+_SHARED_SCRAPES = web.AppKey("_SHARED_SCRAPES", Sharing)
+_SHARED_PAGES = web.AppKey("_SHARED_PAGES", Sharing)
+"""Apart from the scrapes, which must not wait for a page."""
 CONFIGURATION = web.AppKey("CONFIGURATION", Configuration)
 """The configuration in force, once the application has started."""
 
@@ -93,9 +110,12 @@ def application(
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
     app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
+    app[_SLOTS] = asyncio.Semaphore(options.probes)
+    app[_SHARED_SCRAPES], app[_SHARED_PAGES] = Sharing(), Sharing()
     if resolver is not None:
         app[_RESOLVER] = resolver
-    app.cleanup_ctx.extend([_renderers, _client, _watch, _configuration])
+    app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
+    app.on_response_prepare.append(_guard)
     app.add_routes(
         [
             web.get("/", _page),
@@ -139,7 +159,17 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
     host = "" if parts.scheme == "file" else parts.hostname or ""
     if not is_allowed(host, config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
-    look = replace(target.look, module=config.modules[module])
+    chosen = config.modules[module]
+    if not chosen.serves_probe:
+        why = "probe is false" if chosen.probe is False else "it has credentials, and probe: true is not among its keys"
+        raise NotAllowedError(403, f"module {module} in the configuration is not for /probe: {why}")
+    if chosen.has_credentials and not chosen.is_for(target.url):
+        raise NotAllowedError(
+            403,
+            f"the credentials of module {module} are not for this host: its hosts in the configuration do not name it,"
+            " with this scheme and port",
+        )
+    look = replace(target.look, module=chosen)
     return replace(target, looks=(look,), policy=config.policies[policy])
 
 
@@ -154,6 +184,16 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return any(name == "gzip" and (not weighted or weight.strip("0.") != "") for name, weighted, weight in codings)
 
 
+def is_foreign(origin: str, host: str) -> bool:
+    """Whether an Origin header names another place than the Host header (RFC 6454 7); none at all does not."""
+    return bool(origin) and origin.partition("://")[2].lower() != host.lower()
+
+
+async def _guard(_: web.Request, response: web.StreamResponse) -> None:
+    policy = response.headers.get("Content-Security-Policy", HEADERS["Content-Security-Policy"])
+    response.headers.update({**HEADERS, "Content-Security-Policy": policy})
+
+
 async def _renderers(app: web.Application) -> AsyncIterator[None]:
     app[_RENDERERS] = pool = ThreadPoolExecutor(RENDERERS, thread_name_prefix="render")
     # Its threads start now, and wait for each other: later the looks may have taken all that the system gives.
@@ -164,8 +204,19 @@ async def _renderers(app: web.Application) -> AsyncIterator[None]:
     pool.shutdown(wait=False)
 
 
+async def _probers(app: web.Application) -> AsyncIterator[None]:
+    # One of each: the event loop, and so everybody else, has to wait for every thread that runs Python.
+    large, small = (ThreadPoolExecutor(1, thread_name_prefix="probe") for _ in range(2))
+    app[_PROBERS] = fetch.Threads(large, small)
+    yield
+    for pool in (large, small):
+        pool.shutdown(wait=False)
+
+
 async def _client(app: web.Application) -> AsyncIterator[None]:
-    async with fetch.client(resolver=app.get(_RESOLVER) or fetch.RESOLVERS[app[_OPTIONS].resolver]()) as client:
+    options = app[_OPTIONS]
+    resolver = app.get(_RESOLVER) or fetch.RESOLVERS[options.resolver]()
+    async with fetch.client(resolver=resolver, budget=fetch.Budget(options.documents)) as client:
         app[_CLIENT] = client
         yield
 
@@ -190,26 +241,36 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _page(request: web.Request) -> web.Response:
-    records, now = request.app[_WATCH].records, request.app[_CLOCK]()
-    text = await _rendered(
-        request.app, lambda: page([standing(each, now) for each in records], now, version=__version__)
-    )
-    return web.Response(text=text, content_type="text/html")
+    app = request.app
+
+    async def make() -> bytes:
+        records, now = app[_WATCH].records, app[_CLOCK]()
+        return await _rendered(
+            app, lambda: page([standing(each, now) for each in records], now, version=__version__).encode()
+        )
+
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
+    return web.Response(body=await app[_SHARED_PAGES].get("page", make), headers=headers)
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    app, form = request.app, Format.negotiate(request.headers.get("Accept", ""))
-    records, now, scrapes, status = app[_WATCH].records, app[_CLOCK](), app[_SCRAPES], _status(app)
-    removed = app[_STATE].removed(now)
+    app, form, packed = request.app, _format(request), _packed(request)
 
-    def scrape() -> bytes:
-        began = time.perf_counter()
-        text = app[_RENDERER].render(records, now, removed=removed, openmetrics=form.openmetrics)
-        text += render_own(status, form)
-        scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
-        return text
+    async def make() -> bytes:
+        records, now, scrapes, status = app[_WATCH].records, app[_CLOCK](), app[_SCRAPES], _status(app)
+        removed = app[_STATE].removed(now)
 
-    return await _answer(request, form, scrape)
+        def scrape() -> bytes:
+            began = time.perf_counter()
+            text = app[_RENDERER].render(records, now, removed=removed, openmetrics=form.openmetrics)
+            text += render_own(status, form)
+            scrapes.tally, scrapes.size = scrapes.tally.plus(time.perf_counter() - began), len(text)
+            return gzip.compress(text, 1) if packed else text
+
+        return await _rendered(app, scrape)
+
+    body = await app[_SHARED_SCRAPES].get((form.content_type, packed), make)
+    return web.Response(body=body, headers=_headers(form, packed=packed))
 
 
 async def _probe(request: web.Request) -> web.Response:
@@ -221,19 +282,34 @@ async def _probe(request: web.Request) -> web.Response:
         )
     except NotAllowedError as error:
         return web.Response(text=f"{error}\n", status=error.status)
-    now, form = app[_CLOCK](), Format.negotiate(request.headers.get("Accept", ""))
-    record = await probe_first(
-        bare(target),
-        client=app[_CLIENT],
-        now=now,
-        timeout=deadline(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout),
-        allow_host=lambda host: is_allowed(host, config.probe_allow),
-    )
+    now, form, packed = app[_CLOCK](), _format(request), _packed(request)
+    if app[_SLOTS].locked():
+        return _busy(f"{app[_OPTIONS].probes} requests for /probe are under way, and no more may be at once")
+    async with app[_SLOTS]:
+        try:
+            record = await probe_first(
+                bare(target),
+                client=app[_CLIENT],
+                now=now,
+                timeout=deadline(
+                    request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"), target.look.module.timeout
+                ),
+                allow_host=lambda host: is_allowed(host, config.probe_allow),
+                threads=app[_PROBERS],
+            )
+        except fetch.CrowdedError as error:
+            return _busy(f"no room for the document: {error}")
 
-    def scrape() -> bytes:
-        return render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+        def scrape() -> bytes:
+            text = render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
+            return gzip.compress(text, 1) if packed else text
 
-    return await _answer(request, form, scrape)
+        body = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
+        return web.Response(body=body, headers=_headers(form, packed=packed))
+
+
+def _busy(why: str) -> web.Response:
+    return web.Response(text=f"{why}\n", status=503, headers={"Retry-After": f"{RETRY_AFTER}"})
 
 
 async def _healthy(request: web.Request) -> web.Response:
@@ -254,6 +330,8 @@ async def _ready(request: web.Request) -> web.Response:
 async def _reload(request: web.Request) -> web.Response:
     if not request.app[_OPTIONS].lifecycle:
         return web.Response(text="The lifecycle API is off; --web.enable-lifecycle opens it.\n", status=403)
+    if is_foreign(request.headers.get("Origin", ""), request.host):
+        return web.Response(text="A page of another origin may not reload the configuration.\n", status=403)
     return _reloaded(await request.app[CONFIGURATION].reload())
 
 
@@ -280,15 +358,17 @@ def _status(app: web.Application) -> Status:
     )
 
 
-async def _answer(request: web.Request, form: Format, scrape: Callable[[], bytes]) -> web.Response:
-    """A scrape's response; rendering and compression stay off the event loop."""
+def _format(request: web.Request) -> Format:
+    return Format.negotiate(request.headers.get("Accept", ""))
+
+
+def _packed(request: web.Request) -> bool:
+    return accepts_gzip(request.headers.get("Accept-Encoding", ""))
+
+
+def _headers(form: Format, *, packed: bool) -> Mapping[str, str]:
     headers = {"Content-Type": form.content_type, "Vary": "Accept, Accept-Encoding"}
-    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
-        headers["Content-Encoding"] = "gzip"
-        body = await _rendered(request.app, lambda: gzip.compress(scrape(), 1))
-    else:
-        body = await _rendered(request.app, scrape)
-    return web.Response(body=body, headers=headers)
+    return {**headers, "Content-Encoding": "gzip"} if packed else headers
 
 
 async def _rendered(app: web.Application, work: Callable[[], T]) -> T:

@@ -21,6 +21,7 @@ import stack
 import trustme
 
 from exporter import fetch
+from exporter.log import _Sparing
 
 # A loaded machine must not fail a property, and continuous integration must not roll dice.
 SLOW = [hypothesis.HealthCheck.too_slow]
@@ -139,7 +140,7 @@ def root_logger() -> Iterator[None]:
     level = root.level
     yield
     for handler in root.handlers[:]:
-        if type(handler) is logging.StreamHandler:
+        if type(handler) is _Sparing:
             root.removeHandler(handler)
     root.setLevel(level)
 

@@ -269,7 +269,12 @@ def aggregate() -> Record:
         signature=Signature(SignatureState.TRUSTED, "f" * 64, ""),
         valid_until=NOW + 7 * DAY,
         cache_duration=timedelta(hours=6),
-        faults=(FaultKind.ENTITY_DUPLICATE, FaultKind.ENTITY_DUPLICATE, FaultKind.ENTITY_ID_MISSING),
+        faults=(
+            FaultKind.ENTITY_DUPLICATE,
+            FaultKind.ENTITY_DUPLICATE,
+            FaultKind.ENTITY_ID_MISSING,
+            FaultKind.CERTIFICATE_LEFT_OUT,
+        ),
     )
     target = watched(
         "federation",

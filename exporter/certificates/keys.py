@@ -18,6 +18,8 @@ from exporter.model import Certificate
 
 _MOST_ALIKE = 8
 """Certificates of one name that are asked who signed them: no chain has more, and each pair costs a verification."""
+_MOST_BESIDE = 32
+"""Certificates beside one key among which a chain is looked for: real ones have 5 at most."""
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 """What ``cryptography`` raises for a key or a signature that it does not know."""
 
@@ -61,7 +63,9 @@ def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, 
         return (Named(every[0], beside),)
     keys = {each: _comparable(each) if values else outline(each.der).public_key for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
-    for certificate in _leaves(data, values, keys):
+    # Of very many each may be a key's: which one issued another would have to be asked of every two.
+    leaves = _leaves(data, values, keys) if len(every) <= _MOST_BESIDE else every
+    for certificate in leaves:
         by_key.setdefault(keys[certificate], []).append(certificate)
     chosen = dict.fromkeys(max(each, key=lambda one: one.not_after) for each in by_key.values())
     chain = tuple(dict.fromkeys(each for each in (*every, *beside) if each not in chosen))

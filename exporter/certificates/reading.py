@@ -17,6 +17,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from exporter.certificates.der import by_the_rules
 from exporter.certificates.text import first_value
 from exporter.model import Certificate, Weakness
+from exporter.names import shortened
 
 UNKNOWN = "unknown"
 """Stands for a name or algorithm that cannot be read."""
@@ -92,9 +93,9 @@ quietly = _Quietly()
 def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
     """The certificate in some DER, and a sentence for each of its attributes that cannot be read or breaks a rule.
 
-    Bytes after the certificate are left out. A name that cannot be read is ``unknown``, a key has size 0 then, and a
-    signature algorithm that has no name here is its dotted OID. Names and dates may break the rules of DER as far as
-    OpenSSL reads them.
+    Bytes after the certificate are left out. A long name is shortened, one that cannot be read is ``unknown``; a key
+    that cannot be read has size 0, and a signature algorithm that has no name here is its dotted OID. Names and dates
+    may break the rules of DER as far as OpenSSL reads them.
 
     Raises :class:`CertificateError`.
     """
@@ -176,14 +177,14 @@ def _read(der: bytes, loaded: x509.Certificate, broken: tuple[str, ...]) -> tupl
     certificate = Certificate(
         fingerprint=hashlib.sha256(der).hexdigest(),
         thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
-        subject=subject,
-        issuer=issuer,
-        serial_number=serial_number,
+        subject=shortened(subject),
+        issuer=shortened(issuer),
+        serial_number=shortened(serial_number),
         not_before=not_before,
         not_after=not_after,
         key_algorithm=key_algorithm,
         key_size=key_size,
-        signature_algorithm=signature_algorithm or oid.dotted_string,
+        signature_algorithm=signature_algorithm or shortened(oid.dotted_string),
         self_issued=self_issued,
         weaknesses=tuple(weaknesses),
         der=der,

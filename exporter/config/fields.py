@@ -16,9 +16,9 @@ import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from exporter.config import units
+from exporter.config import units, urls
 from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, reason
-from exporter.config.settings import Secret
+from exporter.config.settings import Origin, Secret
 from exporter.policy import ADFS_METADATA_PATH
 
 E = TypeVar("E", bound=StrEnum)
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _SECONDS_PER_DAY = 86400
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
-_HOST = re.compile(r"[A-Za-z0-9._-]+")
+_HOST = re.compile(r"[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?")
 _LONGEST_LABEL = 63
 """Characters that stand between two dots of a name at most (RFC 1035 2.3.4)."""
 _ENCODED = "xn--"
@@ -261,6 +261,13 @@ def host_patterns(place: Place) -> tuple[str, ...]:
     return items(place, _host_pattern)
 
 
+def origins(place: Place) -> tuple[Origin, ...]:
+    """A list of hosts that credentials are for."""
+    if not place.items():
+        raise Mistake("must not be empty")
+    return items(place, _origin)
+
+
 def fingerprint(place: Place) -> str:
     """A SHA-256 fingerprint in lower-case hex, however it was grouped."""
     digits = re.sub(r"[\s:]", "", place.text()).lower()
@@ -288,6 +295,20 @@ def _host_pattern(place: Place) -> str:
     if not set(pattern).isdisjoint("/@ ") or pattern.count(":") == 1:
         raise Mistake("must be a pattern of host names, such as *.contoso.com")
     return pattern
+
+
+def _origin(place: Place) -> Origin:
+    written = place.text().lower()
+    where = f"[{written}]" if is_ip_address(written) and ":" in written else written
+    parts = _split(where if "://" in where else f"https://{where}")
+    if parts.path or parts.query or parts.fragment:
+        raise Mistake("must be a host with or without a port, and with http:// before it where that is meant")
+    name = parts.netloc.removeprefix("*.")
+    if "*" in name or (name != parts.netloc and "." not in (parts.hostname or "").removeprefix("*.")):
+        raise Mistake("must name a host, or a domain as in *.contoso.com: credentials are not for everybody")
+    _check_web_address(parts._replace(netloc=name), "must be http or https")
+    host = Origin.of(f"{parts.scheme}://{name}")
+    return host if name == parts.netloc else host._replace(host=f"*.{host.host}")
 
 
 def _certificates(place: Place) -> tuple[bytes, ...]:
@@ -347,8 +368,8 @@ def _check_host(name: str) -> None:
     if max(map(len, name.split("."))) > _LONGEST_LABEL:
         raise Mistake(f"must name a host, of which no part between dots is longer than {_LONGEST_LABEL} characters")
     try:
-        encoded = name.encode("idna").decode()
-    except UnicodeError:
+        encoded = urls.dns_name(name)
+    except ValueError:
         raise Mistake("must name a host") from None
     if not _HOST.fullmatch(encoded):
         raise Mistake("must name a host")

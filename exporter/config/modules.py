@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import yaml
 
 from exporter.config import fields
 from exporter.config.document import Block, Place, Readers, block, each
-from exporter.config.settings import Authorization, BasicAuth, IpProtocol, Module, OAuth2, Secret, Tls
+from exporter.config.settings import Authorization, BasicAuth, IpProtocol, Module, OAuth2, Origin, Secret, Tls
 
 _CREDENTIALS = ("basic_auth", "authorization", "oauth2")
 _OWN_HEADERS = {
@@ -35,6 +36,17 @@ class Modules:
         """The module whose name is at a place."""
         return fields.named("module", self.by_name)(place)
 
+    def check_hosts(self, place: Place, url: str, modules: Iterable[Module]) -> None:
+        """Collect a problem for every module whose credentials are for other hosts than that of a target's URL."""
+        if urlsplit(url).scheme not in {"http", "https"}:
+            return
+        for module in {module.name: module for module in modules}.values():
+            if module.hosts and module.name not in self.faulty and not module.is_for(url):
+                place.wrong(
+                    f"the credentials of module {module.name} are not for this host: add {Origin.of(url)} to its hosts,"
+                    " or name another module"
+                )
+
     def check_interval(self, found: Block, interval: float, modules: Iterable[Module]) -> None:
         """Collect a problem for every module that may take longer than the interval of a block."""
         for module in {module.name: module for module in modules}.values():
@@ -50,7 +62,15 @@ def read_module(place: Place) -> Module:
     found = block(place, _MODULE_KEYS)
     found.at_most_one(_CREDENTIALS)
     values = dict(found.values)
-    return Module(tls=values.pop("tls_config", Tls()), **values)
+    module = Module(tls=values.pop("tls_config", Tls()), **values)
+    if found.faulty.isdisjoint((*_CREDENTIALS, "http_headers", "tls_config", "probe", "hosts")):
+        if module.hosts and not module.has_credentials:
+            found.at("hosts").wrong("has no use: the module has no credentials, which alone are for certain hosts")
+        if module.probe and module.has_credentials and not module.hosts:
+            found.at("probe").wrong(
+                "would show the module's credentials to any host that a visitor names: hosts must say whom they are for"
+            )
+    return module
 
 
 def _tls(place: Place) -> Tls:
@@ -130,6 +150,8 @@ _MODULE_KEYS: Readers = {
     "ip_protocol_fallback": fields.boolean,
     "follow_redirects": fields.boolean,
     "body_size_limit": fields.positive_size,
+    "probe": fields.boolean,
+    "hosts": fields.origins,
 }
 _TLS_KEYS: Readers = {
     "ca_file": fields.path,

@@ -196,6 +196,7 @@ def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place])
     modules = {vantage: module or look.module for vantage, module in common.vantages.items()}
     if found.faulty.isdisjoint(("interval", "module", "vantages")):
         known.modules.check_interval(found, look.interval, modules.values())
+    known.modules.check_hosts(found.at("url" if "url" in found.places else "host"), url, modules.values())
     nodes = found.values.get("nodes", {})
     if nodes:
         check_nodes(found.at("nodes"), url, modules.values())

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
 
+from exporter.config import urls
 from exporter.policy import PolicySettings
 
 
@@ -63,6 +65,33 @@ class IpProtocol(StrEnum):
     IP6 = "ip6"
 
 
+class Origin(NamedTuple):
+    """Whom credentials are for: a scheme, a host and a port (RFC 6454); ``*.`` before the host means all below it."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """That of an http or https URL which names a host that DNS can hold."""
+        parts = urlsplit(url)
+        # As DNS has it, so that either form of an internationalised name is the same.
+        return cls(parts.scheme, urls.dns_name(parts.hostname or ""), parts.port or _PORTS[parts.scheme])
+
+    def covers(self, other: "Origin") -> bool:
+        """Whether the other is this one, or below it."""
+        below = self.host.startswith("*.") and other.host.endswith(self.host[1:])
+        return (below or self.host == other.host) and (self.scheme, self.port) == (other.scheme, other.port)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS[self.scheme] else f":{self.port}")
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """How a document is fetched."""
@@ -84,6 +113,26 @@ class Module:
     follow_redirects: bool = True
     body_size_limit: int = 16 * 2**20
     """Bytes of the decompressed body."""
+    probe: bool | None = None
+    """Whether ``/probe`` may use it; None: if it has no credentials."""
+    hosts: tuple[Origin, ...] = ()
+    """Whom its credentials are for; empty: the hosts of the targets that name it, and no other for ``/probe``."""
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it shows the endpoint anything that may be secret; a proxy's password goes to the proxy alone."""
+        return bool(
+            self.basic_auth or self.authorization or self.oauth2 or self.http_headers or self.tls.cert_file is not None
+        )
+
+    @property
+    def serves_probe(self) -> bool:
+        """Whether ``/probe`` may use it at all."""
+        return not self.has_credentials if self.probe is None else self.probe
+
+    def is_for(self, url: str) -> bool:
+        """Whether its hosts name that of a URL."""
+        return any(each.covers(Origin.of(url)) for each in self.hosts)
 
 
 class Cloud(StrEnum):

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 
 from exporter.config.settings import Target
+from exporter.config.urls import shown
 from exporter.exposition import families
 from exporter.exposition.fragment import Fragment, Writer
 from exporter.findings import Standing
@@ -12,11 +14,23 @@ from exporter.model import Certificate, Document, Entity, FaultKind, Role, Use
 from exporter.policy import Policy
 from exporter.rollover import FOREVER, Position, Rollover, State
 
+ROOM = 4_000_000
+"""Bytes for what the document of a target says, whatever it is."""
+
+ROOM_PER_ENTITY = 20_000
+"""Bytes for each entity of an aggregate that may have series: more where somebody asked for more entities."""
+
+IN_ORDER = 32
+"""Certificates of an entity that are written as they stand in the document."""
+
+_Found = tuple[Certificate, Collection[Role]]
+_Placed = Mapping[tuple[Use, str], _Found]
+
 
 def document_fragment(standing: Standing, *, limit: int) -> Fragment:
     """The series about the target and its last good document, which outlive many a probe.
 
-    Of an aggregate, the watched entities and the ``limit`` worst have series of their own.
+    Of an aggregate, the watched entities and the ``limit`` worst have series of their own, as far as there is room.
     """
     record, rollovers, document = standing.record, standing.rollovers, standing.record.document
     writer = Writer(target=record.target.name)
@@ -27,22 +41,31 @@ def document_fragment(standing: Standing, *, limit: int) -> Fragment:
     if record.history.dropped:
         writer.write(families.HISTORY_DROPPED, record.history.dropped)
     entities: Sequence[Entity] = document.metadata.entities
+    total = len(entities)
     verdicts = {rollover.entity_id: rollover for rollover in rollovers}
+    watched: Sequence[Entity] = entities
     if document.metadata.aggregate:
         states = Counter(rollover.state for rollover in rollovers)
         for state in filter(states.get, State):
             writer.write(families.ENTITIES, states[state], state=state)
-        watched = [each for each in entities if each.entity_id in standing.watched]
-        entities = (*watched, *_worst(entities, verdicts, but=standing.watched)[:limit])
-        writer.write(families.ENTITIES_OMITTED, len(document.metadata.entities) - len(entities))
-        for number, entity in enumerate(entities):
-            writer.write(families.ENTITY_WATCHED, number < len(watched), entity_id=entity.entity_id)
-    for entity in entities:
+        worst = _worst_first(entities, verdicts)
+        watched = [each for each in worst if each.entity_id in standing.watched]
+        entities = (*watched, *[each for each in worst if each.entity_id not in standing.watched][:limit])
+    omitted = sum(each.times for each in document.metadata.faults if each.kind is FaultKind.CERTIFICATE_LEFT_OUT)
+    written, room = 0, max(ROOM, limit * ROOM_PER_ENTITY)
+    for entity in takewhile(lambda _: writer.size < room, entities):
+        if document.metadata.aggregate:
+            writer.write(families.ENTITY_WATCHED, written < len(watched), entity_id=entity.entity_id)
+        written += 1
         known = record.history.entities.get(entity.entity_id, EntityHistory())
         _write_changes(writer, entity, known)
         if (verdict := verdicts.get(entity.entity_id)) is not None:
-            _write_certificates(writer, entity, verdict, known)
             _write_rollover(writer, verdict, known)
+            omitted += _write_certificates(writer, entity, verdict, known, room)
+    if document.metadata.aggregate:
+        writer.write(families.ENTITIES_OMITTED, total - written)
+    if omitted:
+        writer.write(families.CERTIFICATES_OMITTED, omitted)
     return writer.fragment(standing.since, min((verdict.until for verdict in rollovers), default=FOREVER))
 
 
@@ -50,7 +73,7 @@ def _write_target(writer: Writer, target: Target, policy: Policy) -> None:
     writer.write(
         families.TARGET,
         1,
-        url=target.url,
+        url=shown(target.url),
         policy=target.policy.name,
         profile=policy.profile,
         profile_evidence=policy.evidence,
@@ -70,25 +93,33 @@ def _write_document(writer: Writer, document: Document, rollovers: Iterable[Roll
         writer.write(families.VALID_UNTIL, metadata.valid_until.timestamp())
     if metadata.cache_duration is not None:
         writer.write(families.CACHE_DURATION, metadata.cache_duration.total_seconds())
-    faults = Counter(fault.kind for fault in metadata.faults)
+    faults = Counter[FaultKind]()
+    for fault in metadata.faults:
+        faults[fault.kind] += fault.times
     faults.update(kind for rollover in rollovers for kind in rollover.faults)
     for kind in filter(faults.get, FaultKind):
         writer.write(families.FAULTS, faults[kind], kind=kind)
     writer.write(families.SIGNATURE, 1, state=document.signature.state)
 
 
-def _worst(entities: Sequence[Entity], verdicts: Mapping[str, Rollover], *, but: Collection[str]) -> Sequence[Entity]:
+def _worst_first(entities: Sequence[Entity], verdicts: Mapping[str, Rollover]) -> Sequence[Entity]:
     """The entities, the worst first; last those that have no verdict."""
 
     def badness(entity: Entity) -> tuple[int, float]:
         verdict = verdicts.get(entity.entity_id)
         return verdict.urgency if verdict is not None else (1, 0.0)
 
-    return sorted((each for each in entities if each.entity_id not in but), key=badness)
+    return sorted(entities, key=badness)
 
 
-def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory) -> None:
-    for (use, fingerprint), (certificate, found) in _certificates(entity).items():
+def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known: EntityHistory, room: int) -> int:
+    """Writes the certificates for which there is room; how many there is none for."""
+    certificates = _certificates(entity)
+    written = 0
+    for (use, fingerprint), (certificate, found) in _first_in_use(certificates, verdict):
+        if writer.size >= room:
+            break
+        written += 1
         roles = [role for role in Role if role in found]
         labels = {"entity_id": entity.entity_id, "roles": ",".join(roles), "use": use, "fingerprint": fingerprint}
         placed = {**labels, "position": _position(verdict, roles, use, fingerprint)}
@@ -111,9 +142,18 @@ def _write_certificates(writer: Writer, entity: Entity, verdict: Rollover, known
         )
         for weakness in certificate.weaknesses:
             writer.write(families.WEAK, 1, **labels, reason=weakness)
+    return len(certificates) - written
 
 
-def _certificates(entity: Entity) -> Mapping[tuple[Use, str], tuple[Certificate, Collection[Role]]]:
+def _first_in_use(certificates: _Placed, verdict: Rollover) -> Iterable[tuple[tuple[Use, str], _Found]]:
+    """Some certificates in the order of the document; of very many, those first that may be in use, or end first."""
+    if len(certificates) <= IN_ORDER:
+        return certificates.items()
+    in_use = {verdict.primary, verdict.successor, *verdict.may_sign}
+    return sorted(certificates.items(), key=lambda each: (each[1][0] not in in_use, each[1][0].not_after, each[0]))
+
+
+def _certificates(entity: Entity) -> _Placed:
     """Each certificate once per use and the roles that it has this use in, however often the document repeats it."""
     found: dict[tuple[Use, str], tuple[Certificate, set[Role]]] = {}
     for role in entity.roles:

@@ -262,6 +262,16 @@ ENTITIES = Family(
 ENTITIES_OMITTED = Family(
     "fedmeta_entities_omitted", Kind.GAUGE, "Entities of an aggregate that have no series of their own."
 )
+CERTIFICATES_OMITTED = Family(
+    "fedmeta_certificates_omitted",
+    Kind.GAUGE,
+    "Published certificates that have no series of their own, or are not watched, for being too many; absent without.",
+)
+FINDINGS_OMITTED = Family(
+    "fedmeta_findings_omitted",
+    Kind.GAUGE,
+    "Findings that have no series of their own for being too many, the least bad; absent without any.",
+)
 ENTITY_WATCHED = Family(
     "fedmeta_entity_watched",
     Kind.GAUGE,

@@ -8,8 +8,14 @@ from itertools import chain
 from typing import TypeVar
 
 from exporter.exposition.families import Family
+from exporter.names import LONGEST_SHORTENED, shortened
 
 _Part = TypeVar("_Part")
+
+_WHOLE = frozenset({"target", "domain", "entity_id"})
+"""Labels that tell series apart, and other programs' too; an entityID is bounded where it is read."""
+_LONGEST_COUNT = len("-3652058.000000\n")
+"""The days between the first and the last moment that a datetime can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +57,28 @@ class Writer:
         self._fixed: dict[Family, list[str]] = {}
         self._moving: dict[Family, list[str]] = {}
         self._ends: dict[Family, list[float]] = {}
+        self.size = 0
+        """Bytes of all lines so far, as a scrape has them."""
 
     def write(self, family: Family, value: float, /, **labels: str) -> None:
         """Adds a series that holds as long as the fragment."""
         # Positional only, because the operator may call a label ``value`` or ``family``.
-        self._fixed.setdefault(family, []).append(f"{self._series(family, labels)} {_number(value)}\n")
+        self._add(self._fixed, family, f"{self._series(family, labels)} {_number(value)}\n")
 
     def count_down(self, family: Family, to: datetime, /, **labels: str) -> None:
         """Adds a series of the days until a moment."""
-        self._moving.setdefault(family, []).append(f"{self._series(family, labels)} ")
+        self._add(self._moving, family, f"{self._series(family, labels)} ")
+        self.size += _LONGEST_COUNT
         self._ends.setdefault(family, []).append(to.timestamp())
 
     def fragment(self, since: datetime, until: datetime) -> Fragment:
         """What was written, as the fragment made at ``since`` that holds before ``until``."""
         fixed = {family: "".join(lines).encode() for family, lines in self._fixed.items()}
         return Fragment(since, until, fixed, self._moving, self._ends)
+
+    def _add(self, lines: dict[Family, list[str]], family: Family, line: str) -> None:
+        lines.setdefault(family, []).append(line)
+        self.size += len(line) if line.isascii() else len(line.encode())
 
     def _series(self, family: Family, labels: Mapping[str, str]) -> str:
         return f"{family.name}{{{','.join(self._first + _pairs(labels))}}}"
@@ -80,7 +93,12 @@ def _by_family(parts: Iterable[Mapping[Family, _Part]]) -> Iterable[tuple[Family
 
 
 def _pairs(labels: Mapping[str, str]) -> list[str]:
-    return [f'{name}="{_escaped(value)}"' for name, value in labels.items()]
+    return [f'{name}="{_escaped(_shown(name, value))}"' for name, value in labels.items()]
+
+
+def _shown(name: str, value: str) -> str:
+    """What a label says: a long name is shortened, unless it says what the series is about."""
+    return value if len(value) <= LONGEST_SHORTENED or name in _WHOLE else shortened(value)
 
 
 def _number(value: float) -> str:

@@ -11,15 +11,28 @@ from exporter.model import Observation
 from exporter.record import LookRecord, Record
 from exporter.served import Served
 
+ROOM = 500_000
+"""Bytes for the findings of a target: of 2,000 watched entities with one each."""
+
+ROOM_PER_ENTITY = 2_500
+"""Bytes for findings, for each entity of an aggregate that may have series: more where somebody asked for more."""
+
 SPELLED_OUT = 4
 """Keys of a set that its label names one by one; of a larger set it has a digest."""
 
 
-def look_fragment(standing: Standing) -> Fragment:
-    """The series about a target's latest probes and answers, which are others after each, and what was found."""
+def look_fragment(standing: Standing, *, limit: int) -> Fragment:
+    """The series about a target's latest probes and answers, which are others after each, and what was found.
+
+    Of very many findings the worst have series: as many as there is room for; ``limit`` is as for documents.
+    """
     record = standing.record
     writer = Writer(target=record.target.name)
-    for finding in standing.findings:
+    room = max(ROOM, limit * ROOM_PER_ENTITY)
+    for number, finding in enumerate(standing.findings):
+        if writer.size > room:
+            writer.write(families.FINDINGS_OMITTED, len(standing.findings) - number)
+            break
         _write_finding(writer, finding)
     if record.last_success is not None:
         writer.write(families.AS_OF, record.last_success.timestamp())

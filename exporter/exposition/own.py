@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 from exporter.inquiry import TrustReason
 from exporter.model import Reason, StorageStatus, Tally
 
+_OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -142,14 +144,24 @@ class Format:
 
     @classmethod
     def negotiate(cls, accept: str) -> "Format":
-        """The format for an Accept header: OpenMetrics for who asks, else the older text format."""
-        encode, content_type = choose_encoder(accept)
-        return cls(content_type.startswith("application/openmetrics-text"), content_type, encode)
+        """The format for an Accept header: OpenMetrics for who asks for 1.0.0, else the older text format.
+
+        There are these two and no more, whatever version is asked for: scrapes of one format share an answer.
+        """
+        openmetrics = any(map(_asks_for_openmetrics, accept.split(",")))
+        encode, content_type = choose_encoder(_OPENMETRICS if openmetrics else "")
+        return cls(openmetrics, content_type, encode)
 
     @property
     def end(self) -> bytes:
         """What closes a scrape that does not end with :func:`render_own`."""
         return b"# EOF\n" if self.openmetrics else b""
+
+
+def _asks_for_openmetrics(accepted: str) -> bool:
+    kind, *parameters = (part.strip() for part in accepted.split(";"))
+    versions = {part for part in parameters if part.startswith("version=")}
+    return kind == "application/openmetrics-text" and versions <= {"version=1.0.0"}
 
 
 def render_own(status: Status, form: Format) -> bytes:

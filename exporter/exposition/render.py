@@ -66,8 +66,8 @@ class Renderer:
         kept = self._kept.get(record.target.name)
         found = standing(record, now, before=kept.standing if kept else None)
         if kept is None or not kept.document.holds(now) or not _same_document(kept.standing.record, record):
-            return _Kept(found, look_fragment(found), document_fragment(found, limit=self._limit))
-        return kept if found is kept.standing else _Kept(found, look_fragment(found), kept.document)
+            return _Kept(found, look_fragment(found, limit=self._limit), document_fragment(found, limit=self._limit))
+        return kept if found is kept.standing else _Kept(found, look_fragment(found, limit=self._limit), kept.document)
 
     def _together(self, documents: Sequence[Fragment]) -> Fragment:
         known = self._documents
@@ -82,7 +82,7 @@ def render_probe(record: Record, now: datetime, *, limit: int, openmetrics: bool
     found = standing(record, now, remembers=False)
     fragments = [
         document_fragment(found, limit=limit),
-        look_fragment(found),
+        look_fragment(found, limit=limit),
         policies_fragment([found.policy], now),
     ]
     return render(fragments, now, openmetrics=openmetrics, without=MEMORY)

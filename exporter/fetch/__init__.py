@@ -4,14 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from exporter.config.settings import Module, Secret
 from exporter.fetch import credentials, files, web
+from exporter.fetch.budget import BUDGET, FREE, IN_THE_LOOP, Budget, CrowdedError, Share, Threads, anything
 from exporter.fetch.failure import FetchError, translated, until
+from exporter.fetch.hidden import hidden
 from exporter.fetch.names import RESOLVERS
 from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
 from exporter.fetch.tls import glance
@@ -20,19 +22,27 @@ from exporter.fetch.web import Client, Response
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
 __all__ = [
+    "BUDGET",
+    "FREE",
+    "IN_THE_LOOP",
     "RESOLVERS",
     "Answer",
+    "Budget",
     "Client",
+    "CrowdedError",
     "FetchError",
     "Found",
     "Grant",
     "NotGranted",
     "Response",
+    "Share",
+    "Threads",
     "client",
     "exchange",
     "fetch",
     "find",
     "granted",
+    "hidden",
     "reveal",
 ]
 
@@ -55,14 +65,19 @@ class Answer:
     """Of the endpoint's own TLS certificate; the earliest where redirects lead over several."""
     clock: datetime | None
     """What the endpoint's clock showed when it answered; None: it did not say."""
+    secrets: Sequence[str] = field(repr=False)
+    """What was sent and must not be shown, in whatever came back."""
 
 
 @asynccontextmanager
 async def client(
-    *, resolver: AbstractResolver | None = None, clock: Callable[[], float] = time.monotonic
+    *,
+    resolver: AbstractResolver | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    budget: Budget | None = None,
 ) -> AsyncIterator[Client]:
     """What fetches share, for as long as the block lasts; without a resolver of their own c-ares looks names up."""
-    async with web.open_client(resolver, clock) as opened:
+    async with web.open_client(resolver, clock, budget or Budget()) as opened:
         yield opened
 
 
@@ -110,6 +125,7 @@ async def fetch(
     allow_host: Callable[[str], bool] | None = None,
     address: str | None = None,
     found: Found | None = None,
+    room: Callable[[int], None] = anything,
 ) -> Answer:
     """The document at an http, https or file URL, within ``timeout`` seconds.
 
@@ -117,7 +133,8 @@ async def fetch(
     None to any. ``address``, a ``host`` or ``host:port``, is connected to in place of the URL's own
     host and port, which must be a name; nothing else changes, so TLS is verified against that name. Through a proxy it
     does not count. ``found`` is what :func:`find` gave, and the seconds that it took are some of the ``timeout``; None:
-    the name is looked up here. Raises :class:`FetchError`.
+    the name is looked up here. ``room`` makes room for so many bytes of the document as have come, or raises. Raises
+    :class:`FetchError`, and what ``room`` raises.
     """
     found = found or Found()
     progress = Progress.by(module, client.clock)
@@ -127,22 +144,26 @@ async def fetch(
         error.phases = progress.phases
         raise error
     deadline = asyncio.get_running_loop().time() + timeout - found.seconds
+    secrets: Sequence[str] = ()
     with under_way(progress):
         try:
             if _is_file(url):
                 progress.enter(Phase.TRANSFER)
                 async with until(deadline, Reason.TIMEOUT, "the file was not read in time"):
-                    reply = web.Reply(await files.read(url, module.body_size_limit), NO_VALIDATORS)
+                    reply = web.Reply(await files.read(url, module.body_size_limit, room), NO_VALIDATORS)
             else:
                 async with until(deadline, Reason.CREDENTIALS, _NO_CREDENTIALS):
                     question = await web.prepare(
+                        url,
                         client,
                         module,
                         validators=validators,
                         allow_host=allow_host,
                         address=address,
+                        room=room,
                     )
                 async with until(deadline, Reason.TIMEOUT, _no_answer(timeout)):
+                    secrets = question.secrets
                     reply = await web.get(url, question, client)
         except FetchError as error:
             await _complete(error, progress, deadline)
@@ -155,6 +176,7 @@ async def fetch(
         phases=progress.phases,
         tls_not_after=progress.tls_not_after,
         clock=progress.shown,
+        secrets=secrets,
     )
 
 

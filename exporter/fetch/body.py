@@ -2,11 +2,12 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import aiohttp
 
 from exporter.fetch.failure import FetchError
+from exporter.fetch.hidden import hidden
 from exporter.model import Reason
 
 ACCEPTED = "gzip, deflate"
@@ -17,16 +18,25 @@ _GZIP = b"\x1f\x8b"
 """How gzip begins (RFC 1952 2.3.1), and neither XML nor JSON."""
 
 
-async def read(response: aiohttp.ClientResponse, limit: int, *, named: str = "") -> bytes:
+async def read(
+    response: aiohttp.ClientResponse,
+    limit: int,
+    *,
+    room: Callable[[int], None],
+    named: str = "",
+    secrets: Iterable[str] = (),
+) -> bytes:
     """The whole body. Neither what comes over the wire nor what is in it may exceed ``limit`` bytes.
 
-    ``named`` is the setting that sets the limit, if any. Raises :class:`FetchError` for TOO_LARGE, ENCODING and
-    TRUNCATED.
+    ``room`` makes room for so many bytes of it as there are by then, or raises. ``named`` is the setting that sets the
+    limit, if any; ``secrets`` were sent and are not shown. Raises :class:`FetchError` for TOO_LARGE, ENCODING and
+    TRUNCATED, and what ``room`` raises.
     """
     too_large = FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes" + (named and f" ({named})"))
     if response.content_length is not None and response.content_length > limit:
         raise too_large
-    inflater = _inflater(response.headers.get("Content-Encoding", ""))
+    inflater = _inflater(response.headers.get("Content-Encoding", ""), secrets)
+    room(response.content_length or 0)
     pieces: list[bytes] = []
     received = size = 0
     async for chunk in _with_a_beginning(response.content):
@@ -38,6 +48,7 @@ async def read(response: aiohttp.ClientResponse, limit: int, *, named: str = "")
             size += len(piece)
             if max(received, size) > limit:
                 raise too_large
+            room(max(received, size))
             pieces.append(piece)
             if inflater is not None:
                 await asyncio.sleep(0)
@@ -101,7 +112,7 @@ class _Inflater:
         return zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS
 
 
-def _inflater(content_encoding: str) -> _Inflater | None:
+def _inflater(content_encoding: str, secrets: Iterable[str]) -> _Inflater | None:
     encoding = content_encoding.strip().lower()
     if encoding in {"", "identity"}:
         return None
@@ -109,4 +120,5 @@ def _inflater(content_encoding: str) -> _Inflater | None:
         return _Inflater(gzip=True)
     if encoding == "deflate":
         return _Inflater(gzip=False)
-    raise FetchError(Reason.ENCODING, f"the content encoding {encoding[:40]!r} is not one of {ACCEPTED}")
+    told = hidden(encoding, secrets)[:40]
+    raise FetchError(Reason.ENCODING, f"the content encoding {told!r} is not one of {ACCEPTED}")

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from yarl import URL
 
+from exporter.config import urls
 from exporter.config.settings import Module, OAuth2, Secret
 from exporter.fetch.failure import FetchError
 from exporter.fetch.tokens import Grant, NotGranted, Tokens, granted
@@ -17,6 +18,8 @@ from exporter.model import Reason
 from exporter.reading import reading
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SHORTEST_SECRET = 4
+"""Characters; what is shorter, such as ``1`` or ``en``, would stand in most words."""
 
 Post = Callable[[str, Mapping[str, str], Mapping[str, str]], Awaitable[tuple[int, bytes]]]
 """Sends a form to a URL with some headers; gives the status and the body. Raises :class:`FetchError`."""
@@ -66,6 +69,19 @@ async def headers(module: Module) -> dict[str, str]:
         credentials = await reveal(module.authorization.credentials, "authorization.credentials")
         shown["Authorization"] = f"{module.authorization.type} {credentials}"
     return shown
+
+
+def secrets(url: str, own_headers: Mapping[str, str], proxy: URL | None) -> tuple[str, ...]:
+    """What must not be shown of what a request to a URL says, and of what it says to the proxy."""
+    found = [*urls.secrets(url)]
+    for name, value in own_headers.items():
+        kind, _, proof = value.partition(" ") if name == "Authorization" else ("", "", value)
+        found.append(proof)
+        if kind == "Basic":
+            found.append(base64.b64decode(proof).decode().partition(":")[2])
+    if proxy is not None:
+        found += filter(None, (proxy.user, proxy.password))
+    return tuple(each for each in found if len(each) >= _SHORTEST_SECRET)
 
 
 async def proxy(module: Module) -> URL | None:

@@ -142,6 +142,8 @@ def _tls_failure(root: ssl.SSLError, progress: Progress) -> FetchError:
 
 
 def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
+    if progress.barred and progress.phase is Phase.CONNECT:
+        return FetchError(Reason.REDIRECT, progress.barred)
     # With several addresses aiohappyeyeballs may sum up their errors in one text without a number.
     summary = str(root) if root.errno is None else ""
     if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:

@@ -1,6 +1,7 @@
 """Documents in files."""
 
 import stat
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -10,16 +11,29 @@ from exporter.model import Reason
 from exporter.reading import reading
 
 
-async def read(url: str, limit: int) -> bytes:
+async def read(url: str, limit: int, room: Callable[[int], None]) -> bytes:
     """The file that a ``file:`` URL names (RFC 8089), read in a thread.
 
-    Raises :class:`FetchError` for FILE and TOO_LARGE.
+    ``room`` makes room for so many bytes, or raises. Raises :class:`FetchError` for FILE and TOO_LARGE, and what it
+    raises.
     """
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise FetchError(Reason.FILE, f"a file URL names no host, this one names {parts.hostname}")
     path = Path(unquote(parts.path))
-    return await reading(("document", path, limit), partial(_read, path, limit))
+    room(min(limit, await reading(("size", path), partial(_size, path))))
+    body = await reading(("document", path, limit), partial(_read, path, limit))
+    # It may be another file by now.
+    room(len(body))
+    return body
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where nobody can say, which whoever reads it is told."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -19,6 +19,7 @@ from yarl import URL
 
 from exporter import certificates
 from exporter.config.settings import IpProtocol, Module
+from exporter.fetch.addresses import barred
 from exporter.model import Phase, Reason
 
 _LABEL = 63
@@ -71,6 +72,14 @@ class Progress:
     """The earliest of the endpoints on the way."""
     address: tuple[Any, ...] = ()
     """The socket address tried last."""
+    tried: list[tuple[socket.socket, str]] = field(default_factory=list)
+    """The sockets of this host, and the addresses that they were made for."""
+    peer: str = ""
+    """The address that is connected to; empty while none is, and through a proxy."""
+    home: str | None = None
+    """The address at which the target itself answered, once it has redirected; None: it has not. Empty: not known."""
+    barred: str = ""
+    """Why an address of this host may not be connected to, as a sentence; empty: none was met."""
     server_name: str = ""
     """The name that was asked for in the TLS handshake."""
     tls: ssl.SSLObject | None = None
@@ -114,6 +123,15 @@ class Progress:
         self.shown = None
         self.tls = None
         self.address = ()
+        self.tried.clear()
+        self.peer = ""
+        self.barred = ""
+
+    def connected(self) -> None:
+        """Turns from connecting to waiting for the answer."""
+        # Whatever else was tried is closed by now.
+        self.peer = next((address for tried, address in reversed(self.tried) if tried.fileno() >= 0), "")
+        self.enter(Phase.PROCESSING)
 
     def note_certificate(self, not_after: datetime | None) -> None:
         """Keeps the earliest end of a TLS certificate."""
@@ -245,14 +263,25 @@ def _itself(host: str, port: int) -> ResolveResult:
 
 
 def open_socket(address: tuple[Any, ...]) -> socket.socket:
-    """A socket for an address as ``getaddrinfo`` gives it."""
+    """A socket for an address as ``getaddrinfo`` gives it.
+
+    Raises OSError where no redirect may lead there: what is asked here is the very address that is connected to next,
+    whatever the name has led to before.
+    """
     family, kind, protocol, _, place = address
     progress = current.get()
     progress.enter(Phase.CONNECT)
-    progress.address = place
     if progress.proxied:
+        progress.address = place
         return _Overheard(progress, family, kind, protocol)
-    return socket.socket(family, kind, protocol)
+    special = None if progress.home is None else barred(place[0], progress.home)
+    if special is not None:
+        progress.barred = f"a redirect leads to {progress.who} at {place[0]}, and that is {special}"
+        raise OSError(progress.barred)
+    progress.address = place
+    opened = socket.socket(family, kind, protocol)
+    progress.tried.append((opened, place[0]))
+    return opened
 
 
 class _Overheard(socket.socket):

@@ -3,7 +3,7 @@
 Documents come with redirects under our rules and conditional requests, the answers of services without.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -17,7 +17,10 @@ from yarl import URL
 from exporter import __version__
 from exporter.config.settings import Module, Tls
 from exporter.fetch import body, clock, credentials
+from exporter.fetch.addresses import barred, barred_name, written
+from exporter.fetch.budget import Budget, anything
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
+from exporter.fetch.hidden import hidden
 from exporter.fetch.names import CAres
 from exporter.fetch.progress import (
     Progress,
@@ -38,16 +41,23 @@ MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _SERVICE_LIMIT = 2**20
+_LONGEST_NAME = 253
+"""Characters of a name that an endpoint sends which are shown: DNS has no longer one (RFC 1035 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What all fetches share: the session, TLS contexts and tokens. No connection and no cookie is kept."""
+    """What all fetches share: the session, TLS contexts, tokens, and room for documents.
+
+    No connection and no cookie is kept.
+    """
 
     session: aiohttp.ClientSession
     contexts: Contexts
     tokens: Tokens
     names: Resolver
+    budget: Budget
+    """Room for documents."""
     clock: Callable[[], float]
     """Seconds, for durations."""
 
@@ -66,6 +76,10 @@ class Question:
     """Which hosts a redirect may lead to; None: any."""
     address: str | None
     """Where to connect to, as ``host`` or ``host:port``; None: wherever the name leads."""
+    secrets: Sequence[str] = field(repr=False)
+    """What the endpoint, or the proxy, is sent and must not be shown, in whatever it says."""
+    room: Callable[[int], None]
+    """Makes room for so many bytes of the document, or raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,9 @@ class Response:
 
 
 @asynccontextmanager
-async def open_client(resolver: AbstractResolver | None, clock: Callable[[], float]) -> AsyncIterator[Client]:
+async def open_client(
+    resolver: AbstractResolver | None, clock: Callable[[], float], budget: Budget
+) -> AsyncIterator[Client]:
     """A client that closes with the block, and its resolver too."""
     names = Resolver(resolver or CAres())
     connector = aiohttp.TCPConnector(
@@ -119,7 +135,7 @@ async def open_client(resolver: AbstractResolver | None, clock: Callable[[], flo
             trace_configs=[trace],
             middlewares=[_once],
         ) as session:
-            yield Client(session, Contexts(), Tokens(clock), names, clock)
+            yield Client(session, Contexts(), Tokens(clock), names, budget, clock)
     finally:
         await names.close()
 
@@ -142,12 +158,14 @@ async def sought(address: str, module: Module, detour: str | None) -> tuple[str,
 
 
 async def prepare(
+    url: str,
     client: Client,
     module: Module,
     *,
     validators: Validators,
     allow_host: Callable[[str], bool] | None,
     address: str | None,
+    room: Callable[[int], None],
 ) -> Question:
     """Gathers what a module needs before the endpoint is asked. Raises :class:`FetchError` (CREDENTIALS)."""
     own_headers = await credentials.headers(module)
@@ -171,6 +189,8 @@ async def prepare(
         validators=validators,
         allow_host=allow_host,
         address=address,
+        secrets=credentials.secrets(url, own_headers, proxy),
+        room=room,
     )
 
 
@@ -181,8 +201,10 @@ async def get(address: str, question: Question, client: Client) -> Reply:
     tls, own = question.module.tls, question.own_headers
     if question.address is not None and question.proxy is None:
         progress.detours = _detours(url, question.address)
+    origin = url
     for _ in range(MAX_REDIRECTS + 1):
-        progress.go(_named(url))
+        # Where a redirect leads is the endpoint's own text.
+        progress.go(_named(url) if url is origin else _foreign(_named(url), question))
         context = await client.contexts.get(tls) if url.scheme == "https" else True
         with translated(progress):
             async with client.session.get(
@@ -202,7 +224,10 @@ async def get(address: str, question: Question, client: Client) -> Reply:
                 progress.note_certificate(peer_not_after(progress.tls))
                 if response.status not in _REDIRECTS:
                     return await _reply(response, question, client)
+                if progress.home is None:
+                    progress.home = progress.peer
                 following = _following(url, response, question)
+                _check_place(following, origin, progress, response.status)
         if _origin(following) != _origin(url):
             # The first origin's secrets are not for another, nor for itself once another has led back to it.
             tls, own = _plain(tls), {}
@@ -241,7 +266,9 @@ async def exchange(
             ) as response:
                 progress.enter(Phase.TRANSFER)
                 _check_proxy(response.status, proxy)
-                return Response(response.status, response.headers, await body.read(response, _SERVICE_LIMIT))
+                sent = [*headers.values(), *(form or {}).values()]
+                content = await body.read(response, _SERVICE_LIMIT, room=anything, secrets=sent)
+                return Response(response.status, response.headers, content)
 
 
 def _url(address: str) -> URL:
@@ -286,7 +313,13 @@ async def _reply(response: aiohttp.ClientResponse, question: Question, client: C
     if response.status != HTTPStatus.OK:
         raise FetchError(Reason.HTTP_STATUS, status_line(response.status))
     return Reply(
-        await body.read(response, question.module.body_size_limit, named="body_size_limit"),
+        await body.read(
+            response,
+            question.module.body_size_limit,
+            room=question.room,
+            named="body_size_limit",
+            secrets=question.secrets,
+        ),
         Validators(etag, last_modified),
     )
 
@@ -315,12 +348,35 @@ def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -
     if not location or not host:
         raise FetchError(Reason.REDIRECT, f"{status} without a usable Location")
     if following.scheme not in {"http", "https"}:
-        raise FetchError(Reason.REDIRECT, f"{status} to {following.scheme}, which is neither http nor https")
+        scheme = _foreign(following.scheme, question)
+        raise FetchError(Reason.REDIRECT, f"{status} to {scheme}, which is neither http nor https")
     if url.scheme == "https" and following.scheme == "http":
-        raise FetchError(Reason.REDIRECT, f"{status} from https to http ({host})")
+        raise FetchError(Reason.REDIRECT, f"{status} from https to http ({_foreign(host, question)})")
     if question.allow_host is not None and not question.allow_host(host):
-        raise FetchError(Reason.REDIRECT, f"{status} to a host that is not allowed: {host}")
+        raise FetchError(Reason.REDIRECT, f"{status} to a host that is not allowed: {_foreign(host, question)}")
     return following
+
+
+def _check_place(following: URL, origin: URL, progress: Progress, status: int) -> None:
+    """Raises :class:`FetchError` where a redirect may not lead, as far as the URL itself shows it.
+
+    What a name leads to shows when it is connected to; a proxy looks it up itself, and its names alone are judged.
+    """
+    host, own = following.raw_host or "", origin.raw_host or ""
+    address = written(host)
+    if progress.proxied:
+        home = written(own) or ""
+        special = barred(address, home) if address is not None else barred_name(host, own)
+    else:
+        special = None if address is None else barred(address, progress.home or "")
+    if special is not None:
+        raise FetchError(Reason.REDIRECT, f"{status_line(status)} to {address or host}, and that is {special}")
+
+
+def _foreign(text: str, question: Question) -> str:
+    """A text of the other side, fit for a sentence."""
+    told = hidden(text, question.secrets)
+    return told if len(told) <= _LONGEST_NAME else told[: _LONGEST_NAME - 1] + "…"
 
 
 def _conditions(question: Question) -> dict[str, str]:
@@ -353,4 +409,4 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 async def _connected(
     _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: aiohttp.TraceConnectionCreateEndParams
 ) -> None:
-    current.get().enter(Phase.PROCESSING)
+    current.get().connected()

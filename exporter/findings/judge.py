@@ -151,7 +151,9 @@ def _rollovers_as_of(record: Record, now: datetime, before: Standing | None) -> 
         and before.record.target == record.target
         and before.as_of_now
         and before.since <= now
-        and all(now < each.until for each in before.rollovers)
     ):
-        return before.rollovers
+        # A large aggregate has some date at every moment, and each concerns few of its entities.
+        ended = {each.entity_id for each in before.rollovers if each.until <= now}
+        anew = {each.entity_id: each for each in record.judge(now, only=ended)} if ended else {}
+        return tuple(anew.get(each.entity_id, each) for each in before.rollovers) if ended else before.rollovers
     return record.judge(now)

@@ -239,7 +239,7 @@ def _weak(_finding: Finding, facts: Published, _now: datetime) -> str:
 
 
 def _unreadable(_finding: Finding, facts: Faulty, _now: datetime) -> str:
-    many = len(facts.faults)
+    many = sum(each.times for each in facts.faults)
     which = "A published certificate" if many == 1 else f"{many} published certificates"
     return (
         f"{which} cannot be read, so nobody is told before {'it ends' if many == 1 else 'they end'}: {_faults(facts)}."

@@ -6,11 +6,21 @@ What is wrong with a part is a fault of its kind; :class:`DocumentError` says th
 from lxml.etree import _Element as Element
 
 from exporter.metadata.document import ENTITY, GROUP, DocumentError, descriptors, refuse_other_roots, tree
-from exporter.metadata.entities import Reader
+from exporter.metadata.entities import LONGEST_ENTITY_ID, Reader
 from exporter.metadata.last_good import kept, with_certificates, with_last_good
 from exporter.model import Metadata
 
-__all__ = ["DocumentError", "kept", "parse", "read", "stream", "tree", "with_certificates", "with_last_good"]
+__all__ = [
+    "LONGEST_ENTITY_ID",
+    "DocumentError",
+    "kept",
+    "parse",
+    "read",
+    "stream",
+    "tree",
+    "with_certificates",
+    "with_last_good",
+]
 
 
 def parse(body: bytes) -> Metadata:
@@ -18,16 +28,16 @@ def parse(body: bytes) -> Metadata:
 
     Raises :class:`DocumentError`.
     """
-    return read(tree(body))
+    return read(tree(body), size=len(body))
 
 
-def read(root: Element) -> Metadata:
-    """What a metadata document says, from its root element; the tree stays as it is.
+def read(root: Element, *, size: int = 0) -> Metadata:
+    """What a metadata document of so many bytes says, from its root element; the tree stays as it is.
 
     Raises :class:`DocumentError`.
     """
     refuse_other_roots(root)
-    reader = Reader()
+    reader = Reader(size)
     if root.tag == ENTITY:
         reader.entity(root)
     else:
@@ -40,7 +50,7 @@ def stream(body: bytes) -> Metadata:
 
     Raises :class:`DocumentError`.
     """
-    reader = Reader()
+    reader = Reader(len(body))
     for event, element in descriptors(body):
         if element.tag == ENTITY:
             if event == "end":

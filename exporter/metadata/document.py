@@ -5,9 +5,10 @@ document with a DOCTYPE is refused whole: the attributes that it adds are read, 
 """
 
 import codecs
-import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from threading import Thread
 from typing import Final, cast
 
 from lxml import etree
@@ -37,6 +38,18 @@ _WIDE = {
 }
 """How documents begin that have more than one byte for each character of markup (XML 1.0, appendix F); longer first."""
 _LONGEST_DETAIL = 200
+_BYTES_PER_NODE = 12
+"""The least that a document has for each element, text and attribute; 105 real ones have 18 or more.
+
+A node takes libxml2 some 130 bytes, so that 16 MB of ``<a/>`` would take half a gigabyte.
+"""
+_FREE_NODES = 200_000
+"""So many nodes may stand as close together as they like."""
+_SLICE = 2**16
+"""Bytes after which what was read is forgotten."""
+_NOTHING = b"<nothing/>"
+_idle: list[etree.XMLPullParser] = []
+"""Parsers that have read a document: as many as were read at the same time."""
 
 
 class DocumentError(Exception):
@@ -75,44 +88,105 @@ def refuse_other_roots(root: Element) -> None:
 def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
     """The start and end of every EntityDescriptor and EntitiesDescriptor, while the document is being read.
 
-    At its end an element is complete; once the next one is asked for, it is gone, and so is all before it. What
-    stands elsewhere than at the root and directly in groups, as in somebody's extension, is left out.
+    At its end an element is complete; later it is gone, and so is all before it. What stands elsewhere than at the root
+    and directly in groups, as in somebody's extension, is left out.
 
     Raises :class:`DocumentError`, with the same reason as :func:`tree`.
     """
-    events = etree.iterparse(
-        io.BytesIO(_unmasked(body)),
-        events=("start", "end"),
-        tag=(GROUP, ENTITY),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-    )
-    groups: list[Element] = []
+    body = _unmasked(body)
+    etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
     try:
-        for event, element in events:
-            parent = element.getparent()
-            if parent is None:
-                _refuse_declarations(element)
-            elif not (groups and groups[-1] in {parent, element}):
-                continue
-            if element.tag == GROUP:
-                groups.append(element) if event == "start" else groups.pop()
-            yield event, element
-            if event == "end" and parent is not None:
-                _forget(element, parent)
+        parser = _idle.pop()
+    except IndexError:  # asked before, another thread could take the last one in between
+        parser = _new_parser()
+    members: dict[Element, None] = {}
+    try:
+        for start in range(0, len(body), _SLICE):
+            parser.feed(body[start : start + _SLICE])
+            yield from _begun(parser, members)
+            while len(members) > 1 and (last := next(reversed(members))).getnext() is not None:
+                yield from _ended(members, last.getparent())
+            for member in members:
+                if member.tag == GROUP:
+                    del member[:-1]  # the last may be one that has only begun
+        root = parser.close()
+        yield from _ended(members, None)
+        refuse_other_roots(root)
     except etree.XMLSyntaxError as error:
         raise _not_xml(error) from error
-    refuse_other_roots(cast("Element", events.root))  # there is one, or this were no XML
+    finally:
+        _forget(parser)
+
+
+def _begun(parser: etree.XMLPullParser, members: dict[Element, None]) -> Iterator[tuple[str, Element]]:
+    """The starts of those that are new in what was read, and the ends of those before them.
+
+    In a function of its own because lxml takes the square of its size to delete what a variable still holds a part of.
+    """
+    for _, element in cast("Iterator[tuple[str, Element]]", parser.read_events()):
+        parent = element.getparent()
+        if parent is None:
+            _refuse_declarations(element)
+        elif parent.tag != GROUP or parent not in members:
+            continue
+        yield from _ended(members, parent)
+        members[element] = None
+        yield "start", element
+
+
+def _ended(members: dict[Element, None], parent: Element | None) -> Iterator[tuple[str, Element]]:
+    """The ends of those members, each inside the one before, that are over when a child of ``parent`` begins."""
+    while members and next(reversed(members)) is not parent:
+        element, _ = members.popitem()
+        yield "end", element
+        if members:
+            element.clear()
+
+
+def _new_parser() -> etree.XMLPullParser:
+    # For events at the ends it would keep all that never end, and with them the names of their documents.
+    return etree.XMLPullParser(
+        events=("start",), tag=(GROUP, ENTITY), resolve_entities=False, no_network=True, load_dtd=False
+    )
+
+
+def _forget(parser: etree.XMLPullParser) -> None:
+    """Gives back the memory of what a parser has read, and keeps it for the next document.
+
+    lxml makes a cycle of it and its last document, which only the collector would free, and that may take long. The
+    names that occurred stay with it too, until it reads in another thread.
+    """
+    with suppress(etree.XMLSyntaxError):
+        parser.close()
+    thread = Thread(target=_read_nothing, args=(parser,))
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can begin, and names do less harm than a parser that nobody has emptied
+        _read_nothing(parser)
+    else:
+        thread.join()
+    _idle.append(parser)
+
+
+def _read_nothing(parser: etree.XMLPullParser) -> None:
+    etree.fromstring(_NOTHING, etree.XMLParser())  # a thread that has read nothing takes over the names of the parser
+    parser.feed(_NOTHING)
+    parser.close()
+    for _ in parser.read_events():
+        pass
 
 
 def _unmasked(body: bytes) -> bytes:
-    """The body, once its beginning shows neither a page nor a DOCTYPE.
+    """The body, once its beginning shows neither a page nor a DOCTYPE, and its markup is not too dense to be read.
 
     Without the mark of UTF-32, which libxml2 does not know when it reads a document piece by piece.
     """
     if found := _BEGINNING.match(_legible(body)):
         raise DocumentError(Reason.HTML, "an HTML page") if found["html"] else _doctype()
+    # An element is one, and the text after it another; an attribute has one of its own.
+    nodes = 2 * body.count(b"<") + body.count(b"=")
+    if nodes > max(_FREE_NODES, len(body) // _BYTES_PER_NODE):
+        raise DocumentError(Reason.NOT_METADATA, "more elements and attributes than metadata of its size has")
     return body[len(codecs.BOM_UTF32_LE) :] if body.startswith(_UTF32_MARKS) else body
 
 
@@ -136,12 +210,6 @@ def _doctype() -> DocumentError:
 
 def _not_xml(error: etree.XMLSyntaxError) -> DocumentError:
     return DocumentError(Reason.NOT_XML, short(error.msg or "not well-formed"))
-
-
-def _forget(element: Element, parent: Element) -> None:
-    element.clear()
-    while element.getprevious() is not None:
-        del parent[0]
 
 
 def short(text: str) -> str:

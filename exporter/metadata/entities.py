@@ -1,10 +1,11 @@
 """Elements to entities: what is wrong with a part is a fault, and the rest counts."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 from lxml.etree import _Element as Element
 
@@ -24,6 +25,7 @@ from exporter.model import (
     RoleDescriptor,
     Use,
 )
+from exporter.names import shortened
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
 _IDP = MD + "IDPSSODescriptor"
@@ -46,6 +48,22 @@ that whoever passes a signed document on could change it.
 """
 _BEGINNING = 20
 """Characters of a certificate's text that a fault quotes."""
+LONGEST_ENTITY_ID = 1024
+"""Characters of an ``entityID`` (SAML core 8.3.6)."""
+_MOST_ENTITIES = 10_000
+"""Entities that are read of a document of 16 MB or less."""
+_BYTES_PER_ENTITY = 1_600
+"""The least that an entity has on average in a larger one, of which more are read; in real aggregates it is 2,200."""
+_MOST_FAULTS = 1_000
+"""Faults of a kind that are told one by one; the others are counted."""
+_MOST_LOCATIONS = 64
+"""Places to sign in that are read of an entity; real ones have 4 at most."""
+_LONGEST_LOCATION = 2_048
+"""Characters of such an address: no browser's makers promise to follow a longer one."""
+_MOST_ROLES = 64
+"""Roles that are read of an entity, but for those that have keys or are of another kind; real ones have 4 at most."""
+_MOST_VALUES = 32
+"""KeyValues that are read of a key, which has one."""
 _SIDES = frozenset({Role.IDP, Role.SP})
 _USES = {None: Use.UNSPECIFIED, "signing": Use.SIGNING, "encryption": Use.ENCRYPTION}
 
@@ -70,15 +88,20 @@ class _Draft:
 
     bounds: _Bounds = field(default_factory=_Bounds)
     roles: list[RoleDescriptor] = field(default_factory=list)
+    kinds: set[tuple[Role, str]] = field(default_factory=set)
+    """Of the roles; those of a type that is not known are one."""
     sign_in_locations: dict[str, None] = field(default_factory=dict)
 
 
 class Reader:
     """Takes groups and entities in document order; decodes each certificate text once."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 0) -> None:
+        """``size`` is that of the document in bytes."""
+        self._most_entities = max(_MOST_ENTITIES, size // _BYTES_PER_ENTITY)
         self._entities: dict[str, _Draft] = {}
         self._faults: list[Fault] = []
+        self._counts = Counter[FaultKind]()
         self._groups: list[_Bounds] = []
         self._root = _Bounds()
         self._decoded: dict[str, tuple[Data, tuple[tuple[FaultKind, str], ...]]] = {}
@@ -104,7 +127,13 @@ class Reader:
         if not entity_id:
             self._fault(FaultKind.ENTITY_ID_MISSING, None, "an EntityDescriptor has no entityID")
             return
+        if len(entity_id) > LONGEST_ENTITY_ID:
+            self._fault(FaultKind.ENTITY_ID_LENGTH, None, f"an entityID of {len(entity_id)} characters: {entity_id}")
+            return
         draft = self._entities.get(entity_id)
+        if draft is None and len(self._entities) == self._most_entities:
+            self._fault(FaultKind.ENTITY_LEFT_OUT, None, f"not read, after {self._most_entities} others: {entity_id}")
+            return
         if draft is None:
             draft = self._entities[entity_id] = _Draft()
         else:
@@ -114,11 +143,11 @@ class Reader:
         self._add_bounds(draft.bounds, element, entity_id)
         for child in element.iterchildren(*_ROLES):
             self._add_bounds(draft.bounds, child, entity_id)
-            draft.roles.append(self._role(child, entity_id))
+            self._add_role(draft, self._role(child, entity_id), entity_id)
             if child.tag == _IDP:
                 for service in child.iterchildren(MD + "SingleSignOnService"):
                     if location := service.get("Location"):
-                        draft.sign_in_locations[location] = None
+                        self._add_location(draft.sign_in_locations, location, entity_id)
 
     def metadata(self) -> Metadata:
         """What all of them say together.
@@ -135,10 +164,35 @@ class Reader:
         )
         for entity in entities:
             self._compare_signing_sets(entity)
-        return Metadata(entities, aggregate, bounds.valid_until, bounds.cache_duration, tuple(self._faults))
+        return Metadata(
+            entities, aggregate, bounds.valid_until, bounds.cache_duration, (*self._faults, *self._further_faults())
+        )
 
     def _fault(self, kind: FaultKind, entity_id: str | None, detail: str) -> None:
-        self._faults.append(Fault(kind, entity_id, short(detail)))
+        self._counts[kind] += 1
+        if self._counts[kind] <= _MOST_FAULTS:
+            self._faults.append(Fault(kind, entity_id, short(detail)))
+
+    def _further_faults(self) -> Iterator[Fault]:
+        for kind, count in self._counts.items():
+            if count > _MOST_FAULTS:
+                yield Fault(kind, None, f"{count - _MOST_FAULTS} more of the kind {kind}", count - _MOST_FAULTS)
+
+    def _add_role(self, draft: _Draft, role: RoleDescriptor, entity_id: str) -> None:
+        kind = role.role, "" if role.role is Role.OTHER else role.element
+        if not role.keys and kind in draft.kinds and len(draft.roles) >= _MOST_ROLES:
+            self._fault(FaultKind.PART_LEFT_OUT, entity_id, f"one more {role.element} without keys is not read")
+            return
+        draft.kinds.add(kind)
+        draft.roles.append(role)
+
+    def _add_location(self, locations: dict[str, None], location: str, entity_id: str) -> None:
+        if location in locations:
+            return
+        if len(locations) == _MOST_LOCATIONS or len(location) > _LONGEST_LOCATION:
+            self._fault(FaultKind.PART_LEFT_OUT, entity_id, f"a place to sign in is not read: {location}")
+            return
+        locations[location] = None
 
     def _add_bounds(self, bounds: _Bounds, element: Element, entity_id: str | None) -> None:
         valid_until = cache_duration = None
@@ -157,7 +211,7 @@ class Reader:
     def _role(self, element: Element, entity_id: str) -> RoleDescriptor:
         role, name = _ROLES[str(element.tag)], _local(element)
         if element.tag == _ROLE_OF_A_TYPE and (qname := (element.get(_XSI_TYPE) or "").strip()):
-            name = qname.rpartition(":")[2]
+            name = shortened(qname.rpartition(":")[2])
             role = _TYPES.get(name, role)
         keys = (self._keys(key, name, entity_id) for key in element.iterchildren(MD + "KeyDescriptor"))
         return RoleDescriptor(role, name, tuple(chain.from_iterable(keys)))
@@ -170,7 +224,8 @@ class Reader:
             self._fault(FaultKind.USE_UNKNOWN, entity_id, f"use {word!r} of a key of {role}")
         infos = list(element.iterchildren(_DS + "KeyInfo"))
         data = [self._data(each, entity_id) for info in infos for each in info.iterchildren(_DS + "X509Data")]
-        values = dict.fromkeys(key_value(each) for info in infos for each in info.iterchildren(_DS + "KeyValue"))
+        stated = (each for info in infos for each in info.iterchildren(_DS + "KeyValue"))
+        values = dict.fromkeys(map(key_value, islice(stated, _MOST_VALUES)))
         found = certificates.named(data, [value for value in values if value is not None])
         unread = _unread(data)
         if not unread and any(each.certificate is None for each in found):

@@ -7,8 +7,10 @@ from typing import Any
 
 from exporter.certificates import CertificateError
 from exporter.config.settings import Cloud, TrustSource
+from exporter.config.urls import told_apart
 from exporter.history import EntityHistory, History
 from exporter.inquiry import DomainRecord
+from exporter.metadata import LONGEST_ENTITY_ID
 from exporter.model import NO_VALIDATORS, Validators
 from exporter.record import Question, Record
 from exporter.state.rows import Changes, Row
@@ -23,7 +25,7 @@ class Saved:
     """What is held of one target."""
 
     url: str = ""
-    """Where the documents came from; empty: there never was one."""
+    """Where the documents came from, without what may be secret in it; empty: there never was one."""
     packed: bytes | None = field(default=None, repr=False)
     """The last good document, compressed with zlib; None where there never was one, or where its row was damaged."""
     validators: Validators = NO_VALIDATORS
@@ -35,9 +37,10 @@ class Saved:
 
     def at(self, url: str) -> "Saved | None":
         """What is held of the target at this address: of documents from another, nothing; None when that is all."""
-        if self.url == url:
+        if self.url in {told_apart(url), url}:
+            # An earlier version kept all of it; what is written next does not have it.
             return self
-        return Saved(url, answers=self.answers) if self.answers else None
+        return Saved(told_apart(url), answers=self.answers) if self.answers else None
 
 
 def saved_of(record: Record) -> Saved | None:
@@ -50,7 +53,7 @@ def saved_of(record: Record) -> Saved | None:
     if record.last_success is None:
         return Saved(answers=answers) if answers else None
     return Saved(
-        record.target.url,
+        told_apart(record.target.url),
         packed=record.document.packed if record.document else None,
         validators=record.validators,
         last_success=record.last_success,
@@ -166,7 +169,9 @@ def _read(rows: Iterable[Row]) -> tuple[Saved | None, int]:
             saved = replace(saved, url=url)
             if row.table == "entity":
                 _, entity_id, _, text = row.values
-                entities[entity_id] = history_of(text)
+                # A file of a version that read longer ones may have some; they would stand in labels.
+                if len(entity_id) <= LONGEST_ENTITY_ID:
+                    entities[entity_id] = history_of(text)
             elif row.table == "document":
                 got, saved = moment_of(row.values[2]), replace(saved, packed=row.values[3])
             else:

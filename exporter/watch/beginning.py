@@ -2,13 +2,15 @@
 
 import logging
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from exporter.config.settings import Look, Target
 from exporter.history import History
 from exporter.metadata import DocumentError, with_certificates
-from exporter.probe import read_document, with_last_good
+from exporter.model import Document
+from exporter.policy import PolicySettings
+from exporter.probe import LONG_AGO, read_document, with_last_good
 from exporter.record import LookRecord, Record, bare
 from exporter.served import NO_TURNS
 from exporter.state import Saved
@@ -26,7 +28,7 @@ def restored(target: Target, saved: Saved) -> Record:
     if saved.packed is None:
         return record
     try:
-        document = read_document(zlib.decompress(saved.packed), target.policy.signers)
+        document = _read(saved.packed, target.policy, saved.history, saved.last_success)
     except (DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
@@ -40,13 +42,14 @@ def continued(target: Target, before: Record) -> Record:
     """The record of a target that had another configuration before, and the same URL."""
     first, *further = target.looks
     known = {each.place: each for each in before.looks[1:]}
-    signers = target.policy.signers if target.policy.signers != before.target.policy.signers else None
+    was, now_is = before.target.policy, target.policy
+    policy = now_is if (was.signers, was.primary) != (now_is.signers, now_is.primary) else None
     moved = first.address != before.first.look.address
     record = replace(
         bare(target, before.answers),
         looks=(
-            _probed_anew(first, before.first, signers),
-            *(_probed_anew(look, known.get(look.place, LookRecord(look)), signers) for look in further),
+            _probed_anew(first, before.first, policy, before.history),
+            *(_probed_anew(look, known.get(look.place, LookRecord(look)), policy, before.history) for look in further),
         ),
         history=History() if moved else before.history,
         differing_since=before.differing_since if further and not moved else None,
@@ -54,18 +57,25 @@ def continued(target: Target, before: Record) -> Record:
     return _of_its_entity(record)
 
 
-def _probed_anew(look: Look, known: LookRecord, signers: Sequence[bytes] | None) -> LookRecord:
+def _probed_anew(look: Look, known: LookRecord, policy: PolicySettings | None, history: History) -> LookRecord:
     """What a look starts with that may be another than before: what was got at the same place.
 
-    ``signers`` are those whose signature counts now; None: the same as before.
+    ``policy`` says which signers and which primary count now; None: the same as before.
     """
     if known.look.address != look.address:
         return LookRecord(look)
     document = known.document
-    if document is not None and signers is not None:
-        document = with_last_good(read_document(zlib.decompress(document.packed), signers), document)
+    if document is not None and policy is not None:
+        document = with_last_good(_read(document.packed, policy, history, known.last_success), document)
     turns = known.turns if document is known.document else NO_TURNS
     return replace(known, look=look, document=document, turns=turns, observation=None, probes=0, failures=0)
+
+
+def _read(packed: bytes, policy: PolicySettings, history: History, at: datetime | None) -> Document:
+    """A document that was got before. Raises :class:`~exporter.metadata.DocumentError` and ``zlib.error``."""
+    return read_document(
+        zlib.decompress(packed), policy.signers, at=at or LONG_AGO, primary=policy.primary, history=history
+    )
 
 
 def _of_its_entity(record: Record) -> Record:

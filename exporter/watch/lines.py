@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from exporter.config.settings import Target
+from exporter.config.urls import shown
 from exporter.history import History, clamped
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry
 from exporter.model import Observation
@@ -15,7 +16,7 @@ log = logging.getLogger(__package__)
 def log_probe(target: Target, before: LookRecord, after: LookRecord) -> None:
     """A line when a look of a target gets a document and did not before, the other way round, or fails otherwise."""
     place = {} if after.look == target.look else after.place._asdict()
-    fields = {"target": target.name, **place, "url": after.look.url}
+    fields = {"target": target.name, **place, "url": shown(after.look.url)}
     _log_turn(before.observation, after.observation, fields, good="up", bad="down")
 
 

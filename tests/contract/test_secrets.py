@@ -33,6 +33,8 @@ Client = TestClient[web.Request, web.Application]
 STEM = "correct.horse.battery"
 """Every secret of these tests holds it."""
 TOKEN = f"{STEM}-token-that-was-issued"
+QUERY = f"?entity=a&api_key={STEM}-query&{STEM}"
+"""That of every target."""
 
 
 def in_base64(text: str) -> list[str]:
@@ -103,7 +105,10 @@ def modules(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "proxy-odd", {"proxy_url": f"http://kim:{STEM}%FF%00@proxy.example.org:80"}
 
 
-ENDPOINTS = ("ok", "unauthorized", "echo", "redirect", "downgrade", "round", "reset", "not-gzip", "mistake")
+ENDPOINTS = (
+    *("ok", "unauthorized", "echo", "redirect", "downgrade", "round", "reset", "not-gzip", "mistake"),
+    *("root", "broken-root", "host", "scheme", "encoding"),
+)
 """How the endpoint behind a target answers; the names of hosts."""
 
 
@@ -113,6 +118,23 @@ def echo(status: int, **headers: str) -> Answers:
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         sent = "".join(f"<p>{name}: {value}</p>" for name, value in request.headers.items())
         return web.Response(status=status, text=f"<html>{sent}</html>", content_type="text/html", headers=headers)
+
+    return answer
+
+
+def quoting(before: str, after: str, *, header: str = "") -> Answers:
+    """An endpoint that says what it was sent where only a name can stand."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        sent = [
+            each.split(" ")[-1]
+            for each in (request.headers.get("Authorization", ""), request.headers.get("X-Api-Key", ""))
+        ]
+        said = next(filter(None, [*sent, request.rel_url.query.get("api_key", "")]), "nothing")
+        name = before + re.sub(r"[^A-Za-z0-9.-]", "-", said) + after
+        if header:
+            return web.Response(status=302 if header == "Location" else 200, headers={header: name})
+        return web.Response(text=name)
 
     return answer
 
@@ -144,6 +166,11 @@ def endpoints(federation: Federation) -> Federation:
     federation.at(at["round"], echo(302, Location=f"/?{STEM}-query"))
     federation.at(at["reset"], hang_up)
     federation.at(at["not-gzip"], echo(200, **{"Content-Encoding": "gzip"}))
+    federation.at(at["root"], quoting("<a", "/>"))
+    federation.at(at["broken-root"], quoting("<a", "></b>"))
+    federation.at(at["host"], quoting("https://", ".test/", header="Location"))
+    federation.at(at["scheme"], quoting("s", "://x/", header="Location"))
+    federation.at(at["encoding"], quoting("x", "", header="Content-Encoding"))
     login = "https://login.example.org"
     federation.at(f"{login}/token", tell(200, access_token=TOKEN, expires_in=3600))
     federation.at(f"{login}/refused", tell(401, error="invalid_client", error_description=f"{STEM} is wrong"))
@@ -159,13 +186,19 @@ def endpoints(federation: Federation) -> Federation:
 def file(endpoints: Federation, tmp_path: Path) -> Path:
     """A configuration with secrets everywhere: every module looks at every endpoint."""
     blocks = {
-        name: {**block, "timeout": "20s", "tls_config": {"ca_file": endpoints.ca_file}}
+        name: {
+            **block,
+            "timeout": "20s",
+            "tls_config": {"ca_file": endpoints.ca_file},
+            # A proxy's password is for the proxy alone, whoever is looked at.
+            **({} if "proxy_url" in block else {"probe": True, "hosts": ["*.example.org"]}),
+        }
         for name, block in modules(tmp_path)
     }
     config = {
         "modules": blocks,
         "targets": [
-            {"name": f"{name}/{endpoint}", "url": f"https://{endpoint}.example.org/", "module": name}
+            {"name": f"{name}/{endpoint}", "url": f"https://{endpoint}.example.org/{QUERY}", "module": name}
             for name in blocks
             for endpoint in ENDPOINTS
         ],
@@ -224,19 +257,24 @@ async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federati
         shown["/"] = await text(client, "/")
         for name, _ in modules(file.parent):
             for endpoint in ENDPOINTS:
-                probed = await text(client, "/probe", target=f"https://{endpoint}.example.org/", module=name)
+                probed = await text(client, "/probe", target=f"https://{endpoint}.example.org/{QUERY}", module=name)
                 shown[f"/probe of {endpoint} with {name}"] = probed
-    shown["the log"] = logged.getvalue()
+    # The exporter itself logs no requests.
+    lines = [line for line in logged.getvalue().splitlines() if "source=aiohttp.access" not in line]
+    shown["the log"] = "\n".join(lines)
     for place, content in shown.items():
         assert not (found := HIDDEN.search(content)), f"{place}: …{content[max(0, found.start() - 200) : found.end()]}"
     assert not HIDDEN.search(state_in(file.parent))
     # That nothing was found means something only because all this did happen.
     assert set(re.findall(r'fedmeta_probe_last_failure_info{.*?reason="(\w+)"', shown["/metrics"])) == {
         Reason.CREDENTIALS,
+        Reason.DNS,
         Reason.ENCODING,
         Reason.HTML,
         Reason.HTTP_STATUS,
         Reason.INTERNAL,
+        Reason.NOT_METADATA,
+        Reason.NOT_XML,
         Reason.PROXY,
         Reason.REDIRECT,
         Reason.RESET,

@@ -248,6 +248,28 @@ def test_a_port_in_use_is_said_to_be(metadata: str) -> None:
     assert ran.err.count("\n") == 1
 
 
+def test_every_address_that_is_given_is_served_and_told(metadata: str) -> None:
+    with closing(listening()) as first, closing(listening()) as second:
+        ports = [each.getsockname()[1] for each in (first, second)]
+    flags = [f"--web.listen-address=127.0.0.1:{port}" for port in ports]
+    answers: list[int] = []
+
+    def ask(_: str) -> None:
+        answers.extend(get(f"http://127.0.0.1:{port}", "/-/healthy")[0] for port in ports)
+
+    ran = run(metadata, *flags, do=ask)
+    assert (ran.code, answers) == (0, [200, 200])
+    assert re.findall(r"msg=listening url=http://127.0.0.1:(\d+)", ran.err) == [str(port) for port in ports]
+
+
+def test_where_one_of_several_addresses_is_taken_none_is_served(metadata: str) -> None:
+    with closing(listening()) as taken:
+        port = taken.getsockname()[1]
+        ran = run(metadata, LOOPBACK, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error")
+    assert ran.code == 1
+    assert ran.err.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+
+
 @pytest.mark.parametrize("host", ["no..host", "x" * 64])
 def test_a_host_that_is_none_cannot_be_listened_on(host: str, metadata: str) -> None:
     ran = run(metadata, f"--web.listen-address={host}:80", "--log.level=error")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import cast
 
 import builders
@@ -17,7 +18,7 @@ from clockwork import Clockwork, run
 from exporter import rounds, watch
 from exporter.config.settings import Entra, Look, Target, TrustSource
 from exporter.entra import EntraError
-from exporter.fetch import Client, Found
+from exporter.fetch import FREE, Budget, Client, Found, Share
 from exporter.inquiry import DomainTrust, TrustReason
 from exporter.model import Observation, Reason
 from exporter.probe import read_document
@@ -176,8 +177,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
             faults.at("find")
             return Found()
 
-        async def probe(look: Look, *, now: datetime, **_: object) -> Observation:
-            await asyncio.sleep(chance.uniform(0, 0.1))
+        async def probe(look: Look, *, now: datetime, share: Share, **_: object) -> Observation:
+            for size in (chance.randint(0, FREE), chance.randint(0, 4 * FREE)):
+                share.grow(size)
+                await asyncio.sleep(chance.uniform(0, 0.05))
             faults.at("probe")
             document = chance.choice([None, DOCUMENTS[len(look.url) % 3]])
             reason = None if document else Reason.HTTP_STATUS
@@ -203,7 +206,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
             (watch, "log_answer", "log answer"),
         ):
             monkeypatch.setattr(module, name, faults.before(seam, getattr(module, name)))
-        under_test = Watch(client=cast("Client", None), state=cast("State", memory), clock=clock, jitter=jitter)
+        # Room for less than two of the largest, so that looks have to wait for each other.
+        client = cast("Client", SimpleNamespace(budget=Budget(6 * FREE)))
+        under_test = Watch(client=client, state=cast("State", memory), clock=clock, jitter=jitter)
         return World(faults, loop, under_test, memory, list(targets or farms(chance)))
 
     return made

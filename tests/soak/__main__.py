@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from soak import alerts, der, history, kills, lives, steady, surroundings, trusted
+from soak import alerts, dear, der, documents, history, kills, lives, mixed, probes, steady, surroundings, trusted
 
 RUNS: Mapping[str, Callable[[int], object]] = {
     "hangups": lambda _: surroundings.hangups(),
@@ -17,10 +17,16 @@ RUNS: Mapping[str, Callable[[int], object]] = {
     "silent-names-system": lambda _: surroundings.silent_names("system"),
     "locked-file": lambda _: surroundings.locked_file(),
     "alerts": lambda _: alerts.main(),
+    "mixed": partial(mixed.main, 600),
     "kills": partial(kills.main, 500),
+    "documents": partial(documents.main, 40),
+    "documents-in-turn": partial(documents.looks, 100),
     "history": partial(history.main, 1000),
     "trusted": partial(trusted.main, 1_000_000),
     "der": partial(der.main, 1_000_000),
+    "probes": lambda _: probes.main(),
+    "signatures": dear.signatures,
+    "streams": dear.streams,
     "steady": partial(steady.main, 200_000),
     "lives": lambda _: lives.main(),
 }

@@ -16,6 +16,7 @@ from builders import NOW
 from exporter import __version__, hangup
 from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
+from exporter.fetch import BUDGET
 from exporter.reload import Configuration
 from exporter.server import Options
 from exporter.state import Saved, State
@@ -38,7 +39,12 @@ def parsed(*arguments: str) -> argparse.Namespace:
     ],
 )
 def test_an_address_to_listen_on_is_a_host_or_none_and_a_port(text: str, listen: Listen) -> None:
-    assert parsed("serve", f"--web.listen-address={text}").listen == listen
+    assert parsed("serve", f"--web.listen-address={text}").listen == (listen,)
+
+
+def test_every_address_to_listen_on_that_is_given_is_meant() -> None:
+    given = parsed("serve", "--web.listen-address=127.0.0.1:1", "--web.listen-address=[::1]:2")
+    assert given.listen == (("127.0.0.1", 1), ("::1", 2))
 
 
 @pytest.mark.parametrize(
@@ -95,18 +101,22 @@ def test_serve_has_defaults_for_everything() -> None:
         "addresses": ["fs.example", "https://idp.example/metadata"],
         "config_file": None,
         "config_check": False,
-        "listen": (None, 10059),
+        "listen": ((None, 10059),),
         "lifecycle": False,
         "storage": None,
         "limit": 200,
+        "documents": BUDGET,
+        "probes": 32,
         "resolver": "c-ares",
         "log_level": "info",
         "log_format": "logfmt",
     }
 
 
-def test_a_limit_of_entities_is_a_number() -> None:
+def test_a_limit_is_a_number_or_a_size() -> None:
     assert parsed("serve", "--limit.entities=0").limit == 0
+    assert parsed("serve", "--limit.documents=1GB").documents == 2**30
+    assert parsed("serve", "--limit.probes=1").probes == 1
 
 
 def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only() -> None:
@@ -135,7 +145,7 @@ def test_the_certificate_that_is_printed_is_the_successor_unless_told_otherwise(
 
 
 def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
-    assert parsed("demo").listen == ("127.0.0.1", 10059)
+    assert parsed("demo").listen == (("127.0.0.1", 10059),)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +155,9 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--config=fedmeta.yml"], "unrecognized arguments: --config=fedmeta.yml"),
         (["--limit.entities=many", "fs.example"], "'many' is not a number of entities"),
         (["--limit.entities=-1", "fs.example"], "'-1' is not a number of entities"),
+        (["--limit.documents=much", "fs.example"], "must be a size such as 512KB or 16MB"),
+        (["--limit.probes=0", "fs.example"], "'0' is not a number of requests, at least 1"),
+        (["--limit.probes=-1", "fs.example"], "'-1' is not a number of requests, at least 1"),
         (["--log.level=loud", "fs.example"], "--log.level"),
         (["--log.format=xml", "fs.example"], "--log.format"),
         (["--config.file"], "expected one argument"),
@@ -229,7 +242,7 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
             return super().load(name, url)
 
     options = Options(load(str(file)), str(file))
-    serving = asyncio.create_task(_run(options, Restoring(None, lambda: NOW), ("127.0.0.1", 0), lambda _: None))
+    serving = asyncio.create_task(_run(options, Restoring(None, lambda: NOW), [("127.0.0.1", 0)], lambda _: None))
     async with asyncio.timeout(10):
         while True:
             if "configuration reloaded" in caplog.messages:
@@ -256,7 +269,9 @@ async def test_a_reload_that_fails_in_a_way_that_nobody_expected_does_not_end_th
     monkeypatch.setattr(Configuration, "reload", reload)
     options = Options(load(str(file)), str(file))
     announced = asyncio.Event()
-    serving = asyncio.create_task(_run(options, State(None, lambda: NOW), ("127.0.0.1", 0), lambda _: announced.set()))
+    serving = asyncio.create_task(
+        _run(options, State(None, lambda: NOW), [("127.0.0.1", 0)], lambda _: announced.set())
+    )
     async with asyncio.timeout(10):
         await announced.wait()
         while "configuration reloaded" not in caplog.messages:

@@ -11,6 +11,7 @@ import yaml
 from builders import watched
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from exporter.config import units
 from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
@@ -24,6 +25,7 @@ from exporter.config.settings import (
     Look,
     Module,
     OAuth2,
+    Origin,
     Secret,
     Tls,
     TrustSource,
@@ -296,7 +298,61 @@ def test_modules_say_how_to_fetch() -> None:
                 {"resource": "https://sts.contoso.com"},
             ),
         ),
+        "partner": Module(
+            name="partner",
+            authorization=Authorization("Bearer", Secret("hunter2")),
+            probe=True,
+            hosts=(
+                Origin("https", "idp.example.org", 443),
+                Origin("https", "*.contoso.com", 8443),
+                Origin("http", "10.0.0.1", 8080),
+                Origin("https", "2001:db8::1", 443),
+                Origin("https", "xn--bcher-kva.example", 443),
+            ),
+        ),
+        "reserved": Module(name="reserved", probe=False),
     }
+
+
+@pytest.mark.parametrize(
+    ("url", "covered"),
+    [
+        ("https://idp.example.org/x", True),
+        ("https://IDP.example.org:443/", True),
+        ("https://idp.example.org:444/", False),
+        ("http://idp.example.org/", False),
+        ("http://idp.example.org:443/", False),
+        ("https://idp.example.org.evil.example/", False),
+        ("https://a.idp.example.org/", False),
+        ("https://a.b.contoso.com:8443/", True),
+        ("https://contoso.com:8443/", False),
+        ("https://evilcontoso.com:8443/", False),
+        ("https://a.contoso.com/", False),
+        ("http://10.0.0.1:8080/", True),
+        ("https://[2001:db8::1]/", True),
+        ("https://bücher.example/", True),
+        ("https://xn--bcher-kva.example/", True),
+    ],
+)
+def test_credentials_are_for_the_hosts_that_are_named_with_their_scheme_and_port(url: str, *, covered: bool) -> None:
+    assert load_from(ACCEPTED, "modules.yml").modules["partner"].is_for(url) is covered
+
+
+@pytest.mark.parametrize(("host", "another"), [("faß.example", "fass.example"), ("σοφός.example", "σοφόσ.example")])
+def test_credentials_are_for_the_host_that_a_fetch_of_it_looks_up(host: str, another: str) -> None:
+    """There are two rules for these letters, and by one of them each pair is the same name."""
+    for named, other in ((host, another), (another, host)):
+        module = Module(hosts=(Origin.of(f"https://{named}/"),))
+        assert module.is_for(f"https://{URL(f'https://{named}').raw_host}/")
+        assert not module.is_for(f"https://{other}/")
+
+
+def test_credentials_are_all_that_is_shown_to_an_endpoint() -> None:
+    modules = load_from(ACCEPTED, "modules.yml").modules
+    assert [name for name, module in modules.items() if not module.has_credentials] == ["default", "reserved"]
+    assert [name for name, module in modules.items() if module.serves_probe] == ["default", "partner"]
+    assert [each.has_credentials for each in (Module(http_headers={"X": Secret("x")}), Module(tls=Tls(cert_file="x")))]
+    assert not Module(tls=Tls(ca_file="x"), proxy_url=Secret("http://kim:x@proxy.example")).has_credentials
 
 
 def test_no_secret_shows_in_a_representation() -> None:

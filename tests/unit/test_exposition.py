@@ -1,4 +1,5 @@
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -13,7 +14,7 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
 from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
-from exporter.model import Certificate, Document, Phase, Reason, Role, StorageStatus, Use
+from exporter.model import Certificate, Document, Entity, Phase, Reason, Role, StorageStatus, Use
 from exporter.policy import THRESHOLD_NAMES, PolicySettings
 from exporter.record import Record, bare
 from exporter.rollover import Rollover, State
@@ -34,9 +35,9 @@ class Noting(Record):
 
     judged: list[datetime] = field(default_factory=list, compare=False)
 
-    def judge(self, now: datetime) -> tuple[Rollover, ...]:
+    def judge(self, now: datetime, *, only: Container[str] | None = None) -> tuple[Rollover, ...]:
         self.judged.append(now)
-        return Record.judge(self, now)
+        return Record.judge(self, now, only=only)
 
 
 def noting(record: Record) -> Noting:
@@ -322,7 +323,7 @@ def test_of_an_aggregate_the_worst_are_shown_by_severity_and_then_by_the_end_of_
 def test_watched_entities_are_shown_on_top_of_the_worst_and_only_once() -> None:
     text = scrape(aggregate(200, 25, 4, 20, -1, watch=("https://0.*", "https://[04].example/")), limit=1)
 
-    assert shown(text) == ["https://0.example/", "https://4.example/", "https://2.example/"]
+    assert shown(text) == ["https://4.example/", "https://0.example/", "https://2.example/"]
     assert value(text, "fedmeta_entities_omitted") == 2
 
 
@@ -522,7 +523,15 @@ def test_the_exporter_tells_of_its_process() -> None:
         ("", "text/plain; version=0.0.4", b""),
         ("*/*", "text/plain; version=0.0.4", b""),
         ("text/plain;version=0.0.4;q=0.3,*/*;q=0.2", "text/plain; version=0.0.4", b""),
-        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text", b"# EOF\n"),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text; version=0.0.1,text/plain;version=0.0.4", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text;version=x", "text/plain; version=0.0.4", b""),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0", b"# EOF\n"),
+        (
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0",
+            b"# EOF\n",
+        ),
     ],
 )
 def test_a_scrape_is_openmetrics_for_who_asks(accept: str, content_type: str, end: bytes) -> None:
@@ -533,6 +542,11 @@ def test_a_scrape_is_openmetrics_for_who_asks(accept: str, content_type: str, en
     assert form.openmetrics is bool(end)
     assert form.end == end
     assert own(accept=accept).endswith(b"# EOF\n") is form.openmetrics
+
+
+def test_whatever_version_is_asked_for_there_are_two_formats_of_a_scrape() -> None:
+    asked = [f"{kind};version={nth}.0.0" for kind in ("application/openmetrics-text", "text/plain") for nth in range(9)]
+    assert len({Format.negotiate(each).content_type for each in asked}) == 2
 
 
 def test_an_entity_without_any_role_has_no_state_and_no_certificate() -> None:
@@ -825,3 +839,69 @@ def test_a_trust_is_judged_anew_at_the_very_moment_its_state_turns() -> None:
     states = [trust_state(renderer.render([record], now, openmetrics=False)) for now in (turns - SECOND, turns)]
 
     assert states == [TrustState.PENDING, TrustState.AT_RISK]
+
+
+# --- room
+
+
+def many_certificates(count: int, entity_id: str = "urn:x") -> Entity:
+    found = (
+        replace(certificate("a", not_after=NOW + (count - nth) * DAY), fingerprint=f"{nth:064x}")
+        for nth in range(count)
+    )
+    return idp(*found, entity_id=entity_id)
+
+
+def test_labels_are_shortened_but_for_those_that_say_what_a_series_is_about() -> None:
+    long = "x" * 1000
+    found = scrapes.after(
+        replace(watched("t" * 500, f"https://idp.example/{long}")),
+        good(document(idp(replace(certificate("a"), subject=long), entity_id="e" * 1024)), NOW),
+    )
+    for _, labels in scrapes.samples(scrape(found)):
+        for name, text in labels:
+            assert len(text) <= 249 or text == {"entity_id": "e" * 1024, "target": "t" * 500}[name]
+
+
+def test_of_certificates_without_room_those_in_use_come_first_and_then_those_that_end_next() -> None:
+    entities = [many_certificates(60, f"{nth:04}" + "\N{GRINNING FACE}" * 1020) for nth in range(40)]
+    record = scrapes.after(SAML, good(document(*entities, aggregate=True), NOW))
+    text = scrape(record)
+    labels = [dict(pairs) for name, pairs in scrapes.samples(text) if name == EXPIRY_DAYS]
+    shown = {(each["entity_id"], each["fingerprint"]) for each in labels}
+    omitted = value(text, "fedmeta_certificates_omitted")
+    assert 4_000_000 < len(text) < 5_000_000
+    assert value(text, "fedmeta_entities_omitted") > 0
+    counts = Counter(entity_id for entity_id, _ in shown)
+    (partly,) = [entity_id for entity_id, count in counts.items() if count < 60]
+    assert omitted == 60 - counts[partly]
+    # The last of its certificates ends first.
+    assert {fingerprint for entity_id, fingerprint in shown if entity_id == partly} >= {f"{59:064x}", f"{58:064x}"}
+
+
+def test_whoever_asks_for_more_entities_gets_more_room() -> None:
+    entities = [many_certificates(60, f"{nth:04}" + "\N{GRINNING FACE}" * 1020) for nth in range(40)]
+    record = scrapes.after(SAML, good(document(*entities, aggregate=True), NOW))
+    assert "fedmeta_certificates_omitted" not in scrapes.names(scrape(record, limit=5000))
+
+
+def test_findings_that_have_no_room_are_counted_the_least_bad_first() -> None:
+    entities = [
+        idp(certificate("a", not_after=NOW + (3 if nth % 2 else 25) * DAY), entity_id=f"{nth:04}" + "x" * 1000)
+        for nth in range(600)
+    ]
+    record = scrapes.after(replace(SAML, watch=("*",)), good(document(*entities, aggregate=True), NOW))
+    text = scrape(record)
+    findings = [dict(pairs) for name, pairs in scrapes.samples(text) if name == "fedmeta_finding"]
+    omitted = value(text, "fedmeta_findings_omitted")
+    assert omitted > 0
+    assert [each["severity"] for each in findings].count("critical") == 300
+    assert "fedmeta_findings_omitted" not in scrapes.names(scrape(record, limit=2000))
+
+
+def test_only_the_entities_whose_verdict_has_ended_are_judged_anew() -> None:
+    record, renderer = noting(aggregate(3, 100, 200)), Renderer(limit=200)
+    renderer.render([record], NOW, openmetrics=False)
+    later = renderer.render([record], NOW + 4 * DAY, openmetrics=False)
+    fresh = scrape(record, now=NOW + 4 * DAY)
+    assert later == fresh

@@ -272,3 +272,107 @@ def test_at_the_end_what_is_in_memory_is_written_with_a_thread_and_without(
         monkeypatch.setattr(threading.Thread, "start", none)
     finish(20)
     assert flushed == [True]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The moment that the log's clock shows, in a list of one."""
+    moment = [100.0]
+    monkeypatch.setattr("exporter.log.time.monotonic", lambda: moment[0])
+    return moment
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str | None]]:
+    """Words and ``left_out`` of each line since the last time."""
+    lines = [parsed(line, Form.LOGFMT) for line in capsys.readouterr().err.splitlines()]
+    return [(line["msg"], line.get("left_out")) for line in lines]
+
+
+def test_trouble_of_one_kind_is_a_line_a_second_and_what_was_left_out_is_counted(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up("info", Form.LOGFMT)
+    for nth in range(1000):
+        log.warning("keys changed", extra={"target": "fs", "entity_id": nth})
+    assert said(capsys) == [("keys changed", None)]
+    clock[0] += 1.0
+    log.info("else")
+    assert said(capsys) == [("keys changed", "998"), ("else", None)]
+    log.warning("keys changed", extra={"target": "fs", "entity_id": "again"})
+    assert said(capsys) == []
+    clock[0] += 1.0
+    log.info("else")
+    assert said(capsys) == [("keys changed", None), ("else", None)]
+    clock[0] += 1.0
+    log.warning("keys changed", extra={"target": "fs"})
+    assert said(capsys) == [("keys changed", None)], "after a pause in which nothing came it is written at once"
+
+
+@pytest.mark.usefixtures("clock")
+def test_whoever_has_the_trouble_tells_it_from_others_and_what_is_no_trouble_is_never_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    set_up("info", Form.LOGFMT)
+    for _ in range(2):
+        log.info("up")
+        log.warning("%s failed", "a")
+        log.warning("%s failed", "b")
+        log.error("%s failed", "b")
+        for name in ("target", "domain", "node", "vantage", "role", "use", "change"):
+            log.warning("down", extra={name: "one"})
+            log.warning("down", extra={name: "another"})
+    assert len(said(capsys)) == 4 + 14 + 1
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_a_library_says_at_one_place_is_one_kind_whatever_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", Form.LOGFMT)
+    for nth in range(1000):
+        logging.getLogger("asyncio").error("Task-%d: %s", nth, {"unhashable": nth})
+    logging.getLogger("asyncio").error("elsewhere")
+    assert said(capsys) == [("Task-0: {'unhashable': 0}", None), ("elsewhere", None)]
+
+
+def test_at_the_end_what_was_left_out_is_told(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("info", Form.LOGFMT)
+    for _ in range(3):
+        log.error("down")
+    set_up("info", Form.LOGFMT)
+    assert said(capsys) == [("down", None), ("down", "1")]
+    assert clock == [100.0]
+
+
+def test_beside_all_else_what_was_left_out_is_told_though_nothing_more_is_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("exporter.log.PAUSE", 0.05)
+    set_up("info", Form.LOGFMT)
+    with beside(20):
+        for _ in range(100):
+            log.error("down")
+        told, deadline = 0, time.monotonic() + 20
+        while told < 100:
+            told += sum(1 + int(left_out or 0) for _, left_out in said(capsys))
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_from_many_threads_every_line_of_trouble_is_written_or_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("exporter.log.PAUSE", 0.001)
+    set_up("info", Form.LOGFMT)
+
+    def flood() -> None:
+        for nth in range(500):
+            log.error("down", extra={"target": nth % 3})
+
+    threads = [threading.Thread(target=flood) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    set_up("info", Form.LOGFMT)
+    lines = said(capsys)
+    assert sum(1 + int(left_out or 0) for _, left_out in lines) == 4000
+    assert len(lines) < 4000

@@ -72,16 +72,18 @@ class Publisher:
         record = bare(watched("met", self.file.as_uri(), policy=policy or PolicySettings(), **about))
         for ago, document in reversed(list(enumerate(reversed(documents)))):
             self.file.write_bytes(document)
-            observation = await probe(
-                record.target.look,
-                signers=record.target.policy.signers,
-                client=self.client,
-                previous=record.document,
-                validators=record.validators,
-                now=NOW - ago * HOUR,
-                timeout=30,
-                entity_id=record.entity_id,
-            )
+            with self.client.budget.share() as share:
+                observation = await probe(
+                    record.target.look,
+                    signers=record.target.policy.signers,
+                    client=self.client,
+                    previous=record.document,
+                    validators=record.validators,
+                    share=share,
+                    now=NOW - ago * HOUR,
+                    timeout=30,
+                    entity_id=record.entity_id,
+                )
             assert observation.document is not None, observation.detail
             record = probed(record, observation)
         return record

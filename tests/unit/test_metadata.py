@@ -4,10 +4,12 @@ import base64
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import SupportsIndex
 
 import pytest
 from builders import (
@@ -37,7 +39,9 @@ from builders import (
 from lxml import etree
 
 from exporter import certificates, metadata
+from exporter.metadata import DocumentError
 from exporter.model import Entity, Fault, FaultKind, Metadata, Reason, Role, Use
+from exporter.names import shortened
 
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
 Parse = Callable[[bytes], Metadata]
@@ -308,6 +312,71 @@ def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
     ]
     assert len(sizes) == 50
     assert max(sizes[1:]) <= sizes[0] + 1
+
+
+def test_a_stream_keeps_nothing_of_what_stands_between_entities() -> None:
+    from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
+
+    between = b"<something-that-is-not-metadata/>" * 50_000
+    body = aggregate([aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])])
+    body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + between)
+    kept = [len(element.getparent()) for _, element in descriptors(body) if element.get("entityID") == "urn:b"]  # type: ignore[arg-type] # it has one
+    assert kept
+    assert max(kept) < 10_000
+    assert metadata.stream(body) == metadata.parse(body)
+
+
+@pytest.mark.parametrize("length", [1, 7, 100])
+def test_a_stream_says_what_the_whole_says_wherever_it_is_cut(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.document._SLICE", length)
+    members = [saml_metadata("urn:a"), saml_metadata("urn:b"), b"<other><!-- --><EntityDescriptor/></other>"]
+    body = aggregate([aggregate(members[:2]), saml_metadata("urn:c"), saml_metadata("urn:a")], valid_until=at(3))
+    body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + members[2])
+    assert metadata.stream(body) == metadata.parse(body)
+    with pytest.raises(metadata.DocumentError):
+        metadata.stream(body[:-9])
+    assert metadata.stream(body) == metadata.parse(body)
+
+
+def test_a_stream_passes_hundreds_of_thousands_of_descriptors_by_that_are_hidden_in_an_extension() -> None:
+    hidden = b"<x><EntitiesDescriptor>" + b"<EntityDescriptor/>      " * 200_000 + b"</EntitiesDescriptor></x>"
+    body = aggregate([aggregate([saml_metadata("urn:a")]).replace(b"</EntitiesD", hidden + b"</EntitiesD")])
+    began = time.process_time()
+    assert only(metadata.stream(body)).entity_id == "urn:a"
+    assert time.process_time() - began < 2
+
+
+class Contested(list[object]):
+    """A list whose last item another thread takes just before."""
+
+    def pop(self, *_: SupportsIndex) -> object:
+        self.clear()
+        return super().pop()
+
+
+def test_a_stream_is_read_though_another_thread_takes_the_last_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.document._idle", Contested([object()]))
+    assert only(metadata.stream(saml_metadata("urn:a"))).entity_id == "urn:a"
+
+
+def test_a_stream_is_read_though_no_thread_can_begin_to_forget_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    body = aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])
+    for _ in range(2):
+        assert metadata.stream(body) == metadata.parse(body)
+
+
+def test_a_reader_that_stops_halfway_leaves_nothing_to_the_next() -> None:
+    from exporter.metadata.document import descriptors  # noqa: PLC0415 - likewise
+
+    body = aggregate([saml_metadata(f"urn:{number}") for number in range(50)])
+    halfway = descriptors(body)
+    next(halfway)
+    halfway.close()  # type: ignore[attr-defined] # it is a generator
+    assert metadata.stream(body) == metadata.parse(body)
 
 
 # --- how long it may be used
@@ -588,3 +657,81 @@ def test_trailing_bytes_of_a_certificate_do_not_change_who_it_is(parse: Parse) -
     document = parse(saml_metadata(keys=[(Use.SIGNING, text)]))
     assert only(document).roles[0].keys[0].certificates == (certificates.read(pair().der)[0],)
     assert document.faults == ()
+
+
+# --- bounds
+
+
+def fault_times(document: Metadata) -> dict[FaultKind, int]:
+    times = Counter[FaultKind]()
+    for fault in document.faults:
+        times[fault.kind] += fault.times
+    return dict(times)
+
+
+def test_an_entity_id_of_1024_characters_is_read_and_a_longer_one_is_left_out(parse: Parse) -> None:
+    document = parse(aggregate([saml_metadata("u:" + "ü" * 1022), saml_metadata("u:" + "ü" * 1023)]))
+    assert [len(each.entity_id) for each in document.entities] == [1024]
+    ((kind, detail),) = [(fault.kind, fault.detail) for fault in document.faults]
+    assert kind is FaultKind.ENTITY_ID_LENGTH
+    assert detail.startswith("an entityID of 1025 characters: u:üü")
+    assert len(detail) == 200
+
+
+def test_a_document_about_an_entity_with_too_long_an_id_alone_is_about_none(parse: Parse) -> None:
+    with pytest.raises(DocumentError, match="no_entity"):
+        parse(saml_metadata("u" * 1025))
+
+
+def test_entities_after_the_first_10000_are_left_out_and_counted(parse: Parse) -> None:
+    entities = "".join(f"<EntityDescriptor entityID='urn:{nth}'/>" for nth in range(12_000))
+    document = parse(f"<EntitiesDescriptor xmlns='{MD}'>{entities}</EntitiesDescriptor>".encode())
+    assert len(document.entities) == 10_000
+    assert fault_times(document) == {FaultKind.ENTITY_LEFT_OUT: 2_000}
+    assert len(document.faults) == 1_001
+    assert document.faults[-1].detail == "1000 more of the kind entity_left_out"
+
+
+def test_of_a_larger_document_more_entities_are_read(parse: Parse) -> None:
+    entities = "".join(f"<EntityDescriptor entityID='urn:{nth}'/>" for nth in range(10_001))
+    padding = " " * 8_001_000
+    document = parse(f"<EntitiesDescriptor xmlns='{MD}'>{padding}{entities}{padding}</EntitiesDescriptor>".encode())
+    assert (len(document.entities), document.faults) == (10_001, ())
+
+
+def test_roles_without_keys_that_are_too_many_are_left_out_but_for_those_of_another_kind(parse: Parse) -> None:
+    roles = [descriptor_of(Role.SP)] * 100
+    document = parse(entity(*roles, descriptor_of(Role.IDP), descriptor_of(Role.SP, key(pair()))))
+    assert Counter(each.role for each in only(document).roles) == {Role.SP: 65, Role.IDP: 1}
+    assert fault_times(document) == {FaultKind.PART_LEFT_OUT: 36}
+
+
+def test_places_to_sign_in_that_are_too_many_or_too_long_are_left_out(parse: Parse) -> None:
+    service = "<SingleSignOnService Location='{}'/>"
+    places = [
+        *(f"https://{nth}.example/" for nth in range(63)),
+        "https://x.example/" + "x" * 2048,
+        "last",
+        "last",
+        "no",
+    ]
+    body = saml_metadata().replace(
+        b"<SingleSignOnService", "".join(map(service.format, places)).encode() + b"<SingleSignOnService"
+    )
+    document = parse(body)
+    assert only(document).sign_in_locations[-1] == "last"
+    assert len(only(document).sign_in_locations) == 64
+    # The one that is too long, and two after the 64th.
+    assert fault_times(document) == {FaultKind.PART_LEFT_OUT: 3}
+
+
+def test_more_markup_than_metadata_has_is_refused_before_it_is_read(parse: Parse) -> None:
+    began = time.process_time()
+    with pytest.raises(DocumentError, match="not_metadata: more elements"):
+        parse(b"<a>" + b"<a/>" * 2_000_000 + b"</a>")
+    assert time.process_time() - began < 1
+
+
+def test_a_type_with_a_long_name_is_shortened(parse: Parse) -> None:
+    document = parse(entity(web_service("T" * 300)))
+    assert only(document).roles[0].element == shortened("T" * 300)

@@ -19,6 +19,7 @@ from exporter.model import Entity, Observation, Reason, Use
 from exporter.page import page
 from exporter.probe import read_document
 from exporter.record import Record, bare
+from exporter.report import report
 
 HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
 
@@ -165,6 +166,9 @@ def test_nothing_that_others_wrote_becomes_markup() -> None:
     assert text_of(tree.findall(".//h2")[0]) == HOSTILE
     (link,) = tree.findall(".//section//a")
     assert link.get("href") == text_of(link) == record.target.url
+    masked = shown(bare(watched("fs", "https://fs.example/?key=a-secret")))
+    assert masked.findall(".//section//a") == []
+    assert "https://fs.example/?key=***" in text_of(masked)
     findings: Sequence[etree._Element] = tree.findall(".//div[@data-finding]")
     assert HOSTILE in {each.get("data-entity-id") for each in findings}
     assert HOSTILE in {each.get("data-vantage") for each in findings}
@@ -223,3 +227,13 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_a_page(monkeypatch: pyt
     page([standing(record, NOW)], NOW, version="1")
 
     assert len(judged) == len(set(judged)) == 500
+
+
+def test_of_very_many_findings_the_worst_are_shown_and_the_others_counted() -> None:
+    entities = [scrapes.idp(scrapes.certificate("a", not_after=NOW), entity_id=f"urn:{nth}") for nth in range(250)]
+    target = watched("all", "https://a.example/", watch=("*",))
+    record = scrapes.after(target, scrapes.good(scrapes.document(*entities, aggregate=True), NOW))
+    text = text_of_page(record)
+    assert text.count('<div class="finding critical"') == 200
+    assert "And 50 more finding(s), none of them worse." in text
+    assert "And 50 more finding(s), none of them worse." in report(standing(record, NOW), NOW)

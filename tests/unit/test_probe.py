@@ -1,11 +1,13 @@
 """From an answer to an observation, over files: what is reused, what is refused, what is never parsed twice."""
 
 import asyncio
+import gc
 import threading
 import time
 import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,12 +18,24 @@ import pytest
 from aiohttp import web
 from builders import NOW, watched
 from federation import Federation
+from lxml.etree import _Element as Element
 
-from exporter import fetch
+from exporter import fetch, metadata
 from exporter.config.settings import Module, Target, Tls
 from exporter.demo.documents import KeyPair
 from exporter.metadata import DocumentError
-from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Role, SignatureState, Use, Validators
+from exporter.model import (
+    NO_VALIDATORS,
+    Document,
+    Metadata,
+    Observation,
+    Phase,
+    Reason,
+    Role,
+    SignatureState,
+    Use,
+    Validators,
+)
 from exporter.policy import PolicySettings
 from exporter.probe import STREAM_ABOVE, probe, read_document
 
@@ -59,17 +73,19 @@ async def observe(
     entity_id: str | None = None,
     found: fetch.Found | None = None,
 ) -> Observation:
-    return await probe(
-        target.look,
-        signers=target.policy.signers,
-        client=client,
-        previous=previous,
-        validators=validators,
-        now=NOW,
-        timeout=timeout,
-        entity_id=target.entity_id or entity_id,
-        found=found,
-    )
+    with client.budget.share() as share:
+        return await probe(
+            target.look,
+            signers=target.policy.signers,
+            client=client,
+            previous=previous,
+            validators=validators,
+            share=share,
+            now=NOW,
+            timeout=timeout,
+            entity_id=target.entity_id or entity_id,
+            found=found,
+        )
 
 
 def document(observation: Observation) -> Document:
@@ -226,6 +242,52 @@ async def test_other_signers_in_the_configuration_need_another_verdict(file: Pat
 
 def padded(document: bytes) -> bytes:
     return document + b" " * (STREAM_ABOVE + 1 - len(document))
+
+
+def test_a_document_is_read_in_a_thread_that_ends_with_it_or_in_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = builders.saml_metadata()
+    threads, read = [], metadata.read
+
+    def reading(root: Element, *, size: int) -> Metadata:
+        threads.append(threading.current_thread())
+        return read(root, size=size)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(metadata, "read", reading)
+    found = read_document(body, ())
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert read_document(body, ()) == found
+    assert [each is threading.current_thread() for each in threads] == [False, True]
+    assert not threads[0].is_alive()
+
+
+@pytest.mark.parametrize("stream_above", [0, STREAM_ABOVE])
+@pytest.mark.parametrize("body", [b"<r/>", b"<r>", b"<!DOCTYPE r><r/>", builders.aggregate([])])
+def test_a_document_that_is_refused_leaves_nothing_to_the_collector(
+    body: bytes, stream_above: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.probe.STREAM_ABOVE", stream_above)
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(DocumentError):
+            read_document(body, ())
+        assert [each for each in gc.get_objects() if isinstance(each, DocumentError)] == []
+    finally:
+        gc.enable()
+
+
+def test_whoever_signed_the_last_document_is_tried_first() -> None:
+    others = [builders.pair(nth=number) for number in range(1, 20)]
+    body = builders.adfs(*others, signer=others[-1])
+    named = read_document(body, ())
+    assert named.signature.fingerprint == others[-1].certificate.fingerprint
+    start, end = body.index(b"<ds:KeyInfo>"), body.index(b"</ds:Signature>")
+    unnamed = body[:start] + body[end:]
+    assert read_document(unnamed, ()).signature.state is SignatureState.UNCHECKED
+    assert read_document(unnamed, (), named).signature.state is SignatureState.VALID
 
 
 def test_a_large_document_is_streamed_and_its_signature_left_alone_unless_a_signer_is_configured() -> None:

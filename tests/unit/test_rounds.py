@@ -1,9 +1,12 @@
 """One round for the watch and for ``check``: what looks and inquiries change, what they cost, and never raise."""
 
 import asyncio
+import gc
+import gzip
 import logging
 import socket
 import traceback
+import weakref
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,6 +26,7 @@ from exporter import fetch, rounds
 from exporter.config.settings import Entra, Module, Secret, Target, Tls, TrustSource
 from exporter.demo.documents import KeyPair
 from exporter.demo.graph import Directory
+from exporter.fetch import FREE
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason
 from exporter.model import NO_VALIDATORS, Observation, Reason, Use, Validators
 from exporter.policy import PolicySettings
@@ -653,6 +657,101 @@ async def test_how_long_a_look_that_was_due_waits_for_a_slot_is_counted_without_
     several = Rounds(client, later)
     await several.probe(Latest(bare(at(file))), at(file).look)
     assert (several.lag.count, several.lag.seconds) == (1, 1.0)
+
+
+def of_size(size: int) -> bytes:
+    """A good document of at least so many bytes."""
+    return builders.saml_metadata() + b"<!--" + b" " * size + b"-->"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["its size is known ahead", "its size is not known ahead"])
+async def test_looks_at_large_documents_wait_for_room_without_a_slot_and_all_get_their_document(
+    federation: Federation, *, packed: bool
+) -> None:
+    asked = 0
+    body = gzip.compress(of_size(2 * FREE)) if packed else of_size(2 * FREE)
+
+    async def large(_: web.BaseRequest) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return web.Response(body=body, headers={"Content-Encoding": "gzip"} if packed else {})
+
+    url = federation.at("https://idp.example.org/large", large)
+    module = Module(timeout=60, tls=Tls(ca_file=federation.ca_file), body_size_limit=4 * FREE)
+    small = watched("small", federation.serve("https://idp.example.org/small", builders.saml_metadata()), module=module)
+    targets = [watched(f"{nth}", url, module=module) for nth in range(PROBES + 5)]
+    budget = fetch.Budget(3 * FREE)
+    async with fetch.client(resolver=federation.names, budget=budget) as client:
+        several = Rounds(client, clock)
+        with budget.share() as taken:
+            taken.grow(2 * FREE)
+            under_way = [asyncio.create_task(several.probe(Latest(bare(each)), each.look)) for each in targets]
+            await until(lambda: several.lag.count == asked == len(targets) and budget.turn.locked())
+            seen = await several.probe(Latest(bare(small)), small.look)
+            assert seen.record[1].document, "who is small waits for nobody"
+        probed = await asyncio.gather(*under_way)
+
+    assert all(each.record[1].document for each in probed)
+    assert asked == several.lag.count - 1 == 2 * len(targets), "each has asked once more when there was room"
+    assert budget.held == 0
+
+
+class Piece:
+    """Some of a document that has come."""
+
+
+async def test_who_waits_for_room_has_nothing_in_hand_of_what_has_come(
+    monkeypatch: pytest.MonkeyPatch, client: fetch.Client
+) -> None:
+    pieces: list[weakref.ref[Piece]] = []
+
+    async def comes(*_: object, room: Callable[[int], None], **__: object) -> None:
+        piece = Piece()
+        pieces.append(weakref.ref(piece))
+        room(FREE + 1)
+
+    monkeypatch.setattr(fetch, "fetch", comes)
+    target = watched("target", "file:///metadata.xml")
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        with client.budget.share() as taken:
+            taken.grow(fetch.BUDGET)
+            with pytest.raises(fetch.CrowdedError):
+                await probe_first(bare(target), client=client, now=NOW)
+            under_way = asyncio.create_task(Rounds(client, clock).probe(Latest(bare(target)), target.look))
+            await until(client.budget.turn.locked)
+            assert [each() for each in pieces] == [None, None]
+            under_way.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await under_way
+    finally:
+        if collects:
+            gc.enable()
+
+
+async def test_a_large_file_waits_for_room_too(tmp_path: Path) -> None:
+    (path := tmp_path / "large.xml").write_bytes(of_size(FREE))
+    budget = fetch.Budget(FREE)
+    async with fetch.client(budget=budget) as client:
+        several, latest = Rounds(client, clock), Latest(bare(at(path)))
+        with budget.share() as taken:
+            taken.grow(FREE + 1)
+            under_way = asyncio.create_task(several.probe(latest, latest.record.target.look))
+            await until(budget.turn.locked)
+        probed = await under_way
+    assert probed.record[1].document
+
+
+async def test_one_probe_alone_does_not_wait_for_room_but_says_so(tmp_path: Path) -> None:
+    (path := tmp_path / "large.xml").write_bytes(of_size(FREE))
+    async with fetch.client(budget=fetch.Budget(FREE)) as client:
+        with client.budget.share() as taken:
+            taken.grow(FREE + 1)
+            with pytest.raises(fetch.CrowdedError):
+                await probe_first(bare(at(path)), client=client, now=NOW)
+        assert (await probe_first(bare(at(path)), client=client, now=NOW)).document
+        assert client.budget.held == 0
 
 
 # What a look and an inquiry change

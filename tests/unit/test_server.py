@@ -2,10 +2,14 @@
 
 import asyncio
 import gzip
+import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 
 import builders
 import pytest
@@ -14,9 +18,22 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
 from live import Scrape
 
-from exporter.config.settings import Config, Module, Tls
+from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
+from exporter.exposition.render import Renderer
+from exporter.fetch import BUDGET, FREE
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
-from exporter.server import NotAllowedError, Options, accepts_gzip, application, asked_target, deadline, is_allowed
+from exporter.server import (
+    _CLIENT,
+    PROBES,
+    NotAllowedError,
+    Options,
+    accepts_gzip,
+    application,
+    asked_target,
+    deadline,
+    is_allowed,
+    is_foreign,
+)
 from exporter.state import open_state
 from exporter.watch import Watch
 
@@ -30,10 +47,18 @@ CONFIG = Config(
 
 
 @asynccontextmanager
-async def serving(config: Config = CONFIG, federation: Federation | None = None) -> AsyncIterator[Client]:
+async def serving(
+    config: Config = CONFIG,
+    federation: Federation | None = None,
+    *,
+    probes: int = PROBES,
+    documents: int = BUDGET,
+    lifecycle: bool = False,
+) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    app = application(Options(config), state=open_state(None, now), clock=now, resolver=names)
+    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle)
+    app = application(options, state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -209,6 +234,97 @@ async def test_the_page_is_html() -> None:
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
 
 
+ANSWERS = [
+    ("GET", "/", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/-/healthy", 200),
+    ("GET", "/-/ready", 200),
+    ("GET", "/probe?target=fs.example", 403),
+    ("POST", "/-/reload", 403),
+    ("POST", "/metrics", 405),
+    ("GET", "/nowhere", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "route", "status"), ANSWERS)
+async def test_every_answer_is_kept_by_nobody_framed_by_nobody_and_names_no_version(
+    method: str, route: str, status: int
+) -> None:
+    async with serving() as client:
+        answer = await client.request(method, route)
+    said = answer.headers
+    assert answer.status == status
+    assert said.getall("Server") == ["fedmeta-exporter"]
+    assert said["X-Content-Type-Options"] == "nosniff"
+    assert said["Referrer-Policy"] == "no-referrer"
+    assert said["Cache-Control"] == "no-store"
+    assert re.search(r"default-src 'none';.* frame-ancestors 'none'", said["Content-Security-Policy"])
+    assert ("style-src" in said["Content-Security-Policy"]) is (route == "/")
+
+
+async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> None:
+    async with serving() as client:
+        answer = await client.get("/")
+        (style,) = re.findall(r"<style>(.*?)</style>", await answer.text(), re.DOTALL)
+    allowed = dict(each.split(" ", 1) for each in answer.headers["Content-Security-Policy"].split("; "))
+    assert allowed == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "foreign"),
+    [
+        ("", "fs:10059", False),
+        ("http://fs:10059", "fs:10059", False),
+        ("https://FS", "fs", False),
+        ("http://fs", "fs:10059", True),
+        ("http://fs:10059.evil.example", "fs:10059", True),
+        ("http://evil.example", "fs:10059", True),
+        ("http://evil.example/fs:10059", "fs:10059", True),
+        ("null", "fs:10059", True),
+        ("fs:10059", "fs:10059", True),
+        ("http://[", "fs:10059", True),
+    ],
+)
+def test_an_origin_is_foreign_that_is_not_the_host_which_was_asked(origin: str, host: str, *, foreign: bool) -> None:
+    assert is_foreign(origin, host) is foreign
+
+
+async def test_no_page_of_another_origin_can_have_the_configuration_read_again() -> None:
+    async with serving(lifecycle=True) as client:
+        for method in ("POST", "PUT"):
+            answer = await client.request(method, "/-/reload", headers={"Origin": "https://evil.example"})
+            assert answer.status == 403
+        own = str(client.make_url("/")).rstrip("/")
+        assert (await client.post("/-/reload", headers={"Origin": own})).status == 200
+        assert (await client.post("/-/reload")).status == 200
+
+
+async def test_scrapes_at_once_share_what_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered, known = 0, Renderer.render
+
+    def render(self: Renderer, *records: object, **how: object) -> bytes:
+        nonlocal rendered
+        rendered += 1
+        return known(self, *records, **how)  # type: ignore[arg-type]  # whatever it takes
+
+    monkeypatch.setattr(Renderer, "render", render)
+    async with serving() as client:
+        answers = await asyncio.gather(*(client.get("/metrics") for _ in range(50)))
+        texts = {await answer.text() for answer in answers}
+        assert {answer.status for answer in answers} == {200}
+        count = Scrape(await (await client.get("/metrics")).text()).value(
+            "fedmeta_exporter_scrape_duration_seconds_count"
+        )
+    assert len(texts) <= rendered - 1 < 25
+    assert count == rendered - 1, "each is counted once, and tells of those before it"
+
+
 def module_of(federation: Federation) -> Module:
     return Module(tls=Tls(ca_file=federation.ca_file))
 
@@ -226,6 +342,17 @@ async def test_a_probe_follows_redirects_to_allowed_hosts_only(federation: Feder
     assert refused.value("fedmeta_metadata_reachable", target="fs1.example.org") == 0
     assert refused.value("fedmeta_probe_last_failure_info", reason="redirect") == 1
     assert "other.example.org" not in {request.host for request in federation.requests}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "[::1]"])
+async def test_a_probe_of_any_host_is_not_led_to_where_only_the_exporter_comes(
+    federation: Federation, host: str
+) -> None:
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*",))
+    federation.at("https://fs1.example.org/m", redirect_to(f"https://{host}/internal"))
+    async with serving(config, federation) as client:
+        refused = await probed(client, "https://fs1.example.org/m")
+    assert refused.value("fedmeta_probe_last_failure_info", reason="redirect") == 1
 
 
 def redirect_to(location: str) -> Answers:
@@ -277,6 +404,85 @@ async def test_probes_run_side_by_side(federation: Federation) -> None:
     async with serving(config, federation) as client, asyncio.timeout(10):
         scrapes = await asyncio.gather(*(probed(client, "https://fs.example.org/m") for _ in range(3)))
     assert [scrape.value("fedmeta_metadata_reachable") for scrape in scrapes] == [1, 1, 1]
+
+
+PARTNER = Module(
+    "partner",
+    authorization=Authorization("Bearer", Secret("hunter2")),
+    probe=True,
+    hosts=(Origin("https", "fs.example.org", 443),),
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "target", "refused"),
+    [
+        (PARTNER, "https://fs.example.org/m", ""),
+        (PARTNER, "http://fs.example.org/m", "the credentials of module asked are not for this host"),
+        (PARTNER, "https://fs.example.org:8443/m", "the credentials of module asked are not for this host"),
+        (PARTNER, "https://other.example.org/m", "the credentials of module asked are not for this host"),
+        (replace(PARTNER, hosts=()), "https://fs.example.org/m", "the credentials of module asked are not for this"),
+        (
+            replace(PARTNER, probe=None),
+            "https://fs.example.org/m",
+            "not for /probe: it has credentials, and probe: true",
+        ),
+        (replace(PARTNER, probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
+        (Module(probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
+        (Module(probe=True), "https://fs.example.org/m", ""),
+    ],
+)
+async def test_a_probe_shows_credentials_only_to_whom_they_are_for_though_it_may_look_anywhere(
+    federation: Federation, module: Module, target: str, refused: str
+) -> None:
+    for url in ("http://fs.example.org/m", "https://fs.example.org/m", "https://other.example.org/m"):
+        federation.serve(url, builders.saml_metadata())
+    asked = replace(module, tls=Tls(ca_file=federation.ca_file))
+    config = Config((), {"default": Module(), "asked": asked}, {"default": PolicySettings()}, ("*",))
+    async with serving(config, federation) as client:
+        answer = await client.get("/probe", params={"target": target, "module": "asked"})
+        said = await answer.text()
+    assert answer.status == (403 if refused else 200)
+    assert refused in said
+    shown = [request.headers.get("Authorization") for request in federation.requests]
+    assert shown == ([] if refused else ["Bearer hunter2" if module.has_credentials else None])
+
+
+async def test_more_probes_at_once_than_there_may_be_are_told_to_come_back(federation: Federation) -> None:
+    arrived, goes_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        arrived.release()
+        await goes_on.wait()
+        return web.Response(body=builders.saml_metadata())
+
+    url = federation.at("https://fs.example.org/m", answer)
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*.example.org",))
+    async with serving(config, federation, probes=2) as client, asyncio.timeout(10):
+        under_way = [asyncio.create_task(probed(client, url)) for _ in range(2)]
+        for _ in under_way:
+            await arrived.acquire()
+        refused = await client.get("/probe", params={"target": url})
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+        assert await refused.text() == "2 requests for /probe are under way, and no more may be at once\n"
+        assert (await client.get("/-/healthy")).status == 200
+        goes_on.set()
+        assert [each.value("fedmeta_metadata_reachable") for each in await asyncio.gather(*under_way)] == [1, 1]
+        assert (await probed(client, url)).value("fedmeta_metadata_reachable") == 1
+
+
+async def test_a_probe_for_whose_document_there_is_no_room_is_told_to_come_back(federation: Federation) -> None:
+    url = federation.serve("https://fs.example.org/m", builders.saml_metadata() + b"<!--" + b" " * FREE + b"-->")
+    small = federation.serve("https://fs.example.org/small", builders.saml_metadata())
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*.example.org",))
+    async with serving(config, federation, documents=2 * FREE) as client:
+        with client.app[_CLIENT].budget.share() as taken:
+            taken.grow(2 * FREE)
+            refused = await client.get("/probe", params={"target": url})
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "5")
+            assert "others take all of the 524288 bytes" in await refused.text()
+            assert (await probed(client, small)).value("fedmeta_metadata_reachable") == 1
+        assert (await probed(client, url)).value("fedmeta_metadata_reachable") == 1
 
 
 @pytest.mark.parametrize(

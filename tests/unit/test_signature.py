@@ -37,12 +37,14 @@ from signxml.algorithms import (
 from signxml.signer import XMLSigner
 from signxml.verifier import XMLVerifier
 
-from exporter import certificates, metadata, signature
+from exporter import canonical, certificates, metadata, signature
+from exporter.canonical import cost
 from exporter.demo.documents import KeyPair
 from exporter.model import Role, Signature, SignatureState
 
 DS = "{http://www.w3.org/2000/09/xmldsig#}"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+XML_1_0, XML_1_1 = CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1
 WITH_COMMENTS = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0_WITH_COMMENTS
 
 PUBLISHED = pair()
@@ -207,10 +209,47 @@ def test_every_certificate_in_key_info_is_tried() -> None:
     assert verdict(document) == Signature(SignatureState.VALID, PUBLISHED.certificate.fingerprint, "")
 
 
-def test_not_every_certificate_of_a_hundred_is_tried() -> None:
-    others = [base64.b64encode(pair(nth=number).der) for number in range(1, 20)]
-    document = with_key_info(adfs(signer=PUBLISHED), *others, base64.b64encode(PUBLISHED.der))
-    assert verdict(document).state is SignatureState.INVALID
+def assert_more_keys(verdict: Signature) -> None:
+    assert (verdict.state, verdict.fingerprint) == (SignatureState.UNCHECKED, None)
+    assert "none of the first 8 keys" in verdict.detail
+
+
+@pytest.mark.parametrize("others", [8, 63, 64, 100])
+def test_where_more_keys_may_have_signed_than_are_tried_it_is_unchecked(others: int) -> None:
+    texts = [base64.b64encode(pair(nth=number).der) for number in range(1, others + 1)]
+    document = with_key_info(adfs(signer=PUBLISHED), *texts, base64.b64encode(PUBLISHED.der))
+    assert_more_keys(verdict(document))
+    assert_more_keys(verdict(document, STRANGER))
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+
+
+def test_eight_keys_of_which_none_signed_make_it_invalid() -> None:
+    texts = [base64.b64encode(pair(nth=number).der) for number in range(1, 9)]
+    document = with_key_info(adfs(signer=PUBLISHED), *texts, *texts)
+    assert_invalid(verdict(document), "verification failed", pair(nth=1).certificate.fingerprint)
+
+
+@pytest.mark.parametrize("published", [9, 65])
+def test_without_key_info_where_more_are_published_than_are_tried_it_is_unchecked(published: int) -> None:
+    others = [pair(nth=number) for number in range(1, published + 1)]
+    document = without_key_info(adfs(*others, signer=PUBLISHED))
+    assert_more_keys(verdict(document))
+    assert_more_keys(verdict(document, STRANGER))
+
+
+def test_certificates_that_cannot_be_read_are_not_read_without_end() -> None:
+    document = adfs(PUBLISHED, signer=STRANGER)
+    known = base64.b64encode(STRANGER.der)
+    assert verdict(with_key_info(document, *[NOT_DER] * 63, known)).state is SignatureState.VALID
+    assert_more_keys(verdict(with_key_info(document, *[NOT_DER] * 64, known)))
+
+
+def test_of_many_published_keys_the_one_that_signed_before_is_tried_first() -> None:
+    others = [pair(nth=number) for number in range(1, 101)]
+    root = metadata.tree(without_key_info(adfs(*others, signer=others[-1])))
+    assert_more_keys(signature.verify(root, []))
+    last = others[-1].certificate.fingerprint
+    assert signature.verify(root, [], last=last) == Signature(SignatureState.VALID, last, "")
 
 
 def test_without_key_info_the_published_signing_certificates_are_tried() -> None:
@@ -339,7 +378,7 @@ def test_eight_keys_are_tried_on_one_canonical_form(key_info: bool, monkeypatch:
     assert (len(tried), canonical) == (5, [f"{DS}SignedInfo", etree.fromstring(document).tag])
     tried.clear()
     canonical.clear()
-    assert verdict(document, *[pair(subject="CN=x", nth=number) for number in range(7)]).state is SignatureState.INVALID
+    assert_more_keys(verdict(document, *[pair(subject="CN=x", nth=number) for number in range(7)]))
     assert (len(tried), canonical) == (8, [f"{DS}SignedInfo"])
 
 
@@ -397,10 +436,80 @@ def test_a_signature_that_counts_comments_is_not_as_the_standard_says() -> None:
     assert_invalid(verdict(document), "Digest mismatch")
 
 
+# --- what would cost too much
+
+
+def assert_too_dear(verdict: Signature) -> None:
+    assert (verdict.state, verdict.fingerprint) == (SignatureState.UNCHECKED, None)
+    assert "would cost too much" in verdict.detail
+
+
+@pytest.mark.parametrize("form", [XML_1_0, EXCLUSIVE])
+def test_a_signature_whose_canonical_form_is_too_dear_is_unchecked(
+    form: CanonicalizationMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = signed(saml_metadata(), form=form)
+    root = metadata.tree(document)
+    inclusive, exclusive = (cost(root, inclusive=each, prefixes=0) for each in (True, False))
+    assert inclusive > exclusive
+    costs = inclusive if form is XML_1_0 else exclusive
+    monkeypatch.setattr(canonical, "DEAREST", costs)
+    assert verdict(document, PUBLISHED).state is SignatureState.TRUSTED
+    monkeypatch.setattr(canonical, "DEAREST", costs - 1)
+    assert_too_dear(verdict(document, PUBLISHED))
+    assert_too_dear(verdict(document))
+
+
+def test_a_larger_document_may_cost_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = metadata.tree(adfs(signer=PUBLISHED))
+    monkeypatch.setattr(canonical, "DEAREST", cost(root, inclusive=False, prefixes=0) // 2)
+    assert_too_dear(signature.verify(root, [], size=canonical.SIZE))
+    assert signature.verify(root, [], size=3 * canonical.SIZE).state is SignatureState.VALID
+
+
+def test_each_reference_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = saml_metadata().replace(b"<IDPSSODescriptor", b'<IDPSSODescriptor ID="_part"')
+    document = signed(part, references=["#_entity", "#_part"])
+    root = metadata.tree(document)
+    monkeypatch.setattr(canonical, "DEAREST", 2 * cost(root, inclusive=False, prefixes=0))
+    assert verdict(document).state is SignatureState.VALID
+    monkeypatch.setattr(canonical, "DEAREST", 2 * cost(root, inclusive=False, prefixes=0) - 2)
+    assert_too_dear(verdict(document))
+
+
+def test_a_list_of_prefixes_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(root: etree._Element) -> None:
+        (transform,) = list(root.iter(f"{DS}Transform"))[1:]
+        etree.SubElement(transform, f"{{{EXCLUSIVE.value}}}InclusiveNamespaces", PrefixList=" ".join(["n"] * 99))
+
+    document = edited(adfs(signer=PUBLISHED), ask)
+    assert verdict(document).state is SignatureState.INVALID
+    root = metadata.tree(document)
+    monkeypatch.setattr(canonical, "DEAREST", cost(root, inclusive=False, prefixes=99) - 1)
+    assert_too_dear(verdict(document))
+
+
+def test_a_reference_without_a_canonical_form_has_an_inclusive_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def remove(root: etree._Element) -> None:
+        (transform,) = list(root.iter(f"{DS}Transform"))[1:]
+        transform.getparent().remove(transform)  # type: ignore[union-attr] # it has one
+
+    document = edited(adfs(signer=PUBLISHED), remove)
+    monkeypatch.setattr(canonical, "DEAREST", cost(metadata.tree(document), inclusive=True, prefixes=0) - 1)
+    assert_too_dear(verdict(document))
+
+
+def test_a_signed_info_of_hundreds_of_parts_is_not_looked_at() -> None:
+    def fill(root: etree._Element) -> None:
+        (info,) = root.iter(f"{DS}SignedInfo")
+        info.extend(etree.Element(f"{DS}Other") for _ in range(256))
+
+    assert_too_dear(verdict(edited(adfs(signer=PUBLISHED), fill), PUBLISHED))
+
+
 # --- SignedInfo in its own context
 
 
-XML_1_0, XML_1_1 = CanonicalizationMethod.CANONICAL_XML_1_0, CanonicalizationMethod.CANONICAL_XML_1_1
 ROOT = 'xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ID="_entity" entityID="urn:a"'
 PLAIN = f'xmlns="{DS[1:-1]}"'
 

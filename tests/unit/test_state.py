@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
+from exporter.config.urls import told_apart
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.model import (
@@ -141,7 +142,7 @@ def expected(known: Record) -> Saved:
     """What comes back of a record: of the inquiries only what was answered."""
     given = known.document
     return Saved(
-        url=known.target.url,
+        url=told_apart(known.target.url),
         packed=given.packed if given else None,
         validators=known.validators,
         last_success=known.last_success,
@@ -419,6 +420,27 @@ def test_memory_keeps_what_it_is_told_and_no_two_memories_share_it() -> None:
 # Whose state it is
 
 
+def test_what_may_be_secret_in_a_url_is_not_kept_and_two_such_urls_are_told_apart(store: Store) -> None:
+    one, other = (looking(OTHER, url=f"https://other.example/?key=a-secret-{each}") for each in (1, 2))
+    store.save(known := record(target=one))
+
+    assert load(store, one) == expected(known)
+    assert load(store, other) is None
+    store.state.close(10)
+    assert b"a-secret" not in b"".join(each.read_bytes() for each in store.path.parent.glob(f"{store.path.name}*"))
+
+
+def test_what_is_held_under_a_whole_url_counts_and_is_written_anew_without_its_secrets() -> None:
+    target = looking(OTHER, url="https://other.example/?key=a-secret")
+    now_is = expected(record(target=target))
+    whole = replace(now_is, url=target.url)
+
+    assert whole.at(target.url) is whole
+    drops, puts = changes(target.name, whole, now_is)
+    assert {table for table, _ in drops} == {table for table, _ in puts} == {"target", "document", "entity"}
+    assert "a-secret" not in repr(puts)
+
+
 def test_another_address_under_the_same_name_finds_nothing_and_then_takes_its_place(store: Store) -> None:
     known = record(target=OTHER, entities={"urn:a": entity("aa"), "urn:b": entity("bb")})
     elsewhere = looking(OTHER, url=MOVED.url)
@@ -473,3 +495,10 @@ def test_what_entra_id_said_long_ago_is_removed_unless_it_said_something_lately(
     assert load(store) == expected(known)
     store.prune(LATER, but=())
     assert load(store) is None
+
+
+def test_what_a_file_holds_of_an_entity_with_too_long_an_id_does_not_come_back(path: Path) -> None:
+    saved_file(path, record(entities={"e" * 1025: entity(), "e" * 1024: entity()}))
+    found = after_restart(path)
+    assert found is not None
+    assert found.history.entities.keys() == {"e" * 1024}

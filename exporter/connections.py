@@ -1,0 +1,153 @@
+"""How many may be connected, for how long, and what a request gets that is none."""
+
+import asyncio
+import resource
+from contextlib import suppress
+
+from aiohttp import web
+
+from exporter.rounds import log_mistake
+
+CONNECTIONS = 256
+"""Connections at once. A few scrapers and a few people need a tenth of it."""
+
+SHARE = 4
+"""At most one descriptor in so many is for connections, because looks, names and the state file need some too."""
+
+WAITING = 5.0
+"""Seconds in which a request must be there, whole, from when we began to wait for one."""
+
+SENDING = 30.0
+"""Seconds in which an answer must be taken: more than scrapers wait for one, and little beside for ever."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # Else aiohttp names its version, and Python's.
+    "Server": "fedmeta-exporter",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What every answer says, unless it says otherwise itself."""
+
+
+def connections() -> int:
+    """How many may be connected to this process at once, after it has taken all descriptors that it may have.
+
+    Go's programs, Prometheus's exporters among them, raise their soft limit to the hard one when they start, too.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems have no limit by name, and one in truth.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(CONNECTIONS, soft // SHARE))
+
+
+class Runner(web.AppRunner):
+    """Runs an application that has at most ``limit`` connections, over all addresses that are served."""
+
+    def __init__(self, app: web.Application, *, limit: int, shutdown_timeout: float) -> None:
+        super().__init__(app, shutdown_timeout=shutdown_timeout)
+        self._limit = limit
+
+    async def _make_server(self) -> web.Server:
+        return Connections(await super()._make_server(), limit=self._limit)
+
+
+class Connections(web.Server):
+    """An application's server that has at most ``limit`` connections.
+
+    Where there are more, the one that has asked for nothing for the longest time is closed: who asks at once gets an
+    answer, however many do not.
+    """
+
+    def __init__(self, server: web.Server, *, limit: int) -> None:
+        super().__init__(self._handle, request_factory=server.request_factory)
+        self._handler = server.request_handler
+        self._limit = limit
+        self._open: dict[web.RequestHandler, asyncio.Transport] = {}
+        self._waiting: dict[web.RequestHandler, None] = {}
+        """Those that have asked for nothing, since longest first."""
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol of a new connection."""
+        return _Connection(self)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Takes a connection, and closes one where there are too many."""
+        super().connection_made(handler, transport)
+        # What was answered is then with the kernel, and whoever does not take it is waited for in one place.
+        transport.set_write_buffer_limits(0)
+        self._open[handler] = transport
+        self._waiting[handler] = None
+        if len(self._open) > self._limit:
+            longest = next(iter(self._waiting))
+            self._open[longest].abort()
+            self._forget(longest)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Forgets a connection."""
+        super().connection_lost(handler, exc)
+        self._forget(handler)
+
+    def answered(self, handler: web.RequestHandler) -> None:
+        """Notes that the next request is waited for."""
+        if handler in self._open:
+            self._waiting[handler] = None
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._waiting.pop(request.protocol, None)
+        return await self._handler(request)
+
+    def _forget(self, handler: web.RequestHandler) -> None:
+        self._open.pop(handler, None)
+        self._waiting.pop(handler, None)
+
+
+class _Connection(web.RequestHandler):
+    """One connection, as aiohttp serves it, with times of ours and errors in words of ours."""
+
+    __slots__ = ("_connections",)
+
+    def __init__(self, connections: Connections) -> None:
+        super().__init__(
+            connections,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=WAITING,
+            lingering_time=WAITING,
+            access_log=None,  # type: ignore[arg-type]  # None is none, as its runners give it
+        )
+        self._connections = connections
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Sends an answer, for as long as :data:`SENDING`."""
+        try:
+            async with asyncio.timeout(SENDING):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            return resp, True
+        finally:
+            self._connections.answered(self)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 -- it quotes the request
+    ) -> web.StreamResponse:
+        """The answer to what is no request, and to a mistake of ours. Neither is repeated in it."""
+        mistake = status >= 500  # noqa: PLR2004 -- the first status that is about us (RFC 9110 15.6)
+        if mistake and exc is not None:
+            log_mistake("answer", exc)
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("part of an answer was sent already")
+        text = "A mistake of ours: the log has the traceback.\n" if mistake else "That is no HTTP request.\n"
+        response = web.Response(status=status, text=text, headers=HEADERS)
+        response.force_close()
+        return response
