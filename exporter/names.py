@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-LONGEST = 240
+LONGEST = 512
 """Characters of a name that are shown; it stands in a label of seven series, and in as many places of the page."""
 
 _DIGITS = 8

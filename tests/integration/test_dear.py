@@ -8,7 +8,6 @@ from soak import dear
     "kind",
     [
         "an element of 10,000 attributes, exclusive",
-        "20 namespaces, canonical",
         "a namespace of 100 characters, exclusive",
         "14,000 published",
         "14,000 published, signer named",
