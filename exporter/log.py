@@ -113,8 +113,8 @@ def _kind(record: logging.LogRecord) -> Hashable:
     """What lines about the same trouble have in common.
 
     Ours say whom they are about, out of what the configuration names. What a library says differs from line to line by
-    numbers and addresses: for it the place counts at which it says it. A mistake of ours says itself what failed, which is
-    its kind: a visitor may choose whom it is about.
+    numbers and addresses: for it the place counts at which it says it.
+    A mistake of ours says itself what failed, and that is its kind: a visitor may choose whom it is about.
     """
     if hasattr(record, "kind"):
         return record.name, record.levelno, record.kind

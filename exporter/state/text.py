@@ -60,7 +60,7 @@ def trust_of(text: str, source: TrustSource) -> DomainTrust:
         },
         unreadable=tuple(map(Slot, plain.get("unreadable", ()))),
         # A file of a version that kept longer ones, or such as none can print, may have some.
-        service=service_name(plain["service"]) if plain.get("service") else None,
+        service=service_name(plain["service"]) if plain.get("service") is not None else None,
         update=UpdateResult(plain["update"]) if plain.get("update") else None,
         updated=moment_of(plain.get("updated")),
     )

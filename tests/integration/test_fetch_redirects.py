@@ -164,7 +164,7 @@ async def test_what_was_sent_is_not_shown_where_a_redirect_has_it_in_its_host(ho
         target.location = f"http://{host.format('granted-hunter2')}:9/"
         error = await refused(fetch.fetch(target.url, module, client=client, timeout=5))
 
-    assert error.reason in {Reason.REDIRECT, Reason.UNREACHABLE}
+    assert error.reason in {Reason.REDIRECT, Reason.UNREACHABLE, Reason.DNS}
     assert "hunter2" not in error.detail
 
 

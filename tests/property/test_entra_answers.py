@@ -178,7 +178,7 @@ def test_a_state_file_with_such_a_service_is_healed_where_it_is_read(service: st
     healed = trust_of(text, TrustSource.GRAPH)
 
     fit(healed)
-    assert (healed.service == service) == (bool(service) and service.isprintable() and len(service) <= LONGEST_SERVICE)
+    assert (healed.service == service) == (service.isprintable() and len(service) <= LONGEST_SERVICE)
     holds(Inquiry(NOW, None, "", healed), GRAPH)
 
 
