@@ -12,7 +12,11 @@ from enum import StrEnum
 from exporter.clock import believed
 from exporter.config.settings import TrustSource
 from exporter.model import Certificate
+from exporter.names import told
 from exporter.trust import Accepted
+
+LONGEST_SERVICE = 253
+"""Characters of the name of a federation service: DNS has no longer one (RFC 1035 3.1)."""
 
 
 class TrustReason(StrEnum):
@@ -126,6 +130,11 @@ class DomainTrust:
             complete=shows_slots and not self.unreadable,
             names_foreign=shows_slots,
         )
+
+
+def service_name(host: str) -> str:
+    """The host of a federation service as it is kept and shown; what no host can be is cut, and made printable."""
+    return told(host, LONGEST_SERVICE)
 
 
 @dataclass(frozen=True, slots=True)

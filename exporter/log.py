@@ -23,7 +23,8 @@ PAUSE = 1.0
 _WHOM = ("target", "domain", "node", "vantage", "role", "use", "change")
 """Fields that tell trouble from trouble of the same words. An entity is none: a document has as many as it likes."""
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "kind"}
+"""Fields that are not written by their names; ``kind`` is what a line about a mistake of ours says it is of."""
 
 
 class Form(StrEnum):
@@ -113,7 +114,10 @@ def _kind(record: logging.LogRecord) -> Hashable:
 
     Ours say whom they are about, out of what the configuration names. What a library says differs from line to line by
     numbers and addresses: for it the place counts at which it says it.
+    A mistake of ours says itself what failed, and that is its kind: a visitor may choose whom it is about.
     """
+    if hasattr(record, "kind"):
+        return record.name, record.levelno, record.kind
     if record.name.partition(".")[0] != __package__:
         return record.levelno, record.pathname, record.lineno
     return record.name, record.levelno, record.msg, str(record.args), *(str(vars(record).get(name)) for name in _WHOM)

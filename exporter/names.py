@@ -1,4 +1,4 @@
-"""Names that others chose, in as many characters as are shown of one. Pure."""
+"""Names and words that others chose, as they are shown: printable, and not too many characters. Pure."""
 
 from hashlib import sha256
 
@@ -9,6 +9,17 @@ _DIGITS = 8
 """Of the SHA-256: enough that two names of one farm never become one."""
 
 LONGEST_SHORTENED = LONGEST + len("…") + _DIGITS
+
+
+def printable(text: str) -> str:
+    """A text with ``�`` for each character that none can print or, as half of a pair, none can encode."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def told(text: str, longest: int) -> str:
+    """A text on one line of at most so many printable characters, with ``…`` for what is left out."""
+    line = printable(text[: longest + 1])
+    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def shortened(name: str) -> str:

@@ -12,6 +12,7 @@ from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
+from exporter.names import printable
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord
 from exporter.rollover import Rollover, Severity
@@ -216,7 +217,7 @@ def _finding(finding: Finding, now: datetime) -> Sequence[str]:
         ("To do", next_step.text),
     ]
     # A command is copied: it stays on its line.
-    return [*_lines(rows), *(" " * _LABEL + _printable(each) for each in next_step.commands)]
+    return [*_lines(rows), *(" " * _LABEL + printable(each) for each in next_step.commands)]
 
 
 def _lines(rows: Sequence[Row]) -> Sequence[str]:
@@ -226,11 +227,7 @@ def _lines(rows: Sequence[Row]) -> Sequence[str]:
 def _row(label: str, text: str) -> Iterator[str]:
     """The lines of a text beside its label."""
     # Addresses and fingerprints are copied: a word too long for the line stays whole.
-    words = _printable(" ".join(text.split()))
+    words = printable(" ".join(text.split()))
     for line in wrap(words, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
         yield f"{label:<{_LABEL}}{line}"
         label = ""
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -81,7 +81,8 @@ def log_mistake(what: str, error: BaseException) -> None:
     Without what the errors say: it may quote what they stumbled over, a token for one.
     """
     with suppress(BaseException):
-        _log.error("%s failed by a mistake of ours", what, extra={"traceback": "".join(_frames(error))})
+        told = {"traceback": "".join(_frames(error)), "kind": _place(error)}
+        _log.error("%s failed by a mistake of ours", what, extra=told)
 
 
 def admitted(error: BaseException) -> str:
@@ -288,12 +289,25 @@ def _asked_at(domain: DomainRecord) -> datetime:
     return domain.inquiry.at if domain.inquiry else datetime.min.replace(tzinfo=UTC)
 
 
-def _frames(error: BaseException | None) -> Iterator[str]:
+def _place(error: BaseException) -> str:
+    """What failed: the types of the errors, and where the first was raised. Nobody outside chooses a word of it."""
+    chain = list(_chain(error))
+    frames = traceback.extract_tb(chain[-1].__traceback__, limit=-1)
+    return " ".join((*(type(each).__qualname__ for each in chain), *(f"{at.filename}:{at.lineno}" for at in frames)))
+
+
+def _frames(error: BaseException) -> Iterator[str]:
     """A traceback that ends with the error, then those of the errors behind it."""
+    for each in _chain(error):
+        yield from traceback.format_tb(each.__traceback__)
+        yield f"{type(each).__qualname__}\n"
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, then those behind it."""
     told: list[BaseException] = []
     # An error may be its own cause.
     while error is not None and error not in told:
         told.append(error)
-        yield from traceback.format_tb(error.__traceback__)
-        yield f"{type(error).__qualname__}\n"
+        yield error
         error = error.__cause__ or error.__context__

@@ -114,7 +114,7 @@ class Module:
     body_size_limit: int = 16 * 2**20
     """Bytes of the decompressed body."""
     probe: bool | None = None
-    """Whether ``/probe`` may use it; None: if it has no credentials."""
+    """Whether ``/probe`` may use it; None: if it has no credentials, for a proxy neither."""
     hosts: tuple[Origin, ...] = ()
     """Whom its credentials are for; empty: the hosts of the targets that name it, and no other for ``/probe``."""
 
@@ -126,9 +126,14 @@ class Module:
         )
 
     @property
+    def has_proxy_credentials(self) -> bool:
+        """Whether it has a user or a password for its proxy: who may use it can send that proxy anywhere."""
+        return self.proxy_url is not None and "@" in urlsplit(self.proxy_url.text or "").netloc
+
+    @property
     def serves_probe(self) -> bool:
         """Whether ``/probe`` may use it at all."""
-        return not self.has_credentials if self.probe is None else self.probe
+        return not (self.has_credentials or self.has_proxy_credentials) if self.probe is None else self.probe
 
     def is_for(self, url: str) -> bool:
         """Whether its hosts name that of a URL."""

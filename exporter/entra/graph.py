@@ -92,9 +92,9 @@ def _trust(answer: Answer) -> DomainTrust:
 def _update(status: Mapping[str, Any]) -> tuple[UpdateResult | None, datetime | None]:
     """How Entra ID's last reading of the metadata went, and when it was."""
     result, last_run = status.get("certificateUpdateResult"), status.get("lastRunDateTime")
-    update = _RESULTS.get(str(result).lower(), UpdateResult.OTHER) if result else None
+    update = _RESULTS.get(result.lower() if isinstance(result, str) else "", UpdateResult.OTHER) if result else None
     try:
-        updated = times.moment(str(last_run))
+        updated = times.moment(last_run if isinstance(last_run, str) else "")
     except (ValueError, OverflowError):
         return update, None
     # Year 1 is how .NET writes that there was none.

@@ -12,9 +12,12 @@ from exporter.entra.clouds import places
 from exporter.entra.parts import first_host, slots
 from exporter.inquiry import DomainTrust, Slot, TrustReason
 from exporter.metadata import DocumentError
+from exporter.names import printable
 
 _NOBODY = "fedmeta-exporter"
 """The user we ask for: only the domain behind it counts."""
+
+_FIELDS = ("DomainName", "NameSpaceType", "Certificate", "AuthURL", "STSAuthURL")
 
 
 async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
@@ -29,25 +32,33 @@ async def ask(entra: Entra, domain: str, api: Api) -> DomainTrust:
     try:
         root = metadata.tree(answer.response.body)
     except DocumentError as error:
-        raise EntraError(TrustReason.MALFORMED, f"{answer.host} does not answer with XML: {error.detail}") from error
+        detail = f"{answer.host} does not answer with XML: {printable(error.detail)}"
+        raise EntraError(TrustReason.MALFORMED, detail) from error
     if _name(root) != "RealmInfo" or root.get("Success", "").lower() != "true":
         raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers without a RealmInfo that is a success")
-    fields = {_name(child): str(child.xpath("string()")).strip() for child in root.iterchildren("*")}
-    if fields.get("DomainName", domain).lower() != domain:
+    fields = {name: _text(root, name) for name in _FIELDS}
+    if (fields["DomainName"] or domain).lower() != domain:
         raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers for another domain than {domain}")
-    match fields.get("NameSpaceType", "").lower():
+    match fields["NameSpaceType"].lower():
         case "federated":
-            certificates, unreadable = slots({Slot.UNNAMED: fields.get("Certificate")})
+            certificates, unreadable = slots({Slot.UNNAMED: fields["Certificate"]})
             return DomainTrust(
                 source=TrustSource.USER_REALM,
                 federated=True,
                 certificates=certificates,
                 unreadable=unreadable,
-                service=first_host(fields.get("AuthURL"), fields.get("STSAuthURL")),
+                service=first_host(fields["AuthURL"], fields["STSAuthURL"]),
             )
         case "managed" | "unknown":
             return DomainTrust(TrustSource.USER_REALM, federated=False)
     raise EntraError(TrustReason.MALFORMED, f"{answer.host} answers without a NameSpaceType that is known")
+
+
+def _text(root: Element, name: str) -> str:
+    """The text of the first child of a name; empty where there is none."""
+    # Each by itself, and not all of them: an answer may have tens of thousands.
+    child = next(root.iterchildren(f"{{*}}{name}"), None)
+    return "" if child is None else str(child.xpath("string()")).strip()
 
 
 def _name(element: Element) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from exporter import fetch
+from exporter.names import told
 
 LONGEST = 300
 """Characters of what is shown."""
@@ -31,9 +32,7 @@ def error_of(content: object) -> tuple[str, str]:
 
 def fit(text: str, secrets: Iterable[str]) -> str:
     """A text of the other side on one line of at most 300 characters; a word that may be of a secret is ``…``."""
-    told = fetch.hidden(_NUMBERS.split(text[:_READ])[0], secrets)
-    line = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in told)
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return told(fetch.hidden(_NUMBERS.split(text[:_READ])[0], secrets), LONGEST)
 
 
 def _text(value: object) -> str:

@@ -189,7 +189,7 @@ async def exchange(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """What a service answers to a GET, or to a ``form`` by POST: any status, no redirect followed, at most 1 MiB.
+    """What a service answers to a GET, or to a ``form`` by POST: any status, no redirect followed, at most 128 KiB.
 
     ``deadline`` is a moment of the running loop's clock. Of the module only proxy, authorities and choice of addresses
     count. Raises :class:`FetchError`.

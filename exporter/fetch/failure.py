@@ -30,6 +30,7 @@ _NO_WAY = {
     errno.EACCES,  # a local packet filter answers so
     errno.EPERM,
     errno.EINVAL,  # a link-local address without its zone
+    errno.ENODEV,  # one with the number of no interface
 }
 
 

@@ -4,6 +4,7 @@ aiohttp tells when a connection is complete, not when its TCP part was. What tel
 from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both run inside the fetch's own context.
 """
 
+import errno
 import ipaddress
 import socket
 import ssl
@@ -146,7 +147,8 @@ class Progress:
     @property
     def place(self) -> str:
         """The socket address tried last, for a sentence."""
-        return " port ".join(str(part) for part in self.address[:2])
+        host, *port = self.address[:2] or ("",)
+        return " port ".join((_bare(host), *map(str, port)))
 
     @property
     def to_proxy(self) -> bool:
@@ -265,23 +267,42 @@ def _itself(host: str, port: int) -> ResolveResult:
 def open_socket(address: tuple[Any, ...]) -> socket.socket:
     """A socket for an address as ``getaddrinfo`` gives it.
 
-    Raises OSError where no redirect may lead there: what is asked here is the very address that is connected to next,
-    whatever the name has led to before.
+    Raises OSError where its zone is none, and where no redirect may lead there: what is asked here is the very address
+    that is connected to next, whatever the name has led to before.
     """
     family, kind, protocol, _, place = address
     progress = current.get()
     progress.enter(Phase.CONNECT)
-    if progress.proxied:
-        progress.address = place
-        return _Overheard(progress, family, kind, protocol)
-    special = None if progress.home is None else barred(place[0], progress.home)
+    special = None if progress.proxied or progress.home is None else barred(place[0], progress.home)
     if special is not None:
-        progress.barred = f"a redirect leads to {progress.who} at {place[0]}, and that is {special}"
+        progress.barred = f"a redirect leads to {progress.who} at {_bare(place[0])}, and that is {special}"
         raise OSError(progress.barred)
     progress.address = place
+    _check_zone(family, place)
+    if progress.proxied:
+        return _Overheard(progress, family, kind, protocol)
     opened = socket.socket(family, kind, protocol)
     progress.tried.append((opened, place[0]))
     return opened
+
+
+def _bare(address: str) -> str:
+    """An address without its zone, which where a redirect leads is the endpoint's own text."""
+    return address.partition("%")[0]
+
+
+def _check_zone(family: int, place: tuple[Any, ...]) -> None:
+    """Raises OSError where an address has a zone (RFC 4007) that means nothing here.
+
+    asyncio would ask the system for it in a thread, as for a name, and at times raise what is no OSError.
+    """
+    host, port = place[:2]
+    if "%" not in host:
+        return
+    try:
+        socket.getaddrinfo(host, port, family, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+    except (OSError, ValueError):
+        raise OSError(errno.EADDRNOTAVAIL, "the zone of the address is none of this machine's") from None
 
 
 class _Overheard(socket.socket):

@@ -12,6 +12,8 @@ from typing import Any
 _EARLY = 60.0
 """Seconds before its end at which a token is replaced, at most a tenth of its life."""
 _ERROR_CODE = re.compile(r"[a-z][a-z_]{0,39}")
+_NUMBERS = 10**9
+"""Above all that Microsoft has for an error: they have up to seven digits."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -49,7 +51,8 @@ def granted(status: int, body: bytes) -> Grant:
     if status != HTTPStatus.OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
         codes = ", ".join(_codes(answer))
         raise NotGranted(f"{codes or 'an answer without a token'} (HTTP {status})", refused=bool(codes))
-    if str(answer.get("token_type", "bearer")).lower() != "bearer":
+    kind = answer.get("token_type", "bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":
         raise NotGranted("it is no bearer token", refused=False)
     return Grant(token, _life(answer))
 
@@ -99,7 +102,7 @@ def _codes(answer: Mapping[str, Any]) -> Iterator[str]:
     code, numbers = answer.get("error"), answer.get("error_codes")
     if isinstance(code, str) and _ERROR_CODE.fullmatch(code):
         yield code
-        if isinstance(numbers, list) and numbers and isinstance(numbers[0], int):
+        if isinstance(numbers, list) and numbers and isinstance(numbers[0], int) and 0 <= numbers[0] < _NUMBERS:
             yield f"AADSTS{numbers[0]:d}"
 
 

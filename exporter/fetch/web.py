@@ -36,11 +36,13 @@ from exporter.fetch.progress import (
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators
+from exporter.names import told
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
-_SERVICE_LIMIT = 2**20
+_SERVICE_LIMIT = 2**17
+"""Bytes of what a service answers: twenty times a large answer. The event loop reads it, in milliseconds."""
 _LONGEST_NAME = 253
 """Characters of a name that an endpoint sends which are shown: DNS has no longer one (RFC 1035 3.1)."""
 
@@ -227,7 +229,7 @@ async def get(address: str, question: Question, client: Client) -> Reply:
                 if progress.home is None:
                     progress.home = progress.peer
                 following = _following(url, response, question)
-                _check_place(following, origin, progress, response.status)
+                _check_place(following, origin, question, response.status)
         if _origin(following) != _origin(url):
             # The first origin's secrets are not for another, nor for itself once another has led back to it.
             tls, own = _plain(tls), {}
@@ -357,12 +359,12 @@ def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -
     return following
 
 
-def _check_place(following: URL, origin: URL, progress: Progress, status: int) -> None:
+def _check_place(following: URL, origin: URL, question: Question, status: int) -> None:
     """Raises :class:`FetchError` where a redirect may not lead, as far as the URL itself shows it.
 
     What a name leads to shows when it is connected to; a proxy looks it up itself, and its names alone are judged.
     """
-    host, own = following.raw_host or "", origin.raw_host or ""
+    progress, host, own = current.get(), following.raw_host or "", origin.raw_host or ""
     address = written(host)
     if progress.proxied:
         home = written(own) or ""
@@ -370,13 +372,13 @@ def _check_place(following: URL, origin: URL, progress: Progress, status: int) -
     else:
         special = None if address is None else barred(address, progress.home or "")
     if special is not None:
-        raise FetchError(Reason.REDIRECT, f"{status_line(status)} to {address or host}, and that is {special}")
+        place = _foreign(address or host, question)
+        raise FetchError(Reason.REDIRECT, f"{status_line(status)} to {place}, and that is {special}")
 
 
 def _foreign(text: str, question: Question) -> str:
     """A text of the other side, fit for a sentence."""
-    told = hidden(text, question.secrets)
-    return told if len(told) <= _LONGEST_NAME else told[: _LONGEST_NAME - 1] + "…"
+    return told(hidden(text, question.secrets), _LONGEST_NAME)
 
 
 def _conditions(question: Question) -> dict[str, str]:

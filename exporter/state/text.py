@@ -9,7 +9,7 @@ from typing import Any
 from exporter import certificates
 from exporter.config.settings import TrustSource
 from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
-from exporter.inquiry import DomainTrust, Slot, UpdateResult
+from exporter.inquiry import DomainTrust, Slot, UpdateResult, service_name
 from exporter.model import Certificate, KeyPlace, Role, Use
 
 
@@ -59,7 +59,8 @@ def trust_of(text: str, source: TrustSource) -> DomainTrust:
             Slot(slot): certificates.read(base64.b64decode(der))[0] for slot, der in plain["certificates"].items()
         },
         unreadable=tuple(map(Slot, plain.get("unreadable", ()))),
-        service=plain.get("service"),
+        # A file of a version that kept longer ones, or such as none can print, may have some.
+        service=service_name(plain["service"]) if plain.get("service") is not None else None,
         update=UpdateResult(plain["update"]) if plain.get("update") else None,
         updated=moment_of(plain.get("updated")),
     )

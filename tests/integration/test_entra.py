@@ -779,7 +779,7 @@ NO_FEDERATION = "graph.example.org does not answer with one internalDomainFedera
         (b"<html>", NO_OBJECT),
         (b"[]", NO_OBJECT),
         (b"\xff", NO_OBJECT),
-        (b'{"value":' * 100000, NO_OBJECT),
+        (b'{"value":' * 10_000, NO_OBJECT),
         (b"{}", NO_FEDERATION),
         (b'{"value": null}', NO_FEDERATION),
         (b'{"value": "x"}', NO_FEDERATION),
@@ -825,7 +825,7 @@ async def test_an_answer_that_is_too_large_or_packed_strangely_is_malformed(
 ) -> None:
     granting(federation, TOKEN)
 
-    for body, headers in ((b"x" * (2**20 + 1), {}), (b"", {"Content-Encoding": "br"})):
+    for body, headers in ((b"x" * (2**17 + 1), {}), (b"", {"Content-Encoding": "br"})):
         federation.serve(GRAPH_URL, body, **headers)
         assert (await refused(entra_id.ask(entra, DOMAIN, client=client))).reason is TrustReason.MALFORMED
 

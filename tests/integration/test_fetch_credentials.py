@@ -280,7 +280,7 @@ async def test_a_token_endpoint_that_speaks_html_or_not_at_all_is_told(
     federation: Federation, client: fetch.Client, module: Module
 ) -> None:
     module = replace(module, oauth2=OAUTH2)
-    for body in (b"<html>", b"[" * 200000):
+    for body in (b"<html>", b"[" * 100_000):
         federation.serve(TOKEN_URL, body)
         error = await refused(fetch.fetch(URL, module, client=client, timeout=5))
         assert error.detail == "no token from login.example.org: HTTP 200 without JSON"

@@ -100,15 +100,13 @@ async def test_a_service_is_verified_whatever_the_module_says_of_its_endpoint(
     assert error.reason is Reason.TLS_UNTRUSTED
 
 
-async def test_a_body_above_a_mebibyte_is_not_read(
-    federation: Federation, client: fetch.Client, module: Module
-) -> None:
-    federation.serve(URL, b"x" * 2**20)
-    assert len((await fetch.exchange(URL, module, client=client, deadline=soon())).body) == 2**20
+async def test_a_body_above_128_kib_is_not_read(federation: Federation, client: fetch.Client, module: Module) -> None:
+    federation.serve(URL, b"x" * 2**17)
+    assert len((await fetch.exchange(URL, module, client=client, deadline=soon())).body) == 2**17
 
-    federation.serve(URL, b"x" * (2**20 + 1))
+    federation.serve(URL, b"x" * (2**17 + 1))
     error = await refused(fetch.exchange(URL, module, client=client, deadline=soon()))
-    assert (error.reason, error.detail) == (Reason.TOO_LARGE, "the body is larger than 1048576 bytes")
+    assert (error.reason, error.detail) == (Reason.TOO_LARGE, "the body is larger than 131072 bytes")
 
 
 async def test_the_deadline_names_the_service_and_the_phase(

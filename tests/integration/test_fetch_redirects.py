@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from federation import Federation
 
 from exporter import fetch
-from exporter.config.settings import BasicAuth, Module, Secret
+from exporter.config.settings import Authorization, BasicAuth, Module, Secret
 from exporter.fetch.names import System
 from exporter.model import Reason
 
@@ -118,6 +118,65 @@ async def test_a_redirect_to_such_an_address_reaches_nobody_in_whatever_spelling
     assert (error.reason, inside.came) == (Reason.REDIRECT, [])
     assert error.detail.startswith("HTTP 302 Found to ")
     assert ", and that is " in error.detail
+
+
+ZONES = [
+    *(
+        "zN",
+        "x",
+        "lo",
+        "0",
+        "1",
+        "99",
+        "4294967295",
+        "4294967296",
+        "9" * 40,
+        "z" * 70,
+        "%2500",
+        "%25c3%25a9",
+        "é",
+        "a.b",
+    ),
+    *("%20", "..", "x" * 3000, "%0a", "xn--zz", ""),
+]
+
+
+@pytest.mark.parametrize("zone", ZONES, ids=lambda zone: zone[:12])
+@pytest.mark.parametrize("address", ["fe80::1", "2001:db8::1"])
+async def test_an_address_with_any_zone_as_target_or_redirect_is_a_documented_failure(address: str, zone: str) -> None:
+    target = Host("127.0.0.1")
+    async with serving(target), fetch.client(resolver=System()) as client:
+        target.location = url = f"http://[{address}%25{zone}]:9/"
+        looked_at = await refused(fetch.fetch(url, Module(), client=client, timeout=0.5))
+        redirected = await refused(fetch.fetch(target.url, Module(), client=client, timeout=0.5))
+
+    documented = {Reason.UNREACHABLE, Reason.REFUSED, Reason.TIMEOUT, Reason.REDIRECT, Reason.DNS}
+    assert {looked_at.reason, redirected.reason} <= documented
+    assert len(redirected.detail) < 1000
+    assert redirected.detail.isprintable()
+
+
+@pytest.mark.parametrize("host", ["[fe80::1%25{}]", "[2001:db8::1%25{}]", "{}.localhost"])
+async def test_what_was_sent_is_not_shown_where_a_redirect_has_it_in_its_host(host: str) -> None:
+    module = Module(authorization=Authorization("Bearer", Secret("granted-hunter2")))
+    target = Host("127.0.0.1")
+    async with serving(target), fetch.client(resolver=System()) as client:
+        target.location = f"http://{host.format('granted-hunter2')}:9/"
+        error = await refused(fetch.fetch(target.url, module, client=client, timeout=5))
+
+    assert error.reason in {Reason.REDIRECT, Reason.UNREACHABLE, Reason.DNS}
+    assert "hunter2" not in error.detail
+
+
+async def test_an_address_with_a_zone_that_is_none_cannot_be_reached() -> None:
+    async with fetch.client(resolver=System()) as client:
+        error = await refused(fetch.fetch("http://[fe80::1%25zN]/", Module(), client=client, timeout=5))
+
+    why = "the zone of the address is none of this machine's"
+    assert (error.reason, error.detail) == (
+        Reason.UNREACHABLE,
+        f"no way to fe80::1%zN (fe80::1%25zN) at fe80::1 port 80: {why}",
+    )
 
 
 async def test_a_name_that_leads_elsewhere_the_second_time_reaches_nobody() -> None:

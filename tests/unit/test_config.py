@@ -3,6 +3,7 @@
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -353,6 +354,24 @@ def test_credentials_are_all_that_is_shown_to_an_endpoint() -> None:
     assert [name for name, module in modules.items() if module.serves_probe] == ["default", "partner"]
     assert [each.has_credentials for each in (Module(http_headers={"X": Secret("x")}), Module(tls=Tls(cert_file="x")))]
     assert not Module(tls=Tls(ca_file="x"), proxy_url=Secret("http://kim:x@proxy.example")).has_credentials
+
+
+@pytest.mark.parametrize(
+    ("proxy", "serves"),
+    [
+        ("http://proxy.example:3128", True),
+        ("http://proxy.example/@", True),
+        ("http://kim:x@proxy.example:3128", False),
+        ("http://:x@proxy.example", False),
+        ("http://token@proxy.example", False),
+    ],
+)
+def test_a_module_with_a_proxys_password_is_for_probe_only_where_it_says_so(proxy: str, *, serves: bool) -> None:
+    module = Module(proxy_url=Secret(proxy))
+
+    assert module.serves_probe is serves
+    assert replace(module, probe=True).serves_probe
+    assert not replace(module, probe=False).serves_probe
 
 
 def test_no_secret_shows_in_a_representation() -> None:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.log import Form, beside, finish, set_up
+from exporter.rounds import log_mistake
 
 log = logging.getLogger("exporter.test")
 
@@ -331,6 +332,28 @@ def test_what_a_library_says_at_one_place_is_one_kind_whatever_it_says(capsys: p
         logging.getLogger("asyncio").error("Task-%d: %s", nth, {"unhashable": nth})
     logging.getLogger("asyncio").error("elsewhere")
     assert said(capsys) == [("Task-0: {'unhashable': 0}", None), ("elsewhere", None)]
+
+
+@pytest.mark.usefixtures("clock")
+def test_mistakes_are_of_one_kind_by_what_failed_and_where_and_not_by_whom_they_are_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(error: Exception, depth: int) -> None:
+        if not depth:
+            raise error
+        fails(error, depth - 1)
+
+    set_up("info", Form.LOGFMT)
+    for nth in range(400):
+        for kind in (KeyError, LookupError):
+            try:
+                fails(kind(f"words {nth}"), depth=nth % 7)
+            except LookupError as error:
+                log_mistake(f"probe of https://z{nth}.example/", error)
+    lines = capsys.readouterr().err.splitlines()
+    fields = [parsed(line, Form.LOGFMT) for line in lines]
+    assert [each["msg"] for each in fields] == ["probe of https://z0.example/ failed by a mistake of ours"] * 2
+    assert all("kind" not in each and "traceback" in each for each in fields)
 
 
 def test_at_the_end_what_was_left_out_is_told(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:

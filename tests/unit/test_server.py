@@ -430,6 +430,11 @@ PARTNER = Module(
         (replace(PARTNER, probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
         (Module(probe=False), "https://fs.example.org/m", "not for /probe: probe is false"),
         (Module(probe=True), "https://fs.example.org/m", ""),
+        (
+            Module(proxy_url=Secret("http://kim:hunter2@127.0.0.1:1")),
+            "https://fs.example.org/m",
+            "not for /probe: it has credentials, and probe: true",
+        ),
     ],
 )
 async def test_a_probe_shows_credentials_only_to_whom_they_are_for_though_it_may_look_anywhere(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.config.urls import told_apart
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
-from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
+from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult, service_name
 from exporter.model import (
     Document,
     KeyPlace,
@@ -87,7 +87,7 @@ trusts = st.builds(
     federated=st.booleans(),
     certificates=st.dictionaries(st.sampled_from(Slot), st.integers(0, 2).map(lambda nth: certificate(nth=nth))),
     unreadable=st.lists(st.sampled_from(Slot), max_size=2).map(tuple),
-    service=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+    service=st.none() | st.text(st.characters(exclude_categories=["Cs"])).map(service_name),
     update=st.none() | st.sampled_from(UpdateResult),
     updated=st.none() | moments,
 )
