@@ -225,3 +225,14 @@ def test_nothing_warns_while_somebody_reads_and_everything_does_afterwards() -> 
     other.join()
     with pytest.raises(UserWarning, match="heard"):
         warnings.warn("heard", UserWarning, stacklevel=1)
+
+
+def test_a_certificate_of_more_than_64_kb_is_refused_with_a_reason() -> None:
+    organizations = ",O=".join(["o" * 64] * 1000)
+    der = pair(subject=f"CN=x,O={organizations}").der
+    assert len(der) > 65_536
+    for reads in (certificates.read, certificates.load):
+        with pytest.raises(certificates.CertificateError, match="longer than 65536 bytes"):
+            reads(der)
+    assert certificates.read(pair(subject=f"CN=x,O={organizations[:25_000]}").der)[1] == ()
+    assert certificates.read(pair().der + bytes(2**20))[0] == pair().certificate, "what follows it does not count"

@@ -1,6 +1,7 @@
 """Which certificates of a KeyDescriptor are its keys', and which are their chain."""
 
 import base64
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +31,7 @@ from lxml.builder import ElementMaker
 from odd import BIT_STRING, name, odd
 
 from exporter import certificates, metadata
-from exporter.certificates import Data, Named
+from exporter.certificates import Data, Kinship, Named
 from exporter.demo.documents import DS, KeyPair, Published, mint
 from exporter.metadata.keys import key_value
 from exporter.model import Certificate, FaultKind, Key, Metadata, Role, Use
@@ -388,6 +389,51 @@ def test_a_text_of_megabytes_is_split_in_little_time() -> None:
     for text in ("MAAA" * 1_000_000, "-----BEGIN CERTIFICATE-----" * 100_000, "MIGAAAAA" * 500_000, "=" * 4_000_000):
         certificates_or_nothing(text)
     assert time.process_time() - began < 20
+
+
+def test_who_signed_whom_is_asked_so_many_times_of_a_document_and_then_all_are_keys() -> None:
+    kinship = Kinship()
+    private = ec.generate_private_key(ec.SECP256R1())
+    above = same_named(private)
+    leaves = [same_named(ec.generate_private_key(ec.SECP256R1()), by=private) for _ in range(100)]
+    # Each is asked of the other.
+    answers = [len(certificates.named([Data((above, each))], (), kinship)) for each in leaves]
+    asked = answers.count(1)
+    assert answers == [1] * asked + [2] * (100 - asked)
+    assert 128 / 2 <= asked < 128
+    assert len(certificates.named([Data((above, leaves[0]))], (), kinship)) == 1, "what was asked is known"
+    # Whether one is an authority's is such a question too.
+    beside = Data((CA.certificate,), "not base64")
+    assert certificates.named([beside]) == (Named(None, (CA.certificate,)),)
+    assert certificates.named([beside], (), kinship) == (Named(CA.certificate),)
+
+
+def test_a_key_that_is_dear_to_verify_with_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = rsa.generate_private_key(65537, 2048)
+    p, q = usual.private_numbers().p, usual.private_numbers().q
+    exponent = next(e for e in range(2**32 + 1, 2**33, 2) if math.gcd(e, (p - 1) * (q - 1)) == 1)
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    dear = rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(exponent, p * q)
+    ).private_key()
+    assert keys_of_a_chain_by(usual) == 1
+    assert keys_of_a_chain_by(dear) == 2
+    monkeypatch.setattr("exporter.certificates.keys._LONGEST_MODULUS", 2047)
+    assert keys_of_a_chain_by(usual) == 2
+
+
+def keys_of_a_chain_by(private: Private) -> int:
+    above, leaf = same_named(private), same_named(ec.generate_private_key(ec.SECP256R1()), by=private)
+    return len(certificates.named([Data((above, leaf))]))
+
+
+def test_a_certificate_that_is_long_is_not_asked_about() -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    above = same_named(private)
+    leaf = same_named(ec.generate_private_key(ec.SECP256R1()), by=private)
+    assert len(certificates.named([Data((above, leaf))])) == 1
+    long = replace(leaf, der=leaf.der + bytes(8192))
+    assert len(certificates.named([Data((above, long))])) == 2
 
 
 def certificates_or_nothing(text: str) -> None:
