@@ -314,7 +314,10 @@ def _decode(text: str, kinship: Kinship) -> tuple[_Decoded, int]:
             certificate, odd = certificates.read(der)
             found.append(certificate)
             weight += certificates.weight(der, odd=bool(odd))
-    if len(found) > 1:
+    if len(ders) > _MOST_IN_A_TEXT:
+        detail = f"{len(ders)} certificates in one element, of which {len(found)} are read"
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {detail}"))
+    elif len(found) > 1:
         faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {len(found)} certificates in one element"))
     elif surrounded:
         faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: text around a certificate"))

@@ -213,7 +213,7 @@ def test_offsets_count_from_utc() -> None:
 
 def test_names_of_64_parts_are_written_anew_and_longer_ones_are_not() -> None:
     part = value(0x31, value(0x30, COMMON_NAME, value(PRINTABLE, b"R&D")))
-    assert certificates.read(odd(value(0x30, part * 64)).der)[0].subject == ",".join(["CN=R&D"] * 64)
+    assert mended(odd(value(0x30, part * 64)).der).subject.rfc4514_string() == ",".join(["CN=R&D"] * 64)
     with pytest.raises(certificates.CertificateError):
         certificates.read(odd(value(0x30, part * 65)).der)
 

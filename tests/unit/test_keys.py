@@ -3,7 +3,7 @@
 import base64
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -427,13 +427,13 @@ def keys_of_a_chain_by(private: Private) -> int:
     return len(certificates.named([Data((above, leaf))]))
 
 
-def test_a_certificate_that_is_long_is_not_asked_about() -> None:
+def test_a_certificate_that_is_long_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     above = same_named(private)
     leaf = same_named(ec.generate_private_key(ec.SECP256R1()), by=private)
     assert len(certificates.named([Data((above, leaf))])) == 1
-    long = replace(leaf, der=leaf.der + bytes(8192))
-    assert len(certificates.named([Data((above, long))])) == 2
+    monkeypatch.setattr("exporter.certificates.keys._LONGEST_ASKED", len(leaf.der) - 1)
+    assert len(certificates.named([Data((above, leaf))])) == 2
 
 
 def certificates_or_nothing(text: str) -> None:
@@ -441,3 +441,42 @@ def certificates_or_nothing(text: str) -> None:
         assert certificates.ders(text)[0]
     except ValueError as error:
         assert str(error) == "not base64"  # noqa: PT017 - either is right, and the words are ours
+
+
+@pytest.mark.parametrize("read", [metadata.parse, metadata.stream])
+def test_certificates_after_the_first_10000_are_not_read_and_each_counts(
+    read: Callable[[bytes], Metadata], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.metadata.entities._MOST_CERTIFICATES", 5)
+    broken = odd(name(b"R&D"))  # weighs as much as four
+    texts = [key_text(LEAF.der), key_text(broken.der), key_text(STRANGER.der), b"not base64", key_text(LEAF.der)]
+    found = read(entity(descriptor_of(Role.IDP, *(key(each, use=Use.SIGNING) for each in texts))))
+    keys_ = found.entities[0].roles[0].keys
+    assert [each.certificate for each in keys_] == [
+        LEAF.certificate,
+        certificates.read(broken.der)[0],
+        None,
+        None,
+        LEAF.certificate,
+    ]
+    left_out = [each for each in found.faults if each.kind is FaultKind.CERTIFICATE_LEFT_OUT]
+    assert len(left_out) == 2
+    assert keys_[2].unread == left_out[0].detail
+    assert left_out[0].detail.endswith(": not read, after what counts for 5 others")
+
+
+def test_the_larger_a_document_the_more_certificates_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.entities._MOST_CERTIFICATES", 1)
+    root = etree.fromstring(entity(descriptor_of(Role.IDP, key(LEAF), key(STRANGER))))
+    for size, read_ in ((3_199, 1), (3_200, 2)):
+        (role,) = metadata.read(root, size=size).entities[0].roles
+        assert sum(each.certificate is not None for each in role.keys) == read_
+
+
+def test_of_a_text_32_certificates_are_read() -> None:
+    chain = [pair(nth=nth).der for nth in range(1, 41)]
+    (found,), document = keys([key_text(b"".join(chain))])
+    assert {each.fingerprint for each in found.chain} | {found.certificate and found.certificate.fingerprint} == {
+        read(der).fingerprint for der in chain[:32]
+    }
+    assert document.faults[0].detail.endswith(": 40 certificates in one element, of which 32 are read")
