@@ -77,15 +77,23 @@ class Kinship:
     def __init__(self) -> None:
         self.parts = cache(_parts)
         self.comparable = cache(_comparable)
-        self.signed = cache(self._signed)
-        self.is_authority = cache(self._is_authority)
+        # No cache of its own methods, which would be a circle that holds every certificate.
+        self._answers: dict[tuple[Certificate, ...], bool] = {}
         self._questions = _MOST_QUESTIONS
 
-    def _signed(self, issuer: Certificate, certificate: Certificate) -> bool:
-        return self._may_ask(issuer, certificate) and _signed(issuer, certificate)
+    def signed(self, issuer: Certificate, certificate: Certificate) -> bool:
+        """Whether the key of one signed the other."""
+        about = issuer, certificate
+        if about not in self._answers:
+            self._answers[about] = self._may_ask(*about) and _signed(*about)
+        return self._answers[about]
 
-    def _is_authority(self, certificate: Certificate) -> bool:
-        return self._may_ask(certificate) and _is_authority(certificate)
+    def is_authority(self, certificate: Certificate) -> bool:
+        """Whether it says that it is an authority's."""
+        about = (certificate,)
+        if about not in self._answers:
+            self._answers[about] = self._may_ask(*about) and _is_authority(*about)
+        return self._answers[about]
 
     def _may_ask(self, *about: Certificate) -> bool:
         self._questions -= 1

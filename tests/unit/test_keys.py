@@ -1,8 +1,10 @@
 """Which certificates of a KeyDescriptor are its keys', and which are their chain."""
 
 import base64
+import gc
 import math
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -406,6 +408,19 @@ def test_who_signed_whom_is_asked_so_many_times_of_a_document_and_then_all_are_k
     beside = Data((CA.certificate,), "not base64")
     assert certificates.named([beside]) == (Named(None, (CA.certificate,)),)
     assert certificates.named([beside], (), kinship) == (Named(CA.certificate),)
+
+
+def test_what_is_known_of_a_document_ends_with_it() -> None:
+    kinship = Kinship()
+    data = Data((LEAF.certificate, STRANGER.certificate, CA.certificate), "not base64")
+    assert certificates.named([data], (), kinship) == certificates.named([data], (), kinship)
+    gone = weakref.ref(kinship)
+    gc.disable()
+    try:
+        del kinship
+        assert gone() is None, "without the collector"
+    finally:
+        gc.enable()
 
 
 def test_a_key_that_is_dear_to_verify_with_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
