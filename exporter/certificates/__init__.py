@@ -1,13 +1,14 @@
 """What stands in a ``ds:X509Data``: text to DER, DER to :class:`~exporter.model.Certificate`, certificates to keys."""
 
-from exporter.certificates.keys import Data, Named, named
-from exporter.certificates.reading import UNKNOWN, CertificateError, load, quietly, read
+from exporter.certificates.keys import Data, Kinship, Named, named
+from exporter.certificates.reading import UNKNOWN, CertificateError, load, quietly, read, weight
 from exporter.certificates.text import decode, ders
 
 __all__ = [
     "UNKNOWN",
     "CertificateError",
     "Data",
+    "Kinship",
     "Named",
     "decode",
     "ders",
@@ -15,4 +16,5 @@ __all__ = [
     "named",
     "quietly",
     "read",
+    "weight",
 ]

@@ -28,6 +28,8 @@ _LENIENT = {
 }
 """What OpenSSL reads (ASN1_TIME_to_tm), fractions of a second left out."""
 _LONGEST_QUOTE = 60
+_MOST_VALUES = 64
+"""Values in a row: a certificate has 10, its names have fewer, and each costs time and memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,21 +149,26 @@ def _only(der: bytes, tag: int) -> bytes:
 
 def _values(content: bytes) -> list[_Value]:
     """Values in a row, each with a tag of one byte and the shortest definite length (X.690 section 10.1)."""
-    found = []
-    while content:
-        tag, size, content = content[0], content[1:2], content[2:]
+    found: list[_Value] = []
+    start = 0
+    while start < len(content):
+        if len(found) == _MOST_VALUES:
+            raise ValueError("too many values")
+        tag, size = content[start], content[start + 1 : start + 2]
+        start += 2
         if not size or tag & _LONG_TAG == _LONG_TAG:
             raise ValueError("no tag of one byte and length")
         length = size[0]
         if length >= _LONG_LENGTH:
-            octets, content = content[: length - _LONG_LENGTH], content[length - _LONG_LENGTH :]
+            octets = content[start : start + length - _LONG_LENGTH]
+            start += len(octets)
             length = int.from_bytes(octets)
             if octets[:1] in {b"", b"\0"} or length < _LONG_LENGTH:
                 raise ValueError("not the shortest length")
-        if length > len(content):
+        if length > len(content) - start:
             raise ValueError("shorter than its length")
-        found.append(_Value(tag, content[:length]))
-        content = content[length:]
+        found.append(_Value(tag, content[start : start + length]))
+        start += length
     return found
 
 

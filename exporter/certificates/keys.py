@@ -6,6 +6,7 @@ any order (XML Signature 4.4.4). So the key's is the one that issued none of the
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +21,15 @@ _MOST_ALIKE = 8
 """Certificates of one name that are asked who signed them: no chain has more, and each pair costs a verification."""
 _MOST_BESIDE = 32
 """Certificates beside one key among which a chain is looked for: real ones have 5 at most."""
+_MOST_QUESTIONS = 128
+"""Questions about a document that take up to 1 ms each: whether one certificate signed another, or is an authority's.
+
+Real documents have none, or a few.
+"""
+_LONGEST_ASKED = 8 * 2**10
+"""Bytes of a certificate that is asked about."""
+_LONGEST_MODULUS, _LONGEST_EXPONENT = 8192, 32
+"""Bits of an RSA key that is asked; OpenSSL's own bounds are 16,384 and as many for keys of 3,072: 7 ms for each."""
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 """What ``cryptography`` raises for a key or a signature that it does not know."""
 
@@ -50,21 +60,64 @@ class Named:
     """The other certificates beside it."""
 
 
-def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, ...]:
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    names: tuple[str, str]
+    """Subject and issuer."""
+    key: bytes
+    """The SubjectPublicKeyInfo."""
+
+
+class Kinship:
+    """Who issued whom among the certificates of one document; nothing about them is asked twice.
+
+    After so many dear questions the answer is no: then more certificates are keys, and none is lost.
+    """
+
+    def __init__(self) -> None:
+        self.parts = cache(_parts)
+        self.comparable = cache(_comparable)
+        # No cache of its own methods, which would be a circle that holds every certificate.
+        self._answers: dict[tuple[Certificate, ...], bool] = {}
+        self._questions = _MOST_QUESTIONS
+
+    def signed(self, issuer: Certificate, certificate: Certificate) -> bool:
+        """Whether the key of one signed the other."""
+        about = issuer, certificate
+        if about not in self._answers:
+            self._answers[about] = self._may_ask(*about) and _signed(*about)
+        return self._answers[about]
+
+    def is_authority(self, certificate: Certificate) -> bool:
+        """Whether it says that it is an authority's."""
+        about = (certificate,)
+        if about not in self._answers:
+            self._answers[about] = self._may_ask(*about) and _is_authority(*about)
+        return self._answers[about]
+
+    def _may_ask(self, *about: Certificate) -> bool:
+        self._questions -= 1
+        return self._questions >= 0 and all(len(each.der) <= _LONGEST_ASKED for each in about)
+
+
+def named(data: Sequence[Data], values: Collection[bytes] = (), kinship: Kinship | None = None) -> tuple[Named, ...]:
     """The keys that some X509Data and KeyValues beside them (as SubjectPublicKeyInfo) name, each once; at least one.
 
     Where a certificate holds a KeyValue, the rest of its X509Data is its chain. Of several certificates of one key,
     the key's is the one that ends last. Beside a certificate that cannot be read no authority's is taken for a key's:
-    it may have issued the other.
+    it may have issued the other. ``kinship`` is that of the document.
     """
+    kinship = kinship or Kinship()
     every = tuple(dict.fromkeys(certificate for each in data for certificate in each.certificates))
+    if not every and not values:
+        return (Named(None),)
     beside = tuple(certificate for each in data for certificate in each.beside)
     if len(every) == 1 and not values and all(each.whole for each in data):
         return (Named(every[0], beside),)
-    keys = {each: _comparable(each) if values else outline(each.der).public_key for each in every}
+    keys = {each: kinship.comparable(each) if values else kinship.parts(each).key for each in every}
     by_key: dict[bytes, list[Certificate]] = {}
     # Of very many each may be a key's: which one issued another would have to be asked of every two.
-    leaves = _leaves(data, values, keys) if len(every) <= _MOST_BESIDE else every
+    leaves = _leaves(data, values, keys, kinship) if len(every) <= _MOST_BESIDE else every
     for certificate in leaves:
         by_key.setdefault(keys[certificate], []).append(certificate)
     chosen = dict.fromkeys(max(each, key=lambda one: one.not_after) for each in by_key.values())
@@ -74,9 +127,9 @@ def named(data: Sequence[Data], values: Collection[bytes] = ()) -> tuple[Named, 
 
 
 def _leaves(
-    data: Sequence[Data], values: Collection[bytes], keys: Mapping[Certificate, bytes]
+    data: Sequence[Data], values: Collection[bytes], keys: Mapping[Certificate, bytes], kinship: Kinship
 ) -> Sequence[Certificate]:
-    issuers = _issuers(keys)
+    issuers = _issuers(keys, kinship)
     leaves: list[Certificate] = []
     for each in data:
         if holders := [one for one in each.certificates if keys[one] in values]:
@@ -84,17 +137,17 @@ def _leaves(
         elif each.whole:
             leaves += [one for one in each.certificates if one not in issuers]
         elif not values:
-            leaves += [one for one in each.certificates if one not in issuers and not _is_authority(one)]
+            leaves += [one for one in each.certificates if one not in issuers and not kinship.is_authority(one)]
     # Authorities that certified each other: none of them is the last of a chain, and any may be the key's.
     return leaves or (list(keys) if all(each.whole for each in data) else [])
 
 
-def _issuers(keys: Mapping[Certificate, bytes]) -> set[Certificate]:
+def _issuers(keys: Mapping[Certificate, bytes], kinship: Kinship) -> set[Certificate]:
     """Those that issued one of the others: by their names, and by signature where names leave it open.
 
     They do where a certificate may have been issued by itself, or two by each other.
     """
-    names = {each: _names(each) for each in keys}
+    names = {each: kinship.parts(each).names for each in keys}
     of_subject: dict[str, list[Certificate]] = {}
     of_both: dict[tuple[str, str], list[Certificate]] = {}
     issued: dict[str, set[str]] = {}
@@ -112,15 +165,15 @@ def _issuers(keys: Mapping[Certificate, bytes]) -> set[Certificate]:
         if max(len(of_subject[subject]), len(unclear)) > _MOST_ALIKE:
             continue
         # Of one key they are the same certificate renewed, though each verifies the other.
-        if any(keys[one] != keys[each] and _signed(each, one) for one in unclear):
+        if any(keys[one] != keys[each] and kinship.signed(each, one) for one in unclear):
             found.add(each)
     return found
 
 
-def _names(certificate: Certificate) -> tuple[str, str]:
-    """Subject and issuer."""
+def _parts(certificate: Certificate) -> _Parts:
     parts = outline(certificate.der)
-    return _name(certificate.subject, parts.subject), _name(certificate.issuer, parts.issuer)
+    names = _name(certificate.subject, parts.subject), _name(certificate.issuer, parts.issuer)
+    return _Parts(names, parts.public_key)
 
 
 def _name(text: str, der: bytes) -> str:
@@ -143,7 +196,7 @@ def _signed(issuer: Certificate, certificate: Certificate) -> bool:
         key = mended(issuer.der).public_key()
         parameters, digest = issued.signature_algorithm_parameters, issued.signature_hash_algorithm
         match key, parameters:
-            case rsa.RSAPublicKey(), padding.PKCS1v15() | padding.PSS() if digest:
+            case rsa.RSAPublicKey(), padding.PKCS1v15() | padding.PSS() if digest and not _is_dear(key):
                 key.verify(signature, signed, parameters, digest)
             case ec.EllipticCurvePublicKey(), ec.ECDSA():
                 key.verify(signature, signed, parameters)
@@ -154,6 +207,10 @@ def _signed(issuer: Certificate, certificate: Certificate) -> bool:
     except (*_UNREADABLE, InvalidSignature):
         return False
     return True
+
+
+def _is_dear(key: rsa.RSAPublicKey) -> bool:
+    return key.key_size > _LONGEST_MODULUS or key.public_numbers().e.bit_length() > _LONGEST_EXPONENT
 
 
 def _is_authority(certificate: Certificate) -> bool:

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from lxml.etree import _Element as Element
 
 from exporter import certificates
-from exporter.certificates import Data
+from exporter.certificates import Data, Kinship
 from exporter.metadata import times
 from exporter.metadata.document import MD, DocumentError, short
 from exporter.metadata.keys import key_value
@@ -54,6 +54,12 @@ _MOST_ENTITIES = 10_000
 """Entities that are read of a document of 16 MB or less."""
 _BYTES_PER_ENTITY = 1_600
 """The least that an entity has on average in a larger one, of which more are read; in real aggregates it is 2,200."""
+_MOST_CERTIFICATES = 10_000
+"""Certificates that are read of a document of 16 MB or less, each counted as often as it weighs."""
+_BYTES_PER_CERTIFICATE = 1_600
+"""The least that one has on average in a larger one, of which more are read; in real documents it is 12,000."""
+_MOST_IN_A_TEXT = 32
+"""Certificates that are read of one text: chains have 5 at most."""
 _MOST_FAULTS = 1_000
 """Faults of a kind that are told one by one; the others are counted."""
 _MOST_LOCATIONS = 64
@@ -66,6 +72,10 @@ _MOST_VALUES = 32
 """KeyValues that are read of a key, which has one."""
 _SIDES = frozenset({Role.IDP, Role.SP})
 _USES = {None: Use.UNSPECIFIED, "signing": Use.SIGNING, "encryption": Use.ENCRYPTION}
+
+
+_Decoded = tuple[Data, tuple[tuple[FaultKind, str], ...]]
+"""What a text has of an X509Data, and what is wrong with it."""
 
 
 @dataclass(slots=True)
@@ -99,12 +109,14 @@ class Reader:
     def __init__(self, size: int = 0) -> None:
         """``size`` is that of the document in bytes."""
         self._most_entities = max(_MOST_ENTITIES, size // _BYTES_PER_ENTITY)
+        self._most_certificates = self._room = max(_MOST_CERTIFICATES, size // _BYTES_PER_CERTIFICATE)
+        self._kinship = Kinship()
         self._entities: dict[str, _Draft] = {}
         self._faults: list[Fault] = []
         self._counts = Counter[FaultKind]()
         self._groups: list[_Bounds] = []
         self._root = _Bounds()
-        self._decoded: dict[str, tuple[Data, tuple[tuple[FaultKind, str], ...]]] = {}
+        self._decoded: dict[str, _Decoded] = {}
         self._told: set[tuple[str, str]] = set()
 
     def open(self, group: Element) -> None:
@@ -226,7 +238,7 @@ class Reader:
         data = [self._data(each, entity_id) for info in infos for each in info.iterchildren(_DS + "X509Data")]
         stated = (each for info in infos for each in info.iterchildren(_DS + "KeyValue"))
         values = dict.fromkeys(map(key_value, islice(stated, _MOST_VALUES)))
-        found = certificates.named(data, [value for value in values if value is not None])
+        found = certificates.named(data, [value for value in values if value is not None], self._kinship)
         unread = _unread(data)
         if not unread and any(each.certificate is None for each in found):
             self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
@@ -243,7 +255,7 @@ class Reader:
     def _certificate(self, text: str, entity_id: str) -> Data:
         decoded = self._decoded.get(text)
         if decoded is None:
-            decoded = self._decoded[text] = _decode(text)
+            decoded = self._decode(text)
         found, faults = decoded
         # What several roles of an entity repeat is one bad thing.
         if faults and (entity_id, text) not in self._told:
@@ -251,6 +263,15 @@ class Reader:
             for kind, detail in faults:
                 self._fault(kind, entity_id, detail)
         return found
+
+    def _decode(self, text: str) -> _Decoded:
+        if self._room <= 0:
+            # Not kept: the text may be long, and this costs nothing.
+            detail = f"{_beginning(text)}: not read, after what counts for {self._most_certificates} others"
+            return _lost(FaultKind.CERTIFICATE_LEFT_OUT, detail)
+        self._decoded[text], weight = _decode(text, self._kinship)
+        self._room -= weight
+        return self._decoded[text]
 
     def _compare_signing_sets(self, entity: Entity) -> None:
         first: tuple[str, frozenset[str]] | None = None
@@ -275,28 +296,36 @@ def _unread(data: Iterable[Data]) -> str:
     return next((each.unread for each in data if each.unread), "")
 
 
-def _decode(text: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
-    """What a text has of an X509Data, and what is wrong with it."""
+def _decode(text: str, kinship: Kinship) -> tuple[_Decoded, int]:
+    """What a text says, and how many usual certificates are as dear to read."""
     try:
         ders, surrounded = certificates.ders(text)
-        first, unreadable = certificates.read(ders[0])
     except ValueError as error:
-        return _lost(FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}")
+        return _lost(FaultKind.CERTIFICATE_BASE64, f"{_beginning(text)}: {error}"), 1
+    try:
+        first, unreadable = certificates.read(ders[0])
     except certificates.CertificateError as error:
-        return _lost(FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}")
+        lost = _lost(FaultKind.CERTIFICATE_DER, f"{_beginning(text)}: {error}")
+        return lost, certificates.weight(ders[0], odd=True)
     faults = [(FaultKind.CERTIFICATE_ATTRIBUTE, f"{first.fingerprint[:16]}: {sentence}") for sentence in unreadable]
-    found = [first]
+    found, weight = [first], certificates.weight(ders[0], odd=bool(unreadable))
     with suppress(certificates.CertificateError):
-        found += (certificates.read(der)[0] for der in ders[1:])
-    if len(found) > 1:
+        for der in ders[1:_MOST_IN_A_TEXT]:
+            certificate, odd = certificates.read(der)
+            found.append(certificate)
+            weight += certificates.weight(der, odd=bool(odd))
+    if len(ders) > _MOST_IN_A_TEXT:
+        detail = f"{len(ders)} certificates in one element, of which {len(found)} are read"
+        faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {detail}"))
+    elif len(found) > 1:
         faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: {len(found)} certificates in one element"))
     elif surrounded:
         faults.append((FaultKind.CERTIFICATE_TEXT, f"{_beginning(text)}: text around a certificate"))
-    leaf = certificates.named([Data(tuple(found))])[0].certificate or first
-    return Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)
+    leaf = certificates.named([Data(tuple(found))], (), kinship)[0].certificate or first
+    return (Data((leaf,), beside=tuple(each for each in found if each != leaf)), tuple(faults)), weight
 
 
-def _lost(kind: FaultKind, detail: str) -> tuple[Data, tuple[tuple[FaultKind, str], ...]]:
+def _lost(kind: FaultKind, detail: str) -> _Decoded:
     return Data((), short(detail)), ((kind, detail),)
 
 

@@ -56,7 +56,7 @@ def test_an_entity_with_an_id_that_is_too_long_is_no_entity(measured: "Sequence[
 
 
 def test_a_long_subject_is_shortened(measured: "Sequence[Cost]") -> None:
-    (one,) = [each for each in measured if each.what == "one subject of 1 MB"]
+    (one,) = [each for each in measured if each.what == "one subject of 25 kB"]
     ((labels, _),) = one.scrape.samples("fedmeta_certificate_info")
     assert re.fullmatch(r".{512}…[0-9a-f]{8}", labels["subject"])
 

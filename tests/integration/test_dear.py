@@ -11,6 +11,10 @@ from soak import dear
         "a namespace of 100 characters, exclusive",
         "14,000 published",
         "14,000 published, signer named",
+        "alike, of a dear curve",
+        "alike, of long exponents",
+        "64 kB of NULLs",
+        "names of 8 odd parts",
     ],
 )
 def test_a_look_at_a_signature_takes_two_seconds_at_most(kind: str) -> None:

@@ -11,14 +11,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import hostile
 from builders import pair
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
+from odd import COMMON_NAME, PRINTABLE, UTC_TIME, UTF8, value
 from signxml.algorithms import CanonicalizationMethod, SignatureMethod
 from signxml.signer import XMLSigner
 
@@ -84,30 +88,111 @@ _MARKUP: Mapping[str, tuple[str, str, str, str]] = {
 
 def keys(count: int, *, key_info: bool) -> bytes:
     """A document that publishes so many keys, none of which made its signature."""
-    made = signed(EXCLUSIVE, "", "<!-- -->").replace(spread("<!-- -->").encode(), b"")
     texts = [base64.b64encode(pair(nth=number).der).decode() for number in range(1, 65)]
-    descriptors = "".join(
-        f'<KeyDescriptor use="signing"><KeyInfo xmlns="{DS}"><X509Data><X509Certificate>{texts[number % 64]}'
-        "</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
-        for number in range(count)
-    )
+    return _publishing((hostile.key(texts[number % 64]) for number in range(count)), key_info=key_info)
+
+
+def _publishing(descriptors: Iterable[str], *, key_info: bool) -> bytes:
+    made = signed(EXCLUSIVE, "", "<!-- -->").replace(spread("<!-- -->").encode(), b"")
     root = etree.fromstring(made)
     (info,) = root.iterfind(f"{{{DS}}}Signature/{{{DS}}}KeyInfo")
     if not key_info:
         info[:] = []
     return etree.tostring(root).replace(
-        b"<IDPSSODescriptor/>", f"<IDPSSODescriptor>{descriptors}</IDPSSODescriptor>".encode()
+        b"<IDPSSODescriptor/>", f"<IDPSSODescriptor>{''.join(descriptors)}</IDPSSODescriptor>".encode()
     )
 
 
-SIGNED: Mapping[str, Callable[[], bytes]] = {
-    f"{name}, {form.name.partition('_')[0].lower()}": partial(signed, form, *markup)
-    for name, markup in _MARKUP.items()
-    for form in (INCLUSIVE, EXCLUSIVE)
-} | {
-    "14,000 published": partial(keys, 14_000, key_info=False),
-    "14,000 published, signer named": partial(keys, 14_000, key_info=True),
+def certificate(
+    nth: int, key: bytes, *, name: bytes = b"", algorithm: bytes = bytes.fromhex("300506032b6570")
+) -> bytes:
+    """As little as a certificate may have, and a signature that nobody made."""
+    dates = value(0x30, *(value(UTC_TIME, year + b"0101000000Z") for year in (b"26", b"30")))
+    names = value(0x30, name)
+    tbs = value(0x30, value(0x02, b"\1" + nth.to_bytes(4)), algorithm, names, dates, names, key)
+    return value(0x30, tbs, algorithm, value(0x03, b"\0" + bytes([1] * 384)))
+
+
+def parts(count: int, tag: int) -> bytes:
+    """A name's."""
+    return value(0x31, value(0x30, COMMON_NAME, value(tag, b"&"))) * count
+
+
+def ed25519(nth: int) -> bytes:
+    """Any bytes are such a key."""
+    return value(0x30, bytes.fromhex("300506032b6570"), value(0x03, b"\0" + nth.to_bytes(32)))
+
+
+@cache
+def brainpool(_: int) -> bytes:
+    """A key of the dearest curve."""
+    public = ec.generate_private_key(ec.BrainpoolP512R1()).public_key()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@cache
+def long_exponent(nth: int) -> bytes:
+    """An RSA key of 3072 bits whose exponent is as long: 50 times as dear as others."""
+    numbers_ = (value(0x02, b"\0" + bytes([0xFF] * 383) + bytes([last])) for last in (255 - 2 * (nth % 100), 1))
+    return value(0x30, bytes.fromhex("300d06092a864886f70d0101010500"), value(0x03, b"\0", value(0x30, *numbers_)))
+
+
+_ECDSA_WITH_SHA512 = bytes.fromhex("300a06082a8648ce3d040304")
+_RSA_WITH_SHA256 = bytes.fromhex("300d06092a864886f70d01010b0500")
+
+
+def _text(der: bytes) -> str:
+    return base64.b64encode(der).decode()
+
+
+def _together(*ders: bytes) -> str:
+    return f"<KeyDescriptor>{hostile.info(*map(_text, ders))}</KeyDescriptor>"
+
+
+def _alike(nth: int, key: Callable[[int], bytes], algorithm: bytes) -> str:
+    """Eight certificates of one name and of eight keys."""
+    one = parts(1, UTF8)
+    return _together(*(certificate(8 * nth + each, key(each), name=one, algorithm=algorithm) for each in range(8)))
+
+
+CERTIFIED: Mapping[str, Callable[[int], str]] = {
+    "alike, of a dear curve": lambda nth: _alike(nth, brainpool, _ECDSA_WITH_SHA512),
+    "alike, of long exponents": lambda nth: _alike(nth, long_exponent, _RSA_WITH_SHA256),
+    "alike, the same again": lambda _: _alike(0, brainpool, _ECDSA_WITH_SHA512),
+    "a megabyte of NULLs": lambda nth: _together(value(0x30, b"\5\0" * 500_000, nth.to_bytes(4))),
+    "64 kB of NULLs": lambda nth: _together(value(0x30, b"\5\0" * 32_000, value(0x04, nth.to_bytes(4)))),
+    "chains in a text": lambda nth: _together(b"".join(certificate(each, ed25519(nth)) for each in range(1_000))),
+    "one in a key": lambda nth: _together(certificate(nth, ed25519(nth))),
+    "1,000 in a key": lambda nth: _together(*(certificate(nth, ed25519(nth * 1_000 + each)) for each in range(1_000))),
+    "names of 8 parts": lambda nth: _together(certificate(nth, ed25519(nth), name=parts(8, UTF8))),
+    "names of 8 odd parts": lambda nth: _together(certificate(nth, ed25519(nth), name=parts(8, PRINTABLE))),
+    "names of 60 odd parts": lambda nth: _together(certificate(nth, ed25519(nth), name=parts(60, PRINTABLE))),
+    "names of 2,000 parts": lambda nth: _together(certificate(nth, ed25519(nth), name=parts(2_000, UTF8))),
 }
+"""By kind, a KeyDescriptor of a number, whose certificates are dear to read."""
+
+
+def certified(*kinds: Callable[[int], str], size: int = SIZE - 2**21) -> bytes:
+    """A document with such keys of these kinds in turn."""
+    found: list[str] = []
+    while size > 0:
+        found.append(kinds[len(found) % len(kinds)](len(found)))
+        size -= len(found[-1])
+    return _publishing(found, key_info=True)
+
+
+SIGNED: Mapping[str, Callable[[], bytes]] = (
+    {
+        f"{name}, {form.name.partition('_')[0].lower()}": partial(signed, form, *markup)
+        for name, markup in _MARKUP.items()
+        for form in (INCLUSIVE, EXCLUSIVE)
+    }
+    | {
+        "14,000 published": partial(keys, 14_000, key_info=False),
+        "14,000 published, signer named": partial(keys, 14_000, key_info=True),
+    }
+    | {name: partial(certified, kind) for name, kind in CERTIFIED.items()}
+)
 """By kind, each with a signature."""
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
+from odd import COMMON_NAME, UTF8, odd, value
 
 from exporter import certificates
 from exporter.model import Weakness
@@ -225,3 +226,14 @@ def test_nothing_warns_while_somebody_reads_and_everything_does_afterwards() -> 
     other.join()
     with pytest.raises(UserWarning, match="heard"):
         warnings.warn("heard", UserWarning, stacklevel=1)
+
+
+def test_a_certificate_of_more_than_64_kb_is_refused_with_a_reason() -> None:
+    part = value(0x31, value(0x30, COMMON_NAME, value(UTF8, b"x" * 64)))
+    der = odd(value(0x30, part * 500)).der
+    assert len(der) > 65_536
+    for reads in (certificates.read, certificates.load):
+        with pytest.raises(certificates.CertificateError, match="longer than 65536 bytes"):
+            reads(der)
+    assert certificates.read(odd(value(0x30, part * 400)).der)[1] == ()
+    assert certificates.read(pair().der + bytes(2**20))[0] == pair().certificate, "what follows it does not count"

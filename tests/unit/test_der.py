@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -208,3 +209,18 @@ def test_what_has_another_structure_or_keeps_the_rules_is_not_written_anew(der: 
 def test_offsets_count_from_utc() -> None:
     made = odd(PLAIN, not_after=value(UTC_TIME, b"270130000000+0130"))
     assert certificates.read(made.der)[0].not_after == datetime(2027, 1, 30, tzinfo=UTC) - timedelta(minutes=90)
+
+
+def test_names_of_64_parts_are_written_anew_and_longer_ones_are_not() -> None:
+    part = value(0x31, value(0x30, COMMON_NAME, value(PRINTABLE, b"R&D")))
+    assert mended(odd(value(0x30, part * 64)).der).subject.rfc4514_string() == ",".join(["CN=R&D"] * 64)
+    with pytest.raises(certificates.CertificateError):
+        certificates.read(odd(value(0x30, part * 65)).der)
+
+
+@pytest.mark.parametrize("size", [100, 2**20, 2**24])
+def test_a_row_of_nulls_is_refused_at_once_whatever_its_length(size: int) -> None:
+    began = time.process_time()
+    with pytest.raises(ValueError, match="too many values"):
+        by_the_rules(value(0x30, b"\5\0" * size))
+    assert time.process_time() - began < 1

@@ -1,8 +1,11 @@
 """Which certificates of a KeyDescriptor are its keys', and which are their chain."""
 
 import base64
+import gc
+import math
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -30,7 +33,7 @@ from lxml.builder import ElementMaker
 from odd import BIT_STRING, name, odd
 
 from exporter import certificates, metadata
-from exporter.certificates import Data, Named
+from exporter.certificates import Data, Kinship, Named
 from exporter.demo.documents import DS, KeyPair, Published, mint
 from exporter.metadata.keys import key_value
 from exporter.model import Certificate, FaultKind, Key, Metadata, Role, Use
@@ -390,8 +393,105 @@ def test_a_text_of_megabytes_is_split_in_little_time() -> None:
     assert time.process_time() - began < 20
 
 
+def test_who_signed_whom_is_asked_so_many_times_of_a_document_and_then_all_are_keys() -> None:
+    kinship = Kinship()
+    private = ec.generate_private_key(ec.SECP256R1())
+    above = same_named(private)
+    leaves = [same_named(ec.generate_private_key(ec.SECP256R1()), by=private) for _ in range(100)]
+    # Each is asked of the other.
+    answers = [len(certificates.named([Data((above, each))], (), kinship)) for each in leaves]
+    asked = answers.count(1)
+    assert answers == [1] * asked + [2] * (100 - asked)
+    assert 128 / 2 <= asked < 128
+    assert len(certificates.named([Data((above, leaves[0]))], (), kinship)) == 1, "what was asked is known"
+    # Whether one is an authority's is such a question too.
+    beside = Data((CA.certificate,), "not base64")
+    assert certificates.named([beside]) == (Named(None, (CA.certificate,)),)
+    assert certificates.named([beside], (), kinship) == (Named(CA.certificate),)
+
+
+def test_what_is_known_of_a_document_ends_with_it() -> None:
+    kinship = Kinship()
+    data = Data((LEAF.certificate, STRANGER.certificate, CA.certificate), "not base64")
+    assert certificates.named([data], (), kinship) == certificates.named([data], (), kinship)
+    gone = weakref.ref(kinship)
+    gc.disable()
+    try:
+        del kinship
+        assert gone() is None, "without the collector"
+    finally:
+        gc.enable()
+
+
+def test_a_key_that_is_dear_to_verify_with_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = rsa.generate_private_key(65537, 2048)
+    p, q = usual.private_numbers().p, usual.private_numbers().q
+    exponent = next(e for e in range(2**32 + 1, 2**33, 2) if math.gcd(e, (p - 1) * (q - 1)) == 1)
+    d = pow(exponent, -1, (p - 1) * (q - 1))
+    dear = rsa.RSAPrivateNumbers(
+        p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(exponent, p * q)
+    ).private_key()
+    assert keys_of_a_chain_by(usual) == 1
+    assert keys_of_a_chain_by(dear) == 2
+    monkeypatch.setattr("exporter.certificates.keys._LONGEST_MODULUS", 2047)
+    assert keys_of_a_chain_by(usual) == 2
+
+
+def keys_of_a_chain_by(private: Private) -> int:
+    above, leaf = same_named(private), same_named(ec.generate_private_key(ec.SECP256R1()), by=private)
+    return len(certificates.named([Data((above, leaf))]))
+
+
+def test_a_certificate_that_is_long_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    above = same_named(private)
+    leaf = same_named(ec.generate_private_key(ec.SECP256R1()), by=private)
+    assert len(certificates.named([Data((above, leaf))])) == 1
+    monkeypatch.setattr("exporter.certificates.keys._LONGEST_ASKED", len(leaf.der) - 1)
+    assert len(certificates.named([Data((above, leaf))])) == 2
+
+
 def certificates_or_nothing(text: str) -> None:
     try:
         assert certificates.ders(text)[0]
     except ValueError as error:
         assert str(error) == "not base64"  # noqa: PT017 - either is right, and the words are ours
+
+
+@pytest.mark.parametrize("read", [metadata.parse, metadata.stream])
+def test_certificates_after_the_first_10000_are_not_read_and_each_counts(
+    read: Callable[[bytes], Metadata], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.metadata.entities._MOST_CERTIFICATES", 5)
+    broken = odd(name(b"R&D"))  # weighs as much as four
+    texts = [key_text(LEAF.der), key_text(broken.der), key_text(STRANGER.der), b"not base64", key_text(LEAF.der)]
+    found = read(entity(descriptor_of(Role.IDP, *(key(each, use=Use.SIGNING) for each in texts))))
+    keys_ = found.entities[0].roles[0].keys
+    assert [each.certificate for each in keys_] == [
+        LEAF.certificate,
+        certificates.read(broken.der)[0],
+        None,
+        None,
+        LEAF.certificate,
+    ]
+    left_out = [each for each in found.faults if each.kind is FaultKind.CERTIFICATE_LEFT_OUT]
+    assert len(left_out) == 2
+    assert keys_[2].unread == left_out[0].detail
+    assert left_out[0].detail.endswith(": not read, after what counts for 5 others")
+
+
+def test_the_larger_a_document_the_more_certificates_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.metadata.entities._MOST_CERTIFICATES", 1)
+    root = etree.fromstring(entity(descriptor_of(Role.IDP, key(LEAF), key(STRANGER))))
+    for size, read_ in ((3_199, 1), (3_200, 2)):
+        (role,) = metadata.read(root, size=size).entities[0].roles
+        assert sum(each.certificate is not None for each in role.keys) == read_
+
+
+def test_of_a_text_32_certificates_are_read() -> None:
+    chain = [pair(nth=nth).der for nth in range(1, 41)]
+    (found,), document = keys([key_text(b"".join(chain))])
+    assert {each.fingerprint for each in found.chain} | {found.certificate and found.certificate.fingerprint} == {
+        read(der).fingerprint for der in chain[:32]
+    }
+    assert document.faults[0].detail.endswith(": 40 certificates in one element, of which 32 are read")
