@@ -20,5 +20,5 @@ def test_a_look_at_any_mixture_of_dear_certificates_takes_two_seconds_at_most(nt
     signers = chance.choice(([], [pair(subject="CN=stranger").der]))
     began = time.process_time()
     found = read_document(body, signers)
-    assert time.process_time() - began <= dear.MOST_SECONDS, (seed, kinds)
+    assert time.process_time() - began <= dear.MOST_BESIDE_OTHERS, (seed, kinds)
     assert found.signature.state is not SignatureState.TRUSTED
