@@ -127,12 +127,14 @@ def test_what_visitors_send_without_an_end_takes_little_memory_and_holds_up_nobo
         with Popen(command, stdout=PIPE, text=True) as visitor:  # noqa: S603 -- a command of ours
             assert visitor.stdout is not None
             assert visitor.stdout.readline() == "begun\n"
-            end = time.monotonic() + 4
-            while time.monotonic() < end:
-                slowest = max(slowest, timed(process, "/-/healthy"))
-                time.sleep(0.01)
-            peak = process.status("VmRSS")
-            visitor.kill()
+            try:
+                end = time.monotonic() + 4
+                while time.monotonic() < end:
+                    slowest = max(slowest, timed(process, "/-/healthy"))
+                    time.sleep(0.01)
+                peak = process.status("VmRSS")
+            finally:
+                visitor.kill()
         assert (peak - before) / 1024 < more
         assert slowest < 1, "a tenth of it where nothing else runs"
         assert process.lines[1:] == []
