@@ -150,6 +150,9 @@ class _Connection(web.RequestHandler):
             # Nothing reads a body: what comes of it from now on is not even parsed, and then the connection ends.
             resp.force_close()
             self.close()
+            # What has come is let go, so that the connection is read again, and its end is seen.
+            with suppress(web.RequestPayloadError):
+                request.content.read_nowait()
         try:
             async with asyncio.timeout(SENDING):
                 sent = await super().finish_response(request, resp, start_time)
