@@ -2,6 +2,8 @@
 
 import asyncio
 import resource
+import socket
+import sys
 from contextlib import suppress
 
 from aiohttp import web
@@ -19,6 +21,15 @@ WAITING = 5.0
 
 SENDING = 30.0
 """Seconds in which an answer must be taken: more than scrapers wait for one, and little beside for ever."""
+
+UNREAD = 2**14
+"""Bytes of requests that the kernel is asked to keep for us: even in the smallest chunks they are soon parsed."""
+
+TURN = 0.0005
+"""Seconds in which the event loop gets its turn while threads read documents; Python's own 5 ms are for no server.
+
+It gives way at each connection that it accepts and at all that it receives or sends, ten times for a request.
+"""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -52,6 +63,7 @@ class Runner(web.AppRunner):
         self._limit = limit
 
     async def _make_server(self) -> web.Server:
+        sys.setswitchinterval(TURN)
         return Connections(await super()._make_server(), limit=self._limit)
 
 
@@ -79,6 +91,7 @@ class Connections(web.Server):
         super().connection_made(handler, transport)
         # What was answered is then with the kernel, and whoever does not take it is waited for in one place.
         transport.set_write_buffer_limits(0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UNREAD)
         self._open[handler] = transport
         self._waiting[handler] = None
         if len(self._open) > self._limit:
@@ -108,31 +121,55 @@ class Connections(web.Server):
 class _Connection(web.RequestHandler):
     """One connection, as aiohttp serves it, with times of ours and errors in words of ours."""
 
-    __slots__ = ("_connections",)
+    __slots__ = ("_connections", "_lost")
 
     def __init__(self, connections: Connections) -> None:
         super().__init__(
             connections,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=WAITING,
-            lingering_time=WAITING,
+            # aiohttp would do it for those that are gone, too.
+            lingering_time=0,
+            # Unpacking a body would hold up the event loop, and nothing reads one.
+            auto_decompress=False,
             access_log=None,  # type: ignore[arg-type]  # None is none, as its runners give it
         )
         self._connections = connections
+        self._lost = asyncio.Event()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Ends what waits for the other side."""
+        super().connection_lost(exc)
+        self._lost.set()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Sends an answer, for as long as :data:`SENDING`."""
+        """Sends an answer until the kernel has all of it, for as long as :data:`SENDING`."""
+        if request.body_exists:
+            # Nothing reads a body: what comes of it from now on is not even parsed, and then the connection ends.
+            resp.force_close()
+            self.close()
+            # What has come is let go, so that the connection is read again, and its end is seen.
+            with suppress(web.RequestPayloadError):
+                request.content.read_nowait()
         try:
             async with asyncio.timeout(SENDING):
-                return await super().finish_response(request, resp, start_time)
+                sent = await super().finish_response(request, resp, start_time)
+                # Who asks again and again and takes nothing has one answer in memory, not all of them.
+                await request.writer.drain()
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()
             return resp, True
         finally:
             self._connections.answered(self)
+        if not request.content.is_eof():
+            # Who still sends when a connection is closed loses the answer (RFC 9112 9.6).
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WAITING):
+                    await self._lost.wait()
+        return sent
 
     def handle_error(
         self,

@@ -94,6 +94,71 @@ def test_where_no_descriptor_is_left_the_log_has_a_line_a_second_and_counts_the_
     assert sum(map(len, process.lines)) < 100_000
 
 
+HOSTILE = """
+import socket, sys, threading, time
+post = b"POST / HTTP/1.1\\r\\nHost: x\\r\\n"
+said = {
+    "requests": b"GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" * 60_000,
+    "chunks": post + b"Transfer-Encoding: chunked\\r\\n\\r\\n" + b"1\\r\\na\\r\\n" * 1_000_000,
+}[sys.argv[3]]
+def send():
+    while True:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
+            try:
+                connection.sendall(said)
+                if sys.argv[3] == "requests":
+                    time.sleep(60)
+            except OSError:
+                pass
+print("begun", flush=True)
+for _ in range(4):
+    threading.Thread(target=send).start()
+"""
+
+
+@pytest.mark.parametrize(("kind", "more"), [("requests", 6), ("chunks", 25)])
+def test_what_visitors_send_without_an_end_takes_little_memory_and_holds_up_nobody(
+    tmp_path: Path, kind: str, more: int
+) -> None:
+    with exporter(tmp_path, {}) as process:
+        timed(process, "/metrics")
+        before, slowest = process.status("VmRSS"), 0.0
+        command = [sys.executable, "-c", HOSTILE, *map(str, address(process.url)), kind]
+        with Popen(command, stdout=PIPE, text=True) as visitor:  # noqa: S603 -- a command of ours
+            assert visitor.stdout is not None
+            assert visitor.stdout.readline() == "begun\n"
+            try:
+                end = time.monotonic() + 4
+                while time.monotonic() < end:
+                    slowest = max(slowest, timed(process, "/-/healthy"))
+                    time.sleep(0.01)
+                peak = process.status("VmRSS")
+            finally:
+                visitor.kill()
+        assert (peak - before) / 1024 < more
+        assert slowest < 1, "a tenth of it where nothing else runs"
+        assert process.lines[1:] == []
+
+
+THREADS = """
+import threading
+def busy():
+    while True: pass
+for _ in range(2): threading.Thread(target=busy, daemon=True).start()
+"""
+
+
+def test_threads_that_are_busy_do_not_hold_up_who_connects(tmp_path: Path) -> None:
+    with exporter(tmp_path, {}, before=THREADS) as process:
+        slowest = 0.0
+        for _ in range(5):
+            with ExitStack() as visitors:
+                for _ in range(100):
+                    visitors.enter_context(closing(opened(process.url, b"GET / HTTP/1.1\r\n")))
+                slowest = max(slowest, timed(process, "/-/healthy"))
+        assert slowest < 1.5
+
+
 READER = """
 import socket, sys, threading
 connected = threading.Barrier(50)

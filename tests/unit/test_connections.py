@@ -1,12 +1,17 @@
 """How many may be connected and for how long, over real sockets."""
 
 import asyncio
+import gzip
+import random
+import re
 import resource
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from aiohttp import web
+from aiohttp import BytesPayload, web
+from aiohttp.typedefs import Handler
 
 from exporter import connections
 from exporter.connections import CONNECTIONS, HEADERS, Connections, Runner
@@ -23,6 +28,8 @@ class Site:
         self.may = asyncio.Event()
         self.asked = asyncio.Semaphore(0)
         self.port = 0
+        self.untaken: list[int] = []
+        """Bytes of earlier answers that memory held when a request was begun, for each."""
         self._open: list[asyncio.StreamWriter] = []
 
     async def connect(self, said: bytes = b"") -> Streams:
@@ -46,6 +53,18 @@ class Site:
         self.asked.release()
         return web.Response(text="quick")
 
+    async def posted(self, request: web.Request) -> web.Response:
+        return web.Response(text=f"{len(await request.read())} bytes")
+
+    async def page(self, _: web.Request) -> web.Response:
+        return web.Response(body=BytesPayload(bytes(60_000)))
+
+    async def empty(self, _: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    async def busy(self, _: web.Request) -> web.Response:
+        return web.Response(status=503)
+
     async def slow(self, _: web.Request) -> web.Response:
         self.asked.release()
         await self.may.wait()
@@ -62,8 +81,18 @@ class Site:
 
 @asynccontextmanager
 async def serving(limit: int = 10) -> AsyncIterator[Site]:
-    site, app = Site(), web.Application()
-    app.add_routes([web.get(f"/{each.__name__}", each) for each in (site.quick, site.slow, site.big, site.broken)])
+    site = Site()
+
+    @web.middleware
+    async def weighed(request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert request.transport is not None
+        site.untaken.append(request.transport.get_write_buffer_size())
+        return await handler(request)
+
+    app = web.Application(middlewares=[weighed])
+    routes = (site.quick, site.slow, site.big, site.broken, site.page, site.busy, site.empty)
+    app.add_routes([web.get(f"/{each.__name__}", each) for each in routes])
+    app.add_routes([web.post("/posted", site.posted), web.post("/quick", site.quick)])
     runner = Runner(app, limit=limit, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -168,6 +197,96 @@ async def test_an_answer_that_is_not_taken_is_given_up(monkeypatch: pytest.Monke
         async with asyncio.timeout(PATIENCE):
             # What the buffers of both sides hold, and no more.
             assert len(await stream[0].read()) < 50_000_000
+
+
+def pipelined(number: int) -> tuple[list[bytes], bytes]:
+    """The statuses that so many requests get, and the requests."""
+    chance = random.Random(number)  # noqa: S311 -- chance, not secrecy
+    routes = {b"page": b"200", b"nowhere": b"404", b"busy": b"503", b"quick": b"200", b"empty": b"204"}
+    asked = [chance.choice(list(routes.items())) for _ in range(number)]
+    return [status for _, status in asked], b"".join(ASKING % route for route, _ in asked)
+
+
+async def test_whoever_asks_and_asks_and_takes_nothing_has_one_answer_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "SENDING", 0.3)
+    async with serving() as site:
+        lost, known = asyncio.Event(), Connections.connection_lost
+
+        def connection_lost(self: Connections, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+            known(self, handler, exc)
+            lost.set()
+
+        monkeypatch.setattr(Connections, "connection_lost", connection_lost)
+        _, asked = pipelined(1000)
+        await site.connect(asked)
+        async with asyncio.timeout(PATIENCE):
+            await lost.wait()
+        assert 1 < len(site.untaken) < 1000, "what fills the buffers of both kernels, and no more"
+        assert set(site.untaken) == {0}
+
+
+async def test_whoever_takes_what_was_asked_for_at_once_gets_all_of_it_in_order() -> None:
+    async with serving() as site:
+        statuses, asked = pipelined(300)
+        answer = await site.answer(asked + b"GET /nowhere HTTP/1.0\r\n\r\n")
+        assert re.findall(rb"HTTP/1.[01] (\d+) ", answer) == [*statuses, b"404"]
+        assert site.untaken == [0] * 301
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br", b"zstd"])
+async def test_no_body_is_unpacked(encoding: bytes) -> None:
+    packed = gzip.compress(bytes(10_000_000))
+    head = b"POST /posted HTTP/1.1\r\nHost: x\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
+    async with serving() as site:
+        answer = await site.answer(head % (encoding, len(packed)) + packed)
+    assert answer.endswith(b"\r\n%d bytes" % len(packed))
+
+
+async def test_whoever_sends_a_body_gets_an_answer_and_then_the_connection_ends() -> None:
+    async with serving() as site:
+        for head in (b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"):
+            answer = await site.answer(b"POST /quick HTTP/1.1\r\nHost: x\r\n" + head)
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nConnection: close\r\n" in answer
+            assert answer.endswith(b"quick")
+
+
+async def test_of_a_long_body_nothing_is_parsed_after_the_answer_and_the_answer_comes_all_the_same() -> None:
+    async with serving() as site:
+        reader, writer = await site.connect(b"POST /quick HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(PATIENCE):
+            await reader.readuntil(b"quick")
+            # None of it is a chunk, and nobody minds.
+            for _ in range(100):
+                writer.write(b"no chunk" * 10_000)
+                await writer.drain()
+            writer.write_eof()
+            assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"POST /quick HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc", pipelined(1000)[1]],
+    ids=["half a body", "answers that were not taken"],
+)
+async def test_whoever_goes_in_the_middle_is_not_waited_for(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as site:
+        before = asyncio.all_tasks()
+        stream = await site.connect(said)
+        async with asyncio.timeout(connections.WAITING / 2):
+            await stream[0].readuntil(b"\r\n\r\n")
+            served = asyncio.all_tasks() - before
+            assert served
+            stream[1].transport.abort()
+            await asyncio.wait(served)
+    assert caplog.messages == []
+
+
+async def test_the_event_loop_has_its_turn_soon() -> None:
+    async with serving():
+        assert sys.getswitchinterval() == pytest.approx(connections.TURN)
 
 
 @pytest.mark.parametrize("sending", [0.05, 30.0])
