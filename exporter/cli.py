@@ -45,13 +45,6 @@ T = TypeVar("T")
 COMMANDS = ("serve", "check", "rules", "demo")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
-TURN = 0.0005
-"""Seconds after which a thread that computes lets the one that serves go on.
-
-Every call of the system gives the interpreter away. By Python's own 5 ms, answers that take a dozen of those wait for
-as many turns of each thread that parses.
-"""
-
 SHUTDOWN = 0.25
 """Seconds that a running scrape has to end in when the program stops; aiohttp waits for so long twice."""
 
@@ -455,7 +448,6 @@ def _demo(flags: argparse.Namespace) -> None:
 
 async def _run(options: Options, state: State, listen: Sequence[Listen], announce: Announce) -> None:
     """Serves for ever; SIGHUP reloads. Raises :class:`RefusedError` when an address cannot be had."""
-    sys.setswitchinterval(TURN)
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     hangup.hear()
     hangup.tell(partial(loop.call_soon_threadsafe, asked.set))
