@@ -140,25 +140,6 @@ def test_what_visitors_send_without_an_end_takes_little_memory_and_holds_up_nobo
         assert process.lines[1:] == []
 
 
-THREADS = """
-import threading
-def busy():
-    while True: pass
-for _ in range(2): threading.Thread(target=busy, daemon=True).start()
-"""
-
-
-def test_threads_that_are_busy_do_not_hold_up_who_connects(tmp_path: Path) -> None:
-    with exporter(tmp_path, {}, before=THREADS) as process:
-        slowest = 0.0
-        for _ in range(5):
-            with ExitStack() as visitors:
-                for _ in range(100):
-                    visitors.enter_context(closing(opened(process.url, b"GET / HTTP/1.1\r\n")))
-                slowest = max(slowest, timed(process, "/-/healthy"))
-        assert slowest < 1.5
-
-
 READER = """
 import socket, sys, threading
 connected = threading.Barrier(50)

@@ -33,8 +33,8 @@ from exporter.probe import STREAM_ABOVE, read_document
 
 SIZE = 16 * 2**20
 MOST_SECONDS = 2.0
-MOST_BESIDE_OTHERS = 2 * MOST_SECONDS
-"""Where every core has a test of its own: they share its caches, and count each other's waits for memory."""
+MOST_BESIDE_OTHERS = 3 * MOST_SECONDS
+"""Where two tests have the two threads of one core: 1.8 s became 4.1 s so. What has no bound takes minutes."""
 TOLERANCE = SIZE
 """Bytes that memory may differ by from one look to another, all of them together."""
 PAGE = 4096

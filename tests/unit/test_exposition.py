@@ -15,6 +15,7 @@ from exporter.exposition.render import Renderer
 from exporter.history import Change, EntityHistory, History, KeySetHistory
 from exporter.inquiry import DomainTrust, TrustReason, UpdateResult
 from exporter.model import Certificate, Document, Entity, Phase, Reason, Role, StorageStatus, Use
+from exporter.names import LONGEST_SHORTENED
 from exporter.policy import THRESHOLD_NAMES, PolicySettings
 from exporter.record import Record, bare
 from exporter.rollover import Rollover, State
@@ -855,12 +856,12 @@ def many_certificates(count: int, entity_id: str = "urn:x") -> Entity:
 def test_labels_are_shortened_but_for_those_that_say_what_a_series_is_about() -> None:
     long = "x" * 1000
     found = scrapes.after(
-        replace(watched("t" * 500, f"https://idp.example/{long}")),
+        replace(watched("t" * 1000, f"https://idp.example/{long}")),
         good(document(idp(replace(certificate("a"), subject=long), entity_id="e" * 1024)), NOW),
     )
     for _, labels in scrapes.samples(scrape(found)):
         for name, text in labels:
-            assert len(text) <= 249 or text == {"entity_id": "e" * 1024, "target": "t" * 500}[name]
+            assert len(text) <= LONGEST_SHORTENED or text == {"entity_id": "e" * 1024, "target": "t" * 1000}[name]
 
 
 def test_of_certificates_without_room_those_in_use_come_first_and_then_those_that_end_next() -> None:
