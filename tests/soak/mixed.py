@@ -112,7 +112,7 @@ async def _publish(to: Connection, seed: int) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError):
             kind, _, nth = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().strip("/").partition("/")
-            if kind == "farm":
+            if kind == "honest":
                 writer.write(_answer(farms[int(nth)]))
             elif (way := chance.randrange(10)) == 0:
                 await asyncio.sleep(60)
@@ -243,7 +243,7 @@ def main(seconds: float = 600, seed: int = 1) -> str:
 
 def _config(published: str, seed: int) -> Mapping[str, object]:
     chance = random.Random(seed)  # noqa: S311 -- chance, not secrecy
-    urls = [f"{published}/farm/{nth}" for nth in range(FARMS)]
+    urls = [f"{published}/honest/{nth}" for nth in range(FARMS)]
     urls += [f"{published}/hostile/{nth}" for nth in range(HOSTILE)]
     targets = [
         {"name": "-".join(url.split("/")[-2:]), "url": url, "interval": f"{chance.randrange(10, 30)}s"} for url in urls
@@ -266,7 +266,7 @@ def _keys(process: Process) -> Mapping[tuple[str, str], float]:
     """When each key of each farm was first seen."""
     found = process.scrape().samples("fedmeta_certificate_first_seen_timestamp_seconds")
     return {
-        (labels["target"], labels["fingerprint"]): at for labels, at in found if labels["target"].startswith("farm-")
+        (labels["target"], labels["fingerprint"]): at for labels, at in found if labels["target"].startswith("honest-")
     }
 
 
