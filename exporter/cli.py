@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -455,6 +456,8 @@ async def _run(options: Options, state: State, listen: Sequence[Listen], announc
     runner = Runner(app, limit=connections(), shutdown_timeout=SHUTDOWN)
     try:
         await runner.setup()
+        # What is here by now mostly stays. The collector holds everybody up while it looks at it again and again.
+        gc.freeze()
         announce([await _listen(runner, *address) for address in listen])
         while True:
             await asked.wait()
@@ -465,6 +468,7 @@ async def _run(options: Options, state: State, listen: Sequence[Listen], announc
     finally:
         hangup.ignore()
         await runner.cleanup()
+        gc.unfreeze()
 
 
 async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:

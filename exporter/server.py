@@ -40,7 +40,7 @@ SCRAPE_OFFSET = 0.5
 RENDERERS = 2
 """Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
 
-PROBES = 32
+PROBE_REQUESTS = 32
 """Requests for ``/probe`` under way at once."""
 
 RETRY_AFTER = 5
@@ -61,7 +61,7 @@ class Options:
     """Whether ``/-/reload`` is open."""
     limit: int = 200
     """Entities of an aggregate that get series without being watched."""
-    probes: int = PROBES
+    probes: int = PROBE_REQUESTS
     """Requests for ``/probe`` under way at once."""
     documents: int = fetch.BUDGET
     """Bytes of documents that are read and parsed at once, by looks and by ``/probe``."""

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -251,6 +252,22 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving
+
+
+async def test_the_collector_does_not_look_again_at_what_was_there_before_anybody_is_served(tmp_path: Path) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: []\n")
+    announced: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    options, listen = Options(load(str(file)), str(file)), [("127.0.0.1", 0)]
+    serving = asyncio.create_task(
+        _run(options, State(None, lambda: NOW), listen, lambda _: announced.set_result(gc.get_freeze_count()))
+    )
+    async with asyncio.timeout(10):
+        assert await announced > 10_000
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+    assert gc.get_freeze_count() == 0
 
 
 async def test_a_reload_that_fails_in_a_way_that_nobody_expected_does_not_end_the_program(

@@ -24,7 +24,7 @@ from exporter.fetch import BUDGET, FREE
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import (
     _CLIENT,
-    PROBES,
+    PROBE_REQUESTS,
     NotAllowedError,
     Options,
     accepts_gzip,
@@ -51,7 +51,7 @@ async def serving(
     config: Config = CONFIG,
     federation: Federation | None = None,
     *,
-    probes: int = PROBES,
+    probes: int = PROBE_REQUESTS,
     documents: int = BUDGET,
     lifecycle: bool = False,
 ) -> AsyncIterator[Client]:
