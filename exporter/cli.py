@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -21,7 +20,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, fetch, hangup, log, rules
+from exporter import __version__, fetch, hangup, log, memory, rules
 from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
@@ -452,23 +451,22 @@ async def _run(options: Options, state: State, listen: Sequence[Listen], announc
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     hangup.hear()
     hangup.tell(partial(loop.call_soon_threadsafe, asked.set))
+    memory.keep_little()
     app = application(options, state=state, clock=_now)
     runner = Runner(app, limit=connections(), shutdown_timeout=SHUTDOWN)
     try:
         await runner.setup()
-        # What is here by now mostly stays. The collector holds everybody up while it looks at it again and again.
-        gc.freeze()
-        announce([await _listen(runner, *address) for address in listen])
-        while True:
-            await asked.wait()
-            asked.clear()
-            outcome = await attempt(app[CONFIGURATION].reload())
-            if isinstance(outcome, Raised):
-                log_mistake("reload", outcome.error)
+        with memory.known_to_stay():
+            announce([await _listen(runner, *address) for address in listen])
+            while True:
+                await asked.wait()
+                asked.clear()
+                outcome = await attempt(app[CONFIGURATION].reload())
+                if isinstance(outcome, Raised):
+                    log_mistake("reload", outcome.error)
     finally:
         hangup.ignore()
         await runner.cleanup()
-        gc.unfreeze()
 
 
 async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:

@@ -160,9 +160,7 @@ def advance(
     ``before`` and ``after`` are the verdicts on the document before and on this one, both as of ``at``.
     What did not change keeps its very object, so that a store need write, and an exposition render, only what is new.
     """
-    if history.looked is not None and believed(history.looked, at) != history.looked:
-        # Only then: nothing in a history is later than its last look, and all of it is much to go through.
-        history = clamped(history, at)
+    history = put_right(history, at)
     was = {rollover.entity_id: rollover for rollover in before}
     now_is = {rollover.entity_id: rollover for rollover in after}
     steady = history.steady if _follows(history.looked, at) else None
@@ -203,6 +201,15 @@ def clamped(history: History, now: datetime) -> History:
             return history
         return replace(history, looked=looked, steady=steady)
     return replace(history, entities=entities, looked=looked, steady=steady)
+
+
+def put_right(history: History, now: datetime) -> History:
+    """The history as :func:`clamped` gives it, which is much work, and none where its last look can be true.
+
+    Nothing in a history is later than its last look.
+    """
+    latest = history.looked
+    return history if latest is None or believed(latest, now) == latest else clamped(history, now)
 
 
 def resumed(saved: History, since: History, now: datetime, *, expecting: Container[str] = ()) -> History:

@@ -1,7 +1,6 @@
 """What one probe of a look gets: fetch, parse, verify. The only place where an exception becomes a reason."""
 
 import asyncio
-import ctypes
 import hashlib
 import zlib
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from exporter import fetch, metadata, signature
+from exporter import fetch, memory, metadata, signature
 from exporter.bounds import bounded
 from exporter.config.settings import Look
 from exporter.history import History
@@ -22,13 +21,8 @@ NO_HISTORY = History()
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 """Stands for a time that nobody knows."""
 
-TRIM_ABOVE = 2**20
-"""Bytes of a document from which memory is given back to the system after it was read.
-
-Elements are many small pieces, which the C library keeps for itself (malloc_trim(3)): ten times the document. Libraries
-that have no such function have no such need."""
-
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)
+GIVEN_BACK_ABOVE = 2**20
+"""Bytes of a document from which memory is given back to the system after it was read."""
 
 STREAM_ABOVE = 8 * 2**20
 """Bytes from which a document is read as a stream, and its signature left alone, unless a signer is configured."""
@@ -146,8 +140,8 @@ def read_document(
             finally:
                 del reading  # else an error holds it by this frame, and it holds the error, with all that was read
     finally:
-        if len(body) > TRIM_ABOVE:
-            _trim(0)
+        if len(body) > GIVEN_BACK_ABOVE:
+            memory.give_back()
 
 
 def _document(

@@ -234,7 +234,7 @@ def remembered(record: Record, look: LookRecord) -> History:
     if look.place != record.first.place or observation is None:
         return record.history
     at = observation.at
-    before = replace(record, history=_history_put_right(record.history, at))
+    before = replace(record, history=past.put_right(record.history, at))
     if observation.document is None:
         return before.history
     # First-seen times of the keys that just came are not recorded yet: judge counts them as seen last.
@@ -356,12 +356,6 @@ def _differ(documents: Iterable[Document | None]) -> bool:
 def _put_right(record: Record, now: datetime) -> Record:
     """The record as :func:`clamped` gives it, which is much work, and none where the latest times can be true."""
     return record if all(believed(each, now) == each for each in _latest(record)) else clamped(record, now)
-
-
-def _history_put_right(history: History, now: datetime) -> History:
-    """The history without a time that cannot be true, which is much work, and none where its latest time can be."""
-    latest = history.looked
-    return history if latest is None or believed(latest, now) == latest else past.clamped(history, now)
 
 
 def _look_clamped(look: LookRecord, now: datetime) -> LookRecord:

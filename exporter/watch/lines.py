@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from exporter.config.settings import Target
 from exporter.config.urls import shown
-from exporter.history import History, clamped
+from exporter.history import History, put_right
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry
 from exporter.model import Observation
 from exporter.record import LookRecord, Record
@@ -49,10 +49,10 @@ def _log_history(target: str, before: History, after: History) -> None:
     if before.entities is after.entities:
         return
     # A time that was put right is no change.
-    entities = clamped(before, after.looked).entities if after.looked else {}
+    entities = put_right(before, after.looked).entities if after.looked else {}
     for entity_id, entity in after.entities.items():
         known = entities.get(entity_id)
-        if known is None:
+        if known is None or known is entity:
             continue
         of_entity = {"target": target, "entity_id": entity_id}
         for (role, use), key_set in entity.key_sets.items():

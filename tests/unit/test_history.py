@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import pytest
 from builders import DAY, ENTITY_ID, HOUR, NOW, SECOND, certificate
@@ -22,6 +23,7 @@ from exporter.history import (
     advance,
     clamped,
     key_sets,
+    put_right,
     resumed,
 )
 from exporter.model import Certificate, Entity, Key, Metadata, Role, RoleDescriptor, Signature, SignatureState, Use
@@ -683,6 +685,17 @@ def test_a_first_seen_time_is_never_later_than_the_key_set_that_shows_the_certif
     (right,) = clamped(History({ENTITY_ID: known}), LATER).entities.values()
     assert right.first_seen == {"aa": NOW, "bb": LATER}
     assert right.key_sets[SIGNING].sightings[0] == Sighting(frozenset({"aa"}), NOW, LATER)
+
+
+def test_a_history_whose_last_look_can_be_true_is_not_gone_through() -> None:
+    class Untouchable(dict[str, EntityHistory]):
+        def items(self) -> NoReturn:
+            raise AssertionError
+
+    history = History(Untouchable(), NOW)
+    assert put_right(history, LATER) is history
+    with pytest.raises(AssertionError):
+        put_right(history, NOW - DAY)
 
 
 def test_what_a_file_holds_of_the_future_happened_by_the_last_look() -> None:
