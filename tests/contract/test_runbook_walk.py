@@ -2,7 +2,7 @@
 
 At no moment is the certificate that AD FS signs with in neither slot of a domain that trusted it before, unless the
 section says so (after a theft). The commands are the page's. AD FS and the functions for Graph PowerShell are ours
-(``adfsserver``, ``graphshell``), Entra ID is the stand-in, over HTTP, and the exporter, whose advice is followed, is the
+(``adfsserver``, ``graphshell``), Entra ID is the stand-in over HTTP, and the exporter, whose advice is followed, is the
 real one. Not walked: Entra ID that writes by itself, and what somebody pastes that is older than the last look.
 """
 

@@ -97,6 +97,7 @@ NEEDED: Mapping[Kind, set[str]] = {
 
 SYNOPSES = """
 Add-AdfsCertificate -CertificateType -Thumbprint [-IsPrimary]
+Add-PSSnapin
 Enable-AdfsEndpoint -TargetAddressPath
 Get-AdfsCertificate [-CertificateType]
 Get-AdfsClaimsProviderTrust
@@ -116,6 +117,9 @@ Get-WebApplicationProxyHealth
 Get-WebApplicationProxySslCertificate
 Install-WebApplicationProxy -FederationServiceTrustCredential -CertificateThumbprint -FederationServiceName
 Set-WebApplicationProxySslCertificate -Thumbprint
+Connect-Entra [-Scopes]
+Get-EntraFederationProperty -DomainName
+Set-EntraDomainFederationSettings [-DomainName]
 Connect-MgGraph [-Scopes] [-Environment]
 Get-MgAuditLogDirectoryAudit [-All] [-Filter]
 Get-MgDomain [-All] [-ErrorAction]
@@ -123,15 +127,17 @@ Get-MgDomainFederationConfiguration -DomainId [-ErrorAction]
 Update-MgDomainFederationConfiguration -DomainId -InternalDomainFederationId [-SigningCertificate]
   [-NextSigningCertificate] [-ErrorAction]
 ConvertTo-Json [-Depth]
+Enter-PSSession [-ComputerName]
 Format-List
-Format-Table
+Format-Table [-Wrap]
 ForEach-Object
 Get-ChildItem
 Get-CimInstance [-Filter]
 Get-Credential
 Get-Date
+Get-HotFix [-Id]
 Get-Service
-Get-WinEvent [-LogName] [-MaxEvents]
+Get-WinEvent [-LogName] [-FilterHashtable] [-MaxEvents]
 Install-Module [-Scope]
 Restart-Service
 Select-Object [-First] [-Last]
@@ -143,7 +149,7 @@ Where-Object
 """The cmdlets that may be named and what they may be given, by Microsoft's references. Brackets: may be left out."""
 
 CMDLET = re.compile(
-    r"\b(?:Add|Connect|ConvertTo|Enable|ForEach|Format|Get|Install|Remove|Restart|Select|Set|Sort|Start|Update|Where)-[A-Z]\w+"
+    r"\b(?:Add|Connect|ConvertTo|Enable|Enter|ForEach|Format|Get|Install|Remove|Restart|Select|Set|Sort|Start|Update|Where)-[A-Z]\w+"
 )
 
 
@@ -315,7 +321,7 @@ def test_the_retired_cmdlets_stand_in_one_line_with_what_replaces_them() -> None
     for old, new in re.findall(r"`(\w+-Msol\w+)` → `([\w-]+)`", mapping):
         assert old not in CMDLETS
         assert new in CMDLETS
-    assert mapping.count("Msol") == 3
+    assert mapping.count("Msol") == 4
 
 
 def test_every_cmdlet_called_exists_and_has_what_it_needs() -> None:
