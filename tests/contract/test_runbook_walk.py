@@ -139,9 +139,10 @@ class Walk:
         if text == "$successor.Thumbprint":
             assert self.adfs.successor
             return self.adfs.successor.certificate.thumbprint
-        placeholder = re.fullmatch(
-            r"<(base64|thumbprint)(?: of the ([\w ]+?)| of the (?:\w+), else of the \w+)?(?:, on one line)?>", text
+        named = (
+            r"<(base64|thumbprint)(?: of the ([\w ]+?)| of the \w+, else of the \w+)?(?:, on one line|, from AD FS)?>"
         )
+        placeholder = re.fullmatch(named, text)
         if placeholder is None:
             assert "<" not in text, text
             return text

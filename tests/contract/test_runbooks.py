@@ -378,7 +378,7 @@ def test_every_function_that_is_called_is_defined_on_the_page_and_given_what_it_
         if name == "Write-Certificate":
             assert values[0] in {"$domain", "'contoso.com'"}
             assert values[1] == "$successor" or values[1].startswith("'<base64 of the ")
-            assert values[2] == "'<thumbprint of the primary>'"
+            assert values[2] == "'<thumbprint of the primary, from AD FS>'"
 
 
 def test_a_section_that_calls_a_function_says_where_it_is() -> None:
