@@ -3,12 +3,17 @@
 No PowerShell runs here: what is compared is what a machine can see in the text.
 """
 
+import os
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import builders
 import pytest
+
+from exporter.model import Use
 
 PAGE = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8")
 SAME = re.compile(r"(?:fedmeta-exporter|amtool) [^|&\\$<>]*")
@@ -93,6 +98,46 @@ def test_windows_needs_nothing_that_it_does_not_have(block: Twins) -> None:
         assert text.count(opening) == text.count(closing), "in regular expressions too"
     assert text.count("'") % 2 == 0
     assert re.sub("'[^']*'", "", text).count('"') % 2 == 0
+
+
+def read_as_windows_would(block: str, text: str) -> Sequence[str]:
+    """What the loop over the parts of a document prints, by its own regular expressions.
+
+    They are such as .NET and Python read alike.
+    """
+    opens, names, closes, holds = re.findall(r"-cmatch '(.*?)'", block)
+    cut, dropped = re.findall(r"-replace '(.*?)'", block)
+    use, found = "document-signature", set()
+    for part in text.split("<"):
+        if re.search(opens, part):
+            named = re.search(names, part)
+            use = named[1] if named else "both"
+        if re.search(closes, part):
+            use = "document-signature"
+        if re.search(holds, part):
+            found.add(f"{use} {re.sub(dropped, '', re.sub(cut, '', part))}")
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        builders.adfs(builders.pair(), builders.pair(nth=1), signer=builders.pair()),
+        builders.saml_metadata(keys=[(Use.UNSPECIFIED, builders.pair()), (Use.SIGNING, builders.NOT_BASE64)]),
+        builders.adfs(builders.pair(), signer=builders.pair()).replace(b"MII", b"M&#13;\nII"),
+        re.sub(rb"<(/?)(?:\w+:)?(KeyDescriptor|X509Certificate)\b", rb"<\1any:\2", builders.adfs(builders.pair())),
+    ],
+    ids=["a farm", "without a use", "with line breaks", "with prefixes"],
+)
+def test_both_find_the_same_certificates_in_a_document(document: bytes, tmp_path: Path) -> None:
+    (listing,) = (each for each in PAIRS if "certificates.txt" in each.bash and "awk" in each.bash)
+    (tmp_path / "metadata.xml").write_bytes(document)
+    awk, _, _ = listing.bash.partition("\n\n")
+    subprocess.run(["bash", "-euo", "pipefail", "-c", awk], cwd=tmp_path, env={"LC_ALL": "C", **os.environ}, check=True)  # noqa: S603, S607 -- the page is ours, and any bash will do
+
+    linux = (tmp_path / "certificates.txt").read_text(encoding="utf-8").splitlines()
+    assert len(linux) > 1
+    assert read_as_windows_would(str(listing.powershell), document.decode()) == sorted(linux)
 
 
 def test_that_nobody_has_run_them_is_said_once() -> None:

@@ -133,7 +133,7 @@ Format-Table [-Wrap]
 ForEach-Object
 Get-ChildItem
 Get-CimInstance [-Filter]
-Get-Content [-Raw] [-TotalCount]
+Get-Content [-Raw]
 Get-Credential
 Get-Date
 Get-HotFix [-Id]
