@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import builders
 import pytest
+from lxml import etree
 
 from exporter.model import Use
 
@@ -119,6 +120,12 @@ def read_as_windows_would(block: str, text: str) -> Sequence[str]:
     return sorted(found)
 
 
+def signature_last(document: bytes) -> bytes:
+    root = etree.fromstring(document)
+    root.append(root[0])
+    return etree.tostring(root)
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -126,8 +133,9 @@ def read_as_windows_would(block: str, text: str) -> Sequence[str]:
         builders.saml_metadata(keys=[(Use.UNSPECIFIED, builders.pair()), (Use.SIGNING, builders.NOT_BASE64)]),
         builders.adfs(builders.pair(), signer=builders.pair()).replace(b"MII", b"M&#13;\nII"),
         re.sub(rb"<(/?)(?:\w+:)?(KeyDescriptor|X509Certificate)\b", rb"<\1any:\2", builders.adfs(builders.pair())),
+        signature_last(builders.adfs(builders.pair(), signer=builders.pair())),
     ],
-    ids=["a farm", "without a use", "with line breaks", "with prefixes"],
+    ids=["a farm", "without a use", "with line breaks", "with prefixes", "with its signature last"],
 )
 def test_both_find_the_same_certificates_in_a_document(document: bytes, tmp_path: Path) -> None:
     (listing,) = (each for each in PAIRS if "certificates.txt" in each.bash and "awk" in each.bash)
