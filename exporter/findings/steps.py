@@ -424,6 +424,11 @@ def _write_lacking(finding: Finding, facts: Trusting, text: str, now: datetime) 
 def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: tuple[str, ...] = ()) -> Step:
     if slot is None:
         text += " Into the slot that does not hold the certificate in use: the publisher's own list says which that is."
+    else:
+        # Whoever pastes it after somebody else has written or promoted may write over the certificate in use.
+        text += (
+            " The command names a slot by how things are now: if anybody writes or promotes before you do, ask again."
+        )
     flag = _SLOT_FLAGS[slot] if slot else "<slot>"
     return Step(
         text,

@@ -722,6 +722,19 @@ def test_a_certificate_that_has_ended_is_written_nowhere() -> None:
     assert "has ended" in step(finding, at).text
 
 
+def test_a_step_that_names_a_slot_says_that_this_holds_for_now() -> None:
+    """Whoever pastes it after somebody else has promoted writes over the certificate in use."""
+    naming = 0
+    for record, at in records():
+        for finding in standing(record, at).findings:
+            done = step(finding, at)
+            names = any(re.search(r" -(Next)?SigningCertificate '", each) for each in done.commands)
+            assert ("if anybody writes or promotes before you do, ask again" in done.text) is names, finding.kind
+            naming += names
+
+    assert naming
+
+
 def test_a_foreign_certificate_is_overwritten_rather_than_one_that_is_published_and_valid() -> None:
     # Where the slots are full, the other one ends first.
     record = trusting(seen(farm(LONG, NEW, encryption=STRANGE)), federated(signing=certificate("9"), following=NEW))
