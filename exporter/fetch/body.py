@@ -8,6 +8,7 @@ import aiohttp
 
 from exporter.fetch.failure import FetchError
 from exporter.fetch.hidden import hidden
+from exporter.fetch.progress import current
 from exporter.model import Reason
 
 ACCEPTED = "gzip, deflate"
@@ -44,6 +45,7 @@ async def read(
             # A file that was packed beforehand, and is served as it stands.
             inflater = _Inflater(gzip=True)
         received += len(chunk)
+        current.get().content = received
         for piece in (chunk,) if inflater is None else inflater.feed(chunk):
             size += len(piece)
             if max(received, size) > limit:

@@ -12,7 +12,7 @@ from datetime import datetime
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.fetch.progress import Progress, current
+from exporter.fetch.progress import WRAPPING, Progress, current
 from exporter.model import Phase, Reason
 
 _EXPIRED = 10
@@ -106,6 +106,9 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
         return FetchError(Reason.PROXY, _proxy_sentence(error, root, progress))
     if page := _page(progress):
         return FetchError(Reason.PROXY, page)
+    if progress.wrapped:
+        sentence = f"the answer of {progress.who} has more than {WRAPPING} bytes around its body"
+        return FetchError(Reason.PROTOCOL, sentence)
     match error, root:
         case aiohttp.InvalidURL(), _:
             found = FetchError(Reason.DNS, f"{progress.host} is no host that can be looked up")

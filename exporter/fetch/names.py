@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +24,9 @@ _FIRST_WAIT = 0.5
 _TRIES = 5
 """With fewer, a name for which a server needs more than a second would never resolve: from one that answers quickly
 otherwise, c-ares awaits the first answer for a quarter of a second only, and no answer to a try that it gave up."""
+
+KEPT = 8
+"""Names after which c-ares forgets all answers: one takes up to 6 MB, and the other side chooses for how long."""
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -41,6 +45,7 @@ class CAres(AbstractResolver):
         self._servers = servers
         self._opened: aiohttp.AsyncResolver | None = None
         self._closed = False
+        self._kept = 0
         self._asking: dict[_Sought, asyncio.Task[list[ResolveResult]]] = {}
 
     async def resolve(
@@ -70,6 +75,18 @@ class CAres(AbstractResolver):
         except OSError as error:
             # Its cause has a number beside the words.
             raise OSError(None, error.strerror) from None
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Has c-ares let go of all answers after so many."""
+        self._kept += 1
+        if self._kept < KEPT or self._opened is None:
+            return
+        self._kept = 0
+        with suppress(pycares.AresError, RuntimeError):  # it ends, or cannot read its files; there is a next time
+            # Nothing lets us say how many answers c-ares may keep. Reading its files anew empties it (ares_reinit(3)).
+            self._opened._resolver._channel.reinit()  # noqa: SLF001 -- see above
 
     def _channel(self) -> aiohttp.AsyncResolver:
         if self._closed:

@@ -31,6 +31,14 @@ _NAMED = 80
 _HEARD = 4096
 """Bytes of what a proxy says that are kept: the head of an answer, and how its body begins."""
 
+WRAPPING = 2**20
+"""Bytes that may come beside the content of a body and a quarter of it: heads, TLS, and what stands around chunks.
+
+Among them is what has come and is not taken yet, up to half a megabyte."""
+
+_AT_ONCE = 2**14
+"""Bytes taken from a connection in one turn of the event loop, which parses them however small their parts are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -59,6 +67,12 @@ class Progress:
     """Where the proxy is, for a sentence; empty until its URL has been read."""
     heard: bytearray = field(default_factory=bytearray)
     """How that begins which came from the proxy."""
+    received: int = 0
+    """Bytes that came from this host."""
+    content: int = 0
+    """Bytes of the body that came with them."""
+    wrapped: bool = False
+    """Whether too much came that is not of the body."""
     detours: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     """Hosts and ports to connect to in place of others."""
     at: str = ""
@@ -120,6 +134,8 @@ class Progress:
         self.host = host
         self.at = ""
         self.heard.clear()
+        self.received = self.content = 0
+        self.wrapped = False
         self.http_status = None
         self.shown = None
         self.tls = None
@@ -127,6 +143,13 @@ class Progress:
         self.tried.clear()
         self.peer = ""
         self.barred = ""
+
+    def receive(self, size: int) -> None:
+        """Counts bytes that came. Raises OSError where too many of them are not of the body."""
+        self.received += size
+        self.wrapped = self.received - self.content > WRAPPING + self.content // 4
+        if self.wrapped:
+            raise OSError(f"more than {WRAPPING} bytes came around the body")
 
     def connected(self) -> None:
         """Turns from connecting to waiting for the answer."""
@@ -279,10 +302,9 @@ def open_socket(address: tuple[Any, ...]) -> socket.socket:
         raise OSError(progress.barred)
     progress.address = place
     _check_zone(family, place)
-    if progress.proxied:
-        return _Overheard(progress, family, kind, protocol)
-    opened = socket.socket(family, kind, protocol)
-    progress.tried.append((opened, place[0]))
+    opened = _Socket(progress, family, kind, protocol)
+    if not progress.proxied:
+        progress.tried.append((opened, place[0]))
     return opened
 
 
@@ -305,30 +327,33 @@ def _check_zone(family: int, place: tuple[Any, ...]) -> None:
         raise OSError(errno.EADDRNOTAVAIL, "the zone of the address is none of this machine's") from None
 
 
-class _Overheard(socket.socket):
-    """A socket that tells the fetch how that begins which comes from the proxy.
+class _Socket(socket.socket):
+    """A socket that tells the fetch how much comes, and how that begins which comes from the proxy.
 
-    aiohttp keeps from its caller what a proxy sends after it has agreed to a tunnel.
+    aiohttp keeps from its caller what stands around a body, and what a proxy sends after it has agreed to a tunnel.
     """
 
     def __init__(self, progress: Progress, family: int, kind: int, protocol: int) -> None:
         super().__init__(family, kind, protocol)
-        self._heard = progress.heard
+        self._progress = progress
+        self._heard = progress.heard if progress.proxied else None
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """As any socket's: what asyncio asks for while HTTP is spoken."""
-        data = super().recv(size, flags)
-        self._hear(data)
+        data = super().recv(min(size, _AT_ONCE), flags)
+        self._receive(data)
         return data
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0, /) -> int:  # noqa: ANN401 -- whatever has bytes
         """As any socket's: what asyncio asks for from the TLS handshake on."""
-        received = super().recv_into(buffer, size, flags)
-        self._hear(memoryview(buffer)[:received])
+        received = super().recv_into(buffer, min(size or len(buffer), _AT_ONCE), flags)
+        self._receive(memoryview(buffer)[:received])
         return received
 
-    def _hear(self, data: bytes | memoryview) -> None:
-        self._heard += data[: _HEARD - len(self._heard)]
+    def _receive(self, data: bytes | memoryview) -> None:
+        if self._heard is not None:
+            self._heard += data[: _HEARD - len(self._heard)]
+        self._progress.receive(len(data))
 
 
 class Context(ssl.SSLContext):

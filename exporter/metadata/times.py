@@ -3,7 +3,10 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-_DATE_TIME = re.compile(r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII)
+_WIDEST_ZONE = timedelta(hours=14)
+_DATE_TIME = re.compile(
+    r"(\d{4,})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):([0-5]\d))?", re.ASCII
+)
 _DURATION = re.compile(
     r"P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.ASCII
 )
@@ -33,6 +36,8 @@ def moment(text: str) -> datetime:
         result += timedelta(days=1)
     if sign:
         zone = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+        if zone > _WIDEST_ZONE:
+            raise ValueError(text)
         result += zone if sign == "-" else -zone
     return result
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import ssl
 import struct
 import time
 import tracemalloc
@@ -21,6 +22,7 @@ from federation import Federation, Speaks, free_port, joined
 from exporter import __version__, fetch
 from exporter.config.settings import IpProtocol, Module, Tls
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT
+from exporter.fetch.progress import WRAPPING
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
 
 URL = "https://idp.example.org/metadata"
@@ -507,6 +509,65 @@ async def test_a_head_that_is_not_read_says_which_limit_it_exceeds(
     error = await refused(fetch.fetch("http://head.test/", Module(), client=client, timeout=5))
 
     assert (error.reason, error.detail) == (Reason.PROTOCOL, f"the answer of head.test {detail}")
+
+
+def for_ever(beginning: bytes, again: bytes) -> Speaks:
+    """Says the second again and again, until nobody listens."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(beginning)
+            while True:
+                writer.write(again * (2**16 // len(again)))
+                await writer.drain()
+
+    return speak
+
+
+def tls_of(federation: Federation, scheme: str) -> ssl.SSLContext | None:
+    """What a server of this scheme speaks by."""
+    return federation.context(federation.authority.issue_cert("around.test")) if scheme == "https" else None
+
+
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("beginning", "again"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n" + b"X: 1\r\n" * 60 + b"\r\n"),
+        (CHUNKED, b"1\r\nx\r\n"),
+        (CHUNKED + b"1;", b"x"),
+        (CHUNKED, b"0"),
+    ],
+    ids=["100 Continue", "103 with headers", "chunks of one byte", "a chunk extension", "the size of a chunk"],
+)
+async def test_what_is_around_a_body_has_a_bound(
+    scheme: str, beginning: bytes, again: bytes, federation: Federation, client: fetch.Client
+) -> None:
+    module = Module(tls=Tls(ca_file=federation.ca_file))
+    await federation.speak("around.test", for_ever(beginning, again), tls_of(federation, scheme))
+
+    error = await refused(fetch.fetch(f"{scheme}://around.test/", module, client=client, timeout=30))
+
+    sentence = f"the answer of around.test has more than {WRAPPING} bytes around its body"
+    assert (error.reason, error.detail) == (Reason.PROTOCOL, sentence)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("size", [64, 2**20])
+async def test_a_body_in_chunks_of_any_usual_size_is_read(
+    scheme: str, size: int, federation: Federation, client: fetch.Client, module: Module
+) -> None:
+    chunks = b"%x\r\n%b\r\n" % (size, b"x" * size) * (2**23 // size)
+    await federation.speak("around.test", says(CHUNKED + chunks + b"0\r\n\r\n"), tls_of(federation, scheme))
+
+    answer = await fetch.fetch(f"{scheme}://around.test/", module, client=client, timeout=30)
+
+    assert answer.body == b"x" * 2**23
 
 
 async def test_a_reset_is_a_finding_and_no_cause_to_ask_again(federation: Federation, client: fetch.Client) -> None:

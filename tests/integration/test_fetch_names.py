@@ -287,6 +287,20 @@ async def test_a_name_that_was_found_is_asked_for_again_by_the_next_look(
     assert server.asked.count(("nowhere.test", 1)) == 2
 
 
+async def test_what_other_sides_say_is_not_kept_for_longer_than_for_a_few_names(server: NameServer) -> None:
+    resolver = CAres([server.place])
+
+    async def asked() -> int:
+        await resolver.resolve("good.test", 443)
+        return server.asked.count(("good.test", 1))
+
+    assert [await asked() for _ in range(names.KEPT - 1)] == [1] * (names.KEPT - 1)
+    async with asyncio.timeout(10):
+        while await asked() == 1:
+            pass
+    await resolver.close()
+
+
 @pytest.mark.parametrize("answers", [0, 1, 20])
 async def test_closing_at_any_moment_ends_every_look_up(server: NameServer, answers: int) -> None:
     resolver = CAres([server.place])
