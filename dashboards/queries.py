@@ -5,14 +5,33 @@ As in the alert rules: what tells two exporters of a pair apart (``instance``, `
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboards.style import Colour, Query, Word
-from dashboards.words import ENDED, NO_DOCUMENT, NOT_JUDGED, NOTHING, POSITIONS, PROMOTED, SIGNATURES, STATES
+from dashboards.words import (
+    ALERTS,
+    ENDED,
+    NO_DOCUMENT,
+    NOT_JUDGED,
+    NOT_LOOKED_AT,
+    NOTHING,
+    NOTHING_FOUND,
+    POSITIONS,
+    PROMOTED,
+    RENEWED,
+    SIGNATURES,
+    STATES,
+    TROUBLES,
+)
 from exporter.config.settings import SERVICE
+from exporter.history import Change
+from exporter.policy import Profile
 
-LATELY = 30 * 86400
-"""Seconds for which a change counts as late news."""
+_LATELY = f"> time() - {30 * 86400}"
+"""For so long a change counts as late news."""
+
+SOONEST = 50
+"""Dates that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +41,13 @@ class Scope:
     matchers: tuple[str, ...]
     every_entity: bool = True
     """Also entities of an aggregate that are shown for being bad, and that nobody watches."""
+    last: bool = False
+    """What was last known in the time shown: the same at every moment of it."""
 
     def __call__(self, metric: str, *more: str) -> str:
         """The selector of this metric."""
-        return f"{metric}{{{', '.join((*self.matchers, *more))}}}"
+        selected = f"{metric}{{{', '.join((*self.matchers, *more))}}}"
+        return f"last_over_time({selected}[$__range] @ end())" if self.last else selected
 
 
 _JOB = 'job=~"$job"'
@@ -38,12 +60,23 @@ EXPORTERS = Scope((_JOB, 'instance=~"$instance"'))
 OF_SERVICE = f'node="{SERVICE}"'
 """The matcher of looks at the service itself, from whatever vantage; its nodes are shown by themselves."""
 
-_STATES = [(state, word) for state, (word, _) in STATES.items()]
+FEW = 20
+"""What can be told apart on a graph."""
+
+ABSENT = -999999
+"""Stands for a word where there is no number."""
+NOTHING_SHOWN = -1
+"""The same in a band."""
+
+NO_EXPORTER = "no exporter answers"
+
+WITNESS = f"max({Scope((_JOB,))('fedmeta_exporter_build_info')})"
+"""1 while any exporter answers: without one a count is not 0, but not known."""
 
 
 def state(scope: Scope) -> str:
     """The worst state of each target, as the number of its word."""
-    states = numbered("fedmeta_rollover_state", "state", _STATES, scope)
+    states = numbered("fedmeta_rollover_state", "state", STATES.items(), scope)
     return (
         "max by (job, target) (\n"
         f"  {_that_count(states if scope.every_entity else f'({states})', scope)}\n"
@@ -55,7 +88,11 @@ def state(scope: Scope) -> str:
 
 def state_of_entities(scope: Scope) -> str:
     """The state of each entity that has series of its own, as the number of its word."""
-    return f"max by (entity_id, role) ({numbered('fedmeta_rollover_state', 'state', _STATES, scope)})"
+    by = "entity_id, role"
+    now, last = (
+        numbered("fedmeta_rollover_state", "state", STATES.items(), each) for each in (scope, at_the_end(scope))
+    )
+    return f"(max by ({by}) ({now}) and on ({by}) topk({FEW}, max by ({by}) ({last})))"
 
 
 def without_document(scope: Scope) -> str:
@@ -76,16 +113,6 @@ def days(scope: Scope, position: str) -> str:
     """Days left of each target's primary or successor; of several the fewest."""
     left = _that_count(scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"'), scope)
     return f"min by (job, target) ({left})"
-
-
-def critical(scope: Scope) -> str:
-    """1 for each target that somebody must act on now."""
-    policies = f"max by (job, target, policy, profile) ({scope('fedmeta_target_info')})"
-    days_of = f"max by (job, policy, profile) ({_threshold('missing')})"
-    missing = f"max by (job, target) ({policies} * on (job, policy, profile) group_left () {days_of})"
-    late = f"{days(scope, 'primary')} <= on (job, target) {missing}"
-    severe = in_state(scope, "none|unreadable|expired|missing")
-    return f"({severe} or {in_state(scope, 'stalled')} and on (job, target) ({late}))"
 
 
 def thresholds(scope: Scope) -> Sequence[Query]:
@@ -116,19 +143,14 @@ def reachable(scope: Scope) -> str:
     return from_every_vantage(scope, "fedmeta_metadata_reachable")
 
 
-def last_success(scope: Scope) -> str:
-    """When each target's service was last read, in milliseconds; of several vantages the longest ago."""
-    return milliseconds(from_every_vantage(scope, "fedmeta_probe_last_success_timestamp_seconds"))
-
-
-def agreement(scope: Scope) -> str:
-    """For each target with several looks: 1 if all get the same signing keys, 0 if not."""
-    return f"min by (job, target) ({scope('fedmeta_nodes_agree')})"
+def difference(scope: Scope) -> str:
+    """For each target with several looks: 0 if all get the same signing keys, 1 if not."""
+    return f"1 - min by (job, target) ({scope('fedmeta_nodes_agree')})"
 
 
 def differing_since(scope: Scope) -> str:
-    """Since when they do not, in milliseconds."""
-    return milliseconds(f"min by (job, target) ({scope('fedmeta_nodes_differ_since_timestamp_seconds')})")
+    """Since when they do not."""
+    return f"min by (job, target) ({scope('fedmeta_nodes_differ_since_timestamp_seconds')})"
 
 
 def looks(scope: Scope) -> str:
@@ -152,29 +174,221 @@ def milliseconds(moment: str) -> str:
 
 
 def how_many(vector: str) -> str:
-    """The number of series, 0 without any."""
-    return f"count({vector}) or vector(0)"
+    """The number of series; 0 without any, while an exporter answers."""
+    return or_value(f"count({vector})", 0)
 
 
-def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = "vector(0)") -> str:
-    """The vector, or where it is empty one series at 0 with this label."""
+def or_value(vector: str, value: int) -> str:
+    """The vector, or where it is empty this value, while an exporter answers."""
+    return f"{vector} or on () {value} * {WITNESS}"
+
+
+def or_words(vector: str, label: str, words: str) -> str:
+    """The vector, or where it is empty one series without a number that says why, by this label."""
+    return (
+        f'{vector} or on () label_replace(NaN * {WITNESS}, "{label}", "{words}", "", "")'
+        f' or on () label_replace(vector(NaN), "{label}", "{NO_EXPORTER.capitalize()}", "", "")'
+    )
+
+
+def or_band(vector: str, label: str, words: str, selector: str) -> str:
+    """The vector, or where the selector had no series in all the time shown, one with these words as its label."""
+    never = f"max(absent_over_time({selector}[$__range] @ end()))"
+    return f'{vector} or on () label_replace({NOTHING_SHOWN} * {never}, "{label}", "{words}", "", "")'
+
+
+def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = f"0 * {WITNESS}") -> str:
+    """The vector, or where it is empty one series at 0 with this label, while an exporter answers."""
     return f'{vector} or on () label_replace({zero}, "{label}", "{value}", "", "")'
+
+
+def only_rows(vector: str, rows: str, keys: str) -> str:
+    """Of the vector what belongs to a row."""
+    return f"({vector}) and on ({keys}) ({rows})"
+
+
+def named(vector: str, *labels: str) -> str:
+    """The vector with these labels joined into one, ``row``."""
+    return f'label_join({vector}, "row", ", ", {_quoted(labels)})'
+
+
+def nearest(vector: str) -> str:
+    """Of days those that are nearest to now: what has just ended, and what ends next."""
+    return f"({vector} and bottomk({FEW}, abs({vector})))"
+
+
+def exporters(scope: Scope) -> str:
+    """For each exporter that Prometheus scrapes 1 if it answers, 0 if not; of jobs of which one answered lately."""
+    lately = f"last_over_time({scope('fedmeta_exporter_build_info')}[$__range] @ end())"
+    return f"max by (job, instance) ({scope('up')} and on (job) ({lately} or {scope('fedmeta:exporter:last')}))"
+
+
+def exporters_up(scope: Scope) -> str:
+    """How many exporters do not answer; the labels ``up`` and ``expected`` say how many do, of how many."""
+    every = exporters(scope)
+    counts = f'count_values("up", sum({every})) * on () group_left (expected) count_values("expected", count({every}))'
+    none = 'label_replace(label_replace(vector(1), "up", "0", "", ""), "expected", "0", "", "")'
+    return f"(count({every}) - sum({every})) * on () group_left (up, expected) ({counts}) or on () {none}"
+
+
+def oldest_scrape(scope: Scope) -> str:
+    """Seconds since the exporter was scraped with success whose turn is the longest ago."""
+    scraped = f"timestamp({scope('fedmeta_exporter_build_info')})"
+    before = f"({scope('fedmeta:exporter:last')} and on (job, instance) {scope('up')})"
+    return f"time() - min({scraped} or {before})"
+
+
+def age(moment: str) -> str:
+    """Seconds since then."""
+    return f"time() - {moment}"
+
+
+def document_read(scope: Scope) -> str:
+    """When the document of each target that is judged was last read."""
+    return f"max by (job, target) ({scope('fedmeta_target_as_of_timestamp_seconds')})"
+
+
+def findings(scope: Scope, *more: str) -> str:
+    """What was found: as the alert rules hold it; where none are loaded, as each exporter says it."""
+    held, said = (scope(name, *more) for name in ("fedmeta:finding", "fedmeta_finding"))
+    return f"({held} or {said} unless on (job) {ANY_TARGET('fedmeta:exporter:last')})"
+
+
+def targets_with(scope: Scope, severity: str) -> str:
+    """1 for each target with a finding so bad."""
+    matcher = f'severity="{severity}"'
+    return f"group by (job, target) ({findings(scope, matcher)})"
+
+
+def worst(scope: Scope) -> str:
+    """The worst that was found of each target, as the number of its word."""
+    read, known = document_read(scope), f"max by (job, target) ({scope('fedmeta_target_info')})"
+    found = f"max by (job, target) ({_numbered_findings(findings(scope))})"
+    return f"({found} or {NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known})"
+
+
+def firing(scope: Scope) -> str:
+    """The number of alerts that fire and do not only inform; 0 without any, where the rules are loaded."""
+    alerts = scope("ALERTS", 'alertstate="firing"', _OURS, 'severity!="info"')
+    return f"count({alerts}) or on () 0 * max({scope('fedmeta:exporter:last')})"
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """All that was found, and the alerts on what nobody could find."""
+
+    rows: str
+    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` that of the runbooks,
+    ``key`` what it is known by."""
+    since: str
+    """Since when its alert holds, in milliseconds."""
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Troubles":
+        """Those in scope."""
+        firing = scope("ALERTS", 'alertstate="firing"', _OURS)
+        since = f"({scope('ALERTS_FOR_STATE', _OURS)} and ignoring (alertstate) {firing})"
+        found = f"({findings(scope)} or {_by_kind(firing)})"
+        listed = f"max by ({_ABOUT}) ({_numbered_findings(found)})"
+        nothing = f"{NOTHING_FOUND} * max({document_read(scope)})"
+        parts = "([^_]+)_?" + 5 * "([^_]*)_?"
+        rows = f'label_replace({_keyed(listed)}, "section", "fedmeta$1$2$3$4$5$6", "finding", "{parts}")'
+        rows = f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")'
+        return cls(
+            rows=otherwise(rows, "finding", zero=nothing),
+            since=milliseconds(f"max by (key) ({_keyed(_by_kind(since))})"),
+        )
+
+
+_ABOUT = "job, target, finding, domain, node, vantage, entity_id"
+
+_OURS = 'alertname=~"Fedmeta.+"'
+
+
+def _keyed(vector: str) -> str:
+    return f'label_join({vector}, "key", " ", {_quoted(_ABOUT.split(", "))})'
+
+
+def _quoted(labels: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in labels)
+
+
+def _by_kind(alerts: str) -> str:
+    """These alerts by the label ``finding``, also those on exporters, which stand where a node would."""
+    for alert, kind in ALERTS.items():
+        alerts = f'label_replace({alerts}, "finding", "{kind}", "alertname", "{alert}")'
+    return f'label_replace({alerts}, "node", "$1", "instance", "(.+)")'
+
+
+def _numbered_findings(found: str) -> str:
+    numbers = " or ".join(
+        f'label_replace(vector({each.word.value}), "finding", "{each.name}", "", "")' for each in TROUBLES
+    )
+    return f"{found} * on (finding) group_left () ({numbers})"
 
 
 def changes(scope: Scope) -> str:
     """When keys changed or a primary was promoted, in milliseconds, of the last 30 days."""
-    promotions = scope("fedmeta_rollover_last_promotion_timestamp_seconds")
-    lately = f"> time() - {LATELY}"
-    return otherwise(
-        milliseconds(
-            "max by (job, target, use, change) (\n"
-            f"  {scope('fedmeta_key_set_last_change_timestamp_seconds')} {lately}\n"
-            f'  or label_replace(label_replace({promotions} {lately}, "change", "{PROMOTED}", "", ""),'
-            ' "use", "signing", "", "")\n'
-            ")"
-        ),
-        "change",
+    promoted = _with("change", PROMOTED, _with("use", "signing", f"{last_promotion(scope)} {_LATELY}"))
+    return milliseconds(f"max by (job, target, use, change) (\n  {key_set_changes(scope, _LATELY)}\n  or {promoted}\n)")
+
+
+def key_set_changes(scope: Scope, lately: str = "") -> str:
+    """When key sets changed, by ``change``; a renewal of the one encryption key is a word of its own."""
+    metric, encrypts, replaced = "fedmeta_key_set_last_change_timestamp_seconds", 'use="encryption"', Change.REPLACED
+    signs, others, renewed = (
+        f"{scope(metric, *matchers)} {lately}".rstrip()
+        for matchers in (
+            ['use!="encryption"'],
+            [encrypts, f'change!="{replaced}"'],
+            [encrypts, f'change="{replaced}"'],
+        )
     )
+    return f"({signs} or {others} or {_with('change', RENEWED, renewed)})"
+
+
+def last_promotion(scope: Scope) -> str:
+    """When the primary became another."""
+    return scope("fedmeta_rollover_last_promotion_timestamp_seconds")
+
+
+def marks_of_changes(scope: Scope) -> str:
+    """When key sets changed, but for those that a promotion has a mark for, in milliseconds."""
+    changed = f"max by (entity_id, use, change) ({key_set_changes(scope)})"
+    promoted = f"max by (entity_id) ({last_promotion(scope)})"
+    others = f"{changed} unless on (entity_id) {promoted}"
+    return milliseconds(f"({changed} != on (entity_id) group_left () {promoted} or {others})")
+
+
+def next_dates(scope: Scope) -> str:
+    """What comes next, as seconds since 1970, by the label ``date``; of all targets the soonest."""
+    by = "job, target, domain"
+    ends = f"time() + 86400 * {days(scope, 'primary')}"
+    automatic = scope("fedmeta_target_info", f'profile="{Profile.ADFS}"')
+    policies = f"max by (job, target, policy, profile) ({automatic})"
+    before = f"max by (job, policy, profile) ({_threshold('generation')})"
+    generation = (
+        f"({ends}) - on (job, target) 86400 * max by (job, target)"
+        f" ({policies} * on (job, policy, profile) group_left () {before})"
+        f" unless on (job, target) {days(scope, 'successor')}"
+    )
+    moments = {
+        "generation": generation,
+        "promotion": scope("fedmeta_rollover_promotion_timestamp_seconds"),
+        "end": ends,
+        "tls": scope("fedmeta_tls_certificate_not_after_timestamp_seconds"),
+        "valid_until": scope("fedmeta_metadata_valid_until_timestamp_seconds"),
+        "entra": scope("fedmeta_trust_certificate_not_after_timestamp_seconds"),
+    }
+    # What is past is no date that comes; where it is bad there is a finding.
+    each = [_with("date", name, f"min by ({by}) (({moment}) > time())") for name, moment in moments.items()]
+    every = "\n  or ".join(each)
+    return f"bottomk({SOONEST}, min by ({by}, date) (\n  {every}\n))"
+
+
+def days_until(moment: str) -> str:
+    """Days from now."""
+    return f"({moment} - time()) / 86400"
 
 
 def if_read(scope: Scope) -> str:
@@ -191,12 +405,30 @@ def positions(scope: Scope) -> str:
     """What each certificate is in the rollover, as a word's number; ``short`` is how its fingerprint begins."""
     placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
     ended = f"{ENDED} * ({scope('fedmeta_certificate_not_after_timestamp_seconds')} <= bool time())"
-    return _short(f"max by (roles, use, fingerprint) ({placed} or {ended})")
+    by = "entity_id, roles, use, fingerprint"
+    return _short(f"(max by ({by}) ({placed} or {ended}) and on ({by}) {_nearest_of_the_last(scope)})")
 
 
 def days_of_certificates(scope: Scope) -> str:
-    """Days left of each certificate; ``short`` is how its fingerprint begins."""
-    return _short(f"max by (roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})")
+    """Days left of each certificate, whatever its position; ``short`` is how its fingerprint begins."""
+    by = "entity_id, roles, use, fingerprint"
+    left = f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')})"
+    return _short(f"({left} and on ({by}) {_nearest_of_the_last(scope)})")
+
+
+def _nearest_of_the_last(scope: Scope) -> str:
+    last = f"max by (entity_id, roles, use, fingerprint) ({at_the_end(scope)('fedmeta_certificate_expiry_days')})"
+    return f"bottomk({FEW}, abs({last}))"
+
+
+def days_of_the_living(scope: Scope) -> str:
+    """Days left of the primaries that end next: those that have ended leave nothing to save by a date."""
+    return f"({days(scope, 'primary')} and on (job, target) bottomk({FEW}, {days(at_the_end(scope), 'primary')} > 0))"
+
+
+def at_the_end(scope: Scope) -> Scope:
+    """The same at the end of the time shown, so that a graph has the same lines from its beginning."""
+    return replace(scope, last=True)
 
 
 def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
@@ -222,7 +454,8 @@ class Stretches:
     def of(cls, scope: Scope) -> "Stretches":
         """Those of the certificates in scope."""
         labels = "entity_id, roles, use, fingerprint"
-        left = f"max by (entity_id, roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
+        every = f"max by (entity_id, roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
+        left = nearest(every)
         begins = f"max by ({labels}) ({scope('fedmeta_certificate_not_before_timestamp_seconds')})"
         # Multiplied by 0 only to take the labels with the position.
         age = f"0 * {left} + on ({labels}) group_left () (time() - {begins}) / 86400"
@@ -241,6 +474,10 @@ def _looks(scope: Scope) -> str:
 def _by_certificate(vector: str) -> str:
     named = f'label_join({_short(vector)}, "certificate", " ", "roles", "use", "position", "short")'
     return f"max by (certificate) ({named})"
+
+
+def _with(label: str, value: str, vector: str) -> str:
+    return f'label_replace({vector}, "{label}", "{value}", "", "")'
 
 
 def _short(vector: str) -> str:
