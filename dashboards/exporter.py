@@ -2,7 +2,7 @@
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
-from dashboards.panels import Show, series, stat, timeline
+from dashboards.panels import Column, Show, series, stat, table, timeline
 from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise
 from dashboards.shared import up
 from dashboards.style import BAD_IF_ANY, LATE, Colour, Query, Unit
@@ -140,16 +140,20 @@ INQUIRIES = [
 ]
 
 TIMES = [
-    series(
+    table(
         "Slowest targets",
         "How long the latest look took, all phases together, of several looks at a target the longest: the ten targets"
         " where it took longest.",
-        Unit.SECONDS,
-        Query(
-            f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
-            "{{target}} ({{job}})",
-        ),
-        absent="No look in this time",
+        [
+            Column("Target", label="target"),
+            Column("Job", label="job", width=110),
+            Column("Took", unit=Unit.SECONDS, width=90),
+        ],
+        rows=f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
+        keys="job, target",
+        sort="Took",
+        largest_first=True,
+        absent="No look yet",
     ),
     series(
         "Wait for a turn",

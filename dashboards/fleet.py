@@ -12,18 +12,18 @@ from dashboards.queries import (
     days_of_the_living,
     days_until,
     difference,
+    difference_over_time,
     differing_since,
     document_read,
     how_many,
     in_state,
     looks,
     milliseconds,
-    named,
     next_dates,
     oldest_scrape,
-    reachable,
+    reachable_over_time,
     several_looks,
-    state,
+    state_over_time,
     targets_with,
     thresholds,
     without_document,
@@ -31,7 +31,7 @@ from dashboards.queries import (
 )
 from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
 from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, WORK_IF_ANY, Query, Unit
-from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_state
+from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_over_time
 from dashboards.variables import JOB_OF_TARGETS
 
 NO_OTHER_LOOK = "Every target is looked at in one place only"
@@ -230,9 +230,9 @@ TRUST = table(
 
 TRUST_OVER_TIME = timeline(
     "Trust of each domain",
-    "The state of each domain's trust over time.",
+    "The state of each domain's trust over time; of many domains the twenty that were worst.",
     words.TRUST,
-    Query(named(trust_state(ANY_TARGET), "domain", "target", "job"), "{{row}}"),
+    Query(trust_over_time(ANY_TARGET), "{{target}} {{domain}} ({{job}})"),
     of=ANY_TARGET("fedmeta_trust_info"),
     page=8,
     absent=NO_DOMAIN,
@@ -265,9 +265,10 @@ NODES = [
     ),
     timeline(
         "Agreement of nodes and vantages",
-        "Whether all looks at each target get the same signing keys, over time.",
+        "Whether all looks at each target get the same signing keys, over time; of many the twenty that differed the"
+        " longest.",
         words.DIFFER,
-        Query(named(difference(ANY_TARGET), "target", "job"), "{{row}}"),
+        Query(difference_over_time(ANY_TARGET), "{{target}} ({{job}})"),
         of=ANY_TARGET("fedmeta_nodes_agree"),
         page=8,
         absent=NO_OTHER_LOOK,
@@ -280,7 +281,7 @@ DAYS_OVER_TIME = series(
     " above. Only the next 90 days are drawn; the list has them all. Dashed: the thresholds of the policies, the"
     " highest where they differ.",
     Unit.DAYS,
-    Query(named(days_of_the_living(ANY_TARGET), "target", "job"), "{{row}}"),
+    Query(days_of_the_living(ANY_TARGET), "{{target}} ({{job}})"),
     *thresholds(ANY_TARGET),
     within=URGENT_DAYS,
     dashed="Threshold",
@@ -333,18 +334,19 @@ BOARD = Board(
                     [
                         timeline(
                             "State of each target",
-                            "The state of each target's rollover over time; of several watched entities the worst.",
+                            "The state of each target's rollover over time; of several watched entities"
+                            " the worst. Of many targets the twenty that were worst.",
                             words.STATE,
-                            Query(named(state(ANY_TARGET), "target", "job"), "{{row}}"),
+                            Query(state_over_time(ANY_TARGET), "{{target}} ({{job}})"),
                             of=ANY_TARGET("fedmeta_target_info"),
                             absent="No target is watched",
                         ),
                         timeline(
                             "Reachability of each target",
                             "Whether the latest look at each target's service got a usable document, from every"
-                            " vantage, over time.",
+                            " vantage, over time. Of many targets the twenty that were reached the least.",
                             words.REACHABLE,
-                            Query(named(reachable(ANY_TARGET), "target", "job"), "{{row}}"),
+                            Query(reachable_over_time(ANY_TARGET), "{{target}} ({{job}})"),
                             of=ANY_TARGET("fedmeta_metadata_reachable"),
                             absent="No target was looked at",
                         ),

@@ -1,16 +1,14 @@
 """Panels of Grafana 10 and newer: each is one call with title, description, unit and query."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from string import ascii_uppercase
 
-from dashboards.queries import ABSENT, NO_EXPORTER, NOTHING_SHOWN, only_rows, or_band, or_value, or_words
+from dashboards.queries import ABSENT, DASH, NO_EXPORTER, NOTHING_SHOWN, only_rows, or_band, or_value, or_words
 from dashboards.style import DATASOURCE, PLAIN, UNKNOWN, Colour, Json, Query, Steps, Unit, Word, Words
-
-UNKNOWN_WORD = "–"  # noqa: RUF001 -- a dash, not a minus
-"""Where a value is not known: short enough for a cell and for a band."""
 
 LETTER = 7.5
 """Pixels of a letter in a cell, on average and a little more."""
@@ -56,7 +54,7 @@ class Column:
     """Colours of the numbers."""
     width: int | None = None
     """Pixels; None shares what is left."""
-    absent: str = UNKNOWN_WORD
+    absent: str = DASH
 
     @property
     def longest(self) -> int:
@@ -155,17 +153,17 @@ def timeline(
     """What held when: a band for each series, its values in words.
 
     ``of`` selects what there would be series of: where it has none in the time shown, one band is named ``absent``, by
-    the label that the first query is named by. ``page`` is how many bands fit.
+    the labels that the first query is named by. ``page`` is how many bands fit.
     """
     first, *others = queries
-    label = first.legend.removeprefix("{{").removesuffix("}}")
-    shown = [replace(first, expr=or_band(first.expr, label, absent, of)), *others]
+    labels = re.findall(r"{{(\w+)}}", first.legend)
+    shown = [replace(first, expr=or_band(first.expr, labels, absent, of)), *others]
     fields = _fields(
         Unit.WORDS,
-        words=(*words, Word(NOTHING_SHOWN, UNKNOWN_WORD, Colour.GREY)),
+        words=(*words, Word(NOTHING_SHOWN, DASH, Colour.GREY)),
         # Thresholds would be taken for the bands, and the words for nothing.
         colouring="palette-classic",
-        absent=UNKNOWN_WORD,
+        absent=DASH,
         custom={"fillOpacity": 80, "lineWidth": 0},
     )
     return {

@@ -41,13 +41,13 @@ class Scope:
     matchers: tuple[str, ...]
     every_entity: bool = True
     """Also entities of an aggregate that are shown for being bad, and that nobody watches."""
-    last: bool = False
-    """What was last known in the time shown: the same at every moment of it."""
+    over: str = ""
+    """What is taken of all the time shown, and so the same at every moment of it: ``last``, ``avg``."""
 
     def __call__(self, metric: str, *more: str) -> str:
         """The selector of this metric."""
         selected = f"{metric}{{{', '.join((*self.matchers, *more))}}}"
-        return f"last_over_time({selected}[$__range] @ end())" if self.last else selected
+        return f"{self.over}_over_time({selected}[$__range] @ end())" if self.over else selected
 
 
 _JOB = 'job=~"$job"'
@@ -68,6 +68,9 @@ ABSENT = -999999
 NOTHING_SHOWN = -1
 """The same in a band."""
 
+DASH = "–"  # noqa: RUF001 -- a dash, not a minus
+"""Where a value is not known: short enough for a cell and for a band."""
+
 NO_EXPORTER = "no exporter answers"
 
 WITNESS = f"max({Scope((_JOB,))('fedmeta_exporter_build_info')})"
@@ -76,23 +79,28 @@ WITNESS = f"max({Scope((_JOB,))('fedmeta_exporter_build_info')})"
 
 def state(scope: Scope) -> str:
     """The worst state of each target, as the number of its word."""
-    states = numbered("fedmeta_rollover_state", "state", STATES.items(), scope)
     return (
         "max by (job, target) (\n"
-        f"  {_that_count(states if scope.every_entity else f'({states})', scope)}\n"
+        f"  {_that_count(_state(scope), scope)}\n"
         f"  or {NO_DOCUMENT} * {without_document(scope)}\n"
         f"  or {NOT_JUDGED} * max by (job, target) ({scope('fedmeta_metadata_size_bytes')})\n"
         ")"
     )
 
 
-def state_of_entities(scope: Scope) -> str:
-    """The state of each entity that has series of its own, as the number of its word."""
-    by = "entity_id, role"
-    now, last = (
-        numbered("fedmeta_rollover_state", "state", STATES.items(), each) for each in (scope, at_the_end(scope))
-    )
-    return f"(max by ({by}) ({now}) and on ({by}) topk({FEW}, max by ({by}) ({last})))"
+def state_over_time(scope: Scope, by: str = "job, target") -> str:
+    """The state of each target, of many the worst in the time shown, as the number of its word."""
+    shown = throughout(scope)
+    worst = f"max by ({by}) ({_that_count(_state(shown), shown)})"
+    return f"max by ({by}) ({_that_count(_state(scope, among=_few(by, f'topk({FEW}, {worst})')), scope)})"
+
+
+def _state(scope: Scope, among: str = "") -> str:
+    return numbered("fedmeta_rollover_state", "state", STATES.items(), scope, among=among)
+
+
+def _few(by: str, worst: str) -> str:
+    return f" and on ({by}) {worst}"
 
 
 def without_document(scope: Scope) -> str:
@@ -109,10 +117,10 @@ def in_state(scope: Scope, states: str) -> str:
     return f"max by (job, target) ({holding})"
 
 
-def days(scope: Scope, position: str) -> str:
-    """Days left of each target's primary or successor; of several the fewest."""
-    left = _that_count(scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"'), scope)
-    return f"min by (job, target) ({left})"
+def days(scope: Scope, position: str, *, of: str = "") -> str:
+    """Days left of each target's primary or successor; of several the fewest. ``of`` names the targets, if not all."""
+    left = scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"')
+    return f"min by (job, target) ({_that_count(f'({left} and on (job, target) {of})' if of else left, scope)})"
 
 
 def thresholds(scope: Scope) -> Sequence[Query]:
@@ -133,9 +141,9 @@ def _threshold(name: str) -> str:
     return ANY_TARGET("fedmeta_policy_threshold_days", f'threshold="{name}"')
 
 
-def from_every_vantage(scope: Scope, metric: str) -> str:
+def from_every_vantage(scope: Scope, metric: str, *, among: str = "") -> str:
     """The least that holds for looks at each target's service from all vantages; of two exporters the more."""
-    return f"min by (job, target) (max without (instance, pod) ({scope(metric, OF_SERVICE)}))"
+    return f"min by (job, target) (max by (job, target, vantage) ({scope(metric, OF_SERVICE)}{among}))"
 
 
 def reachable(scope: Scope) -> str:
@@ -143,9 +151,25 @@ def reachable(scope: Scope) -> str:
     return from_every_vantage(scope, "fedmeta_metadata_reachable")
 
 
+def reachable_over_time(scope: Scope) -> str:
+    """The same, of many targets those that were reached the least in the time shown."""
+    by, least = "job, target", from_every_vantage(throughout(scope, "avg"), "fedmeta_metadata_reachable")
+    return from_every_vantage(scope, "fedmeta_metadata_reachable", among=_few(by, f"bottomk({FEW}, {least})"))
+
+
 def difference(scope: Scope) -> str:
     """For each target with several looks: 0 if all get the same signing keys, 1 if not."""
-    return f"1 - min by (job, target) ({scope('fedmeta_nodes_agree')})"
+    return _differing(scope)
+
+
+def difference_over_time(scope: Scope) -> str:
+    """The same, of many targets those that differed the longest in the time shown."""
+    longest = f"topk({FEW}, {_differing(throughout(scope, 'avg'))})"
+    return _differing(scope, among=_few("job, target", longest))
+
+
+def _differing(scope: Scope, among: str = "") -> str:
+    return f"1 - min by (job, target) ({scope('fedmeta_nodes_agree')}{among})"
 
 
 def differing_since(scope: Scope) -> str:
@@ -191,10 +215,12 @@ def or_words(vector: str, label: str, words: str) -> str:
     )
 
 
-def or_band(vector: str, label: str, words: str, selector: str) -> str:
-    """The vector, or where the selector had no series in all the time shown, one with these words as its label."""
-    never = f"max(absent_over_time({selector}[$__range] @ end()))"
-    return f'{vector} or on () label_replace({NOTHING_SHOWN} * {never}, "{label}", "{words}", "", "")'
+def or_band(vector: str, labels: Sequence[str], words: str, selector: str) -> str:
+    """The vector, or where the selector had no series in all the time shown, one band by these words."""
+    named = f"{NOTHING_SHOWN} * max(absent_over_time({selector}[$__range] @ end()))"
+    for label in labels:
+        named = _with(label, words if label == labels[0] else DASH, named)
+    return f"{vector} or on () {named}"
 
 
 def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = f"0 * {WITNESS}") -> str:
@@ -205,11 +231,6 @@ def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = f"0 
 def only_rows(vector: str, rows: str, keys: str) -> str:
     """Of the vector what belongs to a row."""
     return f"({vector}) and on ({keys}) ({rows})"
-
-
-def named(vector: str, *labels: str) -> str:
-    """The vector with these labels joined into one, ``row``."""
-    return f'label_join({vector}, "row", ", ", {_quoted(labels)})'
 
 
 def nearest(vector: str) -> str:
@@ -321,10 +342,7 @@ def _by_kind(alerts: str) -> str:
 
 
 def _numbered_findings(found: str) -> str:
-    numbers = " or ".join(
-        f'label_replace(vector({each.word.value}), "finding", "{each.name}", "", "")' for each in TROUBLES
-    )
-    return f"{found} * on (finding) group_left () ({numbers})"
+    return _by_number(found, "finding", ((each.name, each.word) for each in TROUBLES))
 
 
 def changes(scope: Scope) -> str:
@@ -417,24 +435,29 @@ def days_of_certificates(scope: Scope) -> str:
 
 
 def _nearest_of_the_last(scope: Scope) -> str:
-    last = f"max by (entity_id, roles, use, fingerprint) ({at_the_end(scope)('fedmeta_certificate_expiry_days')})"
+    last = f"max by (entity_id, roles, use, fingerprint) ({throughout(scope)('fedmeta_certificate_expiry_days')})"
     return f"bottomk({FEW}, abs({last}))"
 
 
 def days_of_the_living(scope: Scope) -> str:
     """Days left of the primaries that end next: those that have ended leave nothing to save by a date."""
-    return f"({days(scope, 'primary')} and on (job, target) bottomk({FEW}, {days(at_the_end(scope), 'primary')} > 0))"
+    return days(scope, "primary", of=f"bottomk({FEW}, {days(throughout(scope), 'primary')} > 0)")
 
 
-def at_the_end(scope: Scope) -> Scope:
-    """The same at the end of the time shown, so that a graph has the same lines from its beginning."""
-    return replace(scope, last=True)
+def throughout(scope: Scope, over: str = "last") -> Scope:
+    """The same over all the time shown, so that a graph has the same lines from its beginning."""
+    return replace(scope, over=over)
 
 
-def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
-    """The number of the word whose series is there."""
-    terms = [(word.value, f'{label}="{value}"') for value, word in words]
-    return "\n  or ".join(f"{number} * {scope(metric, matcher)}" for number, matcher in terms)
+def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope, *, among: str = "") -> str:
+    """The number of the word whose series is there; ``among`` leaves out others before they cost."""
+    return _by_number(f"({scope(metric)}{among})" if among else scope(metric), label, words)
+
+
+def _by_number(vector: str, label: str, words: Iterable[tuple[str, Word]]) -> str:
+    # A term for each word would compare all series with all, at each moment anew; these numbers are there once.
+    numbers = " or ".join(_with(label, value, f"vector({word.value})") for value, word in words)
+    return f"{vector} * on ({label}) group_left () ({numbers})"
 
 
 @dataclass(frozen=True, slots=True)

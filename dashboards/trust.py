@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dashboards import words
 from dashboards.panels import Column
-from dashboards.queries import Scope, age, numbered
+from dashboards.queries import FEW, Scope, age, numbered, throughout
 from dashboards.style import AGE_OF_ANSWER, AGE_OF_READING, Unit
 from exporter.trust import TrustState
 
@@ -19,6 +19,13 @@ def domains(scope: Scope) -> str:
 def trust_state(scope: Scope) -> str:
     """The state of each domain's trust, as the number of its word."""
     return _by_domain(numbered("fedmeta_trust_state", "state", words.TRUSTS.items(), scope))
+
+
+def trust_over_time(scope: Scope) -> str:
+    """The same, of many domains the worst in the time shown."""
+    metric, states = "fedmeta_trust_state", words.TRUSTS.items()
+    worst = f"topk({FEW}, {_by_domain(numbered(metric, 'state', states, throughout(scope)))})"
+    return _by_domain(numbered(metric, "state", states, scope, among=f" and on (job, target, domain) {worst}"))
 
 
 def in_trust_state(scope: Scope, *states: TrustState) -> str:

@@ -91,8 +91,8 @@ class Board:
 
     @property
     def panels(self) -> Sequence[Panel]:
-        """Without the headings."""
-        return [Panel(self.name, each) for each in self.json["panels"] if each["type"] != "row"]
+        """Without the headings, and with what stands below those that are closed."""
+        return [Panel(self.name, each) for each in _opened(self.json["panels"]) if each["type"] != "row"]
 
     @property
     def queries(self) -> Sequence[Query]:
@@ -116,6 +116,12 @@ class Board:
             if each["type"] == "query":
                 metric, _ = label_values(each)
                 yield metric
+
+
+def _opened(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for panel in panels:
+        yield panel
+        yield from panel.get("panels", [])
 
 
 BOARDS = tuple(Board(name) for name in ("fleet", "target", "exporter"))
