@@ -92,7 +92,7 @@ def state_over_time(scope: Scope, by: str = "job, target") -> str:
     """The state of each target, of many the worst in the time shown, as the number of its word."""
     shown = throughout(scope)
     worst = f"max by ({by}) ({_that_count(_state(shown), shown)})"
-    return f"max by ({by}) ({_that_count(_state(scope, among=_few(by, f'topk({FEW}, {worst})')), scope)})"
+    return f"max by ({by}) ({_that_count(_state(scope, among=_few(by, f'topk({FEW}, {worst})')), shown)})"
 
 
 def _state(scope: Scope, among: str = "") -> str:
@@ -117,10 +117,21 @@ def in_state(scope: Scope, states: str) -> str:
     return f"max by (job, target) ({holding})"
 
 
-def days(scope: Scope, position: str, *, of: str = "") -> str:
-    """Days left of each target's primary or successor; of several the fewest. ``of`` names the targets, if not all."""
-    left = scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"')
-    return f"min by (job, target) ({_that_count(f'({left} and on (job, target) {of})' if of else left, scope)})"
+def days(scope: Scope, position: str) -> str:
+    """Days left of each target's primary or successor; of several the fewest."""
+    return f"min by (job, target) ({_that_count(_days(scope, position), scope)})"
+
+
+def days_of_the_living(scope: Scope) -> str:
+    """Days left of the primaries that end next: those that have ended leave nothing to save by a date."""
+    shown = throughout(scope)
+    few = _few("job, target", f"bottomk({FEW}, {days(shown, 'primary')} > 0)")
+    left = f"({_days(scope, 'primary')}{few})"
+    return f"min by (job, target) ({_that_count(left, shown)})"
+
+
+def _days(scope: Scope, position: str) -> str:
+    return scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"')
 
 
 def thresholds(scope: Scope) -> Sequence[Query]:
@@ -437,11 +448,6 @@ def days_of_certificates(scope: Scope) -> str:
 def _nearest_of_the_last(scope: Scope) -> str:
     last = f"max by (entity_id, roles, use, fingerprint) ({throughout(scope)('fedmeta_certificate_expiry_days')})"
     return f"bottomk({FEW}, abs({last}))"
-
-
-def days_of_the_living(scope: Scope) -> str:
-    """Days left of the primaries that end next: those that have ended leave nothing to save by a date."""
-    return days(scope, "primary", of=f"bottomk({FEW}, {days(throughout(scope), 'primary')} > 0)")
 
 
 def throughout(scope: Scope, over: str = "last") -> Scope:
