@@ -147,7 +147,7 @@ TIMES = [
         [
             Column("Target", label="target"),
             Column("Job", label="job", width=110),
-            Column("Took", unit=Unit.SECONDS, width=90),
+            Column("Took", unit=Unit.SECONDS, width=105),
         ],
         rows=f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
         keys="job, target",

@@ -125,6 +125,7 @@ TROUBLES = table(
     keys="key",
     sort="What",
     largest_first=True,
+    then="Target",
     absent="No document was read yet",
 )
 
@@ -172,7 +173,7 @@ NEXT = table(
     "What comes next over all targets, the fifty soonest. What AD FS does by itself is predicted. Domain: the one for"
     " which Entra ID holds the certificate.",
     [
-        Column("In", unit=Unit.DAYS, steps=DAYS_LEFT, width=90),
+        Column("In", unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
         Column("When", expr=milliseconds(f"({_NEXT})"), unit=Unit.DATE, width=165),
         Column("What", label="date", words=words.DATE_NAMES, width=255),
         Column("Target", label="target", link=TO_TARGET),
@@ -225,6 +226,7 @@ TRUST = table(
     keys="job, target, domain",
     sort="State",
     largest_first=True,
+    then="Domain",
     absent=NO_DOMAIN,
 )
 
@@ -261,6 +263,7 @@ NODES = [
         keys="job, target",
         sort="Keys",
         largest_first=True,
+        then="Target",
         absent=NO_OTHER_LOOK,
     ),
     timeline(
@@ -324,7 +327,8 @@ BOARD = Board(
             ],
         ),
         Section(
-            "What comes, and what changed", [Line(Height.GRAPH, [NEXT]), Line(Height.GRAPH, [DAYS_OVER_TIME, CHANGES])]
+            "What comes, and what changed",
+            [Line(Height.GRAPH, [each]) for each in (NEXT, DAYS_OVER_TIME, CHANGES)],
         ),
         Section(
             "History",
@@ -357,7 +361,7 @@ BOARD = Board(
         Section(
             "Trust of Entra ID",
             [
-                Line(Height.TILES, DOMAINS, shares=[3, 16, 5]),
+                Line(Height.TILES, DOMAINS, shares=[4, 14, 6]),
                 Line(Height.GRAPH, [TRUST]),
                 Line(Height.GRAPH, [TRUST_OVER_TIME]),
             ],

@@ -206,17 +206,14 @@ def _placed(sections: Sequence[Section]) -> Iterator[Json]:
     numbers = count(1)
     y = 0
     for section in sections:
-        heading = {
-            "type": "row",
-            "title": section.title,
-            "collapsed": section.collapsed,
-            "id": next(numbers) if section.title else 0,
-            "gridPos": {"x": 0, "y": y, "w": GRID, "h": HEADING_HEIGHT},
-        }
-        y += HEADING_HEIGHT if section.title else 0
+        if section.title:
+            place: Json = {"x": 0, "y": y, "w": GRID, "h": HEADING_HEIGHT}
+            heading: Json = {"type": "row", "title": section.title, "id": next(numbers), "gridPos": place}
+            y += HEADING_HEIGHT
         panels = list(_below(section.lines, y, numbers))
         if section.title:
-            yield {**heading, "panels": panels if section.collapsed else []}
+            hidden = panels if section.collapsed else []
+            yield {**heading, "collapsed": section.collapsed, "panels": hidden}
         if not section.collapsed:
             yield from panels
             y += sum(line.height.rows for line in section.lines)

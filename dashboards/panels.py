@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from dashboards.queries import ABSENT, DASH, NO_EXPORTER, NOTHING_SHOWN, only_rows, or_band, or_value, or_words
 from dashboards.style import DATASOURCE, PLAIN, UNKNOWN, Colour, Json, Query, Steps, Unit, Word, Words
 
-LETTER = 7.5
+LETTER = 8.4
 """Pixels of a letter in a cell, on average and a little more."""
 
 CELL_PADDING = 16

@@ -41,7 +41,7 @@ from exporter.model import Phase
 
 NOT_READ = "No document was read yet"
 
-THUMBPRINT = 375
+THUMBPRINT = 385
 """Pixels of forty capital digits: people compare the last ones."""
 
 DRAWN_DAYS = (-400, 400)
@@ -142,6 +142,7 @@ TROUBLES = table(
     keys="key",
     sort="What",
     largest_first=True,
+    then="About",
     absent=NOT_READ,
 )
 
@@ -155,9 +156,9 @@ CERTIFICATES = table(
     "Certificates",
     "Every published certificate, in each use. The thumbprint is what AD FS prints. Life used goes from green to red.",
     [
-        Column("Position", label="position", words=words.POSITION_NAMES, width=100),
+        Column("Position", label="position", words=words.POSITION_NAMES, width=105),
         Column("Use", label="use", width=95),
-        Column("Days left", expr=days_until(_ENDS), unit=Unit.DAYS, steps=DAYS_LEFT, width=100),
+        Column("Days left", expr=days_until(_ENDS), unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
         Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=165),
         Column("Thumbprint", label="thumbprint", width=THUMBPRINT),
         Column("Subject", label="subject"),
@@ -251,7 +252,7 @@ CHANGES = table(
     [
         Column("When", unit=Unit.DATE, width=165),
         Column("What", label="change", words=words.CHANGE_NAMES, coloured=True),
-        Column("Use", label="use", width=100),
+        Column("Use", label="use", width=105),
     ],
     rows=changes(ONE_ENTITY),
     keys="job, target, use, change",
@@ -279,6 +280,7 @@ DOMAINS = table(
     keys="job, target, domain",
     sort="State",
     largest_first=True,
+    then="Domain",
     absent=NO_DOMAIN,
 )
 
@@ -306,7 +308,7 @@ TRUSTED = table(
             expr=f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_expiry_days')})",
             unit=Unit.DAYS,
             steps=ENDED,
-            width=100,
+            width=105,
         ),
     ],
     rows=f"max by ({_TRUSTED}, published, subject, thumbprint) ({ONE_TARGET('fedmeta_trust_certificate_info')})",
@@ -381,7 +383,7 @@ NODES = table(
             expr=one_of(_LOOK, "key_set, signer", ONE_TARGET("fedmeta_node_key_set_info")),
             width=280,
         ),
-        Column("Signed by", label="signer", width=100),
+        Column("Signed by", label="signer", width=105),
         Column(
             "Last success",
             expr=age(f"max by ({_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
@@ -423,6 +425,7 @@ LOOKS = timeline(
         "{{vantage}}: {{reason}}",
     ),
     of=ONE_TARGET("fedmeta_metadata_reachable"),
+    page=12,
     absent="The target was not looked at",
 )
 
@@ -459,7 +462,7 @@ ENDPOINT = [
         absent="no answer",
     ),
     stat(
-        "TLS certificate ends in",
+        "TLS ends in",
         "Days left of the endpoint's own TLS certificate, of several nodes the first to end. AD FS never renews it by"
         " itself.",
         Unit.DAYS,
@@ -546,7 +549,7 @@ FAULTS = table(
     "What is wrong with the last good document; it is usable all the same.",
     [
         Column("Fault", label="kind", words=words.FAULT_NAMES),
-        Column("How many", unit=Unit.NONE, width=100),
+        Column("How many", unit=Unit.NONE, width=105),
     ],
     rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')})", "kind", zero=if_read(ONE_TARGET)),
     keys="kind",
@@ -561,7 +564,7 @@ ENTITIES = table(
     " too.",
     [
         Column("State", label="state", words=words.STATE_NAMES, coloured=True),
-        Column("Entities", unit=Unit.NONE, width=100),
+        Column("Entities", unit=Unit.NONE, width=105),
     ],
     rows=(
         f"max by (state) ({ONE_TARGET('fedmeta_entities')})"
@@ -578,7 +581,7 @@ THRESHOLDS = table(
     "The thresholds in force for this target.",
     [
         Column("Threshold", label="threshold"),
-        Column("Days", unit=Unit.NONE, width=100),
+        Column("Days", unit=Unit.NONE, width=105),
     ],
     rows=f"max by (threshold) ({in_force(ANY_TARGET('fedmeta_policy_threshold_days'), ONE_TARGET)})",
     keys="threshold",
@@ -595,7 +598,7 @@ CONFIGURATION = table(
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),
         Column("AutoCertificateRollover", label="auto_certificate_rollover", width=185),
-        Column("Dates count", label="expiry", width=100),
+        Column("Dates count", label="expiry", width=105),
         Column("Module", label="module", width=90),
     ],
     rows="max by (url, policy, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
@@ -616,7 +619,7 @@ BOARD = Board(
         Section(
             "",
             [
-                Line(Height.STAT, VERDICT, shares=[6, 10, 4, 4]),
+                Line(Height.STAT, VERDICT, shares=[6, 8, 5, 5]),
                 Line(Height.STAT, ROLLOVER),
                 Line(Height.LOW, [TROUBLES]),
                 Line(Height.LOW, [CERTIFICATES]),

@@ -49,7 +49,7 @@ def columns(scope: Scope) -> Sequence[Column]:
     return [
         Column("State", expr=trust_state(scope), words=words.TRUST, filled=True, width=115),
         Column("Primary trusted", expr=_accepted(scope, "primary"), words=words.YES_NO, coloured=True, width=130),
-        Column("Successor trusted", expr=_accepted(scope, "successor"), words=words.YES_NO, coloured=True, width=145),
+        Column("Successor trusted", expr=_accepted(scope, "successor"), words=words.YES_NO, coloured=True, width=150),
         Column("Foreign", expr=foreign(scope), words=words.FOREIGN, coloured=True, width=80),
         Column("Entra ID's last reading", expr=update(scope), words=words.UPDATE, coloured=True, width=190),
         Column(

@@ -299,7 +299,7 @@ DATE_NAMES: Words = (
     Word("generation", "AD FS makes a successor"),
     Word("promotion", "AD FS promotes the successor"),
     Word("end", "Signing certificate ends"),
-    Word("tls", "TLS certificate ends"),
+    Word("tls", "The TLS certificate ends"),
     Word("valid_until", "Document may be used no longer"),
     Word("entra", "Certificate in Entra ID ends"),
 )

@@ -59,7 +59,11 @@ def world(targets: int) -> Sequence[str]:
     records = [_renamed(kinds[number % len(kinds)], number) for number in range(targets)]
     own = render_own(Status("1", targets, failures={}, reloaded=True, reloaded_at=NOW), Format.negotiate(""))
     scrape = Renderer(limit=200).render(records, NOW, openmetrics=False) + own
-    series = [_series(line, 'job="fedmeta",instance="exporter:10059"') for line in scrape.decode().splitlines() if line[0] != "#"]
+    series = [
+        _series(line, 'job="fedmeta",instance="exporter:10059"')
+        for line in scrape.decode().splitlines()
+        if line[0] != "#"
+    ]
     return [*series, *_recorded(series), 'up{job="fedmeta",instance="exporter:10059"} 1']
 
 
@@ -118,8 +122,10 @@ async def _asked(folder: Path, target: str, steps: int) -> Sequence[Cost]:
             expr = filled_in(query.expr, target=target)
             since = ENDS - SPAN.total_seconds()
             step = SPAN.total_seconds() / (steps - 1)
-            ask, when = ("query", {"time": ENDS}) if query.json["instant"] else (
-                "query_range", {"start": since, "end": ENDS, "step": step}
+            ask, when = (
+                ("query", {"time": ENDS})
+                if query.json["instant"]
+                else ("query_range", {"start": since, "end": ENDS, "step": step})
             )
             tried = []
             for _ in range(TRIES):

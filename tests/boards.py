@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
+RULES = FOLDER.parent / "alerts" / "fedmeta.rules.yml"
 
 EVERYTHING = {"job": ".+", "instance": ".+", "entity": ".*"}
 """What Grafana puts in for these variables when nothing is chosen."""
@@ -92,7 +93,7 @@ class Board:
     @property
     def panels(self) -> Sequence[Panel]:
         """Without the headings, and with what stands below those that are closed."""
-        return [Panel(self.name, each) for each in _opened(self.json["panels"]) if each["type"] != "row"]
+        return [Panel(self.name, each) for each in opened(self.json["panels"]) if each["type"] != "row"]
 
     @property
     def queries(self) -> Sequence[Query]:
@@ -118,7 +119,8 @@ class Board:
                 yield metric
 
 
-def _opened(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def opened(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """These panels and headings, and what stands below headings that are closed."""
     for panel in panels:
         yield panel
         yield from panel.get("panels", [])
