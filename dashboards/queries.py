@@ -432,17 +432,18 @@ def signature(scope: Scope) -> str:
 
 def positions(scope: Scope) -> str:
     """What each certificate is in the rollover, as a word's number; ``short`` is how its fingerprint begins."""
-    placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
-    ended = f"{ENDED} * ({scope('fedmeta_certificate_not_after_timestamp_seconds')} <= bool time())"
     by = "entity_id, roles, use, fingerprint"
-    return _short(f"(max by ({by}) ({placed} or {ended}) and on ({by}) {_nearest_of_the_last(scope)})")
+    few = _few(by, _nearest_of_the_last(scope))
+    placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope, among=few)
+    ends = f"({scope('fedmeta_certificate_not_after_timestamp_seconds')}{few})"
+    return _short(f"max by ({by}) ({placed} or {ENDED} * ({ends} <= bool time()))")
 
 
 def days_of_certificates(scope: Scope) -> str:
     """Days left of each certificate, whatever its position; ``short`` is how its fingerprint begins."""
     by = "entity_id, roles, use, fingerprint"
-    left = f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')})"
-    return _short(f"({left} and on ({by}) {_nearest_of_the_last(scope)})")
+    few = _few(by, _nearest_of_the_last(scope))
+    return _short(f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')}{few})")
 
 
 def _nearest_of_the_last(scope: Scope) -> str:
