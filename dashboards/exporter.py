@@ -24,7 +24,8 @@ HEALTH = [
     up(EXPORTERS),
     stat(
         "Oldest scrape",
-        "How long ago Prometheus last got an answer of each exporter, the longest: what is shown is as old as that.",
+        "How long ago Prometheus last got an answer from the exporter that it has not heard from for the"
+        " longest time. The data here may be as old as that.",
         Unit.SECONDS,
         oldest_scrape(EXPORTERS),
         steps=LATE,
@@ -62,13 +63,14 @@ FACTS = [
     ),
     stat(
         "Configuration read",
-        "How long ago the configuration was last read with success; of several exporters the one that lags.",
+        "How long ago the configuration was last read with success; if there are several exporters, the"
+        " one that is behind.",
         Unit.SECONDS,
         age(f"min({EXPORTERS('fedmeta_exporter_config_last_reload_success_timestamp_seconds')})"),
     ),
     stat(
         "Started",
-        "How long ago the exporter started; of several the latest.",
+        "How long ago the exporter started; if there are several, the one that started last.",
         Unit.SECONDS,
         age(f"max({EXPORTERS('process_start_time_seconds')})"),
         absent="not known",
@@ -131,8 +133,8 @@ INQUIRIES = [
     ),
     series(
         "Oldest answer",
-        "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its interval is"
-        " late.",
+        "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its"
+        " interval is late.",
         Unit.SECONDS,
         Query(f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_as_of_timestamp_seconds')})", "{{instance}}"),
         absent=NO_DOMAIN,
@@ -142,8 +144,7 @@ INQUIRIES = [
 TIMES = [
     table(
         "Slowest targets",
-        "How long the latest look took, all phases together, of several looks at a target the longest: the ten targets"
-        " where it took longest.",
+        "The ten targets whose latest look took the longest, all phases together.",
         [
             Column("Target", label="target"),
             Column("Job", label="job", width=110),
@@ -164,7 +165,8 @@ TIMES = [
     ),
     series(
         "Oldest look",
-        "How long ago the target was looked at whose turn is the longest ago. Much more than its interval is late.",
+        "How long ago the exporter last looked at the target that has waited the longest. Much more than"
+        " its interval is late.",
         Unit.SECONDS,
         Query(
             f"time() - min by (instance) ({EXPORTERS('fedmeta_probe_last_attempt_timestamp_seconds')})", "{{instance}}"

@@ -43,7 +43,8 @@ SIGHT = [
     EXPORTERS_UP,
     stat(
         "Oldest scrape",
-        "How long ago Prometheus last got an answer of each exporter, the longest: what is shown is as old as that.",
+        "How long ago Prometheus last got an answer from the exporter that it has not heard from for the"
+        " longest time. The data here may be as old as that.",
         Unit.SECONDS,
         oldest_scrape(ANY_TARGET),
         steps=LATE,
@@ -51,7 +52,7 @@ SIGHT = [
     ),
     stat(
         "Oldest document",
-        "How long ago the document that is judged was last read, of all targets the longest.",
+        "How long ago the exporter last read the document of the target that it has not read for the longest time.",
         Unit.SECONDS,
         age(f"min({document_read(ANY_TARGET)})"),
         steps=AGE,
@@ -63,14 +64,14 @@ SIGHT = [
 COUNTS = [
     stat(
         "Act now",
-        "Targets with a critical finding: people are locked out, or are about to be.",
+        "Targets with a critical finding: people cannot sign in, or will soon be unable to.",
         Unit.NONE,
         how_many(targets_with(ANY_TARGET, "critical")),
         steps=BAD_IF_ANY,
     ),
     stat(
         "Look after",
-        "Targets that somebody should look after in the days to come: with a warning, and nothing critical.",
+        "Targets with a warning and nothing critical: somebody should look at them in the next days.",
         Unit.NONE,
         how_many(
             f"{targets_with(ANY_TARGET, 'warning')} unless on (job, target) {targets_with(ANY_TARGET, 'critical')}"
@@ -112,8 +113,9 @@ _TROUBLES = Troubles.of(ANY_TARGET)
 
 TROUBLES = table(
     "What is wrong, worst first",
-    "All that was found, and all alerts on the exporters. The target leads to its own board, what to do to the section"
-    " of the runbooks. About: the domain, place or entity. Alert since: when it began; without a date nothing fires.",
+    "Everything that was found, and every alert on the exporters. Click the target to open its board,"
+    " and the text under What to do to open the runbook. About: the domain, the place or the entity."
+    " Alert since: when the alert began; without a date no alert fires.",
     [
         Column("What", words=words.FOUND, filled=True, width=310),
         Column("Target", label="target", link=TO_TARGET, width=180),
@@ -131,11 +133,12 @@ TROUBLES = table(
 
 TARGETS = table(
     "Targets, worst first",
-    "One row for each target, with the worst that was found; of the same, the one that ends first comes first. The name"
-    " leads to the target's own board. Primary: the certificate that signs today. Successor: the one that will take"
-    " over. Document read: how long ago the document that is judged was last read.",
+    "One row for each target, with the worst finding. If two targets have the same, the one whose"
+    " certificate ends first comes first. Click the name to open the board of the target. Primary:"
+    " the certificate that signs today. Successor: the one that will sign next. Document read: how"
+    " long ago the exporter last read the document.",
     [
-        Column("Worst", expr=worst(ANY_TARGET), words=words.FOUND, filled=True, width=310),
+        Column("Worst finding", expr=worst(ANY_TARGET), words=words.FOUND, filled=True, width=310),
         Column("Target", label="target", link=TO_TARGET),
         Column("Job", label="job", width=110),
         Column("Primary left", unit=Unit.DAYS, words=words.NO_DAYS, steps=DAYS_LEFT, width=110),
@@ -160,7 +163,7 @@ TARGETS = table(
         f"{days(ANY_TARGET, 'primary')} or {words.NO_END} * max by (job, target) ({ANY_TARGET('fedmeta_target_info')})"
     ),
     keys="job, target",
-    sort="Worst",
+    sort="Worst finding",
     largest_first=True,
     then="Primary left",
     absent="No target is watched",
@@ -170,8 +173,8 @@ _NEXT = next_dates(ANY_TARGET)
 
 NEXT = table(
     "Next dates, soonest first",
-    "What comes next over all targets, the fifty soonest. What AD FS does by itself is predicted. Domain: the one for"
-    " which Entra ID holds the certificate.",
+    "The next fifty dates of all targets. What AD FS will do by itself is a prediction. Domain: the"
+    " domain for which Entra ID holds the certificate.",
     [
         Column("In", unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
         Column("When", expr=milliseconds(f"({_NEXT})"), unit=Unit.DATE, width=165),
@@ -203,7 +206,8 @@ DOMAINS = [
     ),
     stat(
         "Foreign certificates",
-        "Domains for which a certificate is trusted that was never seen published: planted, or from long ago.",
+        "Domains for which Entra ID trusts a certificate that this target was never seen to publish. It"
+        " may be old, or an attacker wrote it.",
         Unit.NONE,
         how_many(f"{foreign(ANY_TARGET)} > 0"),
         steps=WORK_IF_ANY,
@@ -212,10 +216,10 @@ DOMAINS = [
 
 TRUST = table(
     "Domains, worst first",
-    "One row for each domain that signs in through a target; the target's name leads to its own board. Foreign:"
-    " certificates that are trusted and were never seen published. Last reading: Entra ID's own account of how it read"
-    " the metadata, and its age. Age of answer: since Entra ID was last asked with success, the age of all that is"
-    " shown.",
+    "One row for each domain that signs in through a target. Click the target to open its board."
+    " Foreign: certificates that Entra ID trusts and that were never seen published. Last reading:"
+    " what Entra ID says about its own last reading of the metadata. Age of answer: how long ago"
+    " Entra ID last answered the exporter; all that is shown here is as old as that.",
     [
         Column("Domain", label="domain"),
         Column("Target", label="target", link=TO_TARGET),
@@ -232,7 +236,7 @@ TRUST = table(
 
 TRUST_OVER_TIME = timeline(
     "Trust of each domain",
-    "The state of each domain's trust over time; of many domains the twenty that were worst.",
+    "The state of the trust of each domain over time. If there are many domains, the twenty that were worst.",
     words.TRUST,
     Query(trust_over_time(ANY_TARGET), "{{target}} {{domain}} ({{job}})"),
     of=ANY_TARGET("fedmeta_trust_info"),
@@ -243,8 +247,8 @@ TRUST_OVER_TIME = timeline(
 NODES = [
     table(
         "Nodes and vantages, those that differ first",
-        "One row for each target that is looked at in several places. Unreachable: how many of these looks got no"
-        " usable document. Which node serves what is on the target's own board.",
+        "One row for each target that is looked at in several places. Unreachable: how many of these"
+        " looks got no usable document. Which node serves what is on the target's own board.",
         [
             Column("Target", label="target", link=TO_TARGET),
             Column("Job", label="job", width=110),
@@ -268,8 +272,8 @@ NODES = [
     ),
     timeline(
         "Agreement of nodes and vantages",
-        "Whether all looks at each target get the same signing keys, over time; of many the twenty that differed the"
-        " longest.",
+        "Whether all looks at a target get the same signing keys. If there are many targets, the twenty"
+        " that differed the longest.",
         words.DIFFER,
         Query(difference_over_time(ANY_TARGET), "{{target}} ({{job}})"),
         of=ANY_TARGET("fedmeta_nodes_agree"),
@@ -280,9 +284,9 @@ NODES = [
 
 DAYS_OVER_TIME = series(
     "Days left of the certificates in use",
-    "Days until each target's signing certificate ends, the twenty that end next. What has ended stands in the tables"
-    " above. Only the next 90 days are drawn; the list has them all. Dashed: the thresholds of the policies, the"
-    " highest where they differ.",
+    "Days until the signing certificate of each target ends, for the twenty that end next."
+    " Certificates that have ended are in the tables above. The graph shows only the next 90 days;"
+    " the list shows all. Dashed lines: the thresholds of the policies, the highest if they differ.",
     Unit.DAYS,
     Query(days_of_the_living(ANY_TARGET), "{{target}} ({{job}})"),
     *thresholds(ANY_TARGET),
@@ -338,8 +342,9 @@ BOARD = Board(
                     [
                         timeline(
                             "State of each target",
-                            "The state of each target's rollover over time; of several watched entities"
-                            " the worst. Of many targets the twenty that were worst.",
+                            "The state of the rollover of each target over time; if it has several watched entities,"
+                            " the"
+                            " worst. If there are many targets, the twenty that were worst.",
                             words.STATE,
                             Query(state_over_time(ANY_TARGET), "{{target}} ({{job}})"),
                             of=ANY_TARGET("fedmeta_target_info"),
@@ -347,8 +352,9 @@ BOARD = Board(
                         ),
                         timeline(
                             "Reachability of each target",
-                            "Whether the latest look at each target's service got a usable document, from every"
-                            " vantage, over time. Of many targets the twenty that were reached the least.",
+                            "Whether the latest look at the service of each target got a usable document from every"
+                            " vantage."
+                            " If there are many targets, the twenty that were reached the least.",
                             words.REACHABLE,
                             Query(reachable_over_time(ANY_TARGET), "{{target}} ({{job}})"),
                             of=ANY_TARGET("fedmeta_metadata_reachable"),

@@ -9,8 +9,8 @@ from dashboards.style import BAD_IF_ANY, Json, Unit
 from exporter.rules import RUNBOOKS
 
 TO_TARGET = (
-    "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}&var-target=${__data.fields.target:percentencode}"
-    "&${__url_time_range}"
+    "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}"
+    "&var-target=${__data.fields.target:percentencode}&${__url_time_range}"
 )
 """The board of the target in a table's row; it has the labels of the same names."""
 
@@ -22,8 +22,8 @@ def up(scope: Scope) -> Json:
     """How many exporters answer, of how many."""
     return stat(
         "Exporters up",
-        "How many exporters answer Prometheus, of how many it scrapes. Where none does, nothing is watched, and what"
-        " else is shown is what was known last.",
+        "How many exporters answer Prometheus, and how many there should be. If none answers, nothing is"
+        " watched, and everything else here is what was known last.",
         Unit.NONE,
         exporters_up(scope),
         legend="{{up}} of {{expected}}",
@@ -37,7 +37,7 @@ EXPORTERS_UP = up(ANY_TARGET)
 
 FIRING = stat(
     "Alerts firing",
-    "Alerts of the rules of this exporter that fire now, but for those that only inform.",
+    "Alerts on federation metadata that fire now. Alerts that only inform do not count.",
     Unit.NONE,
     firing(ANY_TARGET),
     steps=BAD_IF_ANY,

@@ -64,15 +64,15 @@ PROMOTIONS = annotation(
 
 VERDICT = [
     stat(
-        "Worst",
-        "The worst that was found: of the rollover, the trust of Entra ID, the places, the document.",
+        "Worst finding",
+        "The worst that was found about the rollover, the trust of Entra ID, the nodes and vantages, or the document.",
         Unit.WORDS,
         worst(ONE_TARGET),
         words=words.FOUND,
     ),
     stat(
         "What to do",
-        "The next step about the worst. In the list below each one leads to its section of the runbooks.",
+        "The next step for the worst finding. The list below has a link to the runbook for each finding.",
         Unit.WORDS,
         worst(ONE_TARGET),
         words=words.WHAT_TO_DO,
@@ -80,7 +80,7 @@ VERDICT = [
     ),
     stat(
         "Document read",
-        "How long ago the document that is judged was last read: all that is said about it is as old as that.",
+        "How long ago the exporter last read the document. Everything that is said about it is as old as that.",
         Unit.SECONDS,
         age(document_read(ONE_TARGET)),
         steps=AGE,
@@ -92,7 +92,7 @@ VERDICT = [
 ROLLOVER = [
     stat(
         "State",
-        "Where the rollover stands; of several entities the worst.",
+        "How far the rollover is; if there are several entities, the worst.",
         Unit.WORDS,
         state(ONE_ENTITY),
         words=words.STATE,
@@ -109,7 +109,7 @@ ROLLOVER = [
     ),
     stat(
         "Successor left",
-        "Days left of the certificate that is published to take over.",
+        "Days left of the certificate that is published to sign next.",
         Unit.DAYS,
         days(ONE_ENTITY, "successor"),
         steps=DAYS_LEFT,
@@ -118,7 +118,8 @@ ROLLOVER = [
     ),
     stat(
         "Promotion in",
-        "Days until AD FS is predicted to sign with the successor. Negative only where it should have and did not.",
+        "Days until AD FS will sign with the successor; this is a prediction. Negative only if the day"
+        " has passed and AD FS did not do it.",
         Unit.DAYS,
         days_until(f"min({ONE_ENTITY('fedmeta_rollover_promotion_timestamp_seconds')})"),
         steps=ENDED,
@@ -131,8 +132,9 @@ _TROUBLES = Troubles.of(ONE_TARGET)
 
 TROUBLES = table(
     "What is wrong, worst first",
-    "All that was found about this target. What to do leads to the section of the runbooks. About: the domain, place or"
-    " entity. Alert since: when its alert began; without a date none fires.",
+    "Everything that was found about this target. Click the text under What to do to open the"
+    " runbook. About: the domain, the place or the entity. Alert since: when the alert began; without"
+    " a date no alert fires.",
     [
         Column("What", words=words.FOUND, filled=True, width=310),
         Column("About", label="about"),
@@ -184,8 +186,9 @@ _LIVES = Stretches.of(ONE_ENTITY)
 LIVES = [
     spans(
         "Validity, in days from today",
-        "The life of each certificate: roles, use, position, and how its fingerprint begins; of many the twenty that"
-        " end nearest to now. 0 is now; what lies more than 400 days away is not drawn.",
+        "When each certificate begins and ends: roles, use, position and the first digits of its"
+        " fingerprint. If there are many, the twenty whose end is nearest to today. 0 is now; the graph"
+        " shows 400 days before and after.",
         Unit.DAYS,
         Query(_LIVES.ended, "Ended since", Colour.SEMI_DARK_RED),
         Query(_LIVES.lived, "Lived", Colour.GREY),
@@ -197,8 +200,9 @@ LIVES = [
     ),
     series(
         "Days left of each certificate",
-        "Falls by one each day; below 0 the certificate has ended; of many the twenty that end nearest to now. The"
-        " dashed lines are the thresholds of the policy.",
+        "The number falls by one each day; below 0 the certificate has ended. If there are many"
+        " certificates, the twenty whose end is nearest to today. Dashed lines: the thresholds of the"
+        " policy.",
         Unit.DAYS,
         Query(days_of_certificates(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
         *thresholds(ONE_TARGET),
@@ -211,7 +215,7 @@ LIVES = [
 HISTORY = [
     timeline(
         "State over time",
-        "The state of the rollover of each entity, of many the worst twenty.",
+        "The state of the rollover of each entity; if there are many entities, the worst twenty.",
         words.STATE,
         Query(state_over_time(ONE_ENTITY, "entity_id, role"), "{{entity_id}}"),
         of=ONE_ENTITY("fedmeta_rollover_state"),
@@ -220,8 +224,8 @@ HISTORY = [
     ),
     timeline(
         "Positions over time",
-        "What each certificate was in the rollover: roles, use, and how its fingerprint begins; of many the twenty that"
-        " end nearest to now.",
+        "What each certificate was in the rollover: roles, use and the first digits of its fingerprint."
+        " If there are many, the twenty whose end is nearest to today.",
         words.POSITION,
         Query(positions(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
         of=ONE_ENTITY("fedmeta_certificate_info"),
@@ -263,9 +267,10 @@ CHANGES = table(
 
 DOMAINS = table(
     "Trust of each domain now",
-    "What Entra ID trusts for each domain. Foreign: certificates that are trusted and never seen published. Last"
-    " reading: its own account of how it read the metadata, and its age. Age of answer: since it was last asked with"
-    " success, the age of all that is shown; and why the latest inquiry got none.",
+    "What Entra ID trusts for each domain. Foreign: certificates that it trusts and that were never"
+    " seen published. Last reading: what Entra ID says about its own last reading of the metadata."
+    " Age of answer: how long ago it last answered the exporter; all that is shown here is as old as"
+    " that.",
     [
         Column("Domain", label="domain"),
         *columns(ONE_TARGET),
@@ -288,7 +293,8 @@ _TRUSTED = "domain, slot, fingerprint"
 
 TRUSTED = table(
     "Certificates that Entra ID trusts",
-    "What each domain's slots hold; tokens signed by either count. One that is not published is left over, or planted.",
+    "The certificates in the two slots of each domain; Entra ID accepts tokens that either of them"
+    " signed. A certificate that is not published is an old one, or an attacker wrote it.",
     [
         Column("Domain", label="domain"),
         Column("Slot", label="slot", words=words.SLOT_NAMES, width=85),
@@ -371,8 +377,9 @@ _LOOK = "node, vantage"
 
 NODES = table(
     "Which node serves what",
-    "The service and each node, from each vantage: the signing keys of the last good document, and the one that signed"
-    " it, by how their fingerprints begin. Who lags serves other keys than the rest.",
+    "The service and each node, from each vantage: the signing keys of the last good document and the"
+    " key that signed it, by the first digits of their fingerprints. A node that is behind serves"
+    " other keys than the rest.",
     [
         Column("Node", label="node"),
         Column("Vantage", label="vantage", width=110),
@@ -463,8 +470,8 @@ ENDPOINT = [
     ),
     stat(
         "TLS ends in",
-        "Days left of the endpoint's own TLS certificate, of several nodes the first to end. AD FS never renews it by"
-        " itself.",
+        "Days left of the TLS certificate of the endpoint; if there are several nodes, the first to end."
+        " AD FS never renews it by itself.",
         Unit.DAYS,
         days_until(f"min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')})"),
         steps=DAYS_LEFT,

@@ -174,7 +174,7 @@ def nodes(instance: str) -> dict[str, float]:
 NODES = nodes("x:1") | nodes("y:1")
 DOMAINS = "Domains, worst first"
 STATE = panel("State")
-WORST = column("Targets, worst first", "Worst")
+WORST = column("Targets, worst first", "Worst finding")
 WRONG = "What is wrong, worst first"
 
 
@@ -270,7 +270,7 @@ def test_trust_that_is_broken_is_the_worst_whatever_the_rollover_is(ask: Ask) ->
     worst = {f"{{{row}}}": trouble(Kind.TRUST_BROKEN)}
 
     ask(WORST, broken, worst)
-    ask(panel("Worst"), broken, worst)
+    ask(panel("Worst finding"), broken, worst)
     ask(panel("What to do"), broken, worst)
     ask(panel("Act now"), broken, {"{}": 1})
     ask(
@@ -307,8 +307,8 @@ def test_where_rules_are_loaded_what_they_hold_counts_and_not_what_one_exporter_
 
 
 def test_a_target_without_findings_says_so_and_one_that_was_never_looked_at_too(ask: Ask) -> None:
-    ask(panel("Worst"), read("a"), {'{job="j", target="a"}': words.NOTHING_FOUND})
-    ask(panel("Worst"), {f"fedmeta_target_info{{{target('a')}}}": 1}, {'{job="j", target="a"}': words.NOT_LOOKED_AT})
+    ask(panel("Worst finding"), read("a"), {'{job="j", target="a"}': words.NOTHING_FOUND})
+    ask(panel("Worst finding"), {f"fedmeta_target_info{{{target('a')}}}": 1}, {'{job="j", target="a"}': words.NOT_LOOKED_AT})
     ask(said(panel(WRONG), "finding"), read("a"), {f'{{finding="{words.NOTHING}"}}': 1})
 
 

@@ -158,9 +158,9 @@ def test_the_words_and_the_order_of_targets_are_those_of_findings() -> None:
     (table,) = (panel for panel in FLEET.panels if panel.title == "Targets, worst first")
     first = table.json["options"]["sortBy"][0]
 
-    assert first == {"displayName": "Worst", "desc": True}
+    assert first == {"displayName": "Worst finding", "desc": True}
     assert "fedmeta:finding{" in next(
-        query.expr for query in table.queries if f"Value #{query.json['refId']}" == sources(table)["Worst"]
+        query.expr for query in table.queries if f"Value #{query.json['refId']}" == sources(table)["Worst finding"]
     )
 
 
