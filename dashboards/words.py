@@ -126,7 +126,7 @@ FOREIGN: Words = (Word(0, "none"), Word(1, "one", Colour.ORANGE), Word(2, "two",
 DIFFER: Words = (Word(1, "Differ", Colour.ORANGE), Word(0, "Agree", Colour.GREEN))
 
 PROMOTED = "promoted"
-RENEWED = "encryption_key_replaced"
+RENEWED = "encryption key replaced"
 """There is one key for encryption at a time: each renewal replaces all of them."""
 NOTHING = "nothing"
 CHANGE_NAMES: Words = (

@@ -307,8 +307,10 @@ def test_where_rules_are_loaded_what_they_hold_counts_and_not_what_one_exporter_
 
 
 def test_a_target_without_findings_says_so_and_one_that_was_never_looked_at_too(ask: Ask) -> None:
-    ask(panel("Worst finding"), read("a"), {'{job="j", target="a"}': words.NOTHING_FOUND})
-    ask(panel("Worst finding"), {f"fedmeta_target_info{{{target('a')}}}": 1}, {'{job="j", target="a"}': words.NOT_LOOKED_AT})
+    row, new = '{job="j", target="a"}', {f"fedmeta_target_info{{{target('a')}}}": 1.0}
+
+    ask(panel("Worst finding"), read("a"), {row: words.NOTHING_FOUND})
+    ask(panel("Worst finding"), new, {row: words.NOT_LOOKED_AT})
     ask(said(panel(WRONG), "finding"), read("a"), {f'{{finding="{words.NOTHING}"}}': 1})
 
 
@@ -706,7 +708,7 @@ def test_a_promotion_has_one_mark_and_the_renewal_of_the_encryption_key_is_no_al
         said(panel("What changed lately"), "use, change"),
         promotion,
         {f'{{use="signing", change="{change}"}}': 1 for change in ("added", "removed", "promoted")}
-        | {'{use="encryption", change="encryption_key_replaced"}': 1},
+        | {'{use="encryption", change="encryption key replaced"}': 1},
     )
     assert [word.colour for word in words.CHANGE_NAMES if word.value == words.RENEWED] == [Colour.BLUE]
 
