@@ -6,7 +6,6 @@ from dashboards.panels import Column, Show, series, stat, table, timeline
 from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise
 from dashboards.shared import up
 from dashboards.style import BAD_IF_ANY, LATE, Colour, Query, Unit
-from dashboards.trust import NO_DOMAIN
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
 
 
@@ -116,7 +115,7 @@ INQUIRIES = [
         Query(f"60 * ({_INQUIRIES} - {_UNANSWERED})", "Answer", Colour.GREEN),
         Query(f"60 * {_UNANSWERED} > 0", "Failed", Colour.ORANGE),
         stacked=True,
-        absent=NO_DOMAIN,
+        absent="No inquiry in this time",
     ),
     series(
         "Failed inquiries by reason",
@@ -129,7 +128,7 @@ INQUIRIES = [
             "{{reason}}",
         ),
         stacked=True,
-        absent=NO_DOMAIN,
+        absent="No inquiry in this time",
     ),
     series(
         "Oldest answer",
@@ -137,7 +136,7 @@ INQUIRIES = [
         " interval is late.",
         Unit.SECONDS,
         Query(f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_as_of_timestamp_seconds')})", "{{instance}}"),
-        absent=NO_DOMAIN,
+        absent="No inquiry in this time",
     ),
 ]
 
@@ -161,7 +160,7 @@ TIMES = [
         "How long looks that were due waited because too many others were under way.",
         Unit.SECONDS,
         Query(_mean("fedmeta_exporter_probe_lag_seconds"), "{{instance}}"),
-        absent="No look was due",
+        absent="No look in this time",
     ),
     series(
         "Oldest look",
@@ -219,21 +218,21 @@ PROCESS = [
         "Resident memory of the process.",
         Unit.BYTES,
         Query(f"max by (instance) ({EXPORTERS('process_resident_memory_bytes')})", "{{instance}}"),
-        absent="Not known on this system",
+        absent="Not known in this time, or on this system",
     ),
     series(
         "Processor",
         "Share of one processor that the process uses.",
         Unit.SHARE,
         Query(f"max by (instance) ({_rate('process_cpu_seconds_total')})", "{{instance}}"),
-        absent="Not known on this system",
+        absent="Not known in this time, or on this system",
     ),
     series(
         "Open files",
         "File descriptors that the process has open, connections among them.",
         Unit.NONE,
         Query(f"max by (instance) ({EXPORTERS('process_open_fds')})", "{{instance}}"),
-        absent="Not known on this system",
+        absent="Not known in this time, or on this system",
     ),
 ]
 

@@ -293,7 +293,7 @@ DAYS_OVER_TIME = series(
     within=URGENT_DAYS,
     dashed="Threshold",
     ranked=True,
-    absent="No certificate in use that has not ended is known",
+    absent="No certificate with days left is known in this time",
 )
 
 CHANGES = table(

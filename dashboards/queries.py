@@ -73,7 +73,9 @@ DASH = "–"  # noqa: RUF001 -- a dash, not a minus
 
 NO_EXPORTER = "no exporter answers"
 
-WITNESS = f"max({Scope((_JOB,))('fedmeta_exporter_build_info')})"
+EVERY_EXPORTER = Scope((_JOB,))
+
+WITNESS = f"max({EVERY_EXPORTER('fedmeta_exporter_build_info')})"
 """1 while any exporter answers: without one a count is not 0, but not known."""
 
 
@@ -227,11 +229,21 @@ def or_words(vector: str, label: str, words: str) -> str:
 
 
 def or_band(vector: str, labels: Sequence[str], words: str, selector: str) -> str:
-    """The vector, or where the selector had no series in all the time shown, one band by these words."""
-    named = f"{NOTHING_SHOWN} * max(absent_over_time({selector}[$__range] @ end()))"
+    """The vector, or where the selector had no series in all the time shown, one band that says why."""
+    answered = throughout(EVERY_EXPORTER)("fedmeta_exporter_build_info")
+    never = f"max(absent_over_time({selector}[$__range] @ end())) and on () {answered}"
+    nobody = f"max(absent_over_time({EVERY_EXPORTER('fedmeta_exporter_build_info')}[$__range] @ end()))"
+    bands = [
+        _named(f"({NOTHING_SHOWN} * {why})", labels, said)
+        for why, said in ((f"({never})", words), (nobody, "No exporter answered"))
+    ]
+    return " or on () ".join((vector, *bands))
+
+
+def _named(band: str, labels: Sequence[str], words: str) -> str:
     for label in labels:
-        named = _with(label, words if label == labels[0] else DASH, named)
-    return f"{vector} or on () {named}"
+        band = _with(label, words if label == labels[0] else DASH, band)
+    return band
 
 
 def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = f"0 * {WITNESS}") -> str:

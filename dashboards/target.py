@@ -208,7 +208,7 @@ LIVES = [
         *thresholds(ONE_TARGET),
         within=DRAWN_DAYS,
         dashed="Threshold",
-        absent=NOT_READ,
+        absent="No certificate is known in this time",
     ),
 ]
 
@@ -447,7 +447,7 @@ PHASES = series(
         for matcher in [f'phase="{phase}"']
     ),
     stacked=True,
-    absent="The look reached no phase",
+    absent="No look in this time",
 )
 
 ENDPOINT = [

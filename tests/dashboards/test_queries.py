@@ -367,6 +367,11 @@ def test_with_no_exporter_no_count_is_zero_and_the_first_tile_says_that_none_is_
     ask(panel("Exporters up"), gone | down | RULES, {'{up="0", expected="2"}': 2})
 
 
+def test_a_band_says_that_no_exporter_answered_and_not_that_there_is_nothing(ask: Ask) -> None:
+    ask(panel("State over time"), never_read("a"), {'{entity_id="No document was read yet"}': -1})
+    ask(panel("State over time"), NOBODY, {'{entity_id="No exporter answered"}': -1})
+
+
 def test_one_of_a_pair_that_is_down_is_seen_in_the_first_tile(ask: Ask) -> None:
     ask(panel("Exporters up"), {}, {'{up="2", expected="2"}': 0})
     ask(panel("Exporters up"), {'up{job="j", instance="y:1"}': 0}, {'{up="1", expected="2"}': 1})

@@ -172,8 +172,13 @@ def test_where_there_is_nothing_a_row_or_a_band_says_so(panel: Panel) -> None:
     said = re.findall(r' or on \(\) label_replace\(.*?"\w+", "([A-Z][^"]+)", "", ""\)', panel.queries[0].expr)
 
     assert said
-    assert panel.type == "state-timeline" or said[-1] == "No exporter answers"
+    assert said[-1] == ("No exporter answered" if panel.type == "state-timeline" else "No exporter answers")
     assert panel.type != "table" or panel.defaults["noValue"] in said
+
+
+@each_graph
+def test_an_empty_graph_claims_nothing_that_a_dead_exporter_would_make_untrue(panel: Panel) -> None:
+    assert "in this time" in panel.defaults["noValue"]
 
 
 # A merge is an outer join.
