@@ -26,6 +26,7 @@ from dashboards.words import (
 from exporter.config.settings import SERVICE
 from exporter.history import Change
 from exporter.policy import Profile
+from exporter.rules import JOB
 
 _LATELY = f"> time() - {30 * 86400}"
 """For so long a change counts as late news."""
@@ -159,13 +160,8 @@ def from_every_vantage(scope: Scope, metric: str, *, among: str = "") -> str:
     return f"min by (job, target) (max by (job, target, vantage) ({scope(metric, OF_SERVICE)}{among}))"
 
 
-def reachable(scope: Scope) -> str:
-    """For each target: 1 if its service was reached from every vantage."""
-    return from_every_vantage(scope, "fedmeta_metadata_reachable")
-
-
 def reachable_over_time(scope: Scope) -> str:
-    """The same, of many targets those that were reached the least in the time shown."""
+    """1 while a target's service is reached from every vantage; of many targets those reached the least."""
     by, least = "job, target", from_every_vantage(throughout(scope, "avg"), "fedmeta_metadata_reachable")
     return from_every_vantage(scope, "fedmeta_metadata_reachable", among=_few(by, f"bottomk({FEW}, {least})"))
 
@@ -262,9 +258,15 @@ def nearest(vector: str) -> str:
 
 
 def exporters(scope: Scope) -> str:
-    """For each exporter that Prometheus scrapes 1 if it answers, 0 if not; of jobs of which one answered lately."""
-    lately = f"last_over_time({scope('fedmeta_exporter_build_info')}[$__range] @ end())"
-    return f"max by (job, instance) ({scope('up')} and on (job) ({lately} or {scope('fedmeta:exporter:last')}))"
+    """For each exporter that Prometheus scrapes 1 if it answers, 0 if not.
+
+    As in the alert rules: what never answered is known by the name of its job, if another one there did.
+    """
+    lately = throughout(scope)("fedmeta_exporter_build_info")
+    known, up = f"({lately} or {scope('fedmeta:exporter:last')})", scope("up")
+    named = f'job=~"{JOB}"'
+    others = f"{scope('up', named)} and on (job) {known}"
+    return f"max by (job, instance) ({up} and on (job, instance) {known} or {others})"
 
 
 def exporters_up(scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """What the queries of the boards cost a real Prometheus: ``make bench ARGS=boards``.
 
 A query is paid by the series that it reads at each step: an hour of samples, asked for in as many steps as a graph has
-pixels, costs most of what a day does (the dearest 0.25 s where it was 0.43 s over a day, with a sample every two minutes).
+pixels, costs most of what a day does (the dearest 0.25 s; 0.43 s over a day with a sample every two minutes).
 """
 
 import asyncio

@@ -145,6 +145,6 @@ def filled_in(expr: str, **variables: str) -> str:
 
 
 def selectors(expr: str) -> Iterator[tuple[str, Mapping[str, tuple[str, str]]]]:
-    """Every metric that is selected, with its matchers: operator and value by label."""
+    """Every metric that is selected, with its matchers: operator and value by label, of several the first."""
     for name, matchers in _SELECTOR.findall(expr):
-        yield name, {label: (operator, value) for label, operator, value in _MATCHER.findall(matchers)}
+        yield name, {label: (operator, value) for label, operator, value in reversed(_MATCHER.findall(matchers))}

@@ -247,7 +247,7 @@ def trouble(kind: Kind | str) -> int:
     return found
 
 
-RULES = {'fedmeta:exporter:last{job="j", instance="x:1"}': float(DAY)}
+RULES = {f'fedmeta:exporter:last{{job="j", instance="{instance}"}}': float(DAY) for instance in ("x:1", "y:1")}
 """What is there where the rules are loaded."""
 
 
@@ -375,7 +375,17 @@ def test_a_band_says_that_no_exporter_answered_and_not_that_there_is_nothing(ask
 def test_one_of_a_pair_that_is_down_is_seen_in_the_first_tile(ask: Ask) -> None:
     ask(panel("Exporters up"), {}, {'{up="2", expected="2"}': 0})
     ask(panel("Exporters up"), {'up{job="j", instance="y:1"}': 0}, {'{up="1", expected="2"}': 1})
-    ask(panel("Exporters up"), {'up{job="node", instance="z:1"}': 0}, {'{up="2", expected="2"}': 0})
+    for other in ("node", "fedmeta-probes"):
+        ask(panel("Exporters up"), {f'up{{job="{other}", instance="z:1"}}': 0}, {'{up="2", expected="2"}': 0})
+
+
+def test_an_exporter_that_never_answered_is_expected_by_the_name_of_its_job_beside_one_that_did(ask: Ask) -> None:
+    never = {'up{job="j", instance="z:1"}': 0.0}
+    named = {each.replace('job="j"', 'job="fedmeta"'): value for each, value in (EXPORTERS | never).items()}
+
+    # In a job of another name it may be anything.
+    ask(panel("Exporters up"), never, {'{up="2", expected="2"}': 0})
+    ask(panel("Exporters up"), NOBODY | named, {'{up="2", expected="3"}': 1})
 
 
 def test_the_age_of_what_is_shown_is_that_of_the_oldest(ask: Ask) -> None:
