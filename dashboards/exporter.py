@@ -3,7 +3,7 @@
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
 from dashboards.panels import Column, Show, series, stat, table, timeline
-from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise
+from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise, throughout
 from dashboards.shared import up
 from dashboards.style import BAD_IF_ANY, LATE, Colour, Query, Unit
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
@@ -197,7 +197,7 @@ OVER_TIME = [
         "Whether Prometheus could scrape each exporter.",
         words.UP,
         Query(exporters(EXPORTERS), "{{instance}}"),
-        of=EXPORTERS("fedmeta_exporter_build_info"),
+        of=throughout(EXPORTERS)("fedmeta_exporter_build_info"),
         page=6,
         absent="No exporter answered",
     ),
@@ -206,7 +206,7 @@ OVER_TIME = [
         "Whether the configuration was last read with success.",
         words.RELOAD,
         Query(f"min by (instance) ({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})", "{{instance}}"),
-        of=EXPORTERS("fedmeta_exporter_build_info"),
+        of=throughout(EXPORTERS)("fedmeta_exporter_build_info"),
         page=6,
         absent="No exporter answered",
     ),

@@ -26,8 +26,10 @@ from dashboards.queries import (
     state_over_time,
     targets_with,
     thresholds,
+    throughout,
     without_document,
     worst,
+    worst_state,
 )
 from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
 from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, WORK_IF_ANY, Query, Unit
@@ -239,7 +241,7 @@ TRUST_OVER_TIME = timeline(
     "The state of the trust of each domain over time. If there are many domains, the twenty that were worst.",
     words.TRUST,
     Query(trust_over_time(ANY_TARGET), "{{target}} {{domain}} ({{job}})"),
-    of=ANY_TARGET("fedmeta_trust_info"),
+    of=throughout(ANY_TARGET)("fedmeta_trust_info"),
     page=8,
     absent=NO_DOMAIN,
 )
@@ -276,7 +278,7 @@ NODES = [
         " that differed the longest.",
         words.DIFFER,
         Query(difference_over_time(ANY_TARGET), "{{target}} ({{job}})"),
-        of=ANY_TARGET("fedmeta_nodes_agree"),
+        of=throughout(ANY_TARGET)("fedmeta_nodes_agree"),
         page=8,
         absent=NO_OTHER_LOOK,
     ),
@@ -347,8 +349,8 @@ BOARD = Board(
                             " worst. If there are many targets, the twenty that were worst.",
                             words.STATE,
                             Query(state_over_time(ANY_TARGET), "{{target}} ({{job}})"),
-                            of=ANY_TARGET("fedmeta_target_info"),
-                            absent="No target is watched",
+                            of=worst_state(ANY_TARGET),
+                            absent="No target has a state",
                         ),
                         timeline(
                             "Reachability of each target",
@@ -357,7 +359,7 @@ BOARD = Board(
                             " If there are many targets, the twenty that were reached the least.",
                             words.REACHABLE,
                             Query(reachable_over_time(ANY_TARGET), "{{target}} ({{job}})"),
-                            of=ANY_TARGET("fedmeta_metadata_reachable"),
+                            of=throughout(ANY_TARGET)("fedmeta_metadata_reachable"),
                             absent="No target was looked at",
                         ),
                     ],

@@ -152,8 +152,8 @@ def timeline(
 ) -> Json:
     """What held when: a band for each series, its values in words.
 
-    ``of`` selects what there would be series of: where it has none in the time shown, one band is named ``absent``, by
-    the labels that the first query is named by. ``page`` is how many bands fit.
+    ``of`` is what there is to show in all the time shown: where that is nothing, one band is named ``absent``, by the
+    labels that the first query is named by. ``page`` is how many bands fit.
     """
     first, *others = queries
     labels = re.findall(r"{{(\w+)}}", first.legend)

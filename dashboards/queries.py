@@ -93,9 +93,14 @@ def state(scope: Scope) -> str:
 
 def state_over_time(scope: Scope, by: str = "job, target") -> str:
     """The state of each target, of many the worst in the time shown, as the number of its word."""
+    few = _few(by, f"topk({FEW}, {worst_state(scope, by)})")
+    return f"max by ({by}) ({_that_count(_state(scope, among=few), throughout(scope))})"
+
+
+def worst_state(scope: Scope, by: str = "job, target") -> str:
+    """The worst state of each target in all the time shown."""
     shown = throughout(scope)
-    worst = f"max by ({by}) ({_that_count(_state(shown), shown)})"
-    return f"max by ({by}) ({_that_count(_state(scope, among=_few(by, f'topk({FEW}, {worst})')), shown)})"
+    return f"max by ({by}) ({_that_count(_state(shown), shown)})"
 
 
 def _state(scope: Scope, among: str = "") -> str:
@@ -224,15 +229,16 @@ def or_words(vector: str, label: str, words: str) -> str:
     )
 
 
-def or_band(vector: str, labels: Sequence[str], words: str, selector: str) -> str:
-    """The vector, or where the selector had no series in all the time shown, one band that says why."""
+def or_band(vector: str, labels: Sequence[str], words: str, shown: str) -> str:
+    """The vector, or where all the time shown has nothing to show, one band that says why."""
     answered = throughout(EVERY_EXPORTER)("fedmeta_exporter_build_info")
-    never = f"max(absent_over_time({selector}[$__range] @ end())) and on () {answered}"
-    nobody = f"max(absent_over_time({EVERY_EXPORTER('fedmeta_exporter_build_info')}[$__range] @ end()))"
-    bands = [
-        _named(f"({NOTHING_SHOWN} * {why})", labels, said)
-        for why, said in ((f"({never})", words), (nobody, "No exporter answered"))
-    ]
+    bands = (
+        _named(f"{NOTHING_SHOWN} * max(absent({nothing}))", labels, said)
+        for nothing, said in (
+            (f"{shown} or on () absent({answered})", words),
+            (answered, "No exporter answered"),
+        )
+    )
     return " or on () ".join((vector, *bands))
 
 

@@ -31,7 +31,9 @@ from dashboards.queries import (
     state,
     state_over_time,
     thresholds,
+    throughout,
     worst,
+    worst_state,
 )
 from dashboards.shared import alerted, up
 from dashboards.style import AGE, DAYS_LEFT, ENDED, WORK_IF_ANY, Colour, Query, Unit
@@ -218,7 +220,7 @@ HISTORY = [
         "The state of the rollover of each entity; if there are many entities, the worst twenty.",
         words.STATE,
         Query(state_over_time(ONE_ENTITY, "entity_id, role"), "{{entity_id}}"),
-        of=ONE_ENTITY("fedmeta_rollover_state"),
+        of=worst_state(ONE_ENTITY),
         page=6,
         absent=NOT_READ,
     ),
@@ -228,7 +230,7 @@ HISTORY = [
         " If there are many, the twenty whose end is nearest to today.",
         words.POSITION,
         Query(positions(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
-        of=ONE_ENTITY("fedmeta_certificate_info"),
+        of=throughout(ONE_ENTITY)("fedmeta_certificate_info"),
         page=6,
         absent=NOT_READ,
     ),
@@ -329,7 +331,7 @@ TRUST = [
         "The state of each domain's trust.",
         words.TRUST,
         Query(trust_state(ONE_TARGET), "{{domain}}"),
-        of=ONE_TARGET("fedmeta_trust_info"),
+        of=throughout(ONE_TARGET)("fedmeta_trust_info"),
         page=6,
         absent=NO_DOMAIN,
     ),
@@ -338,7 +340,7 @@ TRUST = [
         "How Entra ID says that its last reading of the metadata went, for each domain.",
         words.UPDATE,
         Query(update(ONE_TARGET), "{{domain}}"),
-        of=ONE_TARGET("fedmeta_trust_update_result"),
+        of=throughout(ONE_TARGET)("fedmeta_trust_update_result"),
         page=6,
         absent="Entra ID does not say",
     ),
@@ -417,7 +419,7 @@ REACHED = timeline(
     "Whether the latest look got a usable document: at the service and each node, from each vantage.",
     words.REACHABLE,
     Query(looks(ONE_TARGET), "{{node}} from {{vantage}}"),
-    of=ONE_TARGET("fedmeta_nodes_agree"),
+    of=throughout(ONE_TARGET)("fedmeta_nodes_agree"),
     page=6,
     absent=ONE_LOOK,
 )
@@ -431,7 +433,7 @@ LOOKS = timeline(
         f"{words.FAILING} * max by (vantage, reason) ({ONE_TARGET('fedmeta_probe_last_failure_info', OF_SERVICE)})",
         "{{vantage}}: {{reason}}",
     ),
-    of=ONE_TARGET("fedmeta_metadata_reachable"),
+    of=throughout(ONE_TARGET)("fedmeta_metadata_reachable"),
     page=12,
     absent="The target was not looked at",
 )

@@ -219,7 +219,7 @@ def test_an_aggregate_of_which_nothing_is_watched_has_no_state_on_the_board_of_a
     lines = {query.json["legendFormat"]: query for query in panel("Targets by state, worst first").panel.queries}
 
     ask(lines["Expired"], aggregate, {"{}": 0})
-    ask(panel("State of each target"), aggregate, {})
+    ask(panel("State of each target"), aggregate, {'{target="No target has a state", job="–"}': -1})  # noqa: RUF001 -- a dash, not a minus
     ask(STATE, aggregate, {'{job="j", target="a"}': number(State.EXPIRED)})
 
 
@@ -281,7 +281,7 @@ def test_trust_that_is_broken_is_the_worst_whatever_the_rollover_is(ask: Ask) ->
             '{finding="primary_changed", about="   e", section="fedmetaprimarychanged"}': 1,
         },
     )
-    assert words.FOUND[len(words.FOUND) - 2 - trouble(Kind.TRUST_BROKEN)].colour is Colour.RED
+    assert [word.colour for word in words.FOUND if word.value == trouble(Kind.TRUST_BROKEN)] == [Colour.RED]
 
 
 def test_targets_are_counted_by_the_worst_that_was_found_of_each(ask: Ask) -> None:
@@ -369,6 +369,7 @@ def test_with_no_exporter_no_count_is_zero_and_the_first_tile_says_that_none_is_
 
 def test_a_band_says_that_no_exporter_answered_and_not_that_there_is_nothing(ask: Ask) -> None:
     ask(panel("State over time"), never_read("a"), {'{entity_id="No document was read yet"}': -1})
+    ask(panel("State of each target"), never_read("a"), {'{target="No target has a state", job="–"}': -1})  # noqa: RUF001 -- a dash, not a minus
     ask(panel("State over time"), NOBODY, {'{entity_id="No exporter answered"}': -1})
 
 

@@ -154,12 +154,15 @@ async def test_every_query_of_every_board_has_an_answer(watching: Prometheus) ->
     assert unanswered == NOT_ON_THE_DEMO.keys()
 
 
-async def test_every_panel_says_something_about_every_target_with_a_document(watching: Prometheus) -> None:
+async def test_every_panel_says_something_about_every_target(watching: Prometheus) -> None:
     (board,) = (board for board in BOARDS if board.name == "target")
-    for scenario in (each for each in SCENARIOS if each.answer is Answer.METADATA):
+    for scenario in SCENARIOS:
         for panel in board.panels:
             answers = [await watching.now(filled_in(query.expr, target=scenario.name)) for query in panel.queries]
-            assert any(answers), f"{panel} of {scenario.name}"
+            # An empty graph has words of its own; nothing else has.
+            assert any(answers) or (panel.type == "timeseries" and scenario.answer is not Answer.METADATA), (
+                f"{panel} of {scenario.name}"
+            )
 
 
 async def test_every_row_of_a_table_is_one_of_its_own_and_says_something(watching: Prometheus) -> None:
