@@ -32,7 +32,7 @@ from dashboards.queries import (
     worst_state,
 )
 from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
-from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, WORK_IF_ANY, Query, Unit
+from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, PAST, WORK_IF_ANY, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_over_time
 from dashboards.variables import JOB_OF_TARGETS
 
@@ -178,7 +178,7 @@ NEXT = table(
     "The next fifty dates of all targets. What AD FS will do by itself is a prediction. Domain: the"
     " domain for which Entra ID holds the certificate.",
     [
-        Column("In", unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
+        Column("In", unit=Unit.DAYS, steps=PAST, width=105),
         Column("When", expr=milliseconds(f"({_NEXT})"), unit=Unit.DATE, width=165),
         Column("What", label="date", words=words.DATE_NAMES, width=255),
         Column("Target", label="target", link=TO_TARGET),

@@ -67,8 +67,14 @@ WORK_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.ORANGE, 1))
 # As long as a policy says nothing else; the findings know each policy.
 DAYS_LEFT: Steps = ((Colour.RED, None), (Colour.TEXT, Thresholds().missing))
 
-ENDED: Steps = ((Colour.RED, None), (Colour.TEXT, 0))
-"""Of days until something that is bad only once it is past."""
+OUTDATED: Steps = ((Colour.RED, None), (Colour.TEXT, 0))
+"""Of days for which a document may be used: afterwards partners refuse it."""
+
+PAST: Steps = ((Colour.ORANGE, None), (Colour.TEXT, 0))
+"""Of days until something that is to come, and locks nobody out when it is late."""
+
+TLS_LEFT: Steps = ((Colour.ORANGE, None), (Colour.TEXT, Thresholds().tls))
+"""Of the endpoint's own certificate, which is no part of the rollover."""
 
 HOUR = 3600
 

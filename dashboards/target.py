@@ -36,7 +36,7 @@ from dashboards.queries import (
     worst_state,
 )
 from dashboards.shared import alerted, up
-from dashboards.style import AGE, DAYS_LEFT, ENDED, WORK_IF_ANY, Colour, Query, Unit
+from dashboards.style import AGE, DAYS_LEFT, OUTDATED, PAST, TLS_LEFT, WORK_IF_ANY, Colour, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
@@ -124,7 +124,7 @@ ROLLOVER = [
         " has passed and AD FS did not do it.",
         Unit.DAYS,
         days_until(f"min({ONE_ENTITY('fedmeta_rollover_promotion_timestamp_seconds')})"),
-        steps=ENDED,
+        steps=PAST,
         decimals=1,
         absent="not predicted",
     ),
@@ -315,7 +315,7 @@ TRUSTED = table(
             "Days left",
             expr=f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_expiry_days')})",
             unit=Unit.DAYS,
-            steps=ENDED,
+            steps=PAST,
             width=105,
         ),
     ],
@@ -476,7 +476,7 @@ ENDPOINT = [
         " AD FS never renews it by itself.",
         Unit.DAYS,
         days_until(f"min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')})"),
-        steps=DAYS_LEFT,
+        steps=TLS_LEFT,
         decimals=0,
         absent="no TLS",
     ),
@@ -524,7 +524,7 @@ DOCUMENT = [
         "Days for which the document may still be used (validUntil). AD FS does not say.",
         Unit.DAYS,
         days_until(f"max({ONE_TARGET('fedmeta_metadata_valid_until_timestamp_seconds')})"),
-        steps=ENDED,
+        steps=OUTDATED,
         decimals=1,
         absent="does not say",
     ),

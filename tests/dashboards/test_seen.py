@@ -304,6 +304,14 @@ def test_a_number_of_days_has_a_colour_when_it_is_bad(panel: Panel) -> None:
         assert any(ORANGE_OR_RED.search(step["color"]) for step in panel.defaults["thresholds"]["steps"])
 
 
+def test_what_ad_fs_does_by_itself_is_not_red_for_being_near() -> None:
+    (table,) = (panel for panel in FLEET.panels if panel.title == "Next dates, soonest first")
+    (promotion,) = (panel for panel in TARGET.panels if panel.title == "Promotion in")
+
+    for steps in (table.overrides["In"]["thresholds"]["steps"], promotion.defaults["thresholds"]["steps"]):
+        assert [(each["color"], each["value"]) for each in steps] == [("orange", None), ("text", 0)]
+
+
 def test_no_certificate_is_green_for_being_the_primary() -> None:
     (table,) = (panel for panel in TARGET.panels if panel.title == "Certificates")
 
