@@ -54,7 +54,7 @@ golden: .venv/development prometheus xmlsec1 ## rewrite the expected outputs; re
 dashboards: .venv/runtime ## write the dashboards anew from dashboards/*.py; ARGS=--check only compares
 	$(IN) dashboards.build $(ARGS)
 
-bench: .venv/development prometheus ## print how fast it is on this machine; ARGS=rules what the alert rules cost
+bench: .venv/development prometheus ## print how fast it is on this machine; ARGS=rules what the alert rules cost, ARGS=boards the boards
 	PYTHONPATH=tests $(IN) bench $(ARGS)
 
 soak: .venv/development ## run for an hour and more what tests have no time for; ARGS='NAME …' only that

@@ -2,10 +2,10 @@
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
-from dashboards.panels import Show, series, stat, timeline
-from dashboards.queries import EXPORTERS, milliseconds, otherwise
-from dashboards.style import BAD_IF_ANY, Colour, Query, Unit
-from dashboards.trust import NO_DOMAIN
+from dashboards.panels import Column, Show, series, stat, table, timeline
+from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise, throughout
+from dashboards.shared import up
+from dashboards.style import BAD_IF_ANY, LATE, Colour, Query, Unit
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
 
 
@@ -20,12 +20,32 @@ def _mean(summary: str) -> str:
 
 
 HEALTH = [
+    up(EXPORTERS),
     stat(
-        "Exporters",
-        "Exporters that answer.",
-        Unit.NONE,
-        f"count({EXPORTERS('fedmeta_exporter_build_info')}) or vector(0)",
+        "Oldest scrape",
+        "How long ago Prometheus last got an answer from the exporter that it has not heard from for the"
+        " longest time. The data here may be as old as that.",
+        Unit.SECONDS,
+        oldest_scrape(EXPORTERS),
+        steps=LATE,
     ),
+    stat(
+        "Configuration",
+        "Whether the configuration was last read with success. When it was not, the one before stays in force.",
+        Unit.WORDS,
+        f"min({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})",
+        words=words.RELOAD,
+    ),
+    stat(
+        "State not saved",
+        "Writes to the state file that failed in the time shown. Without it a restart forgets the last good documents.",
+        Unit.NONE,
+        f"round(sum(increase({EXPORTERS('fedmeta_exporter_storage_errors_total')}[$__range])))",
+        steps=BAD_IF_ANY,
+    ),
+]
+
+FACTS = [
     stat(
         "Version",
         "Of the exporters that answer.",
@@ -41,31 +61,18 @@ HEALTH = [
         f"max({EXPORTERS('fedmeta_exporter_targets')})",
     ),
     stat(
-        "Configuration",
-        "Whether the configuration was last read with success. When it was not, the one before stays in force.",
-        Unit.WORDS,
-        f"min({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})",
-        words=words.RELOAD,
-    ),
-    stat(
         "Configuration read",
-        "When the configuration was last read with success; of several exporters the one that lags.",
-        Unit.AGO,
-        milliseconds(f"min({EXPORTERS('fedmeta_exporter_config_last_reload_success_timestamp_seconds')})"),
+        "How long ago the configuration was last read with success; if there are several exporters, the"
+        " one that is behind.",
+        Unit.SECONDS,
+        age(f"min({EXPORTERS('fedmeta_exporter_config_last_reload_success_timestamp_seconds')})"),
     ),
     stat(
         "Started",
-        "When the exporter started; of several the latest.",
-        Unit.AGO,
-        milliseconds(f"max({EXPORTERS('process_start_time_seconds')})"),
+        "How long ago the exporter started; if there are several, the one that started last.",
+        Unit.SECONDS,
+        age(f"max({EXPORTERS('process_start_time_seconds')})"),
         absent="not known",
-    ),
-    stat(
-        "State not saved",
-        "Writes to the state file that failed in the time shown. Without it a restart forgets the last good documents.",
-        Unit.NONE,
-        f"round(sum(increase({EXPORTERS('fedmeta_exporter_storage_errors_total')}[$__range]))) or vector(0)",
-        steps=BAD_IF_ANY,
     ),
 ]
 
@@ -78,8 +85,9 @@ LOOKS = [
         "Looks at targets that got a usable document, and that did not.",
         Unit.PER_MINUTE,
         Query(f"60 * ({_LOOKS} - {_FAILED})", "Usable document", Colour.GREEN),
-        Query(f"60 * {_FAILED}", "Failed", Colour.RED),
+        Query(f"60 * {_FAILED} > 0", "Failed", Colour.ORANGE),
         stacked=True,
+        absent="No look in this time",
     ),
     series(
         "Failed looks by reason",
@@ -92,6 +100,7 @@ LOOKS = [
             "{{reason}}",
         ),
         stacked=True,
+        absent="No look in this time",
     ),
 ]
 
@@ -104,9 +113,9 @@ INQUIRIES = [
         "Inquiries about the trust of domains that Entra ID answered, and that it did not.",
         Unit.PER_MINUTE,
         Query(f"60 * ({_INQUIRIES} - {_UNANSWERED})", "Answer", Colour.GREEN),
-        Query(f"60 * {_UNANSWERED}", "Failed", Colour.RED),
+        Query(f"60 * {_UNANSWERED} > 0", "Failed", Colour.ORANGE),
         stacked=True,
-        absent=NO_DOMAIN,
+        absent="No inquiry in this time",
     ),
     series(
         "Failed inquiries by reason",
@@ -119,42 +128,49 @@ INQUIRIES = [
             "{{reason}}",
         ),
         stacked=True,
+        absent="No inquiry in this time",
     ),
     series(
         "Oldest answer",
-        "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its interval is"
-        " late.",
+        "How long ago Entra ID answered about the domain whose answer is the oldest. Much more than its"
+        " interval is late.",
         Unit.SECONDS,
         Query(f"time() - min by (instance) ({EXPORTERS('fedmeta_trust_as_of_timestamp_seconds')})", "{{instance}}"),
-        absent=NO_DOMAIN,
+        absent="No inquiry in this time",
     ),
 ]
 
 TIMES = [
-    series(
+    table(
         "Slowest targets",
-        "How long the latest look took, all phases together, of several looks at a target the longest: the ten targets"
-        " where it took longest.",
-        Unit.SECONDS,
-        Query(
-            f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
-            "{{target}}",
-        ),
+        "The ten targets whose latest look took the longest, all phases together.",
+        [
+            Column("Target", label="target"),
+            Column("Job", label="job", width=110),
+            Column("Took", unit=Unit.SECONDS, width=105),
+        ],
+        rows=f"topk(10, max by (job, target) (sum without (phase) ({EXPORTERS('fedmeta_probe_duration_seconds')})))",
+        keys="job, target",
+        sort="Took",
+        largest_first=True,
+        absent="No look yet",
     ),
     series(
         "Wait for a turn",
         "How long looks that were due waited because too many others were under way.",
         Unit.SECONDS,
         Query(_mean("fedmeta_exporter_probe_lag_seconds"), "{{instance}}"),
-        absent="no look was due",
+        absent="No look in this time",
     ),
     series(
         "Oldest look",
-        "How long ago the target was looked at whose turn is the longest ago. Much more than its interval is late.",
+        "How long ago the exporter last looked at the target that has waited the longest. Much more than"
+        " its interval is late.",
         Unit.SECONDS,
         Query(
             f"time() - min by (instance) ({EXPORTERS('fedmeta_probe_last_attempt_timestamp_seconds')})", "{{instance}}"
         ),
+        absent="No look in this time",
     ),
 ]
 
@@ -164,19 +180,35 @@ ANSWERS = [
         "How long it took to render an answer on /metrics.",
         Unit.SECONDS,
         Query(_mean("fedmeta_exporter_scrape_duration_seconds"), "{{instance}}"),
-        absent="no answer yet",
+        absent="No answer in this time",
     ),
     series(
         "Size of a scrape",
         "Of an answer on /metrics, not compressed.",
         Unit.BYTES,
         Query(f"max by (instance) ({EXPORTERS('fedmeta_exporter_scrape_size_bytes')})", "{{instance}}"),
+        absent="No answer in this time",
     ),
+]
+
+OVER_TIME = [
     timeline(
-        "Exporters up",
+        "Exporters up over time",
         "Whether Prometheus could scrape each exporter.",
         words.UP,
-        Query(f"max by (instance) ({EXPORTERS('up')})", "{{instance}}"),
+        Query(exporters(EXPORTERS), "{{instance}}"),
+        of=throughout(EXPORTERS)("fedmeta_exporter_build_info"),
+        page=6,
+        absent="No exporter answered",
+    ),
+    timeline(
+        "Configuration over time",
+        "Whether the configuration was last read with success.",
+        words.RELOAD,
+        Query(f"min by (instance) ({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})", "{{instance}}"),
+        of=throughout(EXPORTERS)("fedmeta_exporter_build_info"),
+        page=6,
+        absent="No exporter answered",
     ),
 ]
 
@@ -186,42 +218,21 @@ PROCESS = [
         "Resident memory of the process.",
         Unit.BYTES,
         Query(f"max by (instance) ({EXPORTERS('process_resident_memory_bytes')})", "{{instance}}"),
-        absent="not known on this system",
+        absent="Not known in this time, or on this system",
     ),
     series(
         "Processor",
         "Share of one processor that the process uses.",
         Unit.SHARE,
         Query(f"max by (instance) ({_rate('process_cpu_seconds_total')})", "{{instance}}"),
-        absent="not known on this system",
+        absent="Not known in this time, or on this system",
     ),
     series(
         "Open files",
         "File descriptors that the process has open, connections among them.",
         Unit.NONE,
         Query(f"max by (instance) ({EXPORTERS('process_open_fds')})", "{{instance}}"),
-        absent="not known on this system",
-    ),
-]
-
-MEMORY = [
-    timeline(
-        "Configuration over time",
-        "Whether the configuration was last read with success.",
-        words.RELOAD,
-        Query(f"min by (instance) ({EXPORTERS('fedmeta_exporter_config_last_reload_successful')})", "{{instance}}"),
-    ),
-    series(
-        "Writes of state that failed",
-        "Writes to the state file that failed. More than none: look at the disk.",
-        Unit.PER_MINUTE,
-        Query(f"60 * sum by (instance) ({_rate('fedmeta_exporter_storage_errors_total')})", "{{instance}}"),
-    ),
-    series(
-        "Targets",
-        "Targets that each exporter watches.",
-        Unit.NONE,
-        Query(f"max by (instance) ({EXPORTERS('fedmeta_exporter_targets')})", "{{instance}}"),
+        absent="Not known in this time, or on this system",
     ),
 ]
 
@@ -232,10 +243,18 @@ BOARD = Board(
     since="now-6h",
     variables=[JOB_OF_EXPORTERS, INSTANCE],
     sections=[
-        Section("", [Line(Height.STAT, HEALTH, shares=[3, 3, 3, 3, 4, 4, 4]), Line(Height.GRAPH, LOOKS)]),
+        Section(
+            "",
+            [
+                Line(Height.STAT, HEALTH),
+                Line(Height.LOW, OVER_TIME),
+                Line(Height.STAT, FACTS),
+                Line(Height.GRAPH, LOOKS),
+            ],
+        ),
         Section("Looks", [Line(Height.GRAPH, TIMES)]),
-        Section("Inquiries", [Line(Height.GRAPH, INQUIRIES)]),
         Section("Answers", [Line(Height.GRAPH, ANSWERS)]),
-        Section("Process", [Line(Height.GRAPH, PROCESS), Line(Height.LOW, MEMORY)]),
+        Section("Process", [Line(Height.GRAPH, PROCESS)]),
+        Section("Inquiries of Entra ID", [Line(Height.GRAPH, INQUIRIES)], collapsed=True),
     ],
 )

@@ -1,43 +1,85 @@
-"""The board of all targets: which need somebody, how long they have, what changed."""
+"""The board of all targets: what is wrong, worst first, what comes next, how long each has."""
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
 from dashboards.panels import Column, series, stat, table, tiles, timeline
 from dashboards.queries import (
     ANY_TARGET,
-    agreement,
+    Troubles,
+    age,
     changes,
-    critical,
     days,
+    days_of_the_living,
+    days_until,
+    difference,
+    difference_over_time,
     differing_since,
+    document_read,
     how_many,
     in_state,
-    last_success,
     looks,
     milliseconds,
-    reachable,
+    next_dates,
+    oldest_scrape,
+    reachable_over_time,
     several_looks,
-    state,
+    state_over_time,
+    targets_with,
     thresholds,
+    throughout,
     without_document,
+    worst,
+    worst_state,
 )
-from dashboards.style import BAD_IF_ANY, WORK_IF_ANY, Query, Unit
-from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_state, unanswered
+from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
+from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, PAST, WORK_IF_ANY, Query, Unit
+from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_over_time
 from dashboards.variables import JOB_OF_TARGETS
-from exporter.trust import TrustState
-
-TO_TARGET = (
-    "/d/fedmeta-target?${datasource:queryparam}&var-job=${__data.fields.job:percentencode}&var-target=${__data.fields.target:percentencode}"
-    "&${__url_time_range}"
-)
-"""The board of the target in a table's row; it has the labels of the same names."""
 
 NO_OTHER_LOOK = "Every target is looked at in one place only"
 
-URGENT_DAYS = (-15, 90)
+URGENT_DAYS = (0, 90)
 """What is drawn of the days left."""
 
+SIGHT = [
+    EXPORTERS_UP,
+    stat(
+        "Oldest scrape",
+        "How long ago Prometheus last got an answer from the exporter that it has not heard from for the"
+        " longest time. The data here may be as old as that.",
+        Unit.SECONDS,
+        oldest_scrape(ANY_TARGET),
+        steps=LATE,
+        absent="none yet",
+    ),
+    stat(
+        "Oldest document",
+        "How long ago the exporter last read the document of the target that it has not read for the longest time.",
+        Unit.SECONDS,
+        age(f"min({document_read(ANY_TARGET)})"),
+        steps=AGE,
+        absent="none read yet",
+    ),
+    FIRING,
+]
+
 COUNTS = [
+    stat(
+        "Act now",
+        "Targets with a critical finding: people cannot sign in, or will soon be unable to.",
+        Unit.NONE,
+        how_many(targets_with(ANY_TARGET, "critical")),
+        steps=BAD_IF_ANY,
+    ),
+    stat(
+        "Look after",
+        "Targets with a warning and nothing critical: somebody should look at them in the next days.",
+        Unit.NONE,
+        how_many(
+            f"{targets_with(ANY_TARGET, 'warning')} unless on (job, target) {targets_with(ANY_TARGET, 'critical')}"
+        ),
+        steps=WORK_IF_ANY,
+    ),
     stat(
         "Targets",
         "Federation services and metadata documents that are watched.",
@@ -45,57 +87,13 @@ COUNTS = [
         how_many(f"max by (job, target) ({ANY_TARGET('fedmeta_target_info')})"),
     ),
     stat(
-        "Reachable",
-        "Targets whose service gave a usable document to the latest look, from every vantage. Of the others the last"
-        " good document is shown. Nodes have a table of their own.",
-        Unit.NONE,
-        how_many(f"{reachable(ANY_TARGET)} == 1"),
-    ),
-    stat(
-        "Unreachable",
-        "Targets whose service gave no usable document to the latest look, from one vantage at least: nobody there"
-        " would learn a new key from them.",
-        Unit.NONE,
-        how_many(f"{reachable(ANY_TARGET)} == 0"),
-        steps=WORK_IF_ANY,
-    ),
-    stat(
-        "Act now",
-        "Targets where sign-in has stopped or is about to: no signing key, an expired one, or one that ends within days"
-        " while nothing is ready to take over.",
-        Unit.NONE,
-        how_many(critical(ANY_TARGET)),
-        steps=BAD_IF_ANY,
-    ),
-    stat(
-        "Look after",
-        "Targets that somebody should look after in the days to come: a promotion that stalls, a successor that is"
-        " overdue, a renewal that is due.",
-        Unit.NONE,
-        how_many(f"{in_state(ANY_TARGET, 'stalled|overdue|due')} unless on (job, target) {critical(ANY_TARGET)}"),
-        steps=WORK_IF_ANY,
-    ),
-    stat(
-        "Trust to repair",
-        "Domains that Entra ID must be updated for now: it does not trust the certificate in use, or it does not trust"
-        " the successor and the promotion is near.",
-        Unit.NONE,
-        how_many(in_trust_state(ANY_TARGET, TrustState.BROKEN, TrustState.AT_RISK)),
-        steps=BAD_IF_ANY,
-    ),
-    stat(
-        "Nodes differ",
-        "Targets whose nodes, or vantages, do not all get the same signing keys. Minutes are normal, hours are not.",
-        Unit.NONE,
-        how_many(f"{agreement(ANY_TARGET)} == 0"),
-        steps=WORK_IF_ANY,
-    ),
-    stat(
         "First to end",
         "Days until the first signing certificate in use ends; negative when it has ended.",
         Unit.DAYS,
         f"min({days(ANY_TARGET, 'primary')})",
+        steps=DAYS_LEFT,
         decimals=0,
+        absent="none known",
     ),
 ]
 
@@ -113,37 +111,84 @@ STATES = tiles(
     ],
 )
 
+_TROUBLES = Troubles.of(ANY_TARGET)
+
+TROUBLES = table(
+    "What is wrong, worst first",
+    "Everything that was found, and every alert on the exporters. Click the target to open its board,"
+    " and the text under What to do to open the runbook. About: the domain, the place or the entity."
+    " Alert since: when the alert began; without a date no alert fires.",
+    [
+        Column("What", words=words.FOUND, filled=True, width=310),
+        Column("Target", label="target", link=TO_TARGET, width=180),
+        Column("Job", label="job", width=110),
+        Column("About", label="about"),
+        *alerted(_TROUBLES),
+    ],
+    rows=_TROUBLES.rows,
+    keys="key",
+    sort="What",
+    largest_first=True,
+    then="Target",
+    absent="No document was read yet",
+)
+
 TARGETS = table(
     "Targets, worst first",
-    "One row for each target, with the worst of its watched entities; the name leads to the target's own board."
-    " Primary: the certificate that signs today. Successor: the one that will take over. The promotion is"
-    " predicted, where AD FS does it by itself. Reachable, last success: of the service, from all vantages the worst.",
+    "One row for each target, with the worst finding. If two targets have the same, the one whose"
+    " certificate ends first comes first. Click the name to open the board of the target. Primary:"
+    " the certificate that signs today. Successor: the one that will sign next. Document read: how"
+    " long ago the exporter last read the document.",
     [
-        Column("Target", label="target", link=TO_TARGET, width=180),
-        Column("Job", label="job", hidden=True),
-        Column("State", expr=state(ANY_TARGET), words=words.STATE, filled=True, width=185),
-        Column("What to do", expr=state(ANY_TARGET), words=words.WHAT_TO_DO),
-        Column("Primary left", expr=days(ANY_TARGET, "primary"), unit=Unit.DAYS, width=110),
-        Column("Successor left", expr=days(ANY_TARGET, "successor"), unit=Unit.DAYS, absent="no successor", width=120),
+        Column("Worst finding", expr=worst(ANY_TARGET), words=words.FOUND, filled=True, width=310),
+        Column("Target", label="target", link=TO_TARGET),
+        Column("Job", label="job", width=110),
+        Column("Primary left", unit=Unit.DAYS, words=words.NO_DAYS, steps=DAYS_LEFT, width=110),
         Column(
-            "Predicted promotion",
-            expr=milliseconds(f"min by (job, target) ({ANY_TARGET('fedmeta_rollover_promotion_timestamp_seconds')})"),
-            unit=Unit.DATE,
-            width=165,
+            "Successor left",
+            expr=days(ANY_TARGET, "successor"),
+            unit=Unit.DAYS,
+            steps=DAYS_LEFT,
+            absent="no successor",
+            width=120,
         ),
-        Column("Reachable", expr=reachable(ANY_TARGET), words=words.REACHABLE, coloured=True, width=110),
         Column(
-            "Last success",
-            expr=last_success(ANY_TARGET),
-            unit=Unit.AGO,
+            "Document read",
+            expr=age(document_read(ANY_TARGET)),
+            unit=Unit.SECONDS,
+            steps=AGE,
             absent="never",
-            width=130,
+            width=125,
         ),
     ],
-    rows=f"max by (job, target) ({ANY_TARGET('fedmeta_target_info')})",
-    sort="State",
+    rows=(
+        f"{days(ANY_TARGET, 'primary')} or {words.NO_END} * max by (job, target) ({ANY_TARGET('fedmeta_target_info')})"
+    ),
+    keys="job, target",
+    sort="Worst finding",
     largest_first=True,
+    then="Primary left",
     absent="No target is watched",
+)
+
+_NEXT = next_dates(ANY_TARGET)
+
+NEXT = table(
+    "Next dates, soonest first",
+    "The next fifty dates of all targets. What AD FS will do by itself is a prediction. Domain: the"
+    " domain for which Entra ID holds the certificate.",
+    [
+        Column("In", unit=Unit.DAYS, steps=PAST, width=105),
+        Column("When", expr=milliseconds(f"({_NEXT})"), unit=Unit.DATE, width=165),
+        Column("What", label="date", words=words.DATE_NAMES, width=255),
+        Column("Target", label="target", link=TO_TARGET),
+        Column("Job", label="job", width=110),
+        Column("Domain", label="domain"),
+    ],
+    rows=days_until(f"({_NEXT})"),
+    keys="job, target, domain, date",
+    sort="In",
+    absent="No date is known",
 )
 
 DOMAINS = [
@@ -163,93 +208,111 @@ DOMAINS = [
     ),
     stat(
         "Foreign certificates",
-        "Domains for which a certificate is trusted that was never seen published: planted, or from long ago.",
+        "Domains for which Entra ID trusts a certificate that this target was never seen to publish. It"
+        " may be old, or an attacker wrote it.",
         Unit.NONE,
         how_many(f"{foreign(ANY_TARGET)} > 0"),
-        steps=WORK_IF_ANY,
-    ),
-    stat(
-        "Without fresh answer",
-        "Domains about which Entra ID never answered, or not for three intervals: what is shown of them is old.",
-        Unit.NONE,
-        how_many(unanswered(ANY_TARGET)),
         steps=WORK_IF_ANY,
     ),
 ]
 
 TRUST = table(
     "Domains, worst first",
-    "One row for each domain that signs in through a target; the target's name leads to its own board. Foreign:"
-    " certificates that are trusted and were never seen published. Last reading: Entra ID's own account of how it read"
-    " the metadata, and when. Last answer: when Entra ID was last asked with success, the age of all that is shown.",
+    "One row for each domain that signs in through a target. Click the target to open its board."
+    " Foreign: certificates that Entra ID trusts and that were never seen published. Last reading:"
+    " what Entra ID says about its own last reading of the metadata. Age of answer: how long ago"
+    " Entra ID last answered the exporter; all that is shown here is as old as that.",
     [
-        Column("Target", label="target", link=TO_TARGET, width=180),
-        Column("Job", label="job", hidden=True),
         Column("Domain", label="domain"),
+        Column("Target", label="target", link=TO_TARGET),
+        Column("Job", label="job", width=110),
         *columns(ANY_TARGET),
     ],
     rows=domains(ANY_TARGET),
+    keys="job, target, domain",
     sort="State",
     largest_first=True,
+    then="Domain",
+    absent=NO_DOMAIN,
+)
+
+TRUST_OVER_TIME = timeline(
+    "Trust of each domain",
+    "The state of the trust of each domain over time. If there are many domains, the twenty that were worst.",
+    words.TRUST,
+    Query(trust_over_time(ANY_TARGET), "{{target}} {{domain}} ({{job}})"),
+    of=throughout(ANY_TARGET)("fedmeta_trust_info"),
+    page=8,
     absent=NO_DOMAIN,
 )
 
 NODES = [
     table(
         "Nodes and vantages, those that differ first",
-        "One row for each target that is looked at in several places. Unreachable: how many of these looks got no"
-        " usable document. Which node serves what is on the target's own board.",
+        "One row for each target that is looked at in several places. Unreachable: how many of these"
+        " looks got no usable document. Which node serves what is on the target's own board.",
         [
             Column("Target", label="target", link=TO_TARGET),
-            Column("Job", label="job", hidden=True),
-            Column("Keys", expr=agreement(ANY_TARGET), words=words.AGREE, coloured=True, width=75),
-            Column("Since", expr=differing_since(ANY_TARGET), unit=Unit.AGO, width=130),
+            Column("Job", label="job", width=110),
+            Column("Keys", expr=difference(ANY_TARGET), words=words.DIFFER, coloured=True, width=75),
+            Column("Differ for", expr=age(differing_since(ANY_TARGET)), unit=Unit.SECONDS, steps=AGE, width=110),
             Column("Looks", unit=Unit.NONE, width=75),
             Column(
                 "Unreachable",
                 expr=f"sum by (job, target) ({looks(ANY_TARGET)} == bool 0)",
                 unit=Unit.NONE,
-                width=105,
+                steps=WORK_IF_ANY,
+                width=110,
             ),
         ],
         rows=several_looks(ANY_TARGET),
+        keys="job, target",
         sort="Keys",
+        largest_first=True,
+        then="Target",
         absent=NO_OTHER_LOOK,
     ),
     timeline(
         "Agreement of nodes and vantages",
-        "Whether all looks at each target get the same signing keys, over time.",
-        words.AGREE,
-        Query(agreement(ANY_TARGET), "{{target}}"),
+        "Whether all looks at a target get the same signing keys. If there are many targets, the twenty"
+        " that differed the longest.",
+        words.DIFFER,
+        Query(difference_over_time(ANY_TARGET), "{{target}} ({{job}})"),
+        of=throughout(ANY_TARGET)("fedmeta_nodes_agree"),
+        page=8,
         absent=NO_OTHER_LOOK,
     ),
 ]
 
-DAYS_LEFT = series(
+DAYS_OVER_TIME = series(
     "Days left of the certificates in use",
-    "Days until each target's signing certificate ends, the twenty that end first. Only the days from -15 to 90 are"
-    " drawn; the list has them all. Dashed: the thresholds of the policies, the highest where they differ.",
+    "Days until the signing certificate of each target ends, for the twenty that end next."
+    " Certificates that have ended are in the tables above. The graph shows only the next 90 days;"
+    " the list shows all. Dashed lines: the thresholds of the policies, the highest if they differ.",
     Unit.DAYS,
-    Query(f"bottomk(20, {days(ANY_TARGET, 'primary')})", "{{target}}"),
+    Query(days_of_the_living(ANY_TARGET), "{{target}} ({{job}})"),
     *thresholds(ANY_TARGET),
     within=URGENT_DAYS,
     dashed="Threshold",
     ranked=True,
+    absent="No certificate with days left is known in this time",
 )
 
 CHANGES = table(
     "What changed lately",
     "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
     [
-        Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
+        Column("When", unit=Unit.DATE, width=165),
         Column("Target", label="target", link=TO_TARGET),
-        Column("Job", label="job", hidden=True),
-        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=200),
-        Column("Use", label="use", width=90),
+        Column("Job", label="job", width=110),
+        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=215),
+        Column("Use", label="use", width=95),
     ],
     rows=changes(ANY_TARGET),
+    keys="job, target, use, change",
     sort="When",
     largest_first=True,
+    absent="Nothing in 30 days",
 )
 
 BOARD = Board(
@@ -259,13 +322,20 @@ BOARD = Board(
     since="now-24h",
     variables=[JOB_OF_TARGETS],
     sections=[
-        Section("", [Line(Height.STAT, COUNTS), Line(Height.STAT, [STATES]), Line(Height.LIST, [TARGETS])]),
         Section(
-            "Trust of Entra ID",
-            [Line(Height.STAT, DOMAINS, shares=[3, 13, 4, 4]), Line(Height.GRAPH, [TRUST])],
+            "",
+            [
+                Line(Height.STAT, SIGHT),
+                Line(Height.STAT, COUNTS),
+                Line(Height.GRAPH, [TROUBLES]),
+                Line(Height.TILES, [STATES]),
+                Line(Height.LIST, [TARGETS]),
+            ],
         ),
-        Section("Nodes and vantages", [Line(Height.LOW, NODES)]),
-        Section("How long, and what changed", [Line(Height.GRAPH, [DAYS_LEFT, CHANGES])]),
+        Section(
+            "What comes, and what changed",
+            [Line(Height.GRAPH, [each]) for each in (NEXT, DAYS_OVER_TIME, CHANGES)],
+        ),
         Section(
             "History",
             [
@@ -274,27 +344,37 @@ BOARD = Board(
                     [
                         timeline(
                             "State of each target",
-                            "The state of each target's rollover over time; of several watched entities the worst.",
+                            "The state of the rollover of each target over time; if it has several watched entities,"
+                            " the"
+                            " worst. If there are many targets, the twenty that were worst.",
                             words.STATE,
-                            Query(state(ANY_TARGET), "{{target}}"),
-                        ),
-                        timeline(
-                            "Trust of each domain",
-                            "The state of each domain's trust over time.",
-                            words.TRUST,
-                            Query(trust_state(ANY_TARGET), "{{domain}}"),
-                            absent=NO_DOMAIN,
+                            Query(state_over_time(ANY_TARGET), "{{target}} ({{job}})"),
+                            of=worst_state(ANY_TARGET),
+                            absent="No target has a state",
                         ),
                         timeline(
                             "Reachability of each target",
-                            "Whether the latest look at each target's service got a usable document, from every"
-                            " vantage, over time.",
+                            "Whether the latest look at the service of each target got a usable document from every"
+                            " vantage."
+                            " If there are many targets, the twenty that were reached the least.",
                             words.REACHABLE,
-                            Query(reachable(ANY_TARGET), "{{target}}"),
+                            Query(reachable_over_time(ANY_TARGET), "{{target}} ({{job}})"),
+                            of=throughout(ANY_TARGET)("fedmeta_metadata_reachable"),
+                            absent="No target was looked at",
                         ),
                     ],
                 )
             ],
         ),
+        Section(
+            "Trust of Entra ID",
+            [
+                Line(Height.TILES, DOMAINS, shares=[4, 14, 6]),
+                Line(Height.GRAPH, [TRUST]),
+                Line(Height.GRAPH, [TRUST_OVER_TIME]),
+            ],
+            collapsed=True,
+        ),
+        Section("Nodes and vantages", [Line(Height.GRAPH, NODES)], collapsed=True),
     ],
 )

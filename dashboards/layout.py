@@ -6,13 +6,12 @@ from enum import StrEnum
 from itertools import accumulate, count, pairwise
 
 from dashboards.style import DATASOURCE, Colour, Json
+from exporter.rules import RUNBOOKS
 
 GRID = 24
 """Columns of Grafana's grid; one row of it is 38 pixels high."""
 
 HEADING_HEIGHT = 1
-
-RUNBOOKS = "https://github.com/fedmeta-exporter/fedmeta-exporter/blob/main/docs/runbooks.md"
 
 TAG = "fedmeta"
 
@@ -21,6 +20,7 @@ class Height(StrEnum):
     """Heights of a line by what stands in it."""
 
     STAT = "stat"
+    TILES = "tiles"
     LOW = "low"
     ROW = "row"
     GRAPH = "graph"
@@ -29,7 +29,14 @@ class Height(StrEnum):
     @property
     def rows(self) -> int:
         """In rows of the grid."""
-        return {Height.STAT: 3, Height.ROW: 4, Height.LOW: 6, Height.GRAPH: 9, Height.LIST: 14}[self]
+        return {
+            Height.STAT: 3,
+            Height.TILES: 4,
+            Height.ROW: 4,
+            Height.LOW: 6,
+            Height.GRAPH: 9,
+            Height.LIST: 14,
+        }[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Section:
 
     title: str
     lines: Sequence[Line]
+    collapsed: bool = False
+    """Only the heading is there until somebody opens it, and nothing is asked before. For what many do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class Board:
             "timepicker": {},
             "links": list(_links()),
             "annotations": {"list": [_BUILT_IN, *self.annotations]},
-            "templating": {"list": [_DATASOURCE_VARIABLE, *self.variables]},
+            "templating": {"list": [*self.variables, _DATASOURCE_VARIABLE]},
             "panels": list(_placed(self.sections)),
         }
 
@@ -198,20 +207,23 @@ def _placed(sections: Sequence[Section]) -> Iterator[Json]:
     y = 0
     for section in sections:
         if section.title:
-            place = {"x": 0, "y": y, "w": GRID, "h": HEADING_HEIGHT}
-            yield {
-                "type": "row",
-                "title": section.title,
-                "collapsed": False,
-                "panels": [],
-                "id": next(numbers),
-                "gridPos": place,
-            }
+            place: Json = {"x": 0, "y": y, "w": GRID, "h": HEADING_HEIGHT}
+            heading: Json = {"type": "row", "title": section.title, "id": next(numbers), "gridPos": place}
             y += HEADING_HEIGHT
-        for line in section.lines:
-            for panel, (x, width) in zip(line.panels, _widths(line), strict=True):
-                yield {**panel, "id": next(numbers), "gridPos": {"x": x, "y": y, "w": width, "h": line.height.rows}}
-            y += line.height.rows
+        panels = list(_below(section.lines, y, numbers))
+        if section.title:
+            hidden = panels if section.collapsed else []
+            yield {**heading, "collapsed": section.collapsed, "panels": hidden}
+        if not section.collapsed:
+            yield from panels
+            y += sum(line.height.rows for line in section.lines)
+
+
+def _below(lines: Sequence[Line], y: int, numbers: Iterator[int]) -> Iterator[Json]:
+    for line in lines:
+        for panel, (x, width) in zip(line.panels, _widths(line), strict=True):
+            yield {**panel, "id": next(numbers), "gridPos": {"x": x, "y": y, "w": width, "h": line.height.rows}}
+        y += line.height.rows
 
 
 def _widths(line: Line) -> Iterator[tuple[int, int]]:

@@ -1,11 +1,22 @@
 """Panels of Grafana 10 and newer: each is one call with title, description, unit and query."""
 
+import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from string import ascii_uppercase
 
-from dashboards.style import DATASOURCE, PLAIN, UNKNOWN, Colour, Json, Query, Steps, Unit, Words
+from dashboards.queries import ABSENT, DASH, NO_EXPORTER, NOTHING_SHOWN, only_rows, or_band, or_value, or_words
+from dashboards.style import DATASOURCE, PLAIN, UNKNOWN, Colour, Json, Query, Steps, Unit, Word, Words
+
+LETTER = 8.4
+"""Pixels of a letter in a cell, on average and a little more."""
+
+CELL_PADDING = 16
+
+FLEXIBLE = 24
+"""Letters that fit at least into a column that has no width: names of farms."""
 
 
 class Show(StrEnum):
@@ -39,9 +50,16 @@ class Column:
     link: str = ""
     away: bool = False
     """The link opens a page of its own."""
+    steps: Steps = ()
+    """Colours of the numbers."""
     width: int | None = None
     """Pixels; None shares what is left."""
-    absent: str = "–"  # noqa: RUF001 -- a dash, not a minus
+    absent: str = DASH
+
+    @property
+    def longest(self) -> int:
+        """Letters of the longest text that is known beforehand."""
+        return max(len(self.name), len(self.absent), *(len(word.text) for word in self.words))
 
 
 def stat(
@@ -55,15 +73,24 @@ def stat(
     words: Words = (),
     steps: Steps = PLAIN,
     filled: bool = True,
+    lit: bool = False,
     decimals: int | None = None,
-    absent: str = "none",
+    absent: str = "",
+    unknown: str = NO_EXPORTER,
 ) -> Json:
-    """One number or word, as of now. Words fill the panel with their colour, unless told otherwise."""
-    filled = filled and bool(words)
+    """One number or word, as of now. Words fill the panel with their colour, unless told otherwise; numbers if ``lit``.
+
+    ``absent`` is said where the exporters answer and there is nothing, and ``unknown`` where nobody can say.
+    """
+    if absent:
+        expr, words = or_value(expr, ABSENT), (*words, Word(ABSENT, absent, Colour.GREY))
+    filled = filled and len(words) > bool(absent)
     return {
         **_panel("stat", title, description, [Query(expr, legend)], instant=True),
-        "fieldConfig": _fields(unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=absent),
-        "options": {**_STAT, "colorMode": "background" if filled else "value", "textMode": show},
+        "fieldConfig": _fields(
+            unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown
+        ),
+        "options": {**_STAT, "colorMode": "background" if filled or lit else "value", "textMode": show},
     }
 
 
@@ -72,7 +99,7 @@ def tiles(title: str, description: str, queries: Sequence[Query]) -> Json:
     return {
         **_panel("stat", title, description, queries, instant=True),
         "fieldConfig": {
-            **_fields(Unit.NONE),
+            **_fields(Unit.NONE, absent=NO_EXPORTER),
             "overrides": [_override(each.legend, {"thresholds": _steps(_lit(each))}) for each in queries],
         },
         "options": {**_STAT, "colorMode": "value", "textMode": Show.BOTH},
@@ -92,12 +119,13 @@ def series(
 ) -> Json:
     """Lines over time. ``within`` bounds what is drawn; ``dashed`` is the beginning of the names of dashed lines.
 
-    ``ranked`` lists the series beside the graph, the smallest first.
+    Dashed lines are no series: they are not listed. ``ranked`` lists the series beside the graph, the smallest first.
     """
-    limits: Json = {"min": within[0], "max": within[1]} if within else {}
+    limits: Json = {"min": within[0], "max": within[1]} if within else {"min": 0} if stacked else {}
     overrides = _fixed(queries)
     if dashed:
         overrides.append(_override(f"/^{dashed}/", _DASHES, by="byRegexp"))
+    stacking: Json = {"mode": "normal" if stacked else "none", "group": "A"}
     beside: Json = {"displayMode": "table", "placement": "right", "sortBy": "Last *", "sortDesc": False}
     below: Json = {"displayMode": "list", "placement": "bottom"}
     return {
@@ -105,8 +133,8 @@ def series(
         "fieldConfig": {
             "defaults": {
                 "unit": unit,
-                "color": {"mode": "palette-classic"},
-                "custom": {**_LINES, "stacking": {"mode": "normal" if stacked else "none", "group": "A"}},
+                "color": {"mode": "palette-classic-by-name"},
+                "custom": {**_LINES, "fillOpacity": 30 if stacked else 0, "stacking": stacking},
                 "noValue": absent,
                 **limits,
             },
@@ -119,16 +147,33 @@ def series(
     }
 
 
-def timeline(title: str, description: str, words: Words, *queries: Query, absent: str = "none") -> Json:
-    """What held when: a band for each series, its values in words."""
+def timeline(
+    title: str, description: str, words: Words, *queries: Query, of: str, page: int = 20, absent: str = "none"
+) -> Json:
+    """What held when: a band for each series, its values in words.
+
+    ``of`` is what there is to show in all the time shown: where that is nothing, one band is named ``absent``, by the
+    labels that the first query is named by. ``page`` is how many bands fit.
+    """
+    first, *others = queries
+    labels = re.findall(r"{{(\w+)}}", first.legend)
+    shown = [replace(first, expr=or_band(first.expr, labels, absent, of)), *others]
+    fields = _fields(
+        Unit.WORDS,
+        words=(*words, Word(NOTHING_SHOWN, DASH, Colour.GREY)),
+        # Thresholds would be taken for the bands, and the words for nothing.
+        colouring="palette-classic",
+        absent=DASH,
+        custom={"fillOpacity": 80, "lineWidth": 0},
+    )
     return {
-        **_panel("state-timeline", title, description, queries, instant=False),
-        "fieldConfig": _fields(Unit.WORDS, words=words, absent=absent, custom={"fillOpacity": 80, "lineWidth": 0}),
+        **_panel("state-timeline", title, description, shown, instant=False),
+        "fieldConfig": fields,
         "options": {
             "alignValue": "left",
             "mergeValues": True,
             "rowHeight": 0.9,
-            "perPage": 20,
+            "perPage": page,
             "showValue": "auto",
             "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
             "tooltip": {"mode": "single", "sort": "none"},
@@ -148,10 +193,13 @@ def spans(
     """Horizontal bars from the past (negative) into the future, one for each value of a label.
 
     Each query is one stretch of the bars, without zeros and of one sign; what begins at 0 stands before what goes on.
+    The first says in words when there is none.
     """
-    columns = [Column(label, label=label), *(Column(each.legend, expr=each.expr) for each in queries)]
+    first, *others = queries
+    shown = [replace(first, expr=or_words(first.expr, label, absent)), *others]
+    columns = [Column(label, label=label), *(Column(each.legend, expr=each.expr) for each in shown)]
     return {
-        **_panel("barchart", title, description, queries, instant=True, table=True),
+        **_panel("barchart", title, description, shown, instant=True, table=True),
         "transformations": [
             *_transformations(columns, first=""),
             {"id": "sortBy", "options": {"fields": {}, "sort": [{"field": label, "desc": False}]}},
@@ -190,17 +238,27 @@ def table(
     columns: Sequence[Column],
     *,
     rows: str,
+    keys: str,
     sort: str,
     largest_first: bool = False,
+    then: str = "",
     absent: str = "none",
 ) -> Json:
-    """Rows as of now, one for each series of ``rows``; what columns have of their own joins it by the labels.
+    """Rows as of now, one for each series of ``rows``; what columns have of their own joins it by its ``keys``.
 
-    ``sort`` names a column.
+    ``sort`` names a column, and ``then`` the one that decides, smallest first, where that is the same. Without rows
+    there is one that says ``absent``, in the first column with room.
     """
-    values = [Query(rows), *(Query(each.expr) for each in columns if each.expr)]
+    labels = [each for each in columns if each.label and not each.expr]
+    says = next((each for each in labels if each.width is None), labels[0])
+    own = [Query(only_rows(each.expr, rows, keys)) for each in columns if each.expr]
+    order: list[Json] = [{"displayName": sort, "desc": largest_first}]
+    if then:
+        order.append({"displayName": then, "desc": False})
     return {
-        **_panel("table", title, description, values, instant=True, table=True),
+        **_panel(
+            "table", title, description, [Query(or_words(rows, says.label, absent)), *own], instant=True, table=True
+        ),
         "transformations": _transformations(columns, first="A"),
         "fieldConfig": {
             "defaults": {
@@ -208,13 +266,13 @@ def table(
                 "custom": {"align": "left", "filterable": False, "cellOptions": {"type": "auto"}},
                 "noValue": absent,
             },
-            "overrides": [_column(each) for each in columns],
+            "overrides": [_column(each, at_least=len(absent) if each is says else 0) for each in columns],
         },
         "options": {
             "showHeader": True,
             "cellHeight": "sm",
             "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
-            "sortBy": [{"displayName": sort, "desc": largest_first}],
+            "sortBy": order,
         },
     }
 
@@ -231,7 +289,6 @@ _LINES: Json = {
     "drawStyle": "line",
     "lineInterpolation": "linear",
     "lineWidth": 2,
-    "fillOpacity": 10,
     "showPoints": "auto",
     "pointSize": 4,
     "spanNulls": False,
@@ -239,7 +296,10 @@ _LINES: Json = {
     "axisLabel": "",
 }
 
-_DASHES: Json = {"custom.lineStyle": {"fill": "dash", "dash": [10, 10]}, "custom.fillOpacity": 0}
+_DASHES: Json = {
+    "custom.lineStyle": {"fill": "dash", "dash": [10, 10]},
+    "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False},
+}
 
 _GAUGE: Json = {
     "custom.cellOptions": {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"},
@@ -281,13 +341,14 @@ def _fields(
     steps: Steps = PLAIN,
     decimals: int | None = None,
     absent: str = "none",
+    colouring: str = "thresholds",
     custom: Json | None = None,
 ) -> Json:
     return {
         "defaults": {
             "unit": unit,
             "decimals": decimals,
-            "color": {"mode": "thresholds"},
+            "color": {"mode": colouring},
             "thresholds": _steps(steps),
             "mappings": _mappings(words, absent),
             "noValue": absent,
@@ -330,7 +391,7 @@ def _fixed(queries: Sequence[Query]) -> list[Json]:
     ]
 
 
-def _column(column: Column) -> Json:
+def _column(column: Column, *, at_least: int = 0) -> Json:
     properties: Json = {
         "unit": column.unit,
         "mappings": _mappings(column.words, column.absent),
@@ -342,12 +403,19 @@ def _column(column: Column) -> Json:
         properties["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
     if column.coloured:
         properties["custom.cellOptions"] = {"type": "color-text"}
+    if column.steps:
+        properties["custom.cellOptions"] = {"type": "color-text"}
+        properties |= {"color": {"mode": "thresholds"}, "thresholds": _steps(column.steps)}
     if column.gauge:
         properties |= _GAUGE
     if column.hidden:
         properties["custom.hidden"] = True
     if column.width is not None:
         properties["custom.width"] = column.width
+    else:
+        # Where there is less room, the table moves sideways, and no text is cut off.
+        letters = max(column.longest, at_least, FLEXIBLE)
+        properties["custom.minWidth"] = math.ceil(letters * LETTER) + CELL_PADDING
     if column.link:
         title = f"Open the {column.name.lower()}"
         properties["links"] = [{"title": title, "url": column.link, "targetBlank": column.away}]

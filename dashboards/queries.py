@@ -5,14 +5,34 @@ As in the alert rules: what tells two exporters of a pair apart (``instance``, `
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboards.style import Colour, Query, Word
-from dashboards.words import ENDED, NO_DOCUMENT, NOT_JUDGED, NOTHING, POSITIONS, PROMOTED, SIGNATURES, STATES
+from dashboards.words import (
+    ALERTS,
+    ENDED,
+    NO_DOCUMENT,
+    NOT_JUDGED,
+    NOT_LOOKED_AT,
+    NOTHING,
+    NOTHING_FOUND,
+    POSITIONS,
+    PROMOTED,
+    RENEWED,
+    SIGNATURES,
+    STATES,
+    TROUBLES,
+)
 from exporter.config.settings import SERVICE
+from exporter.history import Change
+from exporter.policy import Profile
+from exporter.rules import JOB
 
-LATELY = 30 * 86400
-"""Seconds for which a change counts as late news."""
+_LATELY = f"> time() - {30 * 86400}"
+"""For so long a change counts as late news."""
+
+SOONEST = 50
+"""Dates that are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +42,13 @@ class Scope:
     matchers: tuple[str, ...]
     every_entity: bool = True
     """Also entities of an aggregate that are shown for being bad, and that nobody watches."""
+    over: str = ""
+    """What is taken of all the time shown, and so the same at every moment of it: ``last``, ``avg``."""
 
     def __call__(self, metric: str, *more: str) -> str:
         """The selector of this metric."""
-        return f"{metric}{{{', '.join((*self.matchers, *more))}}}"
+        selected = f"{metric}{{{', '.join((*self.matchers, *more))}}}"
+        return f"{self.over}_over_time({selected}[$__range] @ end())" if self.over else selected
 
 
 _JOB = 'job=~"$job"'
@@ -38,24 +61,54 @@ EXPORTERS = Scope((_JOB, 'instance=~"$instance"'))
 OF_SERVICE = f'node="{SERVICE}"'
 """The matcher of looks at the service itself, from whatever vantage; its nodes are shown by themselves."""
 
-_STATES = [(state, word) for state, (word, _) in STATES.items()]
+FEW = 20
+"""What can be told apart on a graph."""
+
+ABSENT = -999999
+"""Stands for a word where there is no number."""
+NOTHING_SHOWN = -1
+"""The same in a band."""
+
+DASH = "–"  # noqa: RUF001 -- a dash, not a minus
+"""Where a value is not known: short enough for a cell and for a band."""
+
+NO_EXPORTER = "no exporter answers"
+
+EVERY_EXPORTER = Scope((_JOB,))
+
+WITNESS = f"max({EVERY_EXPORTER('fedmeta_exporter_build_info')})"
+"""1 while any exporter answers: without one a count is not 0, but not known."""
 
 
 def state(scope: Scope) -> str:
     """The worst state of each target, as the number of its word."""
-    states = numbered("fedmeta_rollover_state", "state", _STATES, scope)
     return (
         "max by (job, target) (\n"
-        f"  {_that_count(states if scope.every_entity else f'({states})', scope)}\n"
+        f"  {_that_count(_state(scope), scope)}\n"
         f"  or {NO_DOCUMENT} * {without_document(scope)}\n"
         f"  or {NOT_JUDGED} * max by (job, target) ({scope('fedmeta_metadata_size_bytes')})\n"
         ")"
     )
 
 
-def state_of_entities(scope: Scope) -> str:
-    """The state of each entity that has series of its own, as the number of its word."""
-    return f"max by (entity_id, role) ({numbered('fedmeta_rollover_state', 'state', _STATES, scope)})"
+def state_over_time(scope: Scope, by: str = "job, target") -> str:
+    """The state of each target, of many the worst in the time shown, as the number of its word."""
+    few = _few(by, f"topk({FEW}, {worst_state(scope, by)})")
+    return f"max by ({by}) ({_that_count(_state(scope, among=few), throughout(scope))})"
+
+
+def worst_state(scope: Scope, by: str = "job, target") -> str:
+    """The worst state of each target in all the time shown."""
+    shown = throughout(scope)
+    return f"max by ({by}) ({_that_count(_state(shown), shown)})"
+
+
+def _state(scope: Scope, among: str = "") -> str:
+    return numbered("fedmeta_rollover_state", "state", STATES.items(), scope, among=among)
+
+
+def _few(by: str, worst: str) -> str:
+    return f" and on ({by}) {worst}"
 
 
 def without_document(scope: Scope) -> str:
@@ -74,18 +127,19 @@ def in_state(scope: Scope, states: str) -> str:
 
 def days(scope: Scope, position: str) -> str:
     """Days left of each target's primary or successor; of several the fewest."""
-    left = _that_count(scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"'), scope)
-    return f"min by (job, target) ({left})"
+    return f"min by (job, target) ({_that_count(_days(scope, position), scope)})"
 
 
-def critical(scope: Scope) -> str:
-    """1 for each target that somebody must act on now."""
-    policies = f"max by (job, target, policy, profile) ({scope('fedmeta_target_info')})"
-    days_of = f"max by (job, policy, profile) ({_threshold('missing')})"
-    missing = f"max by (job, target) ({policies} * on (job, policy, profile) group_left () {days_of})"
-    late = f"{days(scope, 'primary')} <= on (job, target) {missing}"
-    severe = in_state(scope, "none|unreadable|expired|missing")
-    return f"({severe} or {in_state(scope, 'stalled')} and on (job, target) ({late}))"
+def days_of_the_living(scope: Scope) -> str:
+    """Days left of the primaries that end next: those that have ended leave nothing to save by a date."""
+    shown = throughout(scope)
+    few = _few("job, target", f"bottomk({FEW}, {days(shown, 'primary')} > 0)")
+    left = f"({_days(scope, 'primary')}{few})"
+    return f"min by (job, target) ({_that_count(left, shown)})"
+
+
+def _days(scope: Scope, position: str) -> str:
+    return scope("fedmeta_rollover_certificate_expiry_days", f'position="{position}"')
 
 
 def thresholds(scope: Scope) -> Sequence[Query]:
@@ -106,29 +160,35 @@ def _threshold(name: str) -> str:
     return ANY_TARGET("fedmeta_policy_threshold_days", f'threshold="{name}"')
 
 
-def from_every_vantage(scope: Scope, metric: str) -> str:
+def from_every_vantage(scope: Scope, metric: str, *, among: str = "") -> str:
     """The least that holds for looks at each target's service from all vantages; of two exporters the more."""
-    return f"min by (job, target) (max without (instance, pod) ({scope(metric, OF_SERVICE)}))"
+    return f"min by (job, target) (max by (job, target, vantage) ({scope(metric, OF_SERVICE)}{among}))"
 
 
-def reachable(scope: Scope) -> str:
-    """For each target: 1 if its service was reached from every vantage."""
-    return from_every_vantage(scope, "fedmeta_metadata_reachable")
+def reachable_over_time(scope: Scope) -> str:
+    """1 while a target's service is reached from every vantage; of many targets those reached the least."""
+    by, least = "job, target", from_every_vantage(throughout(scope, "avg"), "fedmeta_metadata_reachable")
+    return from_every_vantage(scope, "fedmeta_metadata_reachable", among=_few(by, f"bottomk({FEW}, {least})"))
 
 
-def last_success(scope: Scope) -> str:
-    """When each target's service was last read, in milliseconds; of several vantages the longest ago."""
-    return milliseconds(from_every_vantage(scope, "fedmeta_probe_last_success_timestamp_seconds"))
+def difference(scope: Scope) -> str:
+    """For each target with several looks: 0 if all get the same signing keys, 1 if not."""
+    return _differing(scope)
 
 
-def agreement(scope: Scope) -> str:
-    """For each target with several looks: 1 if all get the same signing keys, 0 if not."""
-    return f"min by (job, target) ({scope('fedmeta_nodes_agree')})"
+def difference_over_time(scope: Scope) -> str:
+    """The same, of many targets those that differed the longest in the time shown."""
+    longest = f"topk({FEW}, {_differing(throughout(scope, 'avg'))})"
+    return _differing(scope, among=_few("job, target", longest))
+
+
+def _differing(scope: Scope, among: str = "") -> str:
+    return f"1 - min by (job, target) ({scope('fedmeta_nodes_agree')}{among})"
 
 
 def differing_since(scope: Scope) -> str:
-    """Since when they do not, in milliseconds."""
-    return milliseconds(f"min by (job, target) ({scope('fedmeta_nodes_differ_since_timestamp_seconds')})")
+    """Since when they do not."""
+    return f"min by (job, target) ({scope('fedmeta_nodes_differ_since_timestamp_seconds')})"
 
 
 def looks(scope: Scope) -> str:
@@ -152,29 +212,232 @@ def milliseconds(moment: str) -> str:
 
 
 def how_many(vector: str) -> str:
-    """The number of series, 0 without any."""
-    return f"count({vector}) or vector(0)"
+    """The number of series; 0 without any, while an exporter answers."""
+    return or_value(f"count({vector})", 0)
 
 
-def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = "vector(0)") -> str:
-    """The vector, or where it is empty one series at 0 with this label."""
+def or_value(vector: str, value: int) -> str:
+    """The vector, or where it is empty this value, while an exporter answers."""
+    return f"{vector} or on () {value} * {WITNESS}"
+
+
+def or_words(vector: str, label: str, words: str) -> str:
+    """The vector, or where it is empty one series without a number that says why, by this label."""
+    return (
+        f'{vector} or on () label_replace(NaN * {WITNESS}, "{label}", "{words}", "", "")'
+        f' or on () label_replace(vector(NaN), "{label}", "{NO_EXPORTER.capitalize()}", "", "")'
+    )
+
+
+def or_band(vector: str, labels: Sequence[str], words: str, shown: str) -> str:
+    """The vector, or where all the time shown has nothing to show, one band that says why."""
+    answered = throughout(EVERY_EXPORTER)("fedmeta_exporter_build_info")
+    bands = (
+        _named(f"{NOTHING_SHOWN} * max(absent({nothing}))", labels, said)
+        for nothing, said in (
+            (f"{shown} or on () absent({answered})", words),
+            (answered, "No exporter answered"),
+        )
+    )
+    return " or on () ".join((vector, *bands))
+
+
+def _named(band: str, labels: Sequence[str], words: str) -> str:
+    for label in labels:
+        band = _with(label, words if label == labels[0] else DASH, band)
+    return band
+
+
+def otherwise(vector: str, label: str, value: str = NOTHING, *, zero: str = f"0 * {WITNESS}") -> str:
+    """The vector, or where it is empty one series at 0 with this label, while an exporter answers."""
     return f'{vector} or on () label_replace({zero}, "{label}", "{value}", "", "")'
+
+
+def only_rows(vector: str, rows: str, keys: str) -> str:
+    """Of the vector what belongs to a row."""
+    return f"({vector}) and on ({keys}) ({rows})"
+
+
+def nearest(vector: str) -> str:
+    """Of days those that are nearest to now: what has just ended, and what ends next."""
+    return f"({vector} and bottomk({FEW}, abs({vector})))"
+
+
+def exporters(scope: Scope) -> str:
+    """For each exporter that Prometheus scrapes 1 if it answers, 0 if not.
+
+    As in the alert rules: what never answered is known by the name of its job, if another one there did.
+    """
+    lately = throughout(scope)("fedmeta_exporter_build_info")
+    known, up = f"({lately} or {scope('fedmeta:exporter:last')})", scope("up")
+    named = f'job=~"{JOB}"'
+    others = f"{scope('up', named)} and on (job) {known}"
+    return f"max by (job, instance) ({up} and on (job, instance) {known} or {others})"
+
+
+def exporters_up(scope: Scope) -> str:
+    """How many exporters do not answer; the labels ``up`` and ``expected`` say how many do, of how many."""
+    every = exporters(scope)
+    counts = f'count_values("up", sum({every})) * on () group_left (expected) count_values("expected", count({every}))'
+    none = 'label_replace(label_replace(vector(1), "up", "0", "", ""), "expected", "0", "", "")'
+    return f"(count({every}) - sum({every})) * on () group_left (up, expected) ({counts}) or on () {none}"
+
+
+def oldest_scrape(scope: Scope) -> str:
+    """Seconds since the exporter was scraped with success whose turn is the longest ago."""
+    scraped = f"timestamp({scope('fedmeta_exporter_build_info')})"
+    before = f"({scope('fedmeta:exporter:last')} and on (job, instance) {scope('up')})"
+    return f"time() - min({scraped} or {before})"
+
+
+def age(moment: str) -> str:
+    """Seconds since then."""
+    return f"time() - {moment}"
+
+
+def document_read(scope: Scope) -> str:
+    """When the document of each target that is judged was last read."""
+    return f"max by (job, target) ({scope('fedmeta_target_as_of_timestamp_seconds')})"
+
+
+def findings(scope: Scope, *more: str) -> str:
+    """What was found: as the alert rules hold it; where none are loaded, as each exporter says it."""
+    held, said = (scope(name, *more) for name in ("fedmeta:finding", "fedmeta_finding"))
+    return f"({held} or {said} unless on (job) {ANY_TARGET('fedmeta:exporter:last')})"
+
+
+def targets_with(scope: Scope, severity: str) -> str:
+    """1 for each target with a finding so bad."""
+    matcher = f'severity="{severity}"'
+    return f"group by (job, target) ({findings(scope, matcher)})"
+
+
+def worst(scope: Scope) -> str:
+    """The worst that was found of each target, as the number of its word."""
+    read, known = document_read(scope), f"max by (job, target) ({scope('fedmeta_target_info')})"
+    found = f"max by (job, target) ({_numbered_findings(findings(scope))})"
+    return f"({found} or {NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known})"
+
+
+def firing(scope: Scope) -> str:
+    """The number of alerts that fire and do not only inform; 0 without any, where the rules are loaded."""
+    alerts = scope("ALERTS", 'alertstate="firing"', _OURS, 'severity!="info"')
+    return f"count({alerts}) or on () 0 * max({scope('fedmeta:exporter:last')})"
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """All that was found, and the alerts on what nobody could find."""
+
+    rows: str
+    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` that of the runbooks,
+    ``key`` what it is known by."""
+    since: str
+    """Since when its alert holds, in milliseconds."""
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Troubles":
+        """Those in scope."""
+        firing = scope("ALERTS", 'alertstate="firing"', _OURS)
+        since = f"({scope('ALERTS_FOR_STATE', _OURS)} and ignoring (alertstate) {firing})"
+        found = f"({findings(scope)} or {_by_kind(firing)})"
+        listed = f"max by ({_ABOUT}) ({_numbered_findings(found)})"
+        nothing = f"{NOTHING_FOUND} * max({document_read(scope)})"
+        parts = "([^_]+)_?" + 5 * "([^_]*)_?"
+        rows = f'label_replace({_keyed(listed)}, "section", "fedmeta$1$2$3$4$5$6", "finding", "{parts}")'
+        rows = f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")'
+        return cls(
+            rows=otherwise(rows, "finding", zero=nothing),
+            since=milliseconds(f"max by (key) ({_keyed(_by_kind(since))})"),
+        )
+
+
+_ABOUT = "job, target, finding, domain, node, vantage, entity_id"
+
+_OURS = 'alertname=~"Fedmeta.+"'
+
+
+def _keyed(vector: str) -> str:
+    return f'label_join({vector}, "key", " ", {_quoted(_ABOUT.split(", "))})'
+
+
+def _quoted(labels: Iterable[str]) -> str:
+    return ", ".join(f'"{each}"' for each in labels)
+
+
+def _by_kind(alerts: str) -> str:
+    """These alerts by the label ``finding``, also those on exporters, which stand where a node would."""
+    for alert, kind in ALERTS.items():
+        alerts = f'label_replace({alerts}, "finding", "{kind}", "alertname", "{alert}")'
+    return f'label_replace({alerts}, "node", "$1", "instance", "(.+)")'
+
+
+def _numbered_findings(found: str) -> str:
+    return _by_number(found, "finding", ((each.name, each.word) for each in TROUBLES))
 
 
 def changes(scope: Scope) -> str:
     """When keys changed or a primary was promoted, in milliseconds, of the last 30 days."""
-    promotions = scope("fedmeta_rollover_last_promotion_timestamp_seconds")
-    lately = f"> time() - {LATELY}"
-    return otherwise(
-        milliseconds(
-            "max by (job, target, use, change) (\n"
-            f"  {scope('fedmeta_key_set_last_change_timestamp_seconds')} {lately}\n"
-            f'  or label_replace(label_replace({promotions} {lately}, "change", "{PROMOTED}", "", ""),'
-            ' "use", "signing", "", "")\n'
-            ")"
-        ),
-        "change",
+    promoted = _with("change", PROMOTED, _with("use", "signing", f"{last_promotion(scope)} {_LATELY}"))
+    return milliseconds(f"max by (job, target, use, change) (\n  {key_set_changes(scope, _LATELY)}\n  or {promoted}\n)")
+
+
+def key_set_changes(scope: Scope, lately: str = "") -> str:
+    """When key sets changed, by ``change``; a renewal of the one encryption key is a word of its own."""
+    metric, encrypts, replaced = "fedmeta_key_set_last_change_timestamp_seconds", 'use="encryption"', Change.REPLACED
+    signs, others, renewed = (
+        f"{scope(metric, *matchers)} {lately}".rstrip()
+        for matchers in (
+            ['use!="encryption"'],
+            [encrypts, f'change!="{replaced}"'],
+            [encrypts, f'change="{replaced}"'],
+        )
     )
+    return f"({signs} or {others} or {_with('change', RENEWED, renewed)})"
+
+
+def last_promotion(scope: Scope) -> str:
+    """When the primary became another."""
+    return scope("fedmeta_rollover_last_promotion_timestamp_seconds")
+
+
+def marks_of_changes(scope: Scope) -> str:
+    """When key sets changed, but for those that a promotion has a mark for, in milliseconds."""
+    changed = f"max by (entity_id, use, change) ({key_set_changes(scope)})"
+    promoted = f"max by (entity_id) ({last_promotion(scope)})"
+    others = f"{changed} unless on (entity_id) {promoted}"
+    return milliseconds(f"({changed} != on (entity_id) group_left () {promoted} or {others})")
+
+
+def next_dates(scope: Scope) -> str:
+    """What comes next, as seconds since 1970, by the label ``date``; of all targets the soonest."""
+    by = "job, target, domain"
+    ends = f"time() + 86400 * {days(scope, 'primary')}"
+    automatic = scope("fedmeta_target_info", f'profile="{Profile.ADFS}"')
+    policies = f"max by (job, target, policy, profile) ({automatic})"
+    before = f"max by (job, policy, profile) ({_threshold('generation')})"
+    generation = (
+        f"({ends}) - on (job, target) 86400 * max by (job, target)"
+        f" ({policies} * on (job, policy, profile) group_left () {before})"
+        f" unless on (job, target) {days(scope, 'successor')}"
+    )
+    moments = {
+        "generation": generation,
+        "promotion": scope("fedmeta_rollover_promotion_timestamp_seconds"),
+        "end": ends,
+        "tls": scope("fedmeta_tls_certificate_not_after_timestamp_seconds"),
+        "valid_until": scope("fedmeta_metadata_valid_until_timestamp_seconds"),
+        "entra": scope("fedmeta_trust_certificate_not_after_timestamp_seconds"),
+    }
+    # What is past is no date that comes; where it is bad there is a finding.
+    each = [_with("date", name, f"min by ({by}) (({moment}) > time())") for name, moment in moments.items()]
+    every = "\n  or ".join(each)
+    return f"bottomk({SOONEST}, min by ({by}, date) (\n  {every}\n))"
+
+
+def days_until(moment: str) -> str:
+    """Days from now."""
+    return f"({moment} - time()) / 86400"
 
 
 def if_read(scope: Scope) -> str:
@@ -189,20 +452,39 @@ def signature(scope: Scope) -> str:
 
 def positions(scope: Scope) -> str:
     """What each certificate is in the rollover, as a word's number; ``short`` is how its fingerprint begins."""
-    placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope)
-    ended = f"{ENDED} * ({scope('fedmeta_certificate_not_after_timestamp_seconds')} <= bool time())"
-    return _short(f"max by (roles, use, fingerprint) ({placed} or {ended})")
+    by = "entity_id, roles, use, fingerprint"
+    few = _few(by, _nearest_of_the_last(scope))
+    placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope, among=few)
+    ends = f"({scope('fedmeta_certificate_not_after_timestamp_seconds')}{few})"
+    return _short(f"max by ({by}) ({placed} or {ENDED} * ({ends} <= bool time()))")
 
 
 def days_of_certificates(scope: Scope) -> str:
-    """Days left of each certificate; ``short`` is how its fingerprint begins."""
-    return _short(f"max by (roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})")
+    """Days left of each certificate, whatever its position; ``short`` is how its fingerprint begins."""
+    by = "entity_id, roles, use, fingerprint"
+    few = _few(by, _nearest_of_the_last(scope))
+    return _short(f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')}{few})")
 
 
-def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope) -> str:
-    """The number of the word whose series is there."""
-    terms = [(word.value, f'{label}="{value}"') for value, word in words]
-    return "\n  or ".join(f"{number} * {scope(metric, matcher)}" for number, matcher in terms)
+def _nearest_of_the_last(scope: Scope) -> str:
+    last = f"max by (entity_id, roles, use, fingerprint) ({throughout(scope)('fedmeta_certificate_expiry_days')})"
+    return f"bottomk({FEW}, abs({last}))"
+
+
+def throughout(scope: Scope, over: str = "last") -> Scope:
+    """The same over all the time shown, so that a graph has the same lines from its beginning."""
+    return replace(scope, over=over)
+
+
+def numbered(metric: str, label: str, words: Iterable[tuple[str, Word]], scope: Scope, *, among: str = "") -> str:
+    """The number of the word whose series is there; ``among`` leaves out others before they cost."""
+    return _by_number(f"({scope(metric)}{among})" if among else scope(metric), label, words)
+
+
+def _by_number(vector: str, label: str, words: Iterable[tuple[str, Word]]) -> str:
+    # A term for each word would compare all series with all, at each moment anew; these numbers are there once.
+    numbers = " or ".join(_with(label, value, f"vector({word.value})") for value, word in words)
+    return f"{vector} * on ({label}) group_left () ({numbers})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +504,8 @@ class Stretches:
     def of(cls, scope: Scope) -> "Stretches":
         """Those of the certificates in scope."""
         labels = "entity_id, roles, use, fingerprint"
-        left = f"max by (entity_id, roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
+        every = f"max by (entity_id, roles, use, position, fingerprint) ({scope('fedmeta_certificate_expiry_days')})"
+        left = nearest(every)
         begins = f"max by ({labels}) ({scope('fedmeta_certificate_not_before_timestamp_seconds')})"
         # Multiplied by 0 only to take the labels with the position.
         age = f"0 * {left} + on ({labels}) group_left () (time() - {begins}) / 86400"
@@ -241,6 +524,10 @@ def _looks(scope: Scope) -> str:
 def _by_certificate(vector: str) -> str:
     named = f'label_join({_short(vector)}, "certificate", " ", "roles", "use", "position", "short")'
     return f"max by (certificate) ({named})"
+
+
+def _with(label: str, value: str, vector: str) -> str:
+    return f'label_replace({vector}, "{label}", "{value}", "", "")'
 
 
 def _short(vector: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exporter.policy import Thresholds
+
 Json = dict[str, object]
 
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
@@ -35,9 +37,8 @@ class Unit(StrEnum):
     SECONDS = "s"
     BYTES = "bytes"
     SHARE = "percentunit"
-    PER_MINUTE = "opm"
+    PER_MINUTE = "suffix: a minute"
     DATE = "dateTimeAsIso"
-    AGO = "dateTimeFromNow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,32 @@ UNKNOWN: Steps = ((Colour.GREY, None),)
 BAD_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.RED, 1))
 
 WORK_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.ORANGE, 1))
+
+# As long as a policy says nothing else; the findings know each policy.
+DAYS_LEFT: Steps = ((Colour.RED, None), (Colour.TEXT, Thresholds().missing))
+
+OUTDATED: Steps = ((Colour.RED, None), (Colour.TEXT, 0))
+"""Of days for which a document may be used: afterwards partners refuse it."""
+
+PAST: Steps = ((Colour.ORANGE, None), (Colour.TEXT, 0))
+"""Of days until something that is to come, and locks nobody out when it is late."""
+
+TLS_LEFT: Steps = ((Colour.ORANGE, None), (Colour.TEXT, Thresholds().tls))
+"""Of the endpoint's own certificate, which is no part of the rollover."""
+
+HOUR = 3600
+
+AGE: Steps = ((Colour.TEXT, None), (Colour.ORANGE, HOUR))
+"""Seconds since a target was read: what is older than an hour is worth a look."""
+
+AGE_OF_ANSWER: Steps = ((Colour.TEXT, None), (Colour.ORANGE, 4 * HOUR))
+"""Seconds since Entra ID answered, which is asked every hour."""
+
+AGE_OF_READING: Steps = ((Colour.TEXT, None), (Colour.ORANGE, 48 * HOUR))
+"""Seconds since Entra ID read the metadata, which it does every day."""
+
+LATE: Steps = ((Colour.TEXT, None), (Colour.RED, 330))
+"""Seconds since a scrape, of which there is one in five minutes at least."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,43 +9,56 @@ from dashboards.queries import (
     ONE_ENTITY,
     ONE_TARGET,
     Stretches,
-    agreement,
+    Troubles,
+    age,
     changes,
     days,
     days_of_certificates,
+    days_until,
+    difference,
     differing_since,
+    document_read,
     if_read,
     in_force,
-    last_success,
+    last_promotion,
     looks,
+    marks_of_changes,
     milliseconds,
     one_of,
     otherwise,
     positions,
-    reachable,
     signature,
     state,
-    state_of_entities,
+    state_over_time,
     thresholds,
+    throughout,
+    worst,
+    worst_state,
 )
-from dashboards.style import WORK_IF_ANY, Colour, Query, Unit
+from dashboards.shared import alerted, up
+from dashboards.style import AGE, DAYS_LEFT, OUTDATED, PAST, TLS_LEFT, WORK_IF_ANY, Colour, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
+
+NOT_READ = "No document was read yet"
+
+THUMBPRINT = 385
+"""Pixels of forty capital digits: people compare the last ones."""
 
 DRAWN_DAYS = (-400, 400)
 """What is drawn of a certificate's life: AD FS makes them for a year."""
 
 KEY_SETS = annotation(
     "Key set changes",
-    milliseconds(f"max by (entity_id, use, change) ({ONE_ENTITY('fedmeta_key_set_last_change_timestamp_seconds')})"),
+    marks_of_changes(ONE_ENTITY),
     colour=Colour.ORANGE,
     title="Keys: {{change}}",
     text="{{use}} keys of {{entity_id}}",
 )
 PROMOTIONS = annotation(
     "Promotions",
-    milliseconds(f"max by (entity_id, role) ({ONE_ENTITY('fedmeta_rollover_last_promotion_timestamp_seconds')})"),
+    milliseconds(f"max by (entity_id, role) ({last_promotion(ONE_ENTITY)})"),
     colour=Colour.GREEN,
     title="Promoted",
     text="Another signing certificate is primary: role {{role}} of {{entity_id}}",
@@ -53,18 +66,38 @@ PROMOTIONS = annotation(
 
 VERDICT = [
     stat(
-        "State",
-        "Where the rollover stands; of several entities the worst.",
+        "Worst finding",
+        "The worst that was found about the rollover, the trust of Entra ID, the nodes and vantages, or the document.",
         Unit.WORDS,
-        state(ONE_ENTITY),
-        words=words.STATE,
+        worst(ONE_TARGET),
+        words=words.FOUND,
     ),
     stat(
         "What to do",
-        "The next step in this state. The runbooks, linked above, have the commands.",
+        "The next step for the worst finding. The list below has a link to the runbook for each finding.",
+        Unit.WORDS,
+        worst(ONE_TARGET),
+        words=words.WHAT_TO_DO,
+        filled=False,
+    ),
+    stat(
+        "Document read",
+        "How long ago the exporter last read the document. Everything that is said about it is as old as that.",
+        Unit.SECONDS,
+        age(document_read(ONE_TARGET)),
+        steps=AGE,
+        absent="never",
+    ),
+    up(ANY_TARGET),
+]
+
+ROLLOVER = [
+    stat(
+        "State",
+        "How far the rollover is; if there are several entities, the worst.",
         Unit.WORDS,
         state(ONE_ENTITY),
-        words=words.WHAT_TO_DO,
+        words=words.STATE,
         filled=False,
     ),
     stat(
@@ -72,70 +105,82 @@ VERDICT = [
         "Days left of the certificate that signs today; negative when it has ended.",
         Unit.DAYS,
         days(ONE_ENTITY, "primary"),
+        steps=DAYS_LEFT,
         decimals=0,
         absent="no primary",
     ),
     stat(
         "Successor left",
-        "Days left of the certificate that is published to take over.",
+        "Days left of the certificate that is published to sign next.",
         Unit.DAYS,
         days(ONE_ENTITY, "successor"),
+        steps=DAYS_LEFT,
         decimals=0,
         absent="no successor",
     ),
     stat(
-        "Promotion",
-        "When AD FS is predicted to sign with the successor (inferred). In the past only where it did not happen.",
-        Unit.AGO,
-        milliseconds(f"min({ONE_ENTITY('fedmeta_rollover_promotion_timestamp_seconds')})"),
-        absent="none",
-    ),
-    stat(
-        "Endpoint",
-        "Whether the latest look at the service got a usable document, from every vantage. If not, what is shown may be"
-        " the last good one.",
-        Unit.WORDS,
-        reachable(ONE_TARGET),
-        words=words.REACHABLE,
-    ),
-    stat(
-        "Last success",
-        "When the service last gave a usable document, of several vantages the longest ago: what is shown is no older.",
-        Unit.AGO,
-        last_success(ONE_TARGET),
-        absent="never",
+        "Promotion in",
+        "Days until AD FS will sign with the successor; this is a prediction. Negative only if the day"
+        " has passed and AD FS did not do it.",
+        Unit.DAYS,
+        days_until(f"min({ONE_ENTITY('fedmeta_rollover_promotion_timestamp_seconds')})"),
+        steps=PAST,
+        decimals=1,
+        absent="not predicted",
     ),
 ]
 
+_TROUBLES = Troubles.of(ONE_TARGET)
+
+TROUBLES = table(
+    "What is wrong, worst first",
+    "Everything that was found about this target. Click the text under What to do to open the"
+    " runbook. About: the domain, the place or the entity. Alert since: when the alert began; without"
+    " a date no alert fires.",
+    [
+        Column("What", words=words.FOUND, filled=True, width=310),
+        Column("About", label="about"),
+        *alerted(_TROUBLES),
+    ],
+    rows=_TROUBLES.rows,
+    keys="key",
+    sort="What",
+    largest_first=True,
+    then="About",
+    absent=NOT_READ,
+)
+
 _INFO = ONE_ENTITY("fedmeta_certificate_info")
 _SHOWN = "position, subject, thumbprint"
-_BEGINS = (
-    f"max by (entity_id, roles, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
-)
-_ENDS = f"max by (entity_id, roles, use, fingerprint) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_seconds')})"
+_BY = "entity_id, roles, use, fingerprint"
+_BEGINS = f"max by ({_BY}) ({ONE_ENTITY('fedmeta_certificate_not_before_timestamp_seconds')})"
+_ENDS = f"max by ({_BY}) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_seconds')})"
 
 CERTIFICATES = table(
     "Certificates",
     "Every published certificate, in each use. The thumbprint is what AD FS prints. Life used goes from green to red.",
     [
-        Column("Position", label="position", words=words.POSITION_NAMES, coloured=True, width=100),
+        Column("Position", label="position", words=words.POSITION_NAMES, width=105),
         Column("Use", label="use", width=95),
-        Column("Roles", label="roles", width=65),
+        Column("Days left", expr=days_until(_ENDS), unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
+        Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=165),
+        Column("Thumbprint", label="thumbprint", width=THUMBPRINT),
         Column("Subject", label="subject"),
-        Column("Thumbprint", label="thumbprint", width=330),
-        Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=160),
-        Column("Days left", expr=f"({_ENDS} - time()) / 86400", unit=Unit.DAYS, width=100),
+        Column("Entity", label="entity_id"),
+        Column("Roles", label="roles", width=65),
         Column(
             "Life used",
             expr=f"clamp((time() - {_BEGINS}) / ({_ENDS} - {_BEGINS}), 0, 1)",
             unit=Unit.SHARE,
             gauge=True,
-            width=120,
+            width=110,
         ),
     ],
     rows=f"max by (entity_id, roles, use, fingerprint, {_SHOWN}) ({_INFO})",
+    keys=_BY,
     sort="Position",
-    absent="No document was read yet",
+    then="Days left",
+    absent=NOT_READ,
 )
 
 _LIVES = Stretches.of(ONE_ENTITY)
@@ -143,8 +188,9 @@ _LIVES = Stretches.of(ONE_ENTITY)
 LIVES = [
     spans(
         "Validity, in days from today",
-        "The life of each certificate: roles, use, position, and how its fingerprint begins. 0 is now; what lies more"
-        " than 400 days away is not drawn.",
+        "When each certificate begins and ends: roles, use, position and the first digits of its"
+        " fingerprint. If there are many, the twenty whose end is nearest to today. 0 is now; the graph"
+        " shows 400 days before and after.",
         Unit.DAYS,
         Query(_LIVES.ended, "Ended since", Colour.SEMI_DARK_RED),
         Query(_LIVES.lived, "Lived", Colour.GREY),
@@ -152,33 +198,41 @@ LIVES = [
         Query(_LIVES.left, "Left", Colour.GREEN),
         label="certificate",
         within=DRAWN_DAYS,
-        absent="No document was read yet",
+        absent=NOT_READ,
     ),
     series(
         "Days left of each certificate",
-        "Falls by one each day; below 0 the certificate has ended. The dashed lines are the thresholds of the policy.",
+        "The number falls by one each day; below 0 the certificate has ended. If there are many"
+        " certificates, the twenty whose end is nearest to today. Dashed lines: the thresholds of the"
+        " policy.",
         Unit.DAYS,
-        Query(days_of_certificates(ONE_ENTITY), "{{roles}} {{use}} {{position}} {{short}}"),
+        Query(days_of_certificates(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
         *thresholds(ONE_TARGET),
+        within=DRAWN_DAYS,
         dashed="Threshold",
-        absent="No document was read yet",
+        absent="No certificate is known in this time",
     ),
 ]
 
 HISTORY = [
     timeline(
         "State over time",
-        "The state of the rollover of each entity.",
+        "The state of the rollover of each entity; if there are many entities, the worst twenty.",
         words.STATE,
-        Query(state_of_entities(ONE_ENTITY), "{{entity_id}}"),
-        absent="No document was read yet",
+        Query(state_over_time(ONE_ENTITY, "entity_id, role"), "{{entity_id}}"),
+        of=worst_state(ONE_ENTITY),
+        page=6,
+        absent=NOT_READ,
     ),
     timeline(
         "Positions over time",
-        "What each certificate was in the rollover: roles, use, and how its fingerprint begins.",
+        "What each certificate was in the rollover: roles, use and the first digits of its fingerprint."
+        " If there are many, the twenty whose end is nearest to today.",
         words.POSITION,
         Query(positions(ONE_ENTITY), "{{roles}} {{use}} {{short}}"),
-        absent="No document was read yet",
+        of=throughout(ONE_ENTITY)("fedmeta_certificate_info"),
+        page=6,
+        absent=NOT_READ,
     ),
 ]
 
@@ -193,28 +247,32 @@ EVIDENCE = table(
     rows=(
         f"min by (evidence) ({ONE_ENTITY('fedmeta_rollover_info')} or {ONE_ENTITY('fedmeta_rollover_evidence_agrees')})"
     ),
+    keys="evidence",
     sort="Agrees",
-    absent="No document was read yet",
+    absent=NOT_READ,
 )
 
 CHANGES = table(
     "What changed lately",
     "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
     [
-        Column("When", unit=Unit.DATE, words=words.NEVER, width=160),
+        Column("When", unit=Unit.DATE, width=165),
         Column("What", label="change", words=words.CHANGE_NAMES, coloured=True),
-        Column("Use", label="use", width=100),
+        Column("Use", label="use", width=105),
     ],
     rows=changes(ONE_ENTITY),
+    keys="job, target, use, change",
     sort="When",
     largest_first=True,
+    absent="Nothing in 30 days",
 )
 
 DOMAINS = table(
     "Trust of each domain now",
-    "What Entra ID trusts for each domain. Foreign: certificates that are trusted and never seen published. Last"
-    " reading: its own account of how it read the metadata, and when. Last answer: when it was last asked with success,"
-    " the age of all that is shown; and why the latest inquiry got none.",
+    "What Entra ID trusts for each domain. Foreign: certificates that it trusts and that were never"
+    " seen published. Last reading: what Entra ID says about its own last reading of the metadata."
+    " Age of answer: how long ago it last answered the exporter; all that is shown here is as old as"
+    " that.",
     [
         Column("Domain", label="domain"),
         *columns(ONE_TARGET),
@@ -222,12 +280,14 @@ DOMAINS = table(
             "Why no answer",
             label="reason",
             expr=one_of("job, target, domain", "reason", ONE_TARGET("fedmeta_trust_inquiry_last_failure_info")),
-            width=120,
+            width=125,
         ),
     ],
     rows=domains(ONE_TARGET),
+    keys="job, target, domain",
     sort="State",
     largest_first=True,
+    then="Domain",
     absent=NO_DOMAIN,
 )
 
@@ -235,29 +295,32 @@ _TRUSTED = "domain, slot, fingerprint"
 
 TRUSTED = table(
     "Certificates that Entra ID trusts",
-    "What each domain's slots hold; tokens signed by either count. One that is not published is left over, or planted.",
+    "The certificates in the two slots of each domain; Entra ID accepts tokens that either of them"
+    " signed. A certificate that is not published is an old one, or an attacker wrote it.",
     [
         Column("Domain", label="domain"),
         Column("Slot", label="slot", words=words.SLOT_NAMES, width=85),
         Column("Published", label="published", words=words.PUBLISHED_NAMES, coloured=True, width=90),
         Column("Subject", label="subject"),
-        Column("Thumbprint", label="thumbprint", width=330),
+        Column("Thumbprint", label="thumbprint", width=THUMBPRINT),
         Column(
             "Ends",
             expr=milliseconds(
                 f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_not_after_timestamp_seconds')})"
             ),
             unit=Unit.DATE,
-            width=160,
+            width=165,
         ),
         Column(
             "Days left",
             expr=f"max by ({_TRUSTED}) ({ONE_TARGET('fedmeta_trust_certificate_expiry_days')})",
             unit=Unit.DAYS,
-            width=100,
+            steps=PAST,
+            width=105,
         ),
     ],
     rows=f"max by ({_TRUSTED}, published, subject, thumbprint) ({ONE_TARGET('fedmeta_trust_certificate_info')})",
+    keys=_TRUSTED,
     sort="Domain",
     absent="No trusted certificate is known",
 )
@@ -268,6 +331,8 @@ TRUST = [
         "The state of each domain's trust.",
         words.TRUST,
         Query(trust_state(ONE_TARGET), "{{domain}}"),
+        of=throughout(ONE_TARGET)("fedmeta_trust_info"),
+        page=6,
         absent=NO_DOMAIN,
     ),
     timeline(
@@ -275,6 +340,8 @@ TRUST = [
         "How Entra ID says that its last reading of the metadata went, for each domain.",
         words.UPDATE,
         Query(update(ONE_TARGET), "{{domain}}"),
+        of=throughout(ONE_TARGET)("fedmeta_trust_update_result"),
+        page=6,
         absent="Entra ID does not say",
     ),
 ]
@@ -286,15 +353,16 @@ AGREEMENT = [
         "Nodes and vantages",
         "Whether all nodes and vantages get the same signing keys, signed by the same one.",
         Unit.WORDS,
-        agreement(ONE_TARGET),
-        words=words.AGREE,
+        difference(ONE_TARGET),
+        words=words.DIFFER,
         absent="nothing to compare",
     ),
     stat(
-        "Differ since",
-        "Since when they do not. Minutes are normal, hours are not.",
-        Unit.AGO,
-        differing_since(ONE_TARGET),
+        "Differ for",
+        "How long they have differed. Minutes are normal, hours are not.",
+        Unit.SECONDS,
+        age(differing_since(ONE_TARGET)),
+        steps=AGE,
         absent="no difference",
     ),
     stat(
@@ -311,8 +379,9 @@ _LOOK = "node, vantage"
 
 NODES = table(
     "Which node serves what",
-    "The service and each node, from each vantage: the signing keys of the last good document, and the one that signed"
-    " it, by how their fingerprints begin. Who lags serves other keys than the rest.",
+    "The service and each node, from each vantage: the signing keys of the last good document and the"
+    " key that signed it, by the first digits of their fingerprints. A node that is behind serves"
+    " other keys than the rest.",
     [
         Column("Node", label="node"),
         Column("Vantage", label="vantage", width=110),
@@ -323,13 +392,14 @@ NODES = table(
             expr=one_of(_LOOK, "key_set, signer", ONE_TARGET("fedmeta_node_key_set_info")),
             width=280,
         ),
-        Column("Signed by", label="signer", width=100),
+        Column("Signed by", label="signer", width=105),
         Column(
             "Last success",
-            expr=milliseconds(f"max by ({_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
-            unit=Unit.AGO,
+            expr=age(f"max by ({_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+            unit=Unit.SECONDS,
+            steps=AGE,
             absent="never",
-            width=130,
+            width=115,
         ),
         Column(
             "Why it failed",
@@ -339,6 +409,7 @@ NODES = table(
         ),
     ],
     rows=looks(ONE_TARGET),
+    keys=_LOOK,
     sort="Node",
     absent=ONE_LOOK,
 )
@@ -348,6 +419,8 @@ REACHED = timeline(
     "Whether the latest look got a usable document: at the service and each node, from each vantage.",
     words.REACHABLE,
     Query(looks(ONE_TARGET), "{{node}} from {{vantage}}"),
+    of=throughout(ONE_TARGET)("fedmeta_nodes_agree"),
+    page=6,
     absent=ONE_LOOK,
 )
 
@@ -355,11 +428,14 @@ LOOKS = timeline(
     "Looks and their failures",
     "Whether the latest look at the service got a usable document, from each vantage, and if not, why.",
     words.LOOK,
-    Query(f"max by (vantage) ({ONE_TARGET('fedmeta_metadata_reachable', OF_SERVICE)})", "from {{vantage}}"),
+    Query(f"max by (vantage) ({ONE_TARGET('fedmeta_metadata_reachable', OF_SERVICE)})", "{{vantage}}"),
     Query(
         f"{words.FAILING} * max by (vantage, reason) ({ONE_TARGET('fedmeta_probe_last_failure_info', OF_SERVICE)})",
-        "{{reason}} from {{vantage}}",
+        "{{vantage}}: {{reason}}",
     ),
+    of=throughout(ONE_TARGET)("fedmeta_metadata_reachable"),
+    page=12,
+    absent="The target was not looked at",
 )
 
 PHASES = series(
@@ -373,7 +449,7 @@ PHASES = series(
         for matcher in [f'phase="{phase}"']
     ),
     stacked=True,
-    absent="The look reached no phase",
+    absent="No look in this time",
 )
 
 ENDPOINT = [
@@ -395,19 +471,21 @@ ENDPOINT = [
         absent="no answer",
     ),
     stat(
-        "TLS certificate ends in",
-        "Days left of the endpoint's own TLS certificate, of several nodes the first to end. AD FS never renews it by"
-        " itself.",
+        "TLS ends in",
+        "Days left of the TLS certificate of the endpoint; if there are several nodes, the first to end."
+        " AD FS never renews it by itself.",
         Unit.DAYS,
-        f"(min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')}) - time()) / 86400",
+        days_until(f"min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')})"),
+        steps=TLS_LEFT,
         decimals=0,
         absent="no TLS",
     ),
     stat(
         "Last look",
-        "When the service was last looked at, with or without success.",
-        Unit.AGO,
-        milliseconds(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds', OF_SERVICE)})"),
+        "How long ago the service was last looked at, with or without success.",
+        Unit.SECONDS,
+        age(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds', OF_SERVICE)})"),
+        steps=AGE,
         absent="never",
     ),
     stat(
@@ -442,10 +520,12 @@ DOCUMENT = [
         absent="no document",
     ),
     stat(
-        "Valid until",
-        "Until when the document may be used (validUntil). AD FS does not say.",
-        Unit.AGO,
-        milliseconds(f"max({ONE_TARGET('fedmeta_metadata_valid_until_timestamp_seconds')})"),
+        "Valid for",
+        "Days for which the document may still be used (validUntil). AD FS does not say.",
+        Unit.DAYS,
+        days_until(f"max({ONE_TARGET('fedmeta_metadata_valid_until_timestamp_seconds')})"),
+        steps=OUTDATED,
+        decimals=1,
         absent="does not say",
     ),
     stat(
@@ -478,12 +558,13 @@ FAULTS = table(
     "What is wrong with the last good document; it is usable all the same.",
     [
         Column("Fault", label="kind", words=words.FAULT_NAMES),
-        Column("How many", unit=Unit.NONE, width=100),
+        Column("How many", unit=Unit.NONE, width=105),
     ],
     rows=otherwise(f"max by (kind) ({ONE_TARGET('fedmeta_metadata_faults')})", "kind", zero=if_read(ONE_TARGET)),
+    keys="kind",
     sort="How many",
     largest_first=True,
-    absent="No document was read yet",
+    absent=NOT_READ,
 )
 
 ENTITIES = table(
@@ -492,15 +573,16 @@ ENTITIES = table(
     " too.",
     [
         Column("State", label="state", words=words.STATE_NAMES, coloured=True),
-        Column("Entities", unit=Unit.NONE, width=100),
+        Column("Entities", unit=Unit.NONE, width=105),
     ],
     rows=(
         f"max by (state) ({ONE_TARGET('fedmeta_entities')})"
         f" or sum by (state) (max by (entity_id, role, state) ({ONE_TARGET('fedmeta_rollover_state')}))"
     ),
+    keys="state",
     sort="Entities",
     largest_first=True,
-    absent="No document was read yet",
+    absent=NOT_READ,
 )
 
 THRESHOLDS = table(
@@ -508,10 +590,12 @@ THRESHOLDS = table(
     "The thresholds in force for this target.",
     [
         Column("Threshold", label="threshold"),
-        Column("Days", unit=Unit.NONE, width=100),
+        Column("Days", unit=Unit.NONE, width=105),
     ],
     rows=f"max by (threshold) ({in_force(ANY_TARGET('fedmeta_policy_threshold_days'), ONE_TARGET)})",
+    keys="threshold",
     sort="Days",
+    absent="No policy is known",
 )
 
 CONFIGURATION = table(
@@ -523,12 +607,14 @@ CONFIGURATION = table(
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),
         Column("AutoCertificateRollover", label="auto_certificate_rollover", width=185),
-        Column("Dates count", label="expiry", width=100),
+        Column("Dates count", label="expiry", width=105),
         Column("Module", label="module", width=90),
     ],
     rows="max by (url, policy, profile, profile_evidence, auto_certificate_rollover, expiry, module)"
     f" ({ONE_TARGET('fedmeta_target_info')})",
+    keys="url",
     sort="Address",
+    absent="No such target is watched",
 )
 
 BOARD = Board(
@@ -536,26 +622,20 @@ BOARD = Board(
     title="Federation metadata: target",
     description="One federation service: its certificates, how its rollover goes, its endpoint and its document.",
     since="now-24h",
-    variables=[JOB_OF_TARGETS, TARGET, ENTITY],
+    variables=[TARGET, ENTITY, JOB_OF_TARGETS],
     annotations=[KEY_SETS, PROMOTIONS],
     sections=[
         Section(
             "",
             [
-                Line(Height.STAT, VERDICT, shares=[4, 5, 3, 3, 3, 3, 3]),
-                Line(Height.GRAPH, [CERTIFICATES]),
+                Line(Height.STAT, VERDICT, shares=[6, 8, 5, 5]),
+                Line(Height.STAT, ROLLOVER),
+                Line(Height.LOW, [TROUBLES]),
+                Line(Height.LOW, [CERTIFICATES]),
                 Line(Height.GRAPH, LIVES),
             ],
         ),
         Section("Rollover", [*(Line(Height.LOW, [each]) for each in HISTORY), Line(Height.LOW, [EVIDENCE, CHANGES])]),
-        Section(
-            "Trust of Entra ID",
-            [Line(Height.LOW, [DOMAINS]), Line(Height.LOW, [TRUSTED]), Line(Height.LOW, TRUST)],
-        ),
-        Section(
-            "Nodes and vantages",
-            [Line(Height.STAT, AGREEMENT), Line(Height.LOW, [NODES]), Line(Height.LOW, [REACHED])],
-        ),
         Section(
             "Endpoint",
             [Line(Height.ROW, [CONFIGURATION]), Line(Height.GRAPH, [LOOKS, PHASES]), Line(Height.STAT, ENDPOINT)],
@@ -563,9 +643,20 @@ BOARD = Board(
         Section(
             "Document and policy",
             [
-                Line(Height.STAT, DOCUMENT, shares=[3, 3, 4, 4, 3, 3, 4]),
+                Line(Height.STAT, DOCUMENT[:4]),
+                Line(Height.STAT, DOCUMENT[4:]),
                 Line(Height.GRAPH, [FAULTS, ENTITIES, THRESHOLDS]),
             ],
+        ),
+        Section(
+            "Trust of Entra ID",
+            [Line(Height.LOW, [DOMAINS]), Line(Height.LOW, [TRUSTED]), Line(Height.LOW, TRUST)],
+            collapsed=True,
+        ),
+        Section(
+            "Nodes and vantages",
+            [Line(Height.STAT, AGREEMENT), Line(Height.LOW, [NODES]), Line(Height.LOW, [REACHED])],
+            collapsed=True,
         ),
     ],
 )

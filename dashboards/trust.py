@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 from dashboards import words
 from dashboards.panels import Column
-from dashboards.queries import Scope, milliseconds, numbered
-from dashboards.style import Unit
+from dashboards.queries import FEW, Scope, age, numbered, throughout
+from dashboards.style import AGE_OF_ANSWER, AGE_OF_READING, Unit
 from exporter.trust import TrustState
 
-_LATE = 600
-"""Seconds by which an inquiry may be late; as in the alert."""
-
-NO_DOMAIN = "No domain's trust is watched"
+NO_DOMAIN = "No trust of a domain is watched"
 
 
 def domains(scope: Scope) -> str:
@@ -22,6 +19,13 @@ def domains(scope: Scope) -> str:
 def trust_state(scope: Scope) -> str:
     """The state of each domain's trust, as the number of its word."""
     return _by_domain(numbered("fedmeta_trust_state", "state", words.TRUSTS.items(), scope))
+
+
+def trust_over_time(scope: Scope) -> str:
+    """The same, of many domains the worst in the time shown."""
+    metric, states = "fedmeta_trust_state", words.TRUSTS.items()
+    worst = f"topk({FEW}, {_by_domain(numbered(metric, 'state', states, throughout(scope)))})"
+    return _by_domain(numbered(metric, "state", states, scope, among=f" and on (job, target, domain) {worst}"))
 
 
 def in_trust_state(scope: Scope, *states: TrustState) -> str:
@@ -40,34 +44,28 @@ def foreign(scope: Scope) -> str:
     return _by_domain(scope("fedmeta_trust_foreign_certificates"))
 
 
-def unanswered(scope: Scope) -> str:
-    """Each domain about which there never was an answer, or whose latest is more than three intervals old."""
-    answered = scope("fedmeta_trust_as_of_timestamp_seconds")
-    interval = f"max by (job, target) ({scope('fedmeta_trust_interval_seconds')})"
-    old = f"time() - {_by_domain(answered)} > on (job, target) group_left () (3 * {interval} + {_LATE})"
-    return f"({domains(scope)} unless on (job, target, domain) {answered} or {old})"
-
-
 def columns(scope: Scope) -> Sequence[Column]:
     """What tables of domains say of each."""
     return [
         Column("State", expr=trust_state(scope), words=words.TRUST, filled=True, width=115),
-        Column("Primary trusted", expr=_accepted(scope, "primary"), words=words.YES_NO, coloured=True, width=125),
-        Column("Successor trusted", expr=_accepted(scope, "successor"), words=words.YES_NO, coloured=True, width=140),
-        Column("Foreign", expr=foreign(scope), words=words.FOREIGN, coloured=True, width=75),
-        Column("Entra ID's last reading", expr=update(scope), words=words.UPDATE, coloured=True, width=185),
+        Column("Primary trusted", expr=_accepted(scope, "primary"), words=words.YES_NO, coloured=True, width=130),
+        Column("Successor trusted", expr=_accepted(scope, "successor"), words=words.YES_NO, coloured=True, width=150),
+        Column("Foreign", expr=foreign(scope), words=words.FOREIGN, coloured=True, width=80),
+        Column("Entra ID's last reading", expr=update(scope), words=words.UPDATE, coloured=True, width=190),
         Column(
-            "When",
-            expr=milliseconds(_by_domain(scope("fedmeta_trust_update_timestamp_seconds"))),
-            unit=Unit.AGO,
-            width=130,
+            "Age of reading",
+            expr=age(_by_domain(scope("fedmeta_trust_update_timestamp_seconds"))),
+            unit=Unit.SECONDS,
+            steps=AGE_OF_READING,
+            width=125,
         ),
         Column(
-            "Last answer",
-            expr=milliseconds(_by_domain(scope("fedmeta_trust_as_of_timestamp_seconds"))),
-            unit=Unit.AGO,
+            "Age of answer",
+            expr=age(_by_domain(scope("fedmeta_trust_as_of_timestamp_seconds"))),
+            unit=Unit.SECONDS,
+            steps=AGE_OF_ANSWER,
             absent="never",
-            width=130,
+            width=120,
         ),
     ]
 

@@ -3,14 +3,17 @@
 Where a board needs a number for a word (Prometheus has no others), the larger one is the worse.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from dashboards.style import Colour, Word, Words
+from exporter.findings import Kind, title
 from exporter.history import Change
 from exporter.inquiry import Slot, UpdateResult
 from exporter.model import FaultKind, SignatureState
 from exporter.primary import Evidence
-from exporter.rollover import WORDS, Position, State
+from exporter.rollover import WORDS, Position, Severity, State
 from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 NOT_JUDGED = 0
@@ -21,46 +24,38 @@ def _state(state: State, number: int, colour: Colour) -> Word:
     return Word(number, WORDS[state], colour)
 
 
-STATES: Mapping[State, tuple[Word, str]] = {
-    State.NONE: (_state(State.NONE, 13, Colour.DARK_RED), "Ask the publisher where the keys are"),
-    State.UNREADABLE: (_state(State.UNREADABLE, 12, Colour.DARK_RED), "Have the keys published anew"),
-    State.EXPIRED: (_state(State.EXPIRED, 11, Colour.SEMI_DARK_RED), "Renew, promote, update every partner"),
-    State.MISSING: (_state(State.MISSING, 10, Colour.RED), "Make a successor now"),
-    State.STALLED: (_state(State.STALLED, 8, Colour.DARK_ORANGE), "Promote the successor"),
-    State.OVERDUE: (_state(State.OVERDUE, 7, Colour.SEMI_DARK_ORANGE), "See why AD FS made no successor"),
-    State.DUE: (_state(State.DUE, 6, Colour.ORANGE), "Renew by hand"),
-    State.UNPROVEN: (_state(State.UNPROVEN, 5, Colour.ORANGE), "See which key signs, and name it"),
-    State.PUBLISHED: (_state(State.PUBLISHED, 3, Colour.BLUE), "Bring the successor to the partners"),
-    State.PROMOTED: (_state(State.PROMOTED, 2, Colour.SEMI_DARK_GREEN), "Help partners that did not follow"),
-    State.STEADY: (_state(State.STEADY, 1, Colour.GREEN), "Nothing to do"),
+STATES: Mapping[State, Word] = {
+    State.NONE: _state(State.NONE, 13, Colour.DARK_RED),
+    State.UNREADABLE: _state(State.UNREADABLE, 12, Colour.DARK_RED),
+    State.EXPIRED: _state(State.EXPIRED, 11, Colour.SEMI_DARK_RED),
+    State.MISSING: _state(State.MISSING, 10, Colour.RED),
+    State.STALLED: _state(State.STALLED, 8, Colour.DARK_ORANGE),
+    State.OVERDUE: _state(State.OVERDUE, 7, Colour.SEMI_DARK_ORANGE),
+    State.DUE: _state(State.DUE, 6, Colour.ORANGE),
+    State.UNPROVEN: _state(State.UNPROVEN, 5, Colour.ORANGE),
+    State.PUBLISHED: _state(State.PUBLISHED, 3, Colour.BLUE),
+    State.PROMOTED: _state(State.PROMOTED, 2, Colour.SEMI_DARK_GREEN),
+    State.STEADY: _state(State.STEADY, 1, Colour.GREEN),
 }
-"""For each state its word, the larger number the worse, and what to do."""
+"""For each state its word, the larger number the worse."""
 
-_OTHERS = (
-    (Word(NO_DOCUMENT, "No document", Colour.PURPLE), "Repair the endpoint"),
-    (Word(NOT_JUDGED, "Not judged", Colour.GREY), "Watch the entities that matter"),
-)
+_NONE = Word(NO_DOCUMENT, "No document", Colour.PURPLE)
 
-STATE: Words = tuple(word for word, _ in (*STATES.values(), *_OTHERS))
+STATE: Words = (*STATES.values(), _NONE, Word(NOT_JUDGED, "Not judged", Colour.GREY))
 """States as numbers; with them what a target shows that has none."""
 
 BY_BADNESS: Mapping[State | None, Word] = dict(
-    sorted(
-        [*((state, word) for state, (word, _) in STATES.items()), (None, _OTHERS[0][0])],
-        key=lambda entry: entry[1].value,
-        reverse=True,
-    )
+    sorted([*STATES.items(), (None, _NONE)], key=lambda entry: entry[1].value, reverse=True)
 )
 """The words of the states, the worst first; None is a target without document."""
 
-STATE_NAMES: Words = tuple(Word(state, word.text, word.colour) for state, (word, _) in STATES.items())
+STATE_NAMES: Words = tuple(Word(state, word.text, word.colour) for state, word in STATES.items())
 """States as label values."""
 
-WHAT_TO_DO: Words = tuple(Word(word.value, advice, Colour.TEXT) for word, advice in (*STATES.values(), *_OTHERS))
-
-REACHABLE: Words = (Word(0, "Unreachable", Colour.RED), Word(1, "Reachable", Colour.GREEN))
+# Unread is a warning: what was read before counts, and people sign in all the same.
+REACHABLE: Words = (Word(0, "Unreachable", Colour.ORANGE), Word(1, "Reachable", Colour.GREEN))
 FAILING = 2
-LOOK: Words = (*REACHABLE, Word(FAILING, "Fails", Colour.RED))
+LOOK: Words = (*REACHABLE, Word(FAILING, "Fails", Colour.ORANGE))
 
 POSITIONS: Mapping[Position, Word] = {
     Position.PRIMARY: Word(3, "Primary", Colour.GREEN),
@@ -128,14 +123,17 @@ PUBLISHED_NAMES: Words = (
 FOREIGN: Words = (Word(0, "none"), Word(1, "one", Colour.ORANGE), Word(2, "two", Colour.ORANGE))
 """Entra ID keeps no more than two certificates."""
 
-AGREE: Words = (Word(0, "Differ", Colour.ORANGE), Word(1, "Agree", Colour.GREEN))
+DIFFER: Words = (Word(1, "Differ", Colour.ORANGE), Word(0, "Agree", Colour.GREEN))
 
 PROMOTED = "promoted"
+RENEWED = "encryption key replaced"
+"""There is one key for encryption at a time: each renewal replaces all of them."""
 NOTHING = "nothing"
 CHANGE_NAMES: Words = (
     Word(Change.REPLACED, "All keys replaced at once", Colour.RED),
     Word(Change.UNEXPECTED, "Unexpected key", Colour.ORANGE),
     Word(Change.UNSEEN, "Changed unseen", Colour.ORANGE),
+    Word(RENEWED, "Encryption key replaced", Colour.BLUE),
     Word(Change.ADDED, "Key added", Colour.BLUE),
     Word(Change.REMOVED, "Key removed", Colour.GREY),
     Word(PROMOTED, "Promoted", Colour.SEMI_DARK_GREEN),
@@ -158,8 +156,8 @@ FAULT_NAMES: Words = (
     Word(FaultKind.PART_LEFT_OUT, "Too many roles, keys or addresses"),
     Word(FaultKind.ENTITY_DUPLICATE, "Entity occurs twice"),
     Word(FaultKind.SIGNING_SETS_DIFFER, "Roles sign with different keys"),
-    Word(FaultKind.PRIMARY_IGNORED, "Configured primary ignored"),
-    Word(FaultKind.PRIMARY_DISPUTED, "Evidence disagrees"),
+    Word(FaultKind.PRIMARY_IGNORED, "Configured primary ignored", Colour.BLUE),
+    Word(FaultKind.PRIMARY_DISPUTED, "Evidence disagrees", Colour.ORANGE),
     Word(NOTHING, "No faults"),
 )
 
@@ -172,7 +170,140 @@ EVIDENCE_NAMES: Words = (
     Word(Evidence.DATES, "Its dates fit best"),
 )
 
-NEVER: Words = (Word(0, "–"),)  # noqa: RUF001 -- a dash, not a minus
+_NEXT: Mapping[Kind, str] = {
+    Kind.SIGNING_CERTIFICATE_EXPIRED: "Renew, promote, update every partner",
+    Kind.TRUST_BROKEN: "Write the certificate in use into Entra ID",
+    Kind.KEY_SET_REPLACED: "Ask who did it, then update every partner",
+    Kind.METADATA_OUTDATED: "Have the document issued anew",
+    Kind.NO_SIGNING_KEY: "Ask the publisher where the keys are",
+    Kind.SIGNING_KEYS_UNREADABLE: "Have the keys published anew",
+    Kind.TRUST_BROKEN_AT_NODE: "Take the node out of service",
+    Kind.TRUST_AT_RISK: "Write the successor into Entra ID today",
+    Kind.ROLLOVER_MISSING: "Look at the farm, then make a successor",
+    Kind.PROMOTION_STALLED_LATE: "Update every partner, then promote",
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: "Repair the address today",
+    Kind.UNEXPECTED_SIGNING_CERTIFICATE: "Ask who made it; nobody: an attack",
+    Kind.TRUST_FOREIGN_CERTIFICATE: "Ask whose it is; nobody's: an attack",
+    Kind.TRUST_NOT_FEDERATED: "Ask who moved the domain",
+    Kind.SIGNATURE_INVALID: "See what changes it on its way",
+    Kind.PROMOTION_STALLED: "Update every partner, then promote",
+    Kind.PROMOTION_ROLLED_BACK: "Ask who took the promotion back",
+    Kind.PRIMARY_DISPUTED: "Ask which one signs, and name it",
+    Kind.POSSIBLE_PRIMARY_ENDING: "Ask which one signs, and name it",
+    Kind.ROLLOVER_OVERDUE: "See why AD FS made no successor",
+    Kind.RENEWAL_DUE: "Renew by hand",
+    Kind.SP_CERTIFICATE_EXPIRED: "Tell its owner to renew",
+    Kind.SP_CERTIFICATE_ENDING: "Tell its owner to renew",
+    Kind.SP_KEY_SET_REPLACED: "Ask its owner, then take the new keys",
+    Kind.SP_METADATA_OUTDATED: "Have the document issued anew",
+    Kind.ENTRA_CANNOT_READ_METADATA: "Let Entra ID read it, or write by hand",
+    Kind.TRUST_PENDING_TOO_LONG: "Write the certificate into Entra ID",
+    Kind.TRUST_HALF_UPDATED: "Write it for the domains that lack it",
+    Kind.METADATA_NEVER_READ: "Check the address, the name, the firewall",
+    Kind.METADATA_UNREACHABLE_FROM_INTERNET: "Let the internet read it",
+    Kind.METADATA_UNREACHABLE: "Repair the address",
+    Kind.METADATA_OF_ANOTHER_ENTITY: "Ask whether it has a new name",
+    Kind.ANSWERS_TAKE_TURNS: "Look at each node, repair the late one",
+    Kind.NODES_DIFFER: "Restart or repair the one that differs",
+    Kind.TRUST_STALE: "See the reason: mostly an ended secret",
+    Kind.TRUST_UNKNOWN: "See what Entra ID holds by hand",
+    Kind.CLOCK_WRONG: "Compare both clocks with a third one",
+    Kind.ENTITY_VANISHED: "Ask the federation's operator",
+    Kind.METADATA_OUTDATED_SOON: "Ask why it is not issued anew",
+    Kind.ENCRYPTION_CERTIFICATE_EXPIRING: "Renew the encryption certificate",
+    Kind.TLS_CERTIFICATE_EXPIRING: "Renew it: nothing does it by itself",
+    Kind.CERTIFICATE_UNREADABLE: "Have it published anew",
+    Kind.CERTIFICATE_NO_LONGER_READABLE: "Have it published anew",
+    Kind.CERTIFICATE_WEAK: "Replace it at the next rollover",
+    Kind.PRIMARY_CHANGED: "Help partners that did not follow",
+    Kind.SIGNING_KEYS_CHANGED: "See that every partner has the new keys",
+    Kind.SUCCESSOR_PUBLISHED: "Bring the successor to the partners",
+    Kind.TRUST_PENDING: "Nothing yet: Entra ID has time",
+    Kind.TRUST_LEFTOVER: "Nothing now",
+    Kind.OLD_KEY_LISTED: "Have it taken out if it is unused",
+    Kind.PRIMARY_IGNORED: "Correct the name in the policy",
+    Kind.DOCUMENT_FAULTY: "Tell the publisher",
+    Kind.ENTITIES_IN_TROUBLE: "Name the entities that matter to you",
+}
+"""The next step in a few words; the runbooks have the commands."""
+
+_ALERTS: Mapping[str, tuple[Severity, str, str]] = {
+    "FedmetaExportersGone": (Severity.CRITICAL, "No exporter of a job answers", "Bring the exporter back"),
+    "FedmetaTargetsUnwatched": (Severity.CRITICAL, "Targets that nobody watches", "Bring the exporter back"),
+    "FedmetaExporterDown": (Severity.WARNING, "An exporter is down", "Bring the exporter back"),
+    "FedmetaExporterBlind": (Severity.WARNING, "An exporter does not see", "Look at the way from this exporter"),
+    "FedmetaProbesStalled": (Severity.WARNING, "Not looked at for too long", "Read the exporter's log"),
+    "FedmetaWatchInterrupted": (Severity.WARNING, "An exporter failed while it looked", "Read the exporter's log"),
+    "FedmetaConfigReloadFailed": (Severity.WARNING, "Configuration not read", "Correct the configuration"),
+    "FedmetaStateNotSaved": (Severity.WARNING, "State not saved", "Look at the disk"),
+    "FedmetaAggregateWorse": (Severity.WARNING, "Aggregate got worse", "Tell the federation's operator"),
+}
+"""Alerts on what no exporter can know by itself: how bad, in a few words, and what to do."""
+
+_TONES = {Severity.CRITICAL: Colour.RED, Severity.WARNING: Colour.ORANGE, Severity.INFO: Colour.BLUE}
+_AS_STATES = {word.text: word.colour for word in STATE}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that is wrong with a target, or with those who watch it."""
+
+    name: str
+    """A kind of finding, or the like of an alert: its section in the runbooks without underscores."""
+    word: Word
+    next: str
+    """What to do, in a few words."""
+
+
+def _kind(alert: str) -> str:
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", alert.removeprefix("Fedmeta")).lower()
+
+
+def _troubles() -> Iterator[Trouble]:
+    """All there are, the worst first: of each severity first what hides all else."""
+    listed = [
+        *((severity, _kind(alert), text, then) for alert, (severity, text, then) in _ALERTS.items()),
+        *((kind.severity, kind.value, title(kind), _NEXT[kind]) for kind in Kind),
+    ]
+    listed.sort(key=lambda each: each[0], reverse=True)
+    for number, (severity, name, text, then) in zip(range(len(listed), 0, -1), listed, strict=True):
+        yield Trouble(name, Word(number, text, _AS_STATES.get(text, _TONES[severity])), then)
+
+
+TROUBLES = tuple(_troubles())
+"""The worst first; the larger the number of its word the worse."""
+
+ALERTS: Mapping[str, str] = {alert: _kind(alert) for alert in _ALERTS}
+"""By name of the alert, what stands where others have the kind of a finding."""
+
+NOTHING_FOUND = 0
+NOT_LOOKED_AT = -1
+FOUND: Words = (
+    *(each.word for each in TROUBLES),
+    Word(NOTHING_FOUND, "Nothing found", Colour.GREEN),
+    Word(NOT_LOOKED_AT, "Not looked at yet", Colour.GREY),
+)
+"""The worst that was found, as a number."""
+WHAT_TO_DO: Words = (
+    *(Word(each.word.value, each.next) for each in TROUBLES),
+    Word(NOTHING_FOUND, "Nothing to do"),
+    Word(NOT_LOOKED_AT, "Wait for the first look"),
+)
+WHAT_TO_DO_ABOUT: Words = (*(Word(each.name, each.next) for each in TROUBLES), Word(NOTHING, "Nothing to do"))
+
+NO_END = 99999
+"""Days of what has no end that is known; more than any that has one."""
+NO_DAYS: Words = (Word(NO_END, "no primary", Colour.GREY),)
+
+DATE_NAMES: Words = (
+    Word("generation", "AD FS makes a successor"),
+    Word("promotion", "AD FS promotes the successor"),
+    Word("end", "Signing certificate ends"),
+    Word("tls", "The TLS certificate ends"),
+    Word("valid_until", "Document may be used no longer"),
+    Word("entra", "Certificate in Entra ID ends"),
+)
+
 YES_NO: Words = (Word(0, "no", Colour.ORANGE), Word(1, "yes", Colour.GREEN))
 UP: Words = (Word(0, "Down", Colour.RED), Word(1, "Up", Colour.GREEN))
 RELOAD: Words = (Word(0, "Failed", Colour.RED), Word(1, "In force", Colour.GREEN))

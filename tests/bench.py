@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import aiohttp
+from bench_boards import STEPS, TARGETS, costs
 from bench_rules import cost
 from builders import knowing, probed, watched, with_looks
 from lxml import etree
@@ -169,6 +170,14 @@ class _Families(Collector):
         return self._families
 
 
+def bench_boards() -> None:
+    """Each query of each board, the dearest ones."""
+    dearest = costs()[:10]
+    print(f"queries of the boards over {TARGETS} targets and {STEPS} steps, the dearest of processor time:")
+    for each in dearest:
+        print(f"  {each.seconds:.2f} s: {each.query}, {each.series} series")
+
+
 async def _longest_hold(renderer: Renderer, known: Sequence[Record]) -> float:
     """The longest time for which the loop could not run a callback that was ready."""
     longest, stop = 0.0, False
@@ -269,12 +278,18 @@ def main() -> None:
     """Runs every benchmark on one core."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "what", nargs="?", choices=["rules"], help="the alert rules on a real Prometheus: a quarter of an hour"
+        "what",
+        nargs="?",
+        choices=["rules", "boards"],
+        help="on a real Prometheus: the alert rules, a quarter of an hour; the queries of the boards",
     )
     parser.add_argument("--document", type=Path, help="an AD FS document to read instead of one made here")
     flags = parser.parse_args()
     if flags.what == "rules":
         bench_rules()
+        return
+    if flags.what == "boards":
+        bench_boards()
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

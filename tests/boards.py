@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
+RULES = FOLDER.parent / "alerts" / "fedmeta.rules.yml"
 
 EVERYTHING = {"job": ".+", "instance": ".+", "entity": ".*"}
 """What Grafana puts in for these variables when nothing is chosen."""
@@ -91,8 +92,8 @@ class Board:
 
     @property
     def panels(self) -> Sequence[Panel]:
-        """Without the headings."""
-        return [Panel(self.name, each) for each in self.json["panels"] if each["type"] != "row"]
+        """Without the headings, and with what stands below those that are closed."""
+        return [Panel(self.name, each) for each in opened(self.json["panels"]) if each["type"] != "row"]
 
     @property
     def queries(self) -> Sequence[Query]:
@@ -118,6 +119,13 @@ class Board:
                 yield metric
 
 
+def opened(panels: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """These panels and headings, and what stands below headings that are closed."""
+    for panel in panels:
+        yield panel
+        yield from panel.get("panels", [])
+
+
 BOARDS = tuple(Board(name) for name in ("fleet", "target", "exporter"))
 PANELS = tuple(panel for board in BOARDS for panel in board.panels)
 QUERIES = tuple(query for board in BOARDS for query in board.queries)
@@ -137,6 +145,6 @@ def filled_in(expr: str, **variables: str) -> str:
 
 
 def selectors(expr: str) -> Iterator[tuple[str, Mapping[str, tuple[str, str]]]]:
-    """Every metric that is selected, with its matchers: operator and value by label."""
+    """Every metric that is selected, with its matchers: operator and value by label, of several the first."""
     for name, matchers in _SELECTOR.findall(expr):
-        yield name, {label: (operator, value) for label, operator, value in _MATCHER.findall(matchers)}
+        yield name, {label: (operator, value) for label, operator, value in reversed(_MATCHER.findall(matchers))}

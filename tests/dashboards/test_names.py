@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from boards import BOARDS, Board, label_values, selectors
+from boards import BOARDS, RULES, Board, label_values, selectors
 
 from exporter.exposition.families import FAMILIES
 from exporter.exposition.own import OWN_FAMILIES
@@ -13,6 +12,14 @@ from exporter.policy import Thresholds
 
 OF_PROMETHEUS = {"job", "instance", "pod"}
 """Labels that a scrape adds."""
+
+OF_RULES = {
+    "fedmeta:finding": {"target", "finding", "severity", "entity_id", "domain", "node", "vantage"},
+    "fedmeta:exporter:last": set(),
+    "ALERTS": {"target", "alertname", "alertstate", "severity"},
+    "ALERTS_FOR_STATE": {"target", "alertname", "severity"},
+}
+"""What the rules record, and Prometheus of their alerts, with the labels that boards select by."""
 
 OF_OTHERS = {
     "up",  # Prometheus itself
@@ -22,7 +29,7 @@ OF_OTHERS = {
     "process_open_fds",
 }
 
-MADE = {"short", "certificate"}
+MADE = {"short", "certificate", "key", "up", "expected", "date"}
 """Labels that queries make for their legends."""
 
 
@@ -32,7 +39,7 @@ def existing() -> Mapping[str, set[str]]:
     for name, (kind, labels) in OWN_FAMILIES.items():
         names = (f"{name}_sum", f"{name}_count") if kind == "summary" else (name,)
         known |= {each: set(labels) for each in names}
-    known |= {name: set() for name in OF_OTHERS}
+    known |= OF_RULES | {name: set() for name in OF_OTHERS}
     return {name: labels | OF_PROMETHEUS for name, labels in known.items()}
 
 
@@ -53,7 +60,7 @@ def test_every_metric_exists_and_has_the_labels_that_select_it(board: Board) -> 
 def test_no_metric_is_named_without_its_matchers(board: Board) -> None:
     choices = [label_values(each)[0] for each in board.variables.values() if each["type"] == "query"]
     for expr in set(board.expressions) - {metric for metric in choices if "{" not in metric}:
-        named = re.findall(r"\b(?:fedmeta|process|python)_\w+", expr)
+        named = re.findall(r"\b(?:fedmeta[_:]|process_|python_|ALERTS)[\w:]*(?=\W)(?!\$)", expr)
         assert named == [name for name, _ in selectors(expr) if name != "up"]
 
 
@@ -80,9 +87,16 @@ def test_every_threshold_that_is_drawn_is_in_a_policy() -> None:
     assert drawn <= set(Thresholds.__dataclass_fields__)
 
 
+def test_what_the_rules_record_is_recorded() -> None:
+    recorded = {name for name in OF_RULES if name.startswith("fedmeta")}
+
+    assert {f"record: {name}" for name in recorded} <= set(
+        re.findall(r"record: \S+", RULES.read_text(encoding="utf-8"))
+    )
+
+
 def test_the_alerts_lead_to_boards_that_exist() -> None:
-    rules = (Path(__file__).parents[2] / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
-    linked = set(re.findall(r'dashboard_url: "/d/([\w-]+)', rules))
+    linked = set(re.findall(r'dashboard_url: "/d/([\w-]+)', RULES.read_text(encoding="utf-8")))
 
     assert linked
     assert linked <= {board.json["uid"] for board in BOARDS}

@@ -6,16 +6,27 @@ from enum import StrEnum
 from typing import Any
 
 import pytest
-from boards import BOARDS, PANELS, Panel
+import yaml
+from boards import BOARDS, PANELS, RULES, Panel
 
 from dashboards import words
 from dashboards.style import Colour, Words
+from exporter.findings import Kind
 from exporter.history import Change
 from exporter.inquiry import Slot, TrustReason, UpdateResult
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence
 from exporter.rollover import Position, State
 from exporter.trust import TRUST_WORDS, Answer, TrustState
+
+ALERTS: Mapping[str, Mapping[str, Any]] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+    if "alert" in rule
+}
+
+TONES = {"critical": "red", "warning": "orange", "info": "blue"}
 
 EVERY_VALUE: Mapping[str, tuple[type[StrEnum], Words]] = {
     "state": (State, words.STATE_NAMES),
@@ -53,11 +64,44 @@ def test_every_state_has_a_number_of_its_own_a_word_and_what_to_do() -> None:
     assert set(words.UPDATES) == set(UpdateResult)
     for listed in (words.STATE, words.SIGNATURE, words.POSITION, words.LOOK, words.TRUST, words.UPDATE):
         assert len({each.value for each in listed}) == len({each.text for each in listed}) == len(listed)
-    assert [each.value for each in words.WHAT_TO_DO] == [each.value for each in words.STATE]
+
+
+def test_every_finding_has_a_number_of_its_own_a_word_and_what_to_do_the_worst_the_largest() -> None:
+    kinds = [each.name for each in words.TROUBLES if each.name in set(Kind)]
+    numbers = [each.word.value for each in words.TROUBLES]
+
+    assert kinds == list(Kind)
+    assert numbers == list(range(len(words.TROUBLES), 0, -1))
+    assert all(each.next for each in words.TROUBLES)
+    assert [each.value for each in words.WHAT_TO_DO] == [each.value for each in words.FOUND]
+    assert [each.text for each in words.WHAT_TO_DO if each.value] == [
+        *(each.text for each in words.WHAT_TO_DO_ABOUT[:-1]),
+        "Wait for the first look",
+    ]
+
+
+@pytest.mark.parametrize("alert", sorted(ALERTS))
+def test_every_alert_is_a_finding_or_has_words_of_its_own_and_its_section(alert: str) -> None:
+    (found,) = (each for each in words.TROUBLES if each.name.replace("_", "") == alert.removeprefix("Fedmeta").lower())
+    severity = ALERTS[alert]["labels"]["severity"]
+
+    assert (alert in words.ALERTS) == ("finding=" not in ALERTS[alert]["expr"].partition("}")[0])
+    assert ALERTS[alert]["annotations"]["runbook_url"].endswith(f"#fedmeta{found.name.replace('_', '')}")
+    assert found.word.colour.endswith(TONES[severity]) or found.word.text == "Never read"
+
+
+def test_a_colour_has_one_meaning() -> None:
+    severities = {each.word.text: each for each in words.TROUBLES}
+    for listed in (words.STATE, words.TRUST, words.REACHABLE, words.LOOK, words.DIFFER, words.FAULT_NAMES):
+        for word in listed:
+            if word.text in severities:
+                assert word.colour == severities[word.text].word.colour
+    # A warning is orange wherever it stands, and what locks people out is red.
+    assert {word.colour for word in (*words.REACHABLE, *words.LOOK) if word.value != 1} == {Colour.ORANGE}
 
 
 def test_the_worse_a_state_the_larger_its_number() -> None:
-    numbers = [word.value for word, _ in words.STATES.values()]
+    numbers = [word.value for word in words.STATES.values()]
 
     assert numbers == sorted(numbers, reverse=True)
     assert [state for state in words.BY_BADNESS if state] == list(State)
@@ -66,7 +110,7 @@ def test_the_worse_a_state_the_larger_its_number() -> None:
 
 
 def test_a_states_colour_says_how_bad_it_is() -> None:
-    for state, (word, _) in words.STATES.items():
+    for state, word in words.STATES.items():
         tone = "red" if state in SEVERE else "orange" if state in WORK else "green"
         assert word.colour.endswith("blue" if state is State.PUBLISHED else tone)
 
