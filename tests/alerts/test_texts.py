@@ -8,12 +8,15 @@ import pytest
 from alerts.told import CASES, Case, Known, told
 
 from exporter.findings import Kind
+from exporter.policy import Profile
 
 A, B, C = "1" * 40, "2" * 40, "3" * 40
 """The thumbprints of the primary, of its successor, and of the one for encryption."""
 
 ALERTS = tuple(dict.fromkeys(case.alert for case in CASES))
-AD_FS = re.compile(r"AD FS|Adfs|\bfarm|federation server|Web Application Prox|\bWAP\b|AutoCertificateRollover", re.IGNORECASE)
+AD_FS = re.compile(
+    r"AD FS|Adfs|\bfarm|federation server|Web Application Prox|\bWAP\b|AutoCertificateRollover", re.IGNORECASE
+)
 """What only people who run AD FS know."""
 COMMAND = re.compile(r"fedmeta-exporter \S|(Get|Set|Add|Update)-(Adfs|Mg)\w+($| -| \| )")
 
@@ -183,6 +186,34 @@ def test_who_is_told_by_old_evidence_is_to_see_first_whether_it_still_is_so(
     for case, text in texts.items():
         if case.alert == alert and "document that says so" in text:
             assert ("see first whether it still is so" in text) == (case.known is Known.GONE), f"{case}\n{text}"
+
+
+LOOK, UPDATE = "Get-AdfsCertificate -CertificateType Token-Signing", "Update-AdfsCertificate"
+
+TAUGHT = {
+    "one domain was forgotten": ("TrustBroken", "adfs", ["contoso.com", A, "It trusts", "fedmeta-exporter check"]),
+    "all keys were replaced": ("KeySetReplaced", "adfs", [B, "to every partner by hand", "-Urgent", "an attack"]),
+    "a farm kept by hand renews by itself": ("KeySetReplaced", "adfs-manual", ["AutoCertificateRollover is off"]),
+    "nobody renews": ("RolloverMissing", "adfs", [LOOK, UPDATE, "AutoCertificateRollover switched off first"]),
+    "a cache of days": ("RolloverOverdue", "adfs", ["may be an old copy", LOOK, UPDATE]),
+    "one node lags": ("NodesDiffer", "adfs", ["wap1", A, B, LOOK]),
+    "an exporter's way is broken": ("MetadataUnreachableInPollWindow", "adfs", ["reason: timeout", A, "was read"]),
+    "a farm has another name": ("MetadataOfAnotherEntity", "adfs", ["another entity", "entity_id"]),
+    "nothing is signed": ("PossiblePrimaryEnding", "saml", ["nothing proves which one signs", A, "under primary"]),
+    "a service provider's key": ("SpKeySetReplaced", "saml", ["Identity providers that check its signed requests", B]),
+    "other thresholds generate": ("UnexpectedSigningCertificate", "adfs", ["20 days", "Get-AdfsProperties", "policy"]),
+    "other thresholds promote": ("TrustAtRisk", "adfs", ["20 and 5 days", "Get-AdfsProperties", "policy"]),
+    "a secret ended": ("TrustStale", "adfs", ["20m 0s ago", "reason: refused", "secret"]),
+}
+"""What simulated lives of farms taught that a text must say, in this order."""
+
+
+@pytest.mark.parametrize("life", TAUGHT)
+def test_a_text_says_what_a_life_taught(life: str, texts: Mapping[Case, str]) -> None:
+    alert, profile, words = TAUGHT[life]
+    text = texts[Case(f"Fedmeta{alert}", Profile(profile), Known.ALL)]
+
+    assert re.search(".*".join(map(re.escape, words)), text, re.DOTALL), text
 
 
 def test_no_text_says_into_which_slot_a_certificate_is_to_be_written(texts: Mapping[Case, str]) -> None:

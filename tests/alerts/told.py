@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 
 from alerts.rules import ALERTS, ORDER, RULES
@@ -103,12 +104,10 @@ _GOT = re.compile(r'Labels:\{.*?\bjob="(?P<job>[^"]*)".*?\}\s*Annotations:\{.*?d
 def _read(complaint: str) -> Iterator[tuple[Case, str]]:
     """What fired although nothing was expected."""
     by_job = {case.job: case for case in CASES}
-    starts = [*_ALERT.finditer(complaint), None]
-    for found, following in zip(starts, starts[1:], strict=False):
+    for found, after in pairwise((*_ALERT.finditer(complaint), None)):
         assert found is not None
         late = found["minute"] == "2h20m"
-        block = complaint[found.end() : following.start() if following else None]
-        for got in _GOT.finditer(block):
+        for got in _GOT.finditer(complaint, found.end(), after.start() if after else len(complaint)):
             case = by_job[got["job"]]
             if late == (case.known is Known.GONE):
                 yield case, json.loads(got["text"])
