@@ -199,8 +199,18 @@ OF_ONE_EXPORTER = {"FedmetaExporterBlind"}
 """Alerts about an exporter: they quote that one."""
 OF_WHOEVER_SPEAKS = {"FedmetaTargetsUnwatched"}
 """Alerts about targets that nobody sees: they quote who saw them last."""
-OF_WITNESSES = {f"fedmeta:{name}" for name in ("finding", "finding:place", "witness", "primary_ends", "profile")}
+OF_WITNESSES = {
+    f"fedmeta:{name}" for name in ("finding", "finding:place", "witness", "witness:document", "primary_ends", "profile")
+}
 """Recorded of those that see: whoever asks for these gets no other's facts."""
+
+
+@each_alert
+def test_what_the_description_asks_prometheus_reads_no_label_that_is_absent(alert: str) -> None:
+    # For that Prometheus goes through all values of the label: 2 ms of 3,334 domains, where another query takes 0.1 ms.
+    for action in actions(alert):
+        for query in re.findall(r"`(.*?)`", action):
+            assert not re.search(r'[=~]""', query), query
 
 
 def split(expression: str, operator: str) -> Iterator[str]:
@@ -231,7 +241,12 @@ def of_anybody(query: str) -> Iterator[str]:
     for branch in split(re.sub(r'"[^"]*"', '""', query), "or"):
         # Who is taken away for something tells nothing.
         first, *others = split(next(split(branch, "unless")), "and")
-        if any(map(re.compile(r"on \((\w+, )*instance, pod\b.*\) .*fedmeta:(witness|finding:place)\{").match, others)):
+        if any(
+            map(
+                re.compile(r"on \((\w+, )*instance, pod\b.*\) .*fedmeta:(witness(:document)?|finding:place)\{").match,
+                others,
+            )
+        ):
             continue
         for each in groups(first):
             yield from of_anybody(each)
@@ -265,7 +280,7 @@ def test_the_description_takes_its_facts_only_from_a_witness(alert: str) -> None
 
 def test_how_old_what_says_so_is_stands_in_the_same_words_everywhere() -> None:
     asked = re.escape(
-        '`time() - max by (job) (fedmeta:witness{job=%q, target=%q, domain=""})` $labels.job $labels.target'
+        "`time() - max by (job) (fedmeta:witness:document{job=%q, target=%q})` $labels.job $labels.target"
     )
     after = {
         words
