@@ -28,7 +28,10 @@ NAMES = set(re.findall(r"\bfedmeta_\w+", RULES.read_text(encoding="utf-8")))
 TEXTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
     (Path(__file__).parent / "texts.yml").read_text(encoding="utf-8")
 )
-"""By story: the labels of its alert, its description, and what that becomes when its facts have been gone for hours."""
+"""By story: the labels of its alert, its description, and what that becomes when its facts have been gone for hours.
+
+And what it is to an exporter that has just taken the target over, where that knows less.
+"""
 
 OWN: list[tuple[Status, bytes]] = []
 """What was rendered of an exporter's status: that takes as long as all of a target."""
@@ -266,7 +269,8 @@ class Scene:
     def moments(self) -> Mapping[int, str]:
         """What the alert says in which minute, as far as that is compared."""
         firing, said = self.minutes_of_firing(), TEXTS[self.name]
-        moments = {self.story.holds + self.story.told: said["says"]}
+        key = "moved" if self.situation is MOVED and "moved" in said else "says"
+        moments = {self.story.holds + self.story.told: said[key]}
         if self.situation is FAILING_FOR_HOURS:
             moments[self.story.over - STEP] = said.get("gone", said["says"])
         return {minute: text for minute, text in moments.items() if minute in firing}

@@ -27,7 +27,11 @@ from exporter.findings import Kind
 from exporter.rollover import Severity
 
 NAMES: Final = frozenset(
-    name for group in GROUPS for rule in group["rules"] for name in re.findall(r"\bfedmeta_\w+", rule["expr"])
+    name
+    for group in GROUPS
+    for rule in group["rules"]
+    if rule.get("record") not in {"fedmeta:profile", "fedmeta:primary_ends"}
+    for name in re.findall(r"\bfedmeta_\w+", rule["expr"])
 )
 """Families by which the rules judge; texts use more."""
 MATTERS: Final = ("target", "domain", "node", "instance", "pod")
