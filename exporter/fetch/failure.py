@@ -104,11 +104,8 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
     found: FetchError | None
     if progress.to_proxy:
         return FetchError(Reason.PROXY, _proxy_sentence(error, root, progress))
-    if page := _page(progress):
-        return FetchError(Reason.PROXY, page)
-    if progress.wrapped:
-        sentence = f"the answer of {progress.who} has more than {WRAPPING} bytes around its body"
-        return FetchError(Reason.PROTOCOL, sentence)
+    if other := _other_than_an_answer(progress):
+        return other
     match error, root:
         case aiohttp.InvalidURL(), _:
             found = FetchError(Reason.DNS, f"{progress.host} is no host that can be looked up")
@@ -171,6 +168,15 @@ def _unread(root: BaseException) -> str:
     if message.startswith(_TWICE):
         return "has a Content-Length twice"
     return "is not HTTP"
+
+
+def _other_than_an_answer(progress: Progress) -> FetchError | None:
+    if page := _page(progress):
+        return FetchError(Reason.PROXY, page)
+    if progress.wrapped:
+        sentence = f"the answer of {progress.who} has more than {WRAPPING} bytes around its body"
+        return FetchError(Reason.PROTOCOL, sentence)
+    return None
 
 
 def _page(progress: Progress) -> str:
