@@ -551,6 +551,8 @@ async def test_what_ends_after_the_primary_is_written_over_where_it_is_named(hel
         (text(NEXT), thumb(NOW_PRIMARY), thumb(LONG), "contoso.com does not hold the foreign one"),
         (text(NEXT), thumb(NOW_PRIMARY), thumb(NOW_PRIMARY), "the primary is not foreign"),
     ],
+    # The thumbprints are others in each process.
+    ids=["nothing", "the words to fill in", "no thumbprint", "another primary", "another foreign one", "both the same"],
 )
 async def test_what_is_wrong_is_not_written(held: Held, new: str, primary: str, foreign: str, sentence: str) -> None:
     held.holding(NOW_PRIMARY.der, OLD.der)
