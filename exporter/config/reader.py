@@ -33,7 +33,7 @@ from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
 from exporter.config.settings import Config, Look, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
-__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
+__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files", "target_at"]
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = {
@@ -89,7 +89,7 @@ def from_addresses(addresses: Sequence[str]) -> Config:
     targets: dict[str, Target] = {}
     for number, address in enumerate(addresses, 1):
         try:
-            target = _target_at(address, targets)
+            target = target_at(address, targets)
         except Mistake as mistake:
             problems.append(Problem("", None, f"address {number}", str(mistake)))
         else:
@@ -99,7 +99,11 @@ def from_addresses(addresses: Sequence[str]) -> Config:
     return Config(tuple(targets.values()), {"default": Module()}, {"default": PolicySettings()})
 
 
-def _target_at(address: str, taken: Collection[str]) -> Target:
+def target_at(address: str, taken: Collection[str] = ()) -> Target:
+    """The target at a host (as AD FS) or URL, with the defaults for the rest; its name is not one of ``taken``.
+
+    Raises :class:`~exporter.config.document.Mistake`.
+    """
     url = fields.checked_target_url(address) if "://" in address else fields.checked_adfs_url(address)
     name = _default_name(url)
     if name in taken:

@@ -202,7 +202,9 @@ def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check
     assert check(aggregate).code == 0
     ran = check(aggregate, "--print-certificate=primary")
     assert (ran.code, ran.out) == (1, "")
-    assert "entity_id in the configuration" in ran.err
+    assert "neither --entity nor entity_id in the configuration" in ran.err
+    named = check(aggregate, "--entity=https://idp-1.example/", "--print-certificate=primary")
+    assert named == Run(0, f"{base64.b64encode(pair().certificate.der).decode()}\n", "")
     target = {"name": "federation", "url": aggregate, "entity_id": "https://idp-1.example/"}
     file = configured(tmp_path, targets=[target])
     named = check("federation", f"--config.file={file}", "--print-certificate=primary")
@@ -216,7 +218,7 @@ def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(
 
 
 def test_a_bad_address_is_named(check: Check) -> None:
-    assert check("gopher://idp.example/") == Run(1, "", "address 1: must be http, https or file\n")
+    assert check("gopher://idp.example/") == Run(3, "", "address 1: must be http, https or file\n")
 
 
 def configured(folder: Path, **config: object) -> Path:
@@ -239,13 +241,13 @@ def test_a_target_that_is_not_known_is_named_with_the_nearest_that_is(
     name: str, suggestion: str, check: Check, rolling: str, tmp_path: Path
 ) -> None:
     file = configured(tmp_path, targets=[{"name": "contoso", "url": rolling}])
-    assert check(name, f"--config.file={file}") == Run(1, "", f"{file} has no target {name}{suggestion}\n")
+    assert check(name, f"--config.file={file}") == Run(3, "", f"{file} has no target {name}{suggestion}\n")
 
 
 def test_a_configuration_with_problems_is_not_used(check: Check, tmp_path: Path) -> None:
     file = configured(tmp_path, tagrets=[])
     ran = check("contoso", f"--config.file={file}")
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (3, "")
     assert "did you mean targets?" in ran.err
 
 
@@ -261,7 +263,7 @@ def test_a_signal_ends_it_before_the_answer_comes(check: Check) -> None:
         interrupting = pool.submit(interrupt)
         ran = check(f"http://127.0.0.1:{silent.getsockname()[1]}/")
         interrupting.result()
-    assert ran == Run(1, "", "")
+    assert ran == Run(3, "", "stopped before the answer came\n")
 
 
 # --- looks from other places, and Entra ID
