@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
+from shlex import quote
 from typing import TextIO, TypeVar
 
 from aiohttp import web
@@ -40,6 +41,7 @@ from exporter.config.document import Mistake
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
 from exporter.connections import Runner, connections
+from exporter.demo.configuration import configuration
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
@@ -599,20 +601,30 @@ async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:
 async def _run_demo(listen: Sequence[Listen], state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
+            file = Path(folder, "fedmeta.yml")
+            await asyncio.to_thread(file.write_text, configuration(simulation.targets), encoding="utf-8")
             modules = {"default": simulation.targets[0].look.module}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
-            await _run(Options(config), state, listen, partial(_introduce, simulation))
+            await _run(Options(config), state, listen, partial(_introduce, simulation, file))
 
 
-def _introduce(simulation: Simulation, urls: Sequence[str]) -> None:
-    url = urls[0]
+def _introduce(simulation: Simulation, file: Path, urls: Sequence[str]) -> None:
+    url, check = urls[0], f"{_own_name()} check --config.file={quote(str(file))}"
     width = max(len(scenario.name) for scenario in SCENARIOS)
     print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for")
     print("Entra ID says there what it trusts, all on loopback only:\n")
     for scenario in SCENARIOS:
         print(f"  {scenario.name:<{width}}  {scenario.sentence}")
     print(f"\nOpen {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees.")
+    print("Look at one of them, or at all, from another terminal:\n")
+    print(f"  {check} {SCENARIOS[0].name}\n  {check} --all\n")
     print("Stop with Ctrl-C.", flush=True)
+
+
+def _own_name() -> str:
+    """The command that runs this program, for a shell in the same folder."""
+    name = sys.argv[0]
+    return quote(name) if Path(name).stem == "fedmeta-exporter" else f"{quote(sys.executable)} -m exporter"
 
 
 def _url_of(address: tuple[str, int]) -> str:

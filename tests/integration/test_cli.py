@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -359,6 +360,55 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
         assert f"<h2>{scenario.name}</h2>" in page
         for domain in scenario.domains:
             assert f"<td>{domain.name}</td>" in page
+
+
+def test_the_farms_of_the_demo_can_be_checked_as_printed_and_that_says_what_the_metrics_say() -> None:
+    demo = subprocess.Popen([sys.executable, "-m", "exporter", "demo", LOOPBACK], cwd=CHECKOUT, stdout=subprocess.PIPE)  # noqa: S603 -- ours
+    with demo:
+        try:
+            assert demo.stdout is not None
+            printed = b"".join(iter(demo.stdout.readline, b"Stop with Ctrl-C.\n")).decode()
+            one, every = re.findall(r"^  (.* check .*)$", printed, re.MULTILINE)
+            assert as_printed(one).stdout.startswith(f"Target      {SCENARIOS[0].name}\n")
+            ran = as_printed(f"{every} --json")
+            said = [json.loads(line) for line in ran.stdout.splitlines()]
+            found = {
+                Shown(target=each["target"], finding=every["finding"], severity=every["severity"], **every["about"])
+                for each in said
+                for every in each["findings"]
+            }
+            url = until(lambda: url_in(printed))
+            # Both ask Entra ID, each in its own time.
+            until(lambda: found == set(shown(scraped(url))))
+        finally:
+            demo.send_signal(signal.SIGINT)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert {each["target"] for each in said} == {each.name for each in SCENARIOS}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finding as a surface shows it."""
+
+    target: str
+    finding: str
+    severity: str
+    entity_id: str = ""
+    domain: str = ""
+    node: str = ""
+    vantage: str = ""
+
+
+def shown(scrape: Scrape) -> Iterator[Shown]:
+    names = {each.name for each in fields(Shown)}
+    for labels, _ in scrape.samples("fedmeta_finding"):
+        yield Shown(**{name: value for name, value in labels.items() if name in names})
+
+
+def as_printed(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 -- the program printed it
+        shlex.split(command), cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_the_demo_too_names_a_port_in_use() -> None:
