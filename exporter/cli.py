@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import signal
 import ssl
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
 from shlex import quote
@@ -37,7 +39,7 @@ from exporter.check import (
     unknown,
 )
 from exporter.config import units
-from exporter.config.document import Mistake
+from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
 from exporter.connections import Runner, connections
@@ -74,6 +76,11 @@ FLUSHING = 0.25
 THREADS = 2 * PROBES
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+"""What may be a command, mistyped: the names of most hosts have a dot."""
+
+_SHORT_FLAG = re.compile(r"-[^-]")
+
 Command = Callable[[argparse.Namespace], int | None]
 """Gives an exit code; None is 0."""
 
@@ -100,8 +107,6 @@ def main(arguments: Sequence[str]) -> int:
     That of ``check`` is in :data:`exporter.check.EXIT_CODES`.
     """
     first = arguments[0] if arguments else ""
-    if first not in {*COMMANDS, "-h", "--help", "--version"}:
-        arguments = ["serve", *arguments]
     try:
         flags = _parsed(arguments)
     except SystemExit as stop:
@@ -121,13 +126,33 @@ def main(arguments: Sequence[str]) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """What the arguments say; ends the program as argparse does where they say nothing."""
     parser = _parser()
+    for each in takewhile("--".__ne__, arguments):
+        if _SHORT_FLAG.match(each) and each != "-h":
+            parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
+    is_named = bool(arguments) and arguments[0] in {*COMMANDS, "-h", "--help", "--version"}
+    if not is_named:
+        _refuse_word(parser, arguments[:1])
+        arguments = ["serve", *arguments]
     flags, further = parser.parse_known_args(arguments)
     # argparse takes addresses in one place only, and gives back those that stand behind a flag.
     if "addresses" in flags and not any(each.startswith("-") for each in further):
         flags.addresses += further
     elif further:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
+    if not is_named:
+        _refuse_word(parser, flags.addresses)
     return flags
+
+
+def _refuse_word(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Ends the program where no command is named, and one of the addresses may be meant as one."""
+    for each in arguments:
+        # The commands themselves are told to come first.
+        if _WORD.fullmatch(each) and each not in COMMANDS:
+            parser.error(
+                f"{each} is no command{did_you_mean(each, COMMANDS)}; a host of this name is watched by:"
+                f" fedmeta-exporter serve {each}"
+            )
 
 
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:

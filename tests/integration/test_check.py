@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -19,9 +20,11 @@ from typing import NamedTuple
 
 import builders
 import pytest
-from builders import DAY, pair
+from builders import DAY, pair, probed, watched
 from federation import listening
+from live import Scrape
 from lxml import etree
+from scrapes import failed, good
 
 from exporter.check import EXIT_CODES, FailOn
 from exporter.cli import main
@@ -31,7 +34,11 @@ from exporter.demo.configuration import configuration
 from exporter.demo.documents import KeyPair
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
+from exporter.exposition.render import render_probe
+from exporter.metadata import DocumentError
 from exporter.model import Role, Use
+from exporter.probe import read_document
+from exporter.record import bare
 from exporter.rollover import Severity
 
 pytestmark = pytest.mark.usefixtures("root_logger")
@@ -40,6 +47,7 @@ PATIENCE = 30.0
 NOW = datetime.now(UTC).replace(microsecond=0)
 OLD = pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 NEW = pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+ABOUT = ("entity_id", "domain", "node", "vantage")
 WATCHED = ("half-updated", "not-public", "promoted-early", "stale-proxy")
 
 
@@ -373,6 +381,28 @@ def all_of(terminal: int) -> str:
         while part := stream.read(4096):
             found += part
     return found.decode()
+
+
+def test_of_every_real_document_it_says_what_the_metrics_of_one_look_say(check: Check, corpus: Path) -> None:
+    paths = sorted((corpus / "documents").iterdir())
+    said = [json.loads(line) for line in check(*map(str, paths), "--json").out.splitlines()]
+    found = {
+        each["url"]: {(one["finding"], *sorted(one["about"].items())) for one in each["findings"]} for each in said
+    }
+    expected = {}
+    for path in paths:
+        record = bare(watched("real", path.as_uri()))
+        try:
+            seen = replace(good(read_document(path.read_bytes(), ()), NOW), tls_not_after=None)
+        except DocumentError as error:
+            seen = failed(error.reason, NOW, phases={})
+        scrape = render_probe(probed(record, seen), datetime.now(UTC), limit=5, openmetrics=False)
+        labels = (each for each, _ in Scrape(scrape.decode()).samples("fedmeta_finding"))
+        expected[path.as_uri()] = {
+            (each["finding"], *((name, each[name]) for name in sorted(ABOUT) if each.get(name))) for each in labels
+        }
+    assert found == expected
+    assert len(paths) > 100
 
 
 # --- looks from other places, and Entra ID

@@ -186,6 +186,43 @@ def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["chekc", "fs.example"], "chekc is no command; did you mean check?; a host of this name is watched by"),
+        (["sreve"], "sreve is no command; did you mean serve?"),
+        (["chekc", "fs.example", "--json"], "did you mean check?"),
+        (["--log.level=debug", "Demo"], "Demo is no command; did you mean demo?"),
+        (["fs.example", "adfs"], "adfs is no command; a host of this name is watched by: fedmeta-exporter serve adfs"),
+        (["check", "-x"], "-x is no flag; a name that begins with - stands behind --, after all flags"),
+        (["check", "-hotel"], "-hotel is no flag"),
+        (["check", "-hh"], "-hh is no flag"),
+        (["-x"], "-x is no flag"),
+    ],
+)
+def test_a_mistyped_command_is_no_target_and_a_name_no_flag(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert sentence in printed.err
+
+
+def test_a_word_is_a_host_where_the_command_says_so() -> None:
+    assert _parsed(["serve", "adfs"]).addresses == ["adfs"]
+    assert _parsed(["check", "adfs"]).addresses == ["adfs"]
+    assert _parsed(["adfs:8443", "fs.example", "https://adfs/"]).addresses == [
+        "adfs:8443",
+        "fs.example",
+        "https://adfs/",
+    ]
+
+
+def test_a_name_that_begins_with_a_hyphen_stands_behind_two() -> None:
+    assert _parsed(["check", "--config.file=fedmeta.yml", "--", "-x", "-hotel"]).addresses == ["-x", "-hotel"]
+
+
 def test_to_a_plugin_a_wrong_flag_is_no_state_of_a_target(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "fs.example", "--nagios", "--josn"]) == 3
     printed = capsys.readouterr()
