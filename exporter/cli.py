@@ -42,6 +42,7 @@ from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
+from exporter.config.surroundings import doubtful, lacking
 from exporter.connections import Runner, connections
 from exporter.demo.configuration import configuration
 from exporter.demo.scenarios import SCENARIOS
@@ -418,7 +419,7 @@ def _now() -> datetime:
 def _serve(flags: argparse.Namespace) -> None:
     config = _config(flags)
     if flags.config_check:
-        print(f"{len(config.targets)} targets, no problems")
+        _check_surroundings(config)
         return
     options = Options(
         config,
@@ -431,6 +432,17 @@ def _serve(flags: argparse.Namespace) -> None:
     )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, _log_listening))
+
+
+def _check_surroundings(config: Config) -> None:
+    """Says what is doubtful; raises :class:`RefusedError` where something is lacking."""
+    doubts = sorted(doubtful(config))
+    for each in doubts:
+        print(f"warning: {each}", file=sys.stderr)
+    lacks = list(lacking(config, read_file=lambda file: Path(file).read_bytes(), environment=os.environ))
+    if lacks:
+        raise RefusedError("\n".join(lacks))
+    print(f"{len(config.targets)} targets, {f'{len(doubts)} warning(s)' if doubts else 'no problems'}")
 
 
 def _log_listening(urls: Sequence[str]) -> None:

@@ -72,7 +72,7 @@ def load(
     order of the files and lines.
     """
     problems: list[Problem] = []
-    root = compose(Source(file, Path(file).parent, read_file, problems))
+    root = compose(Source(file, Path(file).parent, read_file, problems, _HOMES))
     configs = list(attempt(root, lambda place: _config(place, list_files)))
     if problems:
         order = list(dict.fromkeys([file, *(problem.file for problem in problems)]))
@@ -357,3 +357,10 @@ BLOCKS: Mapping[str, Readers] = {
     "probe": _PROBE_KEYS,
 }
 """Every key that a configuration may have, by its block."""
+
+_HOMES = {
+    key: " or ".join(name for name, readers in BLOCKS.items() if key in readers and name != "top level")
+    for readers in BLOCKS.values()
+    for key in readers
+}
+"""By key the blocks in which it may stand."""

@@ -75,7 +75,7 @@ OUTCOMES = {Severity.OK: 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRIT
 
 
 def test_the_exit_codes_of_check_are_those_of_the_table_in_the_document_and_in_its_help() -> None:
-    rows = [list(row.values()) for row in table("docs/configuration.md", "`check`")]
+    rows = [list(row.values()) for row in table("docs/configuration.md", "Check")]
     assert [outcome for outcome, *_ in rows] == [
         "nothing, or info",
         "warning",

@@ -226,6 +226,30 @@ def test_every_problem_of_a_configuration_is_named_with_its_line_and_path(check:
     ]
 
 
+def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_use_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THE_SECRET", raising=False)
+    file = tmp_path / "fedmeta.yml"
+    entra = "entra: {tenant: t, client_id: c, domains: [a.com], client_secret_env: THE_SECRET}"
+    text = f"modules: {{a: {{}}}}\ntargets: [{{host: a.example, vantage: Internet, {entra}}}]\n"
+    file.write_text(f"{text}policies: {{a: {{}}}}\n")
+    warnings = (
+        "warning: module a has no use: no target names it, and /probe may not use it\n"
+        "warning: policy a has no use: no target names it, and /probe may look at nothing\n"
+        "warning: target a.example: the vantage Internet is not the one called internet, in small letters, which sees"
+        " what Entra ID sees\n"
+    )
+    lacking = "target a.example: entra.client_secret: the environment variable THE_SECRET is not set, or empty\n"
+    check = (f"--config.file={file}", "--config.check")
+    assert run(*check) == Run(1, "", warnings + lacking)
+    monkeypatch.setenv("THE_SECRET", "hunter2")
+    assert run(*check) == Run(0, "1 targets, 3 warning(s)\n", warnings)
+    file.write_text("modules: {a: {tls_config: {ca_file: ca.pem}}}\ntargets: [{host: a.example, module: a}]\n")
+    absent = f"module a: ca_file: {tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
+    assert run(*check) == Run(1, "", absent)
+
+
 def test_a_configuration_that_holds_is_checked_without_a_trace(tmp_path: Path, state_home: Path) -> None:
     file = tmp_path / "fedmeta.yml"
     file.write_text("targets: [{host: sts.contoso.com}, {host: sts.fabrikam.com}]\n")
