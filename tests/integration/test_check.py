@@ -354,7 +354,8 @@ def test_a_terminal_gets_colours_and_a_line_of_progress_that_is_gone_at_the_end(
 ) -> None:
     names = [of_severity(tmp_path, each) for each in (Severity.CRITICAL, Severity.WARNING)]
     for documents, line in ((names[:1], "looking at CRITICAL.xml"), (names, "1 of 2 targets looked at")):
-        out, err = on_a_terminal(documents, {"PATH": os.environ["PATH"], **environment})
+        inherited = {name: each for name, each in os.environ.items() if name not in {"NO_COLOR", "TERM"}}
+        out, err = on_a_terminal(documents, {**inherited, **environment})
         assert ("\x1b[1;31mCritical\x1b[0m" in out) is colours
         assert ("\x1b" in out) is colours
         assert (line in err) is progress

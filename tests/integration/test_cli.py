@@ -195,6 +195,13 @@ def test_a_command_after_the_flags_is_not_taken_for_a_host(command: str) -> None
     assert ran == Run(1, "", f"{command} is a command: it comes first, before the flags\n")
 
 
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
+def test_a_configuration_file_without_its_flag_is_told_with_it(command: list[str]) -> None:
+    ran = run(*command, "17-ca.yml")
+    told = "17-ca.yml is the name of a configuration file: give it as --config.file=17-ca.yml\n"
+    assert ran == Run(3 if command == ["check"] else 1, "", told)
+
+
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
 def test_every_bad_address_is_named(check: list[str]) -> None:
     ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
