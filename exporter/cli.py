@@ -1,4 +1,4 @@
-"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules`` and ``demo``."""
+"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules``, ``demo`` and ``completion``."""
 
 import argparse
 import asyncio
@@ -23,6 +23,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TextIO, TypeVar
 
+import shtab
 from aiohttp import web
 
 from exporter import __version__, fetch, hangup, log, memory, rules
@@ -62,7 +63,8 @@ from exporter.statement import statement
 
 T = TypeVar("T")
 
-COMMANDS = ("serve", "check", "rules", "demo")
+COMMANDS = ("serve", "check", "rules", "demo", "completion")
+SHELLS = ("bash", "zsh", "fish")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.25
@@ -116,7 +118,13 @@ def main(arguments: Sequence[str]) -> int:
             return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
-    commands: Mapping[str, Command] = {"serve": _serve, "check": _check, "rules": _rules, "demo": _demo}
+    commands: Mapping[str, Command] = {
+        "serve": _serve,
+        "check": _check,
+        "rules": _rules,
+        "demo": _demo,
+        "completion": _completion,
+    }
     try:
         return commands[flags.command](flags) or 0
     except RefusedError as refusal:
@@ -184,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "addresses", nargs="*", metavar="HOST|URL", help="what to watch, instead of a configuration file"
     )
-    serve.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)")
+    _path(serve.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)"))
     serve.add_argument(
         "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
@@ -240,30 +248,47 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
     _add_log(demo, "info")
     _add_listen(demo, DEMO_LISTEN)
+    completion = commands.add_parser(
+        "completion", allow_abbrev=False, help="print what a shell needs to complete commands and flags"
+    )
+    # It logs nothing.
+    completion.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
+    completion.add_argument("shell", choices=SHELLS, help="the shell that reads it")
     return parser
+
+
+def _path(argument: argparse.Action) -> None:
+    """Lets a shell complete an argument with the names of files."""
+    argument.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     # On its standard output stands what was asked for; nothing else is worth a line but trouble.
     _add_log(parser, "warning")
-    parser.add_argument(
-        "addresses",
-        nargs="*",
-        metavar="HOST|URL|FILE|-|TARGET",
-        help="what to look at; - is a document on standard input; with --config.file names of its targets",
+    _path(
+        parser.add_argument(
+            "addresses",
+            nargs="*",
+            metavar="HOST|URL|FILE|-|TARGET",
+            help="what to look at; - is a document on standard input; with --config.file names of its targets",
+        )
     )
-    parser.add_argument(
-        "--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the targets"
+    _path(
+        parser.add_argument(
+            "--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the targets"
+        )
     )
     parser.add_argument("--all", dest="everything", action="store_true", help="every target of --config.file")
     parser.add_argument(
         "--entity", metavar="ENTITYID", help="the entity that is meant, where the document is about several"
     )
-    parser.add_argument(
-        "--ca-file",
-        dest="ca_file",
-        metavar="FILE",
-        help="PEM of the authorities that TLS certificates may come from, instead of the system's",
+    _path(
+        parser.add_argument(
+            "--ca-file",
+            dest="ca_file",
+            metavar="FILE",
+            help="PEM of the authorities that TLS certificates may come from, instead of the system's",
+        )
     )
     parser.add_argument(
         "--fail-on",
@@ -593,6 +618,10 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 def _rules(flags: argparse.Namespace) -> None:
     form = rules.Form(flags.form)
     _print(rules.rules(form, job=flags.job, runbooks=flags.runbooks, grafana=flags.grafana or ""))
+
+
+def _completion(flags: argparse.Namespace) -> None:
+    _print(f"{shtab.complete(_parser(), flags.shell).rstrip()}\n")
 
 
 def _demo(flags: argparse.Namespace) -> None:

@@ -169,6 +169,8 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--log.level=loud", "fs.example"], "--log.level"),
         (["--log.format=xml", "fs.example"], "--log.format"),
         (["--config.file"], "expected one argument"),
+        (["completion"], "the following arguments are required: shell"),
+        (["completion", "tcsh"], "invalid choice: 'tcsh'"),
         (["demo", "fs.example"], "unrecognized arguments: fs.example"),
         (["demo", "--storage.path="], "unrecognized arguments: --storage.path="),
         (["check", "fs.example", "--josn", "idp.example"], "unrecognized arguments: --josn"),
@@ -241,7 +243,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"fedmeta-exporter {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["demo"], ["completion"]])
 def test_help_is_printed_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     printed = capsys.readouterr().out
