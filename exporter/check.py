@@ -112,7 +112,9 @@ def targets(
     """
     addresses = tuple(dict.fromkeys(addresses))
     if everything and (addresses or file is None):
-        raise NotCheckedError("--all means every target of --config.file, and no other")
+        raise NotCheckedError(
+            "--all means every target of a configuration file: give that as --config.file, and name no target"
+        )
     if not everything and not addresses:
         raise NotCheckedError(
             "name what to look at: hosts, URLs or files, or - for standard input; with --config.file names of its"

@@ -158,10 +158,8 @@ def _refuse_word(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> N
     for each in arguments:
         # The commands themselves are told to come first.
         if _WORD.fullmatch(each) and each not in COMMANDS:
-            parser.error(
-                f"{each} is no command{did_you_mean(each, COMMANDS)}; a host of this name is watched by:"
-                f" fedmeta-exporter serve {each}"
-            )
+            end = did_you_mean(each, COMMANDS) or "."
+            parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
 
 
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:

@@ -191,11 +191,11 @@ def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["chekc", "fs.example"], "chekc is no command; did you mean check?; a host of this name is watched by"),
+        (["chekc", "fs.example"], "chekc is no command; did you mean check? A host of this name is watched by"),
         (["sreve"], "sreve is no command; did you mean serve?"),
         (["chekc", "fs.example", "--json"], "did you mean check?"),
         (["--log.level=debug", "Demo"], "Demo is no command; did you mean demo?"),
-        (["fs.example", "adfs"], "adfs is no command; a host of this name is watched by: fedmeta-exporter serve adfs"),
+        (["fs.example", "adfs"], "adfs is no command. A host of this name is watched by: fedmeta-exporter serve adfs"),
         (["check", "-x"], "-x is no flag; a name that begins with - stands behind --, after all flags"),
         (["check", "-hotel"], "-hotel is no flag"),
         (["check", "-hh"], "-hh is no flag"),
