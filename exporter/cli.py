@@ -1,9 +1,11 @@
-"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules`` and ``demo``."""
+"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules``, ``demo`` and ``completion``."""
 
 import argparse
 import asyncio
+import json
 import logging
 import os
+import re
 import signal
 import ssl
 import sys
@@ -15,34 +17,54 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
+from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
+from shlex import quote
+from typing import TextIO, TypeVar
 
+import shtab
 from aiohttp import web
 
 from exporter import __version__, fetch, hangup, log, memory, rules
+from exporter.check import (
+    EXIT_CODES,
+    NAGIOS_WORDS,
+    STOPPED,
+    FailOn,
+    NotCheckedError,
+    configuration_among,
+    exit_codes,
+    looked_at,
+    targets,
+    unknown,
+)
 from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
-from exporter.config.settings import Config, Target
+from exporter.config.settings import Config
+from exporter.config.surroundings import doubtful, lacking
 from exporter.connections import Runner, connections
+from exporter.demo.configuration import configuration
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
 from exporter.history import MEMORY
 from exporter.model import Certificate
+from exporter.names import printable
 from exporter.policy import PolicySettings
-from exporter.record import Record
-from exporter.report import report
-from exporter.rollover import Severity
+from exporter.refused import RefusedError
+from exporter.report import coloured, report, reports, status_line
 from exporter.rollover import State as RolloverState
-from exporter.rounds import PROBES, Raised, Rounds, attempt, log_mistake
+from exporter.rounds import PROBES, Raised, attempt, log_mistake
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
+from exporter.statement import statement
 
 T = TypeVar("T")
 
-COMMANDS = ("serve", "check", "rules", "demo")
+COMMANDS = ("serve", "check", "rules", "demo", "completion")
+SHELLS = ("bash", "zsh", "fish")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.25
@@ -57,6 +79,11 @@ FLUSHING = 0.25
 THREADS = 2 * PROBES
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+"""What may be a command, mistyped: the names of most hosts have a dot."""
+
+_SHORT_FLAG = re.compile(r"-[^-]")
+
 Command = Callable[[argparse.Namespace], int | None]
 """Gives an exit code; None is 0."""
 
@@ -69,10 +96,6 @@ Announce = Callable[[Sequence[str]], None]
 _log = logging.getLogger(__name__)
 
 
-class RefusedError(Exception):
-    """What keeps the program from doing what it was asked, as text for who asked."""
-
-
 def run() -> None:
     """The console command."""
     code = main(sys.argv[1:])
@@ -82,21 +105,61 @@ def run() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code of the program: 0, or 1 when it could not do what it was asked; argparse's 2 for wrong flags."""
+    """The exit code of the program: 0, or 1 when it could not do what it was asked; argparse's 2 for wrong flags.
+
+    That of ``check`` is in :data:`exporter.check.EXIT_CODES`.
+    """
     first = arguments[0] if arguments else ""
-    if first not in {*COMMANDS, "-h", "--help", "--version"}:
-        arguments = ["serve", *arguments]
     try:
-        flags = _parser().parse_args(arguments)
+        flags = _parsed(arguments)
     except SystemExit as stop:
+        if stop.code and first == "check" and "--nagios" in arguments:
+            _print(f"{unknown('wrong flags: standard error says which')}\n")
+            return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
-    commands: Mapping[str, Command] = {"serve": _serve, "check": _check, "rules": _rules, "demo": _demo}
+    commands: Mapping[str, Command] = {
+        "serve": _serve,
+        "check": _check,
+        "rules": _rules,
+        "demo": _demo,
+        "completion": _completion,
+    }
     try:
         return commands[flags.command](flags) or 0
     except RefusedError as refusal:
         print(refusal, file=sys.stderr)
-        return 1
+        return refusal.code
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the arguments say; ends the program as argparse does where they say nothing."""
+    parser = _parser()
+    for each in takewhile("--".__ne__, arguments):
+        if _SHORT_FLAG.match(each) and each != "-h":
+            parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
+    is_named = bool(arguments) and arguments[0] in {*COMMANDS, "-h", "--help", "--version"}
+    if not is_named:
+        _refuse_word(parser, arguments[:1])
+        arguments = ["serve", *arguments]
+    flags, further = parser.parse_known_args(arguments)
+    # argparse takes addresses in one place only, and gives back those that stand behind a flag.
+    if "addresses" in flags and not any(each.startswith("-") for each in further):
+        flags.addresses += further
+    elif further:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    if not is_named:
+        _refuse_word(parser, flags.addresses)
+    return flags
+
+
+def _refuse_word(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Ends the program where no command is named, and one of the addresses may be meant as one."""
+    for each in arguments:
+        # The commands themselves are told to come first.
+        if _WORD.fullmatch(each) and each not in COMMANDS:
+            end = did_you_mean(each, COMMANDS) or "."
+            parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
 
 
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
@@ -127,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "addresses", nargs="*", metavar="HOST|URL", help="what to watch, instead of a configuration file"
     )
-    serve.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)")
+    _path(serve.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)"))
     serve.add_argument(
         "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
@@ -170,32 +233,91 @@ def _parser() -> argparse.ArgumentParser:
         help="requests for /probe at once; 503 for those beyond (default: %(default)s)",
     )
     _add_resolver(serve)
-    check = commands.add_parser("check", allow_abbrev=False, help="look at one target once and say how it stands")
+    _add_check(
+        commands.add_parser(
+            "check",
+            allow_abbrev=False,
+            help="look at targets once and say how they stand",
+            epilog=exit_codes(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    _add_rules(commands.add_parser("rules", allow_abbrev=False, help="print the alert rules for Prometheus"))
+    demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
+    _add_log(demo, "info")
+    _add_listen(demo, DEMO_LISTEN)
+    completion = commands.add_parser(
+        "completion", allow_abbrev=False, help="print what a shell needs to complete commands and flags"
+    )
+    # It logs nothing.
+    completion.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
+    completion.add_argument("shell", choices=SHELLS, help="the shell that reads it")
+    return parser
+
+
+def _path(argument: argparse.Action) -> None:
+    """Lets a shell complete an argument with the names of files."""
+    argument.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
     # On its standard output stands what was asked for; nothing else is worth a line but trouble.
-    _add_log(check, "warning")
-    check.add_argument("address", metavar="HOST|URL|TARGET", help="what to look at; with --config.file a target's name")
-    check.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the target")
-    check.add_argument(
+    _add_log(parser, "warning")
+    _path(
+        parser.add_argument(
+            "addresses",
+            nargs="*",
+            metavar="HOST|URL|FILE|-|TARGET",
+            help="what to look at; - is a document on standard input; with --config.file names of its targets",
+        )
+    )
+    _path(
+        parser.add_argument(
+            "--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the targets"
+        )
+    )
+    parser.add_argument("--all", dest="everything", action="store_true", help="every target of --config.file")
+    parser.add_argument(
+        "--entity", metavar="ENTITYID", help="the entity that is meant, where the document is about several"
+    )
+    _path(
+        parser.add_argument(
+            "--ca-file",
+            dest="ca_file",
+            metavar="FILE",
+            help="PEM of the authorities that TLS certificates may come from, instead of the system's",
+        )
+    )
+    parser.add_argument(
+        "--fail-on",
+        dest="fail_on",
+        default=FailOn.WARNING.value,
+        choices=[each.value for each in FailOn],
+        help="the severity from which on the exit code is not 0 (default: %(default)s)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object a line, for each target")
+    form.add_argument(
+        "--nagios",
+        action="store_true",
+        help="one line, exit code and performance data as for Nagios, Icinga and Checkmk",
+    )
+    form.add_argument(
         "--print-certificate",
         dest="certificate",
         nargs="?",
         const="successor",
         choices=["primary", "successor"],
-        help="print this certificate and nothing else (default: successor); stands after the target",
+        help="print this certificate of one target and nothing else (default: successor); stands after the target",
     )
-    check.add_argument(
+    parser.add_argument(
         "--certificate-format",
         dest="certificate_format",
         default="base64",
         choices=["base64", "pem"],
         help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
     )
-    _add_resolver(check)
-    _add_rules(commands.add_parser("rules", allow_abbrev=False, help="print the alert rules for Prometheus"))
-    demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
-    _add_log(demo, "info")
-    _add_listen(demo, DEMO_LISTEN)
-    return parser
+    _add_resolver(parser)
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
@@ -320,7 +442,7 @@ def _now() -> datetime:
 def _serve(flags: argparse.Namespace) -> None:
     config = _config(flags)
     if flags.config_check:
-        print(f"{len(config.targets)} targets, no problems")
+        _check_surroundings(config)
         return
     options = Options(
         config,
@@ -335,16 +457,29 @@ def _serve(flags: argparse.Namespace) -> None:
         _until_done(_run(options, state, flags.listen, _log_listening))
 
 
+def _check_surroundings(config: Config) -> None:
+    """Says what is doubtful; raises :class:`RefusedError` where something is lacking."""
+    doubts = sorted(doubtful(config))
+    for each in doubts:
+        print(f"warning: {each}", file=sys.stderr)
+    lacks = list(lacking(config, read_file=lambda file: Path(file).read_bytes(), environment=os.environ))
+    if lacks:
+        raise RefusedError("\n".join(lacks))
+    print(f"{len(config.targets)} targets, {f'{len(doubts)} warning(s)' if doubts else 'no problems'}")
+
+
 def _log_listening(urls: Sequence[str]) -> None:
     for url in urls:
         _log.info("listening", extra={"url": url})
 
 
 def _config(flags: argparse.Namespace) -> Config:
+    if misplaced := configuration_among(flags.addresses):
+        raise RefusedError(misplaced)
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
-    if misplaced := set(COMMANDS).intersection(flags.addresses):
-        raise RefusedError(f"{misplaced.pop()} is a command: it comes first, before the flags")
+    if commands := set(COMMANDS).intersection(flags.addresses):
+        raise RefusedError(f"{commands.pop()} is a command: it comes first, before the flags")
     return _read(flags.config_file, flags.addresses)
 
 
@@ -369,23 +504,79 @@ def _state(given: str | None, config: Config) -> Iterator[State]:
 
 def _check(flags: argparse.Namespace) -> int:
     hangup.end()
-    target = _target(flags.config_file, flags.address)
+    try:
+        return _looked_at(flags)
+    except NotCheckedError as refusal:
+        if flags.nagios:
+            _print(f"{unknown(str(refusal))}\n")
+        raise
+
+
+def _looked_at(flags: argparse.Namespace) -> int:
+    """The exit code of ``check``, after it has printed what was asked for."""
+    if flags.certificate is not None and (flags.everything or len(flags.addresses) > 1):
+        raise NotCheckedError("--print-certificate prints a certificate of one target")
+    with targets(
+        flags.addresses,
+        file=flags.config_file,
+        everything=flags.everything,
+        entity_id=flags.entity,
+        ca_file=flags.ca_file,
+    ) as named:
+        # One document is all that a certificate takes.
+        meant = (
+            named if flags.certificate is None else [replace(each, looks=each.looks[:1], entra=None) for each in named]
+        )
+        with _progress([each.name for each in meant]) as done:
+            records = _until_done(looked_at(meant, resolver=flags.resolver, clock=_now, done=done))
+    if records is None:
+        raise NotCheckedError(STOPPED)
+    now = _now()
+    found = sorted((standing(each, now, remembers=False) for each in records), key=attrgetter("urgency"))
     if flags.certificate is not None:
-        # One document is all that this takes.
-        target = replace(target, looks=target.looks[:1], entra=None)
-    record = _until_done(_checked(target, flags.resolver))
-    if record is None:
-        # A signal came first.
-        return 1
-    now, read = _now(), record.document is not None
-    found = standing(record, now, remembers=False)
-    if flags.certificate is None:
-        _print(f"{report(found, now)}\n")
-        return 0 if read and found.severity <= Severity.INFO else 1
-    if not read:
-        raise RefusedError(report(found, now))
-    _print(f"{_WRITTEN[flags.certificate_format](_certificate(found, flags.certificate).der)}\n")
-    return 0
+        _print_certificate(found[0], flags.certificate, flags.certificate_format, now)
+        return 0
+    code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].found[max(each.severity for each in found)]
+    if flags.nagios:
+        _print(f"{status_line(found, NAGIOS_WORDS[code], now)}\n")
+    elif flags.json:
+        _print("".join(f"{json.dumps(statement(each, now))}\n" for each in found))
+    else:
+        text = report(found[0], now) if len(found) == 1 else reports(found, now)
+        _print(f"{coloured(text) if _is_terminal(sys.stdout) and not os.environ.get('NO_COLOR') else text}\n")
+    return code
+
+
+@contextmanager
+def _progress(names: Sequence[str]) -> Iterator[Callable[[int], None]]:
+    """Takes how many targets are through, and says so on a terminal, on a line that is gone afterwards."""
+    if not _is_terminal(sys.stderr):
+        yield lambda _: None
+        return
+
+    def show(through: int) -> None:
+        what = (
+            f"looking at {printable(names[0])}" if len(names) == 1 else f"{through} of {len(names)} targets looked at"
+        )
+        print(f"\r\x1b[K{what} …", end="", file=sys.stderr, flush=True)
+
+    show(0)
+    try:
+        yield show
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Whether a person reads it, on what knows colours and can erase a line."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _print_certificate(standing: Standing, position: str, form: str, now: datetime) -> None:
+    """Prints the certificate in this position. Raises :class:`RefusedError` when there is none."""
+    if standing.record.document is None:
+        raise RefusedError(report(standing, now))
+    _print(f"{_WRITTEN[form](_certificate(standing, position).der)}\n")
 
 
 def _print(text: str) -> None:
@@ -399,27 +590,13 @@ def _print(text: str) -> None:
         raise RefusedError(f"cannot write: {error.strerror}") from error
 
 
-def _target(file: str | None, address: str) -> Target:
-    known = {target.name: target for target in _read(file, [address]).targets}
-    if file is None:
-        return next(iter(known.values()))
-    if address not in known:
-        raise RefusedError(f"{file} has no target {address}{did_you_mean(address, known)}")
-    return known[address]
-
-
-async def _checked(target: Target, resolver: str) -> Record:
-    async with fetch.client(resolver=fetch.RESOLVERS[resolver]()) as client:
-        return await Rounds(client, _now).everything(target)
-
-
 def _certificate(standing: Standing, position: str) -> Certificate:
     """The certificate in this position. Raises :class:`RefusedError` when there is none."""
     name, rollover = standing.record.target.name, standing.rollover
     if rollover is None:
         raise RefusedError(
-            f"{name}: no certificate: the entity has no role, or it is one of an aggregate and entity_id"
-            " in the configuration does not name it"
+            f"{name}: no certificate: the entity has no role, or it is one of an aggregate and neither --entity nor"
+            " entity_id in the configuration names it"
         )
     found = {"primary": rollover.primary, "successor": rollover.successor}[position]
     if found is None:
@@ -439,6 +616,10 @@ _WRITTEN: Mapping[str, Callable[[bytes], str]] = {
 def _rules(flags: argparse.Namespace) -> None:
     form = rules.Form(flags.form)
     _print(rules.rules(form, job=flags.job, runbooks=flags.runbooks, grafana=flags.grafana or ""))
+
+
+def _completion(flags: argparse.Namespace) -> None:
+    _print(f"{shtab.complete(_parser(), flags.shell).rstrip()}\n")
 
 
 def _demo(flags: argparse.Namespace) -> None:
@@ -484,20 +665,30 @@ async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:
 async def _run_demo(listen: Sequence[Listen], state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
+            file = Path(folder, "fedmeta.yml")
+            await asyncio.to_thread(file.write_text, configuration(simulation.targets), encoding="utf-8")
             modules = {"default": simulation.targets[0].look.module}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
-            await _run(Options(config), state, listen, partial(_introduce, simulation))
+            await _run(Options(config), state, listen, partial(_introduce, simulation, file))
 
 
-def _introduce(simulation: Simulation, urls: Sequence[str]) -> None:
-    url = urls[0]
+def _introduce(simulation: Simulation, file: Path, urls: Sequence[str]) -> None:
+    url, check = urls[0], f"{_own_name()} check --config.file={quote(str(file))}"
     width = max(len(scenario.name) for scenario in SCENARIOS)
     print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for")
     print("Entra ID says there what it trusts, all on loopback only:\n")
     for scenario in SCENARIOS:
         print(f"  {scenario.name:<{width}}  {scenario.sentence}")
     print(f"\nOpen {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees.")
+    print("Look at one of them, or at all, from another terminal:\n")
+    print(f"  {check} {SCENARIOS[0].name}\n  {check} --all\n")
     print("Stop with Ctrl-C.", flush=True)
+
+
+def _own_name() -> str:
+    """The command that runs this program, for a shell in the same folder."""
+    name = sys.argv[0]
+    return quote(name) if Path(name).stem == "fedmeta-exporter" else f"{quote(sys.executable)} -m exporter"
 
 
 def _url_of(address: tuple[str, int]) -> str:

@@ -3,16 +3,19 @@
 Readable at 100 columns, without colours; what others wrote can neither break a line nor speak to a terminal.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
 
+from exporter.advice import ADVICE
 from exporter.config.settings import TrustSource
 from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
-from exporter.names import printable
+from exporter.names import printable, told
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord
 from exporter.rollover import Rollover, Severity
@@ -24,6 +27,9 @@ SHOWN = 5
 MOST_FINDINGS = 200
 """Findings of a target that are shown, the worst first: nobody reads more, and each may have kilobytes of text."""
 
+LONGEST_LINE = 1000
+"""Characters that a status line says of the worst target: monitoring systems cut off what is much longer."""
+
 Row = tuple[str, str]
 """A label, and what stands beside it."""
 
@@ -34,6 +40,11 @@ _BEGINNING = 8
 """Digits of a fingerprint, as in the label ``key_set``."""
 _KEYS = 6
 """Keys of a look that are named; an aggregate has thousands."""
+
+_DAY = 86400
+_SEVERITY = re.compile(r"^(Critical|Warning|Info)(?= )|(?<=^State {7}).*\((critical|warning|info)\)$", re.MULTILINE)
+_COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[36m"}
+_PLAIN = "\x1b[0m"
 
 _EVIDENCE: Mapping[Evidence, str] = {
     Evidence.CONFIGURED: "the policy names it",
@@ -56,8 +67,64 @@ def report(standing: Standing, now: datetime) -> str:
         *(_finding(each, now) for each in standing.findings[:MOST_FINDINGS]),
         *([[further(standing)]] if further(standing) else ()),
         *map(_lines, known(standing, now)),
+        *([advice] if (advice := _lines(list(_advice(standing)))) else ()),
     ]
     return "\n\n".join("\n".join(each) for each in sections)
+
+
+def reports(standings: Sequence[Standing], now: datetime) -> str:
+    """How each of several targets stands, and at the end how many of them stand how."""
+    between = f"\n\n{'-' * _WIDTH}\n\n"
+    return between.join([*(report(each, now) for each in standings), *_lines([("Checked", _counted(standings))])])
+
+
+def coloured(text: str) -> str:
+    """A report with colours for a terminal (ECMA-48, SGR): on the severity of each finding, and of the target."""
+    return _SEVERITY.sub(lambda found: f"{_COLOURS[(found[1] or found[2]).lower()]}{found[0]}{_PLAIN}", text)
+
+
+def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
+    """How targets, the worst first, stand, on one line with performance data (Monitoring Plugins Guidelines).
+
+    ``word`` is the status in the plugin's words. The data are the findings by severity, with thresholds that say what
+    the severities say, and ``days_left`` of the primary that ends first, U where none is known.
+    """
+    worst, *others = standings
+    said = sentence(worst.findings[0], now) if worst.findings else outlook(worst)
+    text = f"{worst.record.target.name}: {state(worst)}: {said}"
+    if len(worst.findings) > 1:
+        text += f" And {len(worst.findings) - 1} more finding(s)."
+    if others:
+        text = f"{_counted(standings)}; {text}"
+    # What stands behind this sign is performance data.
+    line = told(" ".join(text.replace("|", "/").split()), LONGEST_LINE)
+    found = Counter(each.severity for standing in standings for each in standing.findings)
+    ends = [end for standing in standings for end in _ends(standing)]
+    left = f"{(min(ends) - now).total_seconds() / _DAY:.2f}" if ends else "U"
+    return (
+        f"FEDMETA {word} - {line} | critical={found[Severity.CRITICAL]};;0;0 warning={found[Severity.WARNING]};0;;0"
+        f" info={found[Severity.INFO]};;;0 days_left={left}"
+    )
+
+
+def _ends(standing: Standing) -> Iterator[datetime]:
+    """When the primaries end that findings are about."""
+    for each in standing.rollovers:
+        if each.entity_id in standing.watched and each.primary is not None:
+            yield each.primary.not_after
+
+
+def _counted(standings: Collection[Standing]) -> str:
+    counts = Counter(each.severity for each in standings)
+    by_severity = ", ".join(f"{counts[each]} {severity(each)}" for each in reversed(Severity) if counts[each])
+    return f"{len(standings)} target(s): {by_severity}"
+
+
+def _advice(standing: Standing) -> Iterator[Row]:
+    """What to try where a look could not read the document, once for each reason."""
+    observations = [each.observation for each in standing.record.looks if each.observation]
+    for reason in dict.fromkeys(each.reason for each in observations if each.reason):
+        yield "Try", f"{reason}: {ADVICE[reason]}"
 
 
 def state(standing: Standing) -> str:
@@ -84,7 +151,7 @@ def about(finding: Finding) -> Sequence[Row]:
 
 def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
     """What is known of a target, without judgement: profile and looks, then each entity, then each domain."""
-    record, policy, rollovers = standing.record, standing.policy, _worst_first(standing)
+    record, policy, rollovers = standing.record, standing.policy, worst_first(standing)
     since = record.differing_since
     yield [
         ("Profile", f"{policy.profile}, known by {policy.evidence}"),
@@ -99,7 +166,8 @@ def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
         yield list(_domain(domain, standing.rollover, now))
 
 
-def _worst_first(standing: Standing) -> Sequence[Rollover]:
+def worst_first(standing: Standing) -> Sequence[Rollover]:
+    """The rollovers of a target, those with the worst findings first."""
     places: dict[str | None, int] = {}
     for number, each in enumerate(standing.findings):
         places.setdefault(each.entity_id, number)

@@ -7,9 +7,10 @@ in the wrong place. Keys are shown when they look like keys.
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -18,7 +19,48 @@ T = TypeVar("T")
 _SHOWN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
 _DEEPEST = 20
+
+MOST_COPIES = 100_000
+"""Values that anchors may add to those that are written: as many as ten thousand targets with ten keys in common."""
+
+_FOR_THE_INDENT = "lines that belong together begin in the same column, and a value in quotes ends with its quote"
+_TOO_DEEP = f"nested too deeply: at most {_DEEPEST} levels"
+_COLON = (
+    "a colon in the wrong place: this line stands too far in, the line before it has no colon, or text with a colon"
+    " and a space in it has no quotes"
+)
+_MENDING = (
+    (re.compile(r"found character '\\t'"), "a tab: indent with spaces alone"),
+    (re.compile("found character"), "text that begins with @, ` or % needs quotes"),
+    (re.compile("expected <block end>"), f"this line does not fit to those before it: {_FOR_THE_INDENT}"),
+    (re.compile("mapping values are not allowed"), _COLON),
+    (
+        re.compile("sequence entries are not allowed"),
+        "a list begins on a line of its own: write its first - below the key, with spaces before it",
+    ),
+    (re.compile("could not find expected ':'"), "the line before this one has no colon after its key"),
+    (re.compile("found unexpected end of stream"), "a quote is opened, and not closed"),
+    (re.compile("expected ',' or"), "a bracket is not closed, or a comma is missing"),
+    (
+        re.compile("unknown escape|expected escape"),
+        "in double quotes \\ begins an escape: write \\\\, or use single quotes",
+    ),
+    (
+        re.compile("found undefined alias"),
+        "no anchor (&) of this name stands before; text that begins with * needs quotes",
+    ),
+    (re.compile("second occurrence"), "an anchor (&) of this name stands before; text that begins with & needs quotes"),
+    (
+        re.compile("expected alphabetic or numeric character"),
+        "an anchor (&) or alias (*) without a name; text that begins so needs quotes",
+    ),
+    (re.compile("expected chomping or indentation"), "text that begins with | or > needs quotes"),
+    (re.compile("but found another document"), "a second document begins: write one, with no line --- in it"),
+    (re.compile("expected the node content"), "a bracket is closed, and was not opened"),
+)
+"""What a person does about what PyYAML found, by its words; the first that fits holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +105,8 @@ class Source:
     """Where relative paths start: the folder of the configuration file, also for target files."""
     read_file: Callable[[str], bytes]
     problems: list[Problem]
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """By key the blocks in which it may stand, for whoever wrote it elsewhere."""
 
     def wrong(self, message: str, *, line: int | None = None, path: str = "") -> None:
         """Collect a problem."""
@@ -96,19 +140,49 @@ class Place:
         if self.is_empty:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
-            raise Mistake("must be a list")
+            raise Mistake("must be a list: each item on a line of its own that begins with - and a space")
         return [
             Place(self.source, node, node.start_mark.line + 1, f"{self.path}[{index}]")
             for index, node in enumerate(self.node.value)
         ]
 
     def entries(self) -> Iterator[tuple[str, "Place"]]:
-        """The keys of a mapping and their values, also those written twice; an empty value is an empty mapping."""
+        """The keys of a mapping and their values, also those written twice; an empty value is an empty mapping.
+
+        Those that ``<<`` brings from other mappings come last, and none that is written here or came before (YAML,
+        "Merge Key Language-Independent Type").
+        """
         if self.is_empty:
             return
         if not isinstance(self.node, yaml.MappingNode):
-            raise Mistake("must be a mapping")
+            raise Mistake("must be a mapping: keys, each with a colon and a space after it")
+        taken: set[str] = set()
+        for name, child in self._written():
+            taken.add(name)
+            yield name, child
+        for merged in self._merged():
+            for name, child in merged.entries():
+                if name not in taken:
+                    taken.add(name)
+                    yield name, replace(child, path=self._below(name))
+
+    def _merged(self) -> Iterator["Place"]:
+        """The mappings that ``<<`` names, the one that counts most first."""
         for key, value in self.node.value:
+            if key.tag == _MERGE:
+                line = key.start_mark.line + 1
+                for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(node, yaml.MappingNode):
+                        yield replace(self, node=node)
+                    else:
+                        self.source.wrong(
+                            "<< takes a mapping, or a list of them, as in <<: *name", line=line, path=self.path
+                        )
+
+    def _written(self) -> Iterator[tuple[str, "Place"]]:
+        for key, value in self.node.value:
+            if key.tag == _MERGE:
+                continue
             line = key.start_mark.line + 1
             try:
                 name = _text(key)
@@ -170,7 +244,10 @@ def block(place: Place, readers: Readers, *, shy: bool = False) -> Block:
             _read_into(found, key, child, readers[key])
         else:
             at = Place(place.source, child.node, child.line, place.path) if shy else child
-            at.wrong(f"unknown key{did_you_mean(key, readers)}")
+            near, home = did_you_mean(key, readers), "" if shy else place.source.homes.get(key, "")
+            at.wrong(
+                f"unknown key{near}" if near or not home else f"unknown key here; one of this name stands under {home}"
+            )
     return found
 
 
@@ -208,12 +285,14 @@ def compose(source: Source) -> Place:
     node = None
     try:
         node = _Loader(source.read_file(source.file).decode("utf-8-sig")).get_single_node()
+        _check_copies(node)
     except OSError as error:
         source.wrong(f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
         source.wrong("not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1)
     except _YamlError as error:
-        source.wrong(f"not YAML: {error.problem}", line=error.line)
+        node = None
+        source.wrong(error.problem, line=error.line)
     return Place(source, node or yaml.ScalarNode(_NULL, ""), 1, "")
 
 
@@ -232,44 +311,67 @@ class _YamlError(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes plain trees only, so that a small file cannot grow large."""
+    """Composes trees without tags; an alias is the node of its anchor itself."""
 
     def __init__(self, text: str) -> None:
         self._depth = 0
         try:
             super().__init__(text)
         except yaml.reader.ReaderError as error:
-            raise _YamlError("a control character", text.count("\n", 0, error.position) + 1) from None
+            raise _YamlError("not YAML: a control character", text.count("\n", 0, error.position) + 1) from None
 
     def get_single_node(self) -> yaml.Node | None:
         try:
             return super().get_single_node()
         except yaml.MarkedYAMLError as error:
             line = self.line if error.problem_mark is None else error.problem_mark.line
-            raise _YamlError(_without_values(error.problem or ""), line + 1) from None
+            raise _YamlError(_mending(error.problem or ""), line + 1) from None
         except (ValueError, OverflowError):
             # SafeLoader gives the number of an escape such as \UFFFFFFFF to chr() unchecked.
-            raise _YamlError("found unknown escape character", self.line + 1) from None
+            raise _YamlError(_mending("found unknown escape character"), self.line + 1) from None
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth == _DEEPEST:
-            raise _YamlError("nested too deeply", self.line + 1)
+            raise _YamlError(_TOO_DEEP, self.line + 1)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
-    def fetch_alias(self) -> None:
-        self._refuse("aliases (*)")
-
-    def fetch_anchor(self) -> None:
-        self._refuse("anchors (&)")
-
     def fetch_tag(self) -> None:
-        self._refuse("tags (!)")
+        raise _YamlError("not YAML: tags (!) are not accepted; text that begins so needs quotes", self.line + 1)
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise _YamlError(f"{what} are not accepted; text that begins so needs quotes", self.line + 1)
+
+def _check_copies(root: yaml.Node | None) -> None:
+    """Raises :class:`_YamlError` where anchors make a tree that is too large or too deep, or has no end."""
+    measured: dict[int, tuple[int, int]] = {}
+    written = 0
+
+    def measure(node: yaml.Node, above: frozenset[int]) -> tuple[int, int]:
+        """How many values a node stands for, and how deep they go."""
+        nonlocal written
+        if id(node) in above:
+            raise _YamlError("an alias (*) stands within its own anchor (&)", node.start_mark.line + 1)
+        if id(node) not in measured:
+            written += 1
+            below = [measure(each, above | {id(node)}) for each in _children(node)]
+            measured[id(node)] = 1 + sum(size for size, _ in below), 1 + max((depth for _, depth in below), default=0)
+        return measured[id(node)]
+
+    if root is None:
+        return
+    size, depth = measure(root, frozenset())
+    if size - written > MOST_COPIES:
+        raise _YamlError(f"aliases (*) add more than {MOST_COPIES} values to those that are written", 1)
+    if depth > _DEEPEST:
+        raise _YamlError(_TOO_DEEP, 1)
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        yield from chain.from_iterable(node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
 
 
 def _text(node: yaml.Node) -> str:
@@ -293,7 +395,11 @@ def _read_into(found: Block, key: str, child: Place, reader: Reader) -> None:
         found.faulty.add(key)
 
 
-def _without_values(problem: str) -> str:
+def _mending(problem: str) -> str:
+    """What PyYAML found, as what to do about it; nothing of the file is in it."""
+    for words, told in _MENDING:
+        if words.search(problem):
+            return f"not YAML: {told}"
     # PyYAML quotes what it found at the end of the sentence, or after these two words.
     problem = re.sub(r", but (found|got) .*", "", problem).removeprefix("but ")
-    return re.sub(r"(character|handle) (['\"]).*?\2", r"\1", problem)
+    return "not YAML: " + re.sub(r"(character|handle) (['\"]).*?\2", r"\1", problem)

@@ -251,6 +251,12 @@ def is_ip_address(name: str) -> bool:
     return True
 
 
+def seems_ip_address(address: str) -> bool:
+    """Whether a host, with or without a port, ends in digits as no name does, and is no IP address (RFC 1123 2.1)."""
+    name = urlsplit(f"//{address}").hostname or ""
+    return name.rstrip(".").rpartition(".")[2].isdecimal() and not is_ip_address(name)
+
+
 def is_header_name(name: str) -> bool:
     """Whether HTTP can carry a header of this name (RFC 9110 section 5.1)."""
     return _TOKEN.fullmatch(name) is not None

@@ -33,7 +33,7 @@ from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
 from exporter.config.settings import Config, Look, Module, Target
 from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
 
-__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files"]
+__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files", "target_at"]
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = {
@@ -72,7 +72,7 @@ def load(
     order of the files and lines.
     """
     problems: list[Problem] = []
-    root = compose(Source(file, Path(file).parent, read_file, problems))
+    root = compose(Source(file, Path(file).parent, read_file, problems, _HOMES))
     configs = list(attempt(root, lambda place: _config(place, list_files)))
     if problems:
         order = list(dict.fromkeys([file, *(problem.file for problem in problems)]))
@@ -89,7 +89,7 @@ def from_addresses(addresses: Sequence[str]) -> Config:
     targets: dict[str, Target] = {}
     for number, address in enumerate(addresses, 1):
         try:
-            target = _target_at(address, targets)
+            target = target_at(address, targets)
         except Mistake as mistake:
             problems.append(Problem("", None, f"address {number}", str(mistake)))
         else:
@@ -99,7 +99,11 @@ def from_addresses(addresses: Sequence[str]) -> Config:
     return Config(tuple(targets.values()), {"default": Module()}, {"default": PolicySettings()})
 
 
-def _target_at(address: str, taken: Collection[str]) -> Target:
+def target_at(address: str, taken: Collection[str] = ()) -> Target:
+    """The target at a host (as AD FS) or URL, with the defaults for the rest; its name is not one of ``taken``.
+
+    Raises :class:`~exporter.config.document.Mistake`.
+    """
     url = fields.checked_target_url(address) if "://" in address else fields.checked_adfs_url(address)
     name = _default_name(url)
     if name in taken:
@@ -353,3 +357,10 @@ BLOCKS: Mapping[str, Readers] = {
     "probe": _PROBE_KEYS,
 }
 """Every key that a configuration may have, by its block."""
+
+_HOMES = {
+    key: " or ".join(name for name, readers in BLOCKS.items() if key in readers and name != "top level")
+    for readers in BLOCKS.values()
+    for key in readers
+}
+"""By key the blocks in which it may stand."""

@@ -441,6 +441,9 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
 
 
 def _print(target: str, position: str) -> str:
+    if target.startswith("-"):
+        # It would be taken for a flag.
+        return f"fedmeta-exporter check --config.file=FILE --print-certificate={position} -- {quote(target)}"
     which = "" if position == "successor" else f"={position}"
     return f"fedmeta-exporter check {quote(target)} --config.file=FILE --print-certificate{which}"
 

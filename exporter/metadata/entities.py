@@ -241,7 +241,9 @@ class Reader:
         found = certificates.named(data, [value for value in values if value is not None], self._kinship)
         unread = _unread(data)
         if not unread and any(each.certificate is None for each in found):
-            self._fault(FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a {use} key of {role} has no certificate")
+            self._fault(
+                FaultKind.KEY_WITHOUT_CERTIFICATE, entity_id, f"a key of {role} (use: {use}) has no certificate"
+            )
         return (Key(use, each.certificate, each.chain, "" if each.certificate else unread) for each in found)
 
     def _data(self, element: Element, entity_id: str) -> Data:

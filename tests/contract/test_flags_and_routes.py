@@ -1,6 +1,7 @@
 """Flags and routes: what the documents say and what the program has are the same, both ways."""
 
 import argparse
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.check import EXIT_CODES, FailOn, exit_codes
 from exporter.cli import COMMANDS, _parser
 from exporter.config.settings import Config
+from exporter.rollover import Severity
 from exporter.server import Options, application
 from exporter.state import open_state
 
@@ -62,9 +65,29 @@ def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
     }
     for command, parser in commands().items():
         for action in parser._actions:  # noqa: SLF001 -- see above
-            if action.choices:
+            if action.choices and action.option_strings:
                 words = re.findall("`([a-z0-9][a-z0-9-]*)`", meanings[action.option_strings[0], command])
                 assert set(words) == set(action.choices)
+
+
+OUTCOMES = {Severity.OK: 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+"""The row of the table of exit codes that is about a severity of the worst finding."""
+
+
+def test_the_exit_codes_of_check_are_those_of_the_table_in_the_document_and_in_its_help() -> None:
+    rows = [list(row.values()) for row in table("docs/configuration.md", "Check")]
+    assert [outcome for outcome, *_ in rows] == [
+        "nothing, or info",
+        "warning",
+        "critical",
+        "nothing was looked at",
+        "wrong flags",
+    ]
+    for column, flags in enumerate(itertools.product((False, True), FailOn), 1):
+        codes = EXIT_CODES[flags]
+        assert codes.found == {severity: int(rows[row][column]) for severity, row in OUTCOMES.items()}
+        assert (codes.not_checked, codes.wrong_flags) == (int(rows[3][column]), int(rows[4][column]))
+    assert [re.split(" {2,}", line.strip()) for line in exit_codes().splitlines()[1:]] == rows
 
 
 def commands() -> Mapping[str, argparse.ArgumentParser]:

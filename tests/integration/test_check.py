@@ -9,9 +9,10 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -19,25 +20,34 @@ from typing import NamedTuple
 
 import builders
 import pytest
-from builders import DAY, pair
-from federation import free_port, listening
+from builders import DAY, pair, probed, watched
+from federation import listening
+from live import Scrape
 from lxml import etree
+from scrapes import failed, good
 
+from exporter.check import EXIT_CODES, FailOn
 from exporter.cli import main
-from exporter.config.settings import SERVICE, Target
+from exporter.config.reader import load
 from exporter.demo import scenarios
+from exporter.demo.configuration import configuration
 from exporter.demo.documents import KeyPair
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
+from exporter.exposition.render import render_probe
+from exporter.metadata import DocumentError
 from exporter.model import Role, Use
+from exporter.probe import read_document
+from exporter.record import bare
+from exporter.rollover import Severity
 
 pytestmark = pytest.mark.usefixtures("root_logger")
 
-CHECKOUT = Path(__file__).parents[2]
 PATIENCE = 30.0
 NOW = datetime.now(UTC).replace(microsecond=0)
 OLD = pair(not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 NEW = pair(not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
+ABOUT = ("entity_id", "domain", "node", "vantage")
 WATCHED = ("half-updated", "not-public", "promoted-early", "stale-proxy")
 
 
@@ -202,7 +212,9 @@ def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check
     assert check(aggregate).code == 0
     ran = check(aggregate, "--print-certificate=primary")
     assert (ran.code, ran.out) == (1, "")
-    assert "entity_id in the configuration" in ran.err
+    assert "neither --entity nor entity_id in the configuration" in ran.err
+    named = check(aggregate, "--entity=https://idp-1.example/", "--print-certificate=primary")
+    assert named == Run(0, f"{base64.b64encode(pair().certificate.der).decode()}\n", "")
     target = {"name": "federation", "url": aggregate, "entity_id": "https://idp-1.example/"}
     file = configured(tmp_path, targets=[target])
     named = check("federation", f"--config.file={file}", "--print-certificate=primary")
@@ -216,7 +228,7 @@ def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(
 
 
 def test_a_bad_address_is_named(check: Check) -> None:
-    assert check("gopher://idp.example/") == Run(1, "", "address 1: must be http, https or file\n")
+    assert check("gopher://idp.example/") == Run(3, "", "address 1: must be http, https or file\n")
 
 
 def configured(folder: Path, **config: object) -> Path:
@@ -239,13 +251,13 @@ def test_a_target_that_is_not_known_is_named_with_the_nearest_that_is(
     name: str, suggestion: str, check: Check, rolling: str, tmp_path: Path
 ) -> None:
     file = configured(tmp_path, targets=[{"name": "contoso", "url": rolling}])
-    assert check(name, f"--config.file={file}") == Run(1, "", f"{file} has no target {name}{suggestion}\n")
+    assert check(name, f"--config.file={file}") == Run(3, "", f"{file} has no target {name}{suggestion}\n")
 
 
 def test_a_configuration_with_problems_is_not_used(check: Check, tmp_path: Path) -> None:
     file = configured(tmp_path, tagrets=[])
     ran = check("contoso", f"--config.file={file}")
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (3, "")
     assert "did you mean targets?" in ran.err
 
 
@@ -261,7 +273,137 @@ def test_a_signal_ends_it_before_the_answer_comes(check: Check) -> None:
         interrupting = pool.submit(interrupt)
         ran = check(f"http://127.0.0.1:{silent.getsockname()[1]}/")
         interrupting.result()
-    assert ran == Run(1, "", "")
+    assert ran == Run(3, "", "stopped before the answer came\n")
+
+
+def test_several_targets_are_told_the_worst_first_and_counted(check: Check, rolling: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.xml"
+    broken.write_bytes(builders.saml_metadata(keys=[]))
+    ran = check(rolling, str(broken), "file:///nowhere/other.xml")
+    assert ran.code == 1
+    assert re.findall("^Target +(.*)$", ran.out, re.MULTILINE) == ["broken.xml", "other.xml", "metadata.xml"]
+    assert ran.out.endswith("\nChecked     3 target(s): 1 critical, 1 warning, 1 info\n")
+    lines = check(rolling, "--json", str(broken)).out.splitlines()
+    assert [json.loads(line)["severity"] for line in lines] == ["critical", "info"]
+
+
+def of_severity(folder: Path, severity: Severity) -> str:
+    """The path of a document whose worst finding is of this severity."""
+    content = {
+        Severity.OK: builders.saml_metadata(keys=[(Use.SIGNING, NEW)]),
+        Severity.INFO: builders.adfs(OLD, NEW, signer=OLD),
+        Severity.WARNING: b"no metadata",
+        Severity.CRITICAL: builders.saml_metadata(keys=[]),
+    }
+    file = folder / f"{severity.name}.xml"
+    file.write_bytes(content[severity])
+    return str(file)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+@pytest.mark.parametrize("fail_on", FailOn)
+@pytest.mark.parametrize("severity", Severity)
+def test_the_exit_code_is_that_of_the_table(
+    severity: Severity, fail_on: FailOn, form: Sequence[str], check: Check, tmp_path: Path
+) -> None:
+    documents = [of_severity(tmp_path, each) for each in Severity if each <= severity]
+    for named in (documents[-1:], documents):
+        ran = check(*named, f"--fail-on={fail_on}", *form)
+        assert ran.code == EXIT_CODES[False, fail_on].found[severity]
+    ran = check(*documents, f"--fail-on={fail_on}", "--nagios")
+    assert ran.code == EXIT_CODES[True, fail_on].found[severity]
+    assert ran.out.startswith(f"FEDMETA {('OK', 'WARNING', 'CRITICAL')[ran.code]} - ")
+    assert ran.out.count("\n") == 1
+
+
+def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
+    ran = check("fedmeta.yml", "--nagios")
+    why = "fedmeta.yml is the name of a configuration file: give it as --config.file=fedmeta.yml"
+    assert ran == Run(3, f"FEDMETA UNKNOWN - {why}\n", f"{why}\n")
+    assert check("fedmeta.yml") == Run(3, "", f"{why}\n")
+
+
+def test_a_certificate_is_that_of_one_target(check: Check, rolling: str, steady: str) -> None:
+    assert check(rolling, f"{steady}?", "--print-certificate").code == 3
+    assert check("--config.file=fedmeta.yml", "--all", "--print-certificate").code == 3
+
+
+def command(*arguments: str) -> Sequence[str]:
+    return sys.executable, "-m", "exporter", "check", *arguments
+
+
+def test_a_document_comes_through_a_pipe(tmp_path: Path) -> None:
+    content = Path(of_severity(tmp_path, Severity.CRITICAL)).read_bytes()
+    piped = subprocess.run(command("-", "--json"), input=content, capture_output=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
+    assert piped.returncode == 1
+    assert json.loads(piped.stdout)["target"] == "stdin"
+    assert json.loads(piped.stdout)["findings"][0]["finding"] == "no_signing_key"
+
+
+@pytest.mark.parametrize(
+    ("environment", "colours", "progress"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False, True),
+        ({"TERM": "dumb"}, False, False),
+    ],
+)
+def test_a_terminal_gets_colours_and_a_line_of_progress_that_is_gone_at_the_end(
+    environment: dict[str, str], *, colours: bool, progress: bool, tmp_path: Path
+) -> None:
+    names = [of_severity(tmp_path, each) for each in (Severity.CRITICAL, Severity.WARNING)]
+    for documents, line in ((names[:1], "looking at CRITICAL.xml"), (names, "1 of 2 targets looked at")):
+        inherited = {name: each for name, each in os.environ.items() if name not in {"NO_COLOR", "TERM"}}
+        out, err = on_a_terminal(documents, {**inherited, **environment})
+        assert ("\x1b[1;31mCritical\x1b[0m" in out) is colours
+        assert ("\x1b" in out) is colours
+        assert (line in err) is progress
+        assert err.endswith("\r\x1b[K" if progress else "")
+        assert progress or err == ""
+
+
+def on_a_terminal(documents: Sequence[str], environment: dict[str, str]) -> tuple[str, str]:
+    """What ``check`` writes to standard output and standard error, each a terminal of its own."""
+    terminals = [os.openpty() for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        reading = [pool.submit(all_of, ours) for ours, _ in terminals]
+        (_, out), (_, err) = terminals
+        subprocess.run(command(*documents), stdout=out, stderr=err, env=environment, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
+        for _, theirs in terminals:
+            os.close(theirs)
+        return reading[0].result(), reading[1].result()
+
+
+def all_of(terminal: int) -> str:
+    found = b""
+    # Linux says "input/output error" where the other end of a terminal is closed.
+    with suppress(OSError), open(terminal, "rb", buffering=0) as stream:
+        while part := stream.read(4096):
+            found += part
+    return found.decode()
+
+
+def test_of_every_real_document_it_says_what_the_metrics_of_one_look_say(check: Check, corpus: Path) -> None:
+    paths = sorted((corpus / "documents").iterdir())
+    said = [json.loads(line) for line in check(*map(str, paths), "--json").out.splitlines()]
+    found = {
+        each["url"]: {(one["finding"], *sorted(one["about"].items())) for one in each["findings"]} for each in said
+    }
+    expected = {}
+    for path in paths:
+        record = bare(watched("real", path.as_uri()))
+        try:
+            seen = replace(good(read_document(path.read_bytes(), ()), NOW), tls_not_after=None)
+        except DocumentError as error:
+            seen = failed(error.reason, NOW, phases={})
+        scrape = render_probe(probed(record, seen), datetime.now(UTC), limit=5, openmetrics=False)
+        labels = (each for each, _ in Scrape(scrape.decode()).samples("fedmeta_finding"))
+        expected[path.as_uri()] = {
+            (each["finding"], *((name, each[name]) for name in sorted(ABOUT) if each.get(name))) for each in labels
+        }
+    assert found == expected
+    assert len(paths) > 100
 
 
 # --- looks from other places, and Entra ID
@@ -288,46 +430,30 @@ def of(simulation: Simulation, tmp_path: Path) -> Check:
     """Checks the farm of a scenario, as a configuration file describes it, in a process of its own."""
 
     def run(name: str, *arguments: str) -> Run:
-        (target,) = (each for each in simulation.targets if each.name == name)
-        file = configured(
-            tmp_path,
-            modules={
-                "demo": {"tls_config": {"ca_file": str(simulation.ca_file)}, "timeout": "10s"},
-                "outside": {"proxy_url": f"http://127.0.0.1:{free_port()}"},
-            },
-            targets=[described(target)],
+        file = tmp_path / "fedmeta.yml"
+        file.write_text(configuration(simulation.targets))
+        ran = subprocess.run(  # noqa: S603 -- ours
+            command(name, f"--config.file={file}", *arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
-        command = [sys.executable, "-m", "exporter", "check", name, f"--config.file={file}", *arguments]
-        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
         return Run(ran.returncode, ran.stdout, ran.stderr)
 
     return run
 
 
-def described(target: Target) -> dict[str, object]:
-    """A simulated farm as it stands in a configuration file."""
-    entra = target.entra
-    assert entra is not None
-    assert entra.client_secret is not None
-    vantages = {
-        each.vantage: "demo" if each == target.look else "outside" for each in target.looks if each.node == SERVICE
-    }
-    nodes = [{"name": each.node, "address": each.address} for each in target.looks if each.node != SERVICE]
-    return {
-        "name": target.name,
-        "url": target.url,
-        "vantages": vantages,
-        "nodes": nodes,
-        "entra": {
-            "tenant": entra.tenant,
-            "domains": list(entra.domains),
-            "client_id": entra.client_id,
-            "client_secret_file": entra.client_secret.file,
-            "module": "demo",
-            "login_url": entra.login_url,
-            "graph_url": entra.graph_url,
-        },
-    }
+def test_the_file_of_the_simulation_describes_its_targets(simulation: Simulation, tmp_path: Path) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text(configuration(simulation.targets))
+    described = {each.name: each for each in load(str(file)).targets}
+    assert list(described) == [each.name for each in simulation.targets]
+    for each in simulation.targets:
+        if each.name != "not-public":
+            assert described[each.name] == each
+    outside = described["not-public"].looks[1]
+    assert (outside.vantage, outside.module.tls.ca_file) == ("internet", None)
 
 
 def test_every_node_is_looked_at_and_the_one_that_lags_is_seen(of: Check) -> None:
@@ -360,9 +486,10 @@ def test_a_vantage_from_where_nothing_is_read_says_why(of: Check) -> None:
     ran = of("not-public")
     assert ran.code == 1
     assert "from intranet: readable, keys " in ran.out
-    assert "from internet: not readable, proxy: " in ran.out
+    assert "from internet: not readable, tls_untrusted: " in ran.out
     assert "State       Entra ID lacks the successor (critical)\n" in ran.out
     assert ": couldNotAccessRemoteHost\n" in ran.out
+    assert "\nTry         tls_untrusted: " in ran.out
 
 
 def test_after_a_domain_that_is_throttled_the_others_are_not_asked_for(of: Check, simulation: Simulation) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -194,6 +195,13 @@ def test_a_command_after_the_flags_is_not_taken_for_a_host(command: str) -> None
     assert ran == Run(1, "", f"{command} is a command: it comes first, before the flags\n")
 
 
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
+def test_a_configuration_file_without_its_flag_is_told_with_it(command: list[str]) -> None:
+    ran = run(*command, "17-ca.yml")
+    told = "17-ca.yml is the name of a configuration file: give it as --config.file=17-ca.yml\n"
+    assert ran == Run(3 if command == ["check"] else 1, "", told)
+
+
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
 def test_every_bad_address_is_named(check: list[str]) -> None:
     ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
@@ -223,6 +231,30 @@ def test_every_problem_of_a_configuration_is_named_with_its_line_and_path(check:
         "targets[1].intervall",
         "module",
     ]
+
+
+def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_use_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THE_SECRET", raising=False)
+    file = tmp_path / "fedmeta.yml"
+    entra = "entra: {tenant: t, client_id: c, domains: [a.com], client_secret_env: THE_SECRET}"
+    text = f"modules: {{a: {{}}}}\ntargets: [{{host: a.example, vantage: Internet, {entra}}}]\n"
+    file.write_text(f"{text}policies: {{a: {{}}}}\n")
+    warnings = (
+        "warning: module a has no use: no target names it, and /probe may not use it\n"
+        "warning: policy a has no use: no target names it, and /probe may look at nothing\n"
+        "warning: target a.example: the vantage Internet is not the one called internet, in small letters, which sees"
+        " what Entra ID sees\n"
+    )
+    lacking = "target a.example: entra.client_secret: the environment variable THE_SECRET is not set, or empty\n"
+    check = (f"--config.file={file}", "--config.check")
+    assert run(*check) == Run(1, "", warnings + lacking)
+    monkeypatch.setenv("THE_SECRET", "hunter2")
+    assert run(*check) == Run(0, "1 targets, 3 warning(s)\n", warnings)
+    file.write_text("modules: {a: {tls_config: {ca_file: ca.pem}}}\ntargets: [{host: a.example, module: a}]\n")
+    absent = f"module a: ca_file: {tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
+    assert run(*check) == Run(1, "", absent)
 
 
 def test_a_configuration_that_holds_is_checked_without_a_trace(tmp_path: Path, state_home: Path) -> None:
@@ -359,6 +391,60 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
         assert f"<h2>{scenario.name}</h2>" in page
         for domain in scenario.domains:
             assert f"<td>{domain.name}</td>" in page
+
+
+def test_the_farms_of_the_demo_can_be_checked_as_printed_and_that_says_what_the_metrics_say() -> None:
+    demo = subprocess.Popen([sys.executable, "-m", "exporter", "demo", LOOPBACK], cwd=CHECKOUT, stdout=subprocess.PIPE)  # noqa: S603 -- ours
+    with demo:
+        try:
+            assert demo.stdout is not None
+            printed = b"".join(iter(demo.stdout.readline, b"Stop with Ctrl-C.\n")).decode()
+            one, every = re.findall(r"^  (.* check .*)$", printed, re.MULTILINE)
+            assert as_printed(one).stdout.startswith(f"Target      {SCENARIOS[0].name}\n")
+            ran = as_printed(f"{every} --json")
+            said = [json.loads(line) for line in ran.stdout.splitlines()]
+            found = {
+                Shown(target=each["target"], finding=every["finding"], severity=every["severity"], **every["about"])
+                for each in said
+                for every in each["findings"]
+            }
+            url = until(lambda: url_in(printed))
+            # Both ask Entra ID, each in its own time.
+            until(lambda: found == set(shown(scraped(url))))
+        finally:
+            demo.send_signal(signal.SIGINT)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert {each["target"] for each in said} == {each.name for each in SCENARIOS}
+
+
+SEEN_ONCE = dict.fromkeys(("metadata_never_read", "metadata_unreachable_from_internet"), "metadata_unreachable")
+"""What only memory tells apart, by what one look can tell of it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finding as a surface shows it."""
+
+    target: str
+    finding: str
+    severity: str
+    entity_id: str = ""
+    domain: str = ""
+    node: str = ""
+    vantage: str = ""
+
+
+def shown(scrape: Scrape) -> Iterator[Shown]:
+    names = {each.name for each in fields(Shown)}
+    for labels, _ in scrape.samples("fedmeta_finding"):
+        found = {name: value for name, value in labels.items() if name in names}
+        yield Shown(**{**found, "finding": SEEN_ONCE.get(found["finding"], found["finding"])})
+
+
+def as_printed(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 -- the program printed it
+        shlex.split(command), cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_the_demo_too_names_a_port_in_use() -> None:

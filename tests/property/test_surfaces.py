@@ -1,5 +1,6 @@
-"""The page, ``check`` and ``/metrics`` show the findings of the one judgement, and none contradicts another."""
+"""Page, ``check``, JSON and ``/metrics`` show the findings of the one judgement, and none contradicts another."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ from exporter.probe import read_document
 from exporter.record import Record, bare
 from exporter.report import report
 from exporter.rollover import Severity
+from exporter.statement import statement
 
 WORLDS = 1000
 LABELS = ("finding", "severity", "entity_id", "domain", "node", "vantage")
@@ -82,6 +84,15 @@ def in_the_text(text: str) -> list[Shown]:
     return found
 
 
+def in_the_json(there: Standing, now: datetime) -> list[Shown]:
+    """The findings of a target as JSON, in their order."""
+    said = json.loads(json.dumps(statement(there, now)))
+    assert said["severity"] == there.severity.name.lower()
+    return [
+        shown({"finding": each["finding"], "severity": each["severity"], **each["about"]}) for each in said["findings"]
+    ]
+
+
 def in_the_scrape(scrape: bytes) -> set[Shown]:
     return {
         shown(sample.labels)
@@ -99,9 +110,10 @@ def agree(record: Record, now: datetime) -> Standing:
 
     assert found == expected
     assert in_the_text(text) == expected
+    assert in_the_json(there, now) == expected
     assert in_the_scrape(Renderer(limit=5).render([record], now, openmetrics=False)) == set(expected)
     once = standing(record, now, remembers=False)
-    assert in_the_text(report(once, now)) == judged(once.findings)
+    assert in_the_text(report(once, now)) == in_the_json(once, now) == judged(once.findings)
     assert in_the_scrape(render_probe(record, now, limit=5, openmetrics=False)) == set(judged(once.findings))
     assert [each.severity for each in there.findings] == sorted((e.severity for e in there.findings), reverse=True)
     assert section.get("data-severity") == there.severity.name.lower()

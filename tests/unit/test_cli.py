@@ -15,9 +15,10 @@ import pytest
 from builders import NOW
 
 from exporter import __version__, hangup
-from exporter.cli import Listen, RefusedError, _parser, _run, _until_done, _url_of, default_storage, main
+from exporter.cli import Listen, _parsed, _parser, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
 from exporter.fetch import BUDGET
+from exporter.refused import RefusedError
 from exporter.reload import Configuration
 from exporter.server import Options
 from exporter.state import Saved, State
@@ -123,8 +124,14 @@ def test_a_limit_is_a_number_or_a_size() -> None:
 def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only() -> None:
     assert vars(parsed("check", "fs.example")) == {
         "command": "check",
-        "address": "fs.example",
+        "addresses": ["fs.example"],
         "config_file": None,
+        "everything": False,
+        "entity": None,
+        "ca_file": None,
+        "fail_on": "warning",
+        "json": False,
+        "nagios": False,
         "certificate": None,
         "certificate_format": "base64",
         "resolver": "c-ares",
@@ -162,10 +169,13 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--log.level=loud", "fs.example"], "--log.level"),
         (["--log.format=xml", "fs.example"], "--log.format"),
         (["--config.file"], "expected one argument"),
+        (["completion"], "the following arguments are required: shell"),
+        (["completion", "tcsh"], "invalid choice: 'tcsh'"),
         (["demo", "fs.example"], "unrecognized arguments: fs.example"),
         (["demo", "--storage.path="], "unrecognized arguments: --storage.path="),
-        (["check"], "the following arguments are required: HOST|URL|TARGET"),
-        (["check", "fs.example", "idp.example"], "unrecognized arguments: idp.example"),
+        (["check", "fs.example", "--josn", "idp.example"], "unrecognized arguments: --josn"),
+        (["check", "fs.example", "--fail-on=info"], "--fail-on"),
+        (["check", "fs.example", "--json", "--print-certificate"], "not allowed with argument"),
         (["check", "fs.example", "--print-certificate=secondary"], "--print-certificate"),
         (["check", "fs.example", "--certificate-format=der"], "--certificate-format"),
         (["check", "--print-certificate", "fs.example"], "--print-certificate"),
@@ -178,12 +188,62 @@ def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["chekc", "fs.example"], "chekc is no command; did you mean check? A host of this name is watched by"),
+        (["sreve"], "sreve is no command; did you mean serve?"),
+        (["chekc", "fs.example", "--json"], "did you mean check?"),
+        (["--log.level=debug", "Demo"], "Demo is no command; did you mean demo?"),
+        (["fs.example", "adfs"], "adfs is no command. A host of this name is watched by: fedmeta-exporter serve adfs"),
+        (["check", "-x"], "-x is no flag; a name that begins with - stands behind --, after all flags"),
+        (["check", "-hotel"], "-hotel is no flag"),
+        (["check", "-hh"], "-hh is no flag"),
+        (["-x"], "-x is no flag"),
+    ],
+)
+def test_a_mistyped_command_is_no_target_and_a_name_no_flag(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert sentence in printed.err
+
+
+def test_a_word_is_a_host_where_the_command_says_so() -> None:
+    assert _parsed(["serve", "adfs"]).addresses == ["adfs"]
+    assert _parsed(["check", "adfs"]).addresses == ["adfs"]
+    assert _parsed(["adfs:8443", "fs.example", "https://adfs/"]).addresses == [
+        "adfs:8443",
+        "fs.example",
+        "https://adfs/",
+    ]
+
+
+def test_a_name_that_begins_with_a_hyphen_stands_behind_two() -> None:
+    assert _parsed(["check", "--config.file=fedmeta.yml", "--", "-x", "-hotel"]).addresses == ["-x", "-hotel"]
+
+
+def test_to_a_plugin_a_wrong_flag_is_no_state_of_a_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "fs.example", "--nagios", "--josn"]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == "FEDMETA UNKNOWN - wrong flags: standard error says which\n"
+    assert "unrecognized arguments: --josn" in printed.err
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_addresses_may_stand_on_both_sides_of_a_flag(command: str) -> None:
+    flags = _parsed([command, "a.example", "--log.level=error", "b.example", "c.example"])
+    assert flags.addresses == ["a.example", "b.example", "c.example"]
+
+
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"fedmeta-exporter {__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["demo"], ["completion"]])
 def test_help_is_printed_for_every_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--help"]) == 0
     printed = capsys.readouterr().out

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from exporter.config import units
+from exporter.config.document import MOST_COPIES
 from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
 from exporter.config.settings import (
     Authorization,
@@ -155,7 +156,7 @@ def test_what_follows_from_a_mistake_is_not_reported_as_another(text: str) -> No
 )
 def test_the_name_of_what_cannot_be_read_is_known_all_the_same(text: str) -> None:
     [problem] = problems_of(lambda: read(text))
-    assert problem.endswith(".a: must be a mapping")
+    assert problem.endswith(".a: must be a mapping: keys, each with a colon and a space after it")
 
 
 def test_a_vantage_without_a_module_of_this_name_is_the_only_mistake() -> None:
@@ -240,6 +241,54 @@ def test_any_yaml_is_a_configuration_or_a_config_error(document: object) -> None
 
 
 # What is read
+
+
+class Plain(yaml.SafeDumper):
+    """Writes what is shared as often as it is."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- whatever it is
+        return True
+
+
+def spelt_out(text: str) -> str:
+    """The same YAML without anchors and merge keys, as PyYAML reads it."""
+    return yaml.dump(yaml.safe_load(text), Dumper=Plain, sort_keys=False)
+
+
+def test_anchors_and_merge_keys_mean_what_they_mean_to_others() -> None:
+    text = (ACCEPTED / "anchors.yml").read_text()
+    config = read(text)
+    assert config == read(spelt_out(text))
+    merged = config.targets[2]
+    assert (merged.look.interval, merged.labels) == (1200, {"team": "identity", "site": "north"})
+    assert (merged.policy.profile, merged.policy.thresholds) == (Profile.ADFS, {"missing": 3})
+
+
+SHARED = st.sampled_from(
+    ["{interval: 10m}", "{labels: {team: a}}", "{policy: {profile: saml}}", "{vantage: in}", "*earlier"]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.lists(SHARED, max_size=3), st.sampled_from(["interval: 1h", "labels: *l", "vantage: a"]))))
+def test_any_merge_of_any_mappings_means_what_it_means_to_others(targets: Sequence[tuple[Sequence[str], str]]) -> None:
+    lines = ["targets:", "  - &t0", "    host: t0.example", "    labels: &l {site: north}"]
+    for number, (merged, own) in enumerate(targets, 1):
+        named = ", ".join(merged).replace("*earlier", f"*t{number - 1}")
+        lines += [f"  - &t{number}", f"    host: t{number}.example", f"    <<: [{named}]", f"    {own}"]
+    text = "\n".join(lines)
+    assert read(text) == read(spelt_out(text))
+
+
+def test_as_many_copies_as_a_generator_writes_are_read() -> None:
+    """Ten thousand targets with ten keys in common are below the bound; a hundred thousand are not."""
+    keys = "labels: {a: b, c: d, e: f}"
+    targets = "".join(f"  - {{<<: *c, host: t{number}.example}}\n" for number in range(3_000))
+    assert len(read(f"defaults: &c {{{keys}}}\ntargets:\n{targets}").targets) == 3_000
+    more = "".join(f"  k{number}: *c\n" for number in range(MOST_COPIES // 8 + 1))
+    assert problems_of(lambda: read(f"defaults: &c {{{keys}}}\nmodules:\n{more}")) == [
+        f"fedmeta.yml:1: aliases (*) add more than {MOST_COPIES} values to those that are written"
+    ]
 
 
 @pytest.mark.parametrize("file", sorted(ACCEPTED.glob("*.yml")), ids=lambda file: file.stem)

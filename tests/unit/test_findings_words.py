@@ -243,7 +243,7 @@ def test_a_command_of_ours_is_one_that_the_program_takes() -> None:
     assert ours
     for each in ours:
         flags = _parser().parse_args(shlex.split(each)[1:])
-        assert (flags.command, flags.address, flags.config_file) == ("check", "fs.example", "FILE")
+        assert (flags.command, flags.addresses, flags.config_file) == ("check", ["fs.example"], "FILE")
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
@@ -253,6 +253,19 @@ def test_a_name_is_quoted_for_the_shell() -> None:
     finding, _ = found(Kind.TRUST_BROKEN, named)
 
     assert shlex.split(step(finding, at).commands[0])[2] == name
+
+
+@pytest.mark.parametrize("kind", [Kind.TRUST_BROKEN, Kind.TRUST_AT_RISK])
+@pytest.mark.parametrize("name", ["-x", "-hotel", "--all", "fs.example"])
+def test_a_name_is_no_flag_in_a_command(name: str, kind: Kind) -> None:
+    record, at = EXAMPLES[kind]
+    finding, _ = found(kind, Example(replace(record, target=replace(record.target, name=name)), at))
+    command = next(each for each in step(finding, at).commands if each.startswith("fedmeta-exporter"))
+
+    flags = _parser().parse_args(shlex.split(command)[1:])
+
+    assert (flags.addresses, flags.config_file) == ([name], "FILE")
+    assert flags.certificate == ("primary" if kind is Kind.TRUST_BROKEN else "successor")
 
 
 # What depends on more than the kind

@@ -233,7 +233,9 @@ def test_a_key_without_certificate_is_a_key_and_a_fault(parse: Parse) -> None:
     document = parse(entity(descriptor_of(Role.IDP, key_name(), key(pair()))))
     assert [len(each.certificates) for each in only(document).roles[0].keys] == [0, 1]
     assert document.faults == (
-        Fault(FaultKind.KEY_WITHOUT_CERTIFICATE, ENTITY_ID, "a signing key of IDPSSODescriptor has no certificate"),
+        Fault(
+            FaultKind.KEY_WITHOUT_CERTIFICATE, ENTITY_ID, "a key of IDPSSODescriptor (use: signing) has no certificate"
+        ),
     )
 
 

@@ -1,0 +1,238 @@
+"""``check``: what is meant by its arguments, what it says in each form, and its exit codes, which are one table."""
+
+import io
+import re
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from builders import DAY, NOW, watched
+from found import known
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapes import FARM, adfs_entity, after, aggregate, document, failed, good, idp, pair, signed_by
+
+from exporter.advice import ADVICE
+from exporter.check import NotCheckedError, targets, unknown
+from exporter.config.settings import Look, Target, Tls
+from exporter.demo.scenarios import SCENARIOS
+from exporter.findings import standing
+from exporter.model import Reason
+from exporter.record import Record, bare
+from exporter.report import LONGEST_LINE, coloured, report, reports, status_line
+from exporter.rollover import Severity
+
+SIGNING, ENCRYPTION = pair("1", "2", not_before=NOW - 100 * DAY, not_after=NOW + 265 * DAY)
+STEADY = after(FARM, good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW))
+TROUBLE = replace(aggregate(), target=replace(aggregate().target, watch=("*",)))
+CODES = re.compile(r"\x1b\[[0-9;]*m")
+PERFORMANCE = re.compile(r"critical=\d+;;0;0 warning=\d+;0;;0 info=\d+;;;0 days_left=(-?\d+\.\d\d|U)")
+
+
+def meant(
+    *addresses: str, file: str | None = None, entity_id: str | None = None, ca_file: str | None = None
+) -> list[Target]:
+    with targets(addresses, file=file, entity_id=entity_id, ca_file=ca_file) as found:
+        return list(found)
+
+
+def refused(*addresses: str, file: str | None = None, entity_id: str | None = None, ca_file: str | None = None) -> str:
+    with pytest.raises(NotCheckedError) as caught:
+        meant(*addresses, file=file, entity_id=entity_id, ca_file=ca_file)
+    return str(caught.value)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: [{name: a, host: a.example}, {name: -x, host: x.example}, {name: c, host: c.example}]")
+    return str(file)
+
+
+# What is meant
+
+
+def test_hosts_and_urls_are_looked_at_in_the_order_in_which_they_are_named_and_each_once() -> None:
+    found = meant("b.example", "https://a.example/metadata", "b.example")
+    assert [each.name for each in found] == ["b.example", "a.example"]
+    assert found[1].url == "https://a.example/metadata"
+
+
+def test_two_targets_of_one_name_are_two() -> None:
+    assert [each.url for each in meant("/a/metadata.xml", "/b/metadata.xml")] == [
+        "file:///a/metadata.xml",
+        "file:///b/metadata.xml",
+    ]
+
+
+def test_a_file_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "document").touch()
+    names = ("document", "not-there.xml", "folder/document", str(tmp_path / "a b"))
+    assert [each.url for each in meant(*names)] == [
+        (tmp_path / name).as_uri() for name in ("document", "not-there.xml", "folder/document", "a b")
+    ]
+
+
+def test_all_wrong_addresses_are_told_at_once_by_their_numbers() -> None:
+    assert refused("gopher://kim:hunter2@a.example/", "b.example", "c d") == (
+        "address 1: must be http, https or file\naddress 3: must not contain white space or control characters"
+    )
+
+
+def test_a_document_on_standard_input_is_kept_while_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"<x/>")))
+    with targets(["-"]) as found:
+        (target,) = found
+        file = Path(target.url.removeprefix("file://"))
+        assert (target.name, file.read_bytes()) == ("stdin", b"<x/>")
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KeyboardInterrupt(), "stopped before the answer came"),
+        (OSError(5, "Input/output error"), "standard input cannot be read, or not be kept: Input/output error"),
+    ],
+)
+def test_standard_input_that_does_not_come_is_told(
+    error: BaseException, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            raise error
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Failing()))
+    assert refused("-") == told
+
+
+def test_the_targets_of_a_configuration_are_named_or_all_meant(config: str) -> None:
+    assert [each.name for each in meant("c", "-x", file=config)] == ["c", "-x"]
+    with targets([], file=config, everything=True) as found:
+        assert [each.name for each in found] == ["a", "-x", "c"]
+
+
+def test_all_of_a_configuration_without_a_target_is_nothing_to_look_at(tmp_path: Path) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.touch()
+    with ExitStack() as stack, pytest.raises(NotCheckedError, match="has no target"):
+        stack.enter_context(targets([], file=str(file), everything=True))
+
+
+@pytest.mark.parametrize(("addresses", "file"), [(["a.example"], None), ([], None), (["a"], "fedmeta.yml")])
+def test_all_is_for_a_configuration_and_nothing_beside_it(addresses: list[str], file: str | None) -> None:
+    with ExitStack() as stack, pytest.raises(NotCheckedError, match="--all means every target"):
+        stack.enter_context(targets(addresses, file=file, everything=True))
+
+
+def test_who_names_nothing_is_told_what_can_be_named(config: str) -> None:
+    assert refused().startswith("name what to look at")
+    assert refused(file=config).startswith("name what to look at")
+
+
+@pytest.mark.parametrize("name", ["17-ca.yml", "/etc/fedmeta.YAML"])
+def test_a_configuration_file_without_its_flag_is_told_with_it(name: str) -> None:
+    assert refused("a.example", name) == f"{name} is the name of a configuration file: give it as --config.file={name}"
+    assert meant(f"https://a.example{Path('/', name)}")
+
+
+def test_an_entity_is_one_of_one_target(config: str) -> None:
+    (target,) = meant("a.example", entity_id="urn:a")
+    assert target.entity_id == "urn:a"
+    assert meant("a", file=config, entity_id="urn:a")[0].entity_id == "urn:a"
+    assert "several are named" in refused("a.example", "b.example", entity_id="urn:a")
+
+
+def test_authorities_are_for_addresses_and_must_be_there(config: str, tmp_path: Path) -> None:
+    (target,) = meant("a.example", ca_file=config)
+    assert target.look.module.tls == Tls(ca_file=config)
+    assert "the modules of --config.file have tls_config.ca_file" in refused("a", file=config, ca_file=config)
+    absent = str(tmp_path / "absent.pem")
+    assert refused("a.example", ca_file=absent) == f"--ca-file: {absent} cannot be read: No such file or directory"
+
+
+# What is said
+
+
+def test_there_is_advice_for_every_reason() -> None:
+    assert ADVICE.keys() == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_document_that_cannot_be_read_comes_with_advice(reason: Reason) -> None:
+    text = " ".join(report(standing(after(FARM, failed(reason, NOW, phases={})), NOW), NOW).split())
+    assert text.endswith(f"Try {reason}: {ADVICE[reason]}")
+
+
+def test_several_targets_have_a_report_each_and_are_counted() -> None:
+    found = [standing(each, NOW) for each in (TROUBLE, STEADY, bare(FARM))]
+    text = reports(found, NOW)
+    assert all(report(each, NOW) in text for each in found)
+    assert text.endswith("\n\nChecked     3 target(s): 1 critical, 2 ok")
+
+
+def test_colours_are_on_severities_and_change_no_word() -> None:
+    for record in (TROUBLE, STEADY, *(known(each, NOW) for each in SCENARIOS)):
+        there = standing(record, NOW)
+        text = report(there, NOW)
+        painted = coloured(text)
+        assert CODES.sub("", painted) == text
+        assert len(CODES.findall(painted)) == 2 * (len(there.findings) + bool(there.findings))
+
+
+def test_no_word_that_others_chose_is_painted() -> None:
+    hostile = "https://idp.example/\nCritical    (critical)"
+    record = after(watched("idp", "https://idp.example/"), good(document(idp(SIGNING, entity_id=hostile)), NOW))
+    assert "(critical)" in report(standing(record, NOW), NOW)
+    assert coloured(report(standing(record, NOW), NOW)).count("\x1b[1;31m") == 0
+
+
+def data(line: str) -> dict[str, tuple[float, str, str]]:
+    """Performance data as a monitoring system reads it: value, warning and critical range by label."""
+    assert "\n" not in line
+    (_, performance) = line.split("|")
+    assert PERFORMANCE.fullmatch(performance.strip())
+    fields = (each.split("=") for each in performance.split())
+    values = ((label, (*rest.split(";"), "", "")) for label, rest in fields)
+    return {label: (float("nan") if each[0] == "U" else float(each[0]), each[1], each[2]) for label, each in values}
+
+
+def alerts(value: float, most: str) -> bool:
+    """Whether a value is outside of a range from 0 to this (Monitoring Plugins Guidelines, "Threshold and Ranges")."""
+    return bool(most) and not 0 <= value <= float(most)
+
+
+@pytest.mark.parametrize("record", [aggregate(), TROUBLE, STEADY, *(known(each, NOW) for each in SCENARIOS)])
+def test_the_performance_data_say_what_the_findings_say(record: Record) -> None:
+    there = standing(record, NOW, remembers=False)
+    found = data(status_line([there], "OK", NOW))
+    for severity in (Severity.CRITICAL, Severity.WARNING, Severity.INFO):
+        assert found[severity.name.lower()][0] == sum(each.severity is severity for each in there.findings)
+    critical = any(alerts(value, most) for value, _, most in found.values())
+    warning = any(alerts(value, most) for value, most, _ in found.values())
+    assert critical is (there.severity is Severity.CRITICAL)
+    assert (critical or warning) is (there.severity >= Severity.WARNING)
+
+
+def test_a_status_line_names_the_worst_target_and_counts_all() -> None:
+    line = status_line([standing(each, NOW) for each in (TROUBLE, STEADY)], "CRITICAL", NOW)
+    assert line.startswith("FEDMETA CRITICAL - 2 target(s): 1 critical, 1 ok; ")
+    alone = status_line([standing(STEADY, NOW)], "OK", NOW)
+    assert alone.startswith("FEDMETA OK - fs.example: Steady: Nothing to do: ")
+    assert alone.endswith("days_left=265.00")
+    assert status_line([standing(bare(FARM), NOW)], "OK", NOW).endswith("days_left=U")
+
+
+@given(st.text())
+def test_whatever_a_target_is_called_the_status_is_one_line_with_one_beginning_of_the_data(name: str) -> None:
+    target = Target(name, (Look("https://a.example/"),))
+    line = status_line(
+        [standing(after(target, replace(failed(Reason.DNS, NOW, phases={}), detail=name)), NOW)], "WARNING", NOW
+    )
+    assert line.isprintable()
+    assert data(line)["warning"][0] == 1
+    assert len(line) < LONGEST_LINE + 100
+    assert unknown(name).isprintable()
+    assert "|" not in unknown(name)

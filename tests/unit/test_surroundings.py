@@ -1,0 +1,146 @@
+"""``--config.check``: what a configuration names and is not there, and what in it has no use."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import trustme
+
+from exporter.config.reader import load
+from exporter.config.surroundings import doubtful, lacking
+
+CA = trustme.CA().cert_pem.bytes()
+EVERYTHING = """
+modules:
+  a:
+    tls_config: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}
+    basic_auth: {username: kim, password_file: password}
+    http_headers: {X-Key: {file: header}, X-Team: identity}
+  b:
+    authorization: {credentials_file: credentials}
+  c:
+    oauth2: {client_id: kim, client_secret_file: secret, token_url: "https://login.example/"}
+targets:
+  - host: a.example
+    module: a
+    entra: {tenant: t, client_id: c, domains: [a.com], client_certificate_file: entra.pem}
+  - host: b.example
+    module: b
+    entra: {tenant: t, client_id: c, domains: [b.com], client_secret_env: THE_SECRET}
+  - host: c.example
+    module: c
+    entra: {tenant: t, client_id: c, domains: [c.com], federated_token_file: token}
+  - host: d.example
+    entra: {source: user_realm, domains: [d.com]}
+"""
+FILES = ("ca.pem", "cert.pem", "key.pem", "password", "header", "credentials", "secret", "entra.pem", "token")
+
+
+def lacks(text: str, files: Mapping[str, bytes], environment: Mapping[str, str]) -> list[str]:
+    content = {"fedmeta.yml": text.encode(), **files}
+
+    def read_file(file: str) -> bytes:
+        try:
+            return content[file]
+        except KeyError:
+            raise FileNotFoundError(2, "No such file or directory", file) from None
+
+    config = load("fedmeta.yml", read_file=read_file, list_files=lambda _: ())
+    return list(lacking(config, read_file=read_file, environment=environment))
+
+
+def doubts(text: str) -> list[str]:
+    return sorted(doubtful(load("fedmeta.yml", read_file=lambda _: text.encode(), list_files=lambda _: ())))
+
+
+def test_where_all_is_there_nothing_is_lacking() -> None:
+    assert lacks(EVERYTHING, dict.fromkeys(FILES, CA), {"THE_SECRET": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "whose"),
+    [
+        ("ca.pem", "module a: ca_file"),
+        ("cert.pem", "module a: cert_file"),
+        ("key.pem", "module a: key_file"),
+        ("password", "module a: basic_auth.password_file"),
+        ("header", "module a: http_headers.X-Key"),
+        ("credentials", "module b: authorization.credentials_file"),
+        ("secret", "module c: oauth2.client_secret_file"),
+        ("entra.pem", "target a.example: entra.client_certificate"),
+        ("token", "target c.example: entra.federated_token"),
+    ],
+)
+def test_every_file_that_is_not_there_or_empty_is_told(file: str, whose: str) -> None:
+    files = dict.fromkeys(FILES, CA)
+    assert lacks(EVERYTHING, {**files, file: b" \n"}, {"THE_SECRET": "x"}) == [f"{whose}: {file} is empty"]
+    del files[file]
+    assert lacks(EVERYTHING, files, {"THE_SECRET": "x"}) == [
+        f"{whose}: {file} cannot be read: No such file or directory"
+    ]
+
+
+@pytest.mark.parametrize("content", [b"hunter2", b"-----BEGIN CERTIFICATE-----\nhunter2\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize("file", ["ca.pem", "cert.pem"])
+def test_a_file_of_certificates_that_holds_none_is_told_without_what_it_holds(file: str, content: bytes) -> None:
+    files = {**dict.fromkeys(FILES, CA), file: content}
+    (told,) = lacks(EVERYTHING, files, {"THE_SECRET": "x"})
+    assert told.endswith(f"{file} holds no certificate in PEM")
+    assert "hunter" not in told
+
+
+@pytest.mark.parametrize("environment", [{}, {"THE_SECRET": ""}])
+def test_a_variable_that_is_not_set_is_told(environment: dict[str, str]) -> None:
+    assert lacks(EVERYTHING, dict.fromkeys(FILES, CA), environment) == [
+        "target b.example: entra.client_secret: the environment variable THE_SECRET is not set, or empty"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"),
+    [
+        ("10.0.0.11", True),
+        ("10.0.0.11:8443", True),
+        ("2001:db8::1", True),
+        ("wap1", True),
+        ("wap1.example:8443", True),
+        ("10.0.0.300", False),
+        ("10.0.0", False),
+        ("10.0.0.300:8443", False),
+        ("1.2.3.4.5.", False),
+    ],
+)
+def test_a_node_whose_address_is_none_is_told(address: str, *, is_one: bool) -> None:
+    told = (
+        f"target a.example: node {address} has the address {address}, which is neither an IP address nor a name:"
+        " no name ends in digits alone"
+    )
+    assert lacks(f"targets: [{{host: a.example, nodes: ['{address}']}}]", {}, {}) == ([] if is_one else [told])
+
+
+def test_a_module_or_policy_that_nothing_uses_is_told() -> None:
+    text = "modules: {a: {}, b: {}, c: {}, default: {}}\npolicies: {x: {}, y: {}, default: {}}\n"
+    text += (
+        "targets: [{host: a.example, module: a, policy: x, entra: {source: user_realm, domains: [a.com], module: b}}]"
+    )
+    assert doubts(text) == [
+        "module c has no use: no target names it, and /probe may not use it",
+        "policy y has no use: no target names it, and /probe may look at nothing",
+    ]
+
+
+def test_what_probe_may_use_has_a_use() -> None:
+    text = "modules: {a: {}, b: {basic_auth: {username: kim, password: x}}}\npolicies: {x: {}}\nprobe: {allow: ['*']}"
+    assert doubts(text) == ["module b has no use: no target names it, and /probe may not use it"]
+
+
+def test_a_vantage_that_is_almost_called_internet_is_told_once_for_each_target() -> None:
+    text = "targets: [{host: a.example, vantage: Internet, nodes: [wap1]}, {host: b.example, vantage: internet}]"
+    told = "the vantage Internet is not the one called internet, in small letters, which sees what Entra ID sees"
+    assert doubts(text) == [f"target a.example: {told}"]
+
+
+def test_the_example_of_the_documentation_is_beyond_doubt() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    assert doubts(example.replace("signer: federation-signer.pem", "expiry: true")) == []
