@@ -22,6 +22,15 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 _DEEPEST = 20
 
+LARGEST = 16 * 2**20
+"""Bytes of a file."""
+
+MOST_VALUES = 200_000
+"""Values of a file, keys among them: 25,000 targets with three keys each, which take six seconds."""
+
+MOST_TOLD = 100
+"""Mistakes that are told one by one."""
+
 MOST_COPIES = 100_000
 """Values that anchors may add to those that are written: as many as ten thousand targets with ten keys in common."""
 
@@ -81,10 +90,12 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """Everything that is wrong with a configuration; its text has one line for each problem."""
+    """Everything that is wrong with a configuration; its text has one line for each problem, a hundred at most."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
+        told = [str(each) for each in problems[:MOST_TOLD]]
+        more = [f"and {len(problems) - MOST_TOLD} more"] if len(problems) > MOST_TOLD else []
+        super().__init__("\n".join(told + more))
         self.problems = tuple(problems)
 
 
@@ -284,8 +295,7 @@ def compose(source: Source) -> Place:
     """The root of a file; that of an empty file is empty, and so is that of one that is no YAML, which is collected."""
     node = None
     try:
-        node = _Loader(source.read_file(source.file).decode("utf-8-sig")).get_single_node()
-        _check_copies(node)
+        node = _composed(source.read_file(source.file))
     except OSError as error:
         source.wrong(f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
@@ -294,6 +304,14 @@ def compose(source: Source) -> Place:
         node = None
         source.wrong(error.problem, line=error.line)
     return Place(source, node or yaml.ScalarNode(_NULL, ""), 1, "")
+
+
+def _composed(text: bytes) -> yaml.Node | None:
+    if len(text) > LARGEST:
+        raise _YamlError(f"larger than {LARGEST} bytes", 1)
+    node = _Loader(text.decode("utf-8-sig")).get_single_node()
+    _check_copies(node)
+    return node
 
 
 def reason(error: OSError) -> str:
@@ -314,7 +332,7 @@ class _Loader(yaml.SafeLoader):
     """Composes trees without tags; an alias is the node of its anchor itself."""
 
     def __init__(self, text: str) -> None:
-        self._depth = 0
+        self._depth = self._values = 0
         try:
             super().__init__(text)
         except yaml.reader.ReaderError as error:
@@ -333,6 +351,9 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self._depth == _DEEPEST:
             raise _YamlError(_TOO_DEEP, self.line + 1)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise _YamlError(f"more than {MOST_VALUES} values: share them out among several files", self.line + 1)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from exporter.config import units, urls
 from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, reason
 from exporter.config.settings import Origin, Secret
+from exporter.names import LONGEST
 from exporter.policy import ADFS_METADATA_PATH
 
 E = TypeVar("E", bound=StrEnum)
@@ -46,6 +47,14 @@ _SHA256_DIGITS = 64
 def text(place: Place) -> str:
     """Any text on one line."""
     return place.text()
+
+
+def name(place: Place) -> str:
+    """What a target or a node is called, as labels show it."""
+    found = place.text()
+    if len(found) > LONGEST:
+        raise Mistake(f"must have at most {LONGEST} characters")
+    return found
 
 
 def texts(place: Place) -> tuple[str, ...]:

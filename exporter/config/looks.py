@@ -62,5 +62,5 @@ def _node(place: Place) -> tuple[str, str]:
     return name or address, address
 
 
-NODE_KEYS: Readers = {"name": fields.text, "address": fields.address}
+NODE_KEYS: Readers = {"name": fields.name, "address": fields.address}
 """Every key of a node that is a mapping."""

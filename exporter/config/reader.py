@@ -15,6 +15,7 @@ import yaml
 
 from exporter.config import fields
 from exporter.config.document import (
+    LARGEST,
     Block,
     ConfigError,
     Mistake,
@@ -52,7 +53,8 @@ _SCRAPE_LABELS = {"job", "instance"}
 
 
 def _read_file(name: str) -> bytes:
-    return Path(name).read_bytes()
+    with Path(name).open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def matching_files(pattern: str) -> Sequence[str]:
@@ -310,7 +312,7 @@ def _common_keys(known: _Known) -> Readers:
 
 def _target_keys(known: _Known) -> Readers:
     return {
-        "name": fields.text,
+        "name": fields.name,
         "url": fields.target_url,
         "host": fields.adfs_url,
         **_common_keys(known),

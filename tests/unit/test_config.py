@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from exporter.config import units
-from exporter.config.document import MOST_COPIES
+from exporter.config.document import LARGEST, MOST_COPIES, MOST_TOLD, MOST_VALUES
 from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
 from exporter.config.settings import (
     Authorization,
@@ -288,6 +288,28 @@ def test_as_many_copies_as_a_generator_writes_are_read() -> None:
     more = "".join(f"  k{number}: *c\n" for number in range(MOST_COPIES // 8 + 1))
     assert problems_of(lambda: read(f"defaults: &c {{{keys}}}\nmodules:\n{more}")) == [
         f"fedmeta.yml:1: aliases (*) add more than {MOST_COPIES} values to those that are written"
+    ]
+
+
+def test_what_is_too_much_to_be_read_in_time_is_told_at_once() -> None:
+    many = "labels:\n" + "- a\n" * (MOST_VALUES + 1)
+    assert problems_of(lambda: read(many)) == [
+        f"fedmeta.yml:{MOST_VALUES}: more than {MOST_VALUES} values: share them out among several files"
+    ]
+    assert problems_of(lambda: read("#" * (LARGEST + 1))) == [f"fedmeta.yml:1: larger than {LARGEST} bytes"]
+
+
+def test_of_many_mistakes_a_hundred_are_told_and_the_others_counted() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read("targets:\n" + "- a\n" * (MOST_TOLD + 7))
+    assert len(caught.value.problems) == MOST_TOLD + 7
+    assert str(caught.value).splitlines()[MOST_TOLD:] == ["and 7 more"]
+
+
+def test_a_name_is_as_long_as_a_label_shows_it() -> None:
+    assert read(f"targets: [{{host: fs.example, name: {'n' * 512}}}]").targets[0].name == "n" * 512
+    assert problems_of(lambda: read(f"targets: [{{host: fs.example, name: {'n' * 513}}}]")) == [
+        "fedmeta.yml:1: targets[0].name: must have at most 512 characters"
     ]
 
 
