@@ -1,7 +1,7 @@
 """What every page has: its style, its head and its foot."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
 
@@ -48,11 +48,13 @@ def paragraph(text: str, css: str | None = None) -> Html:
     return element("p", text, class_=css) if text else NOTHING
 
 
-def table(rows: list[tuple[str, str]]) -> Html:
+def table(rows: Iterable[tuple[str, str]]) -> Html:
     """A table of labels, and what stands beside each."""
-    return element(
-        "table", *(element("tr", element("th", label, scope="row"), element("td", text)) for label, text in rows)
-    )
+    return element("table", *(element("tr", _label(label), element("td", text)) for label, text in rows))
+
+
+def _label(text: str) -> Html:
+    return element("th", text, scope="row") if text else element("td")
 
 
 def field(title: str, control: Html) -> Html:

@@ -63,6 +63,7 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         element("p", state(standing), class_=f"state {mark(standing)}"),
         paragraph("" if standing.findings else outlook(standing)),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
+        element("h2", "What was found") if standing.findings else NOTHING,
         part(
             standing.findings,
             asked.finding,
@@ -174,7 +175,7 @@ def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     known = record.history.entities.get(entity.entity_id, EntityHistory())
     certificates = published(entity, rollover)
     yield element("h3", "Rollover", id="rollover")
-    yield table([*_rollover(entity, rollover)])
+    yield table(_rollover(entity, rollover))
     bars = [Bar(each.certificate, _bar(each), each.position if each.signs else "") for each in certificates]
     yield axis(standing, rollover, bars, now)
     yield _more(len(bars) - BARS, "certificate")
@@ -275,7 +276,7 @@ def _domain(each: DomainRecord, standing: Standing, now: datetime) -> Html:
     trusted = each.trust.certificates if each.trust else {}
     return element(
         "article",
-        table([*domain(each, standing.rollover, now)]),
+        table(domain(each, standing.rollover, now)),
         *(
             together(
                 paragraph(f"{slot.capitalize()}: SHA-256 {held.fingerprint}", "small"),
@@ -329,7 +330,7 @@ def _document(standing: Standing, now: datetime) -> Iterator[Html]:
     if document is None:
         return
     yield element("h3", "Document", id="document")
-    yield table([*_facts(document, now)])
+    yield table(_facts(document, now))
     faults = document.metadata.faults
     if faults:
         yield element("h4", "Faults")

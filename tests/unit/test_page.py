@@ -109,7 +109,7 @@ def test_a_finding_names_whom_it_is_about(kind: Kind, whom: str | None) -> None:
     ],
 )
 def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example, state: str, css: str) -> None:
-    (headline,) = shown(example.record, now=example.at).xpath(".//p[contains(@class, 'state')]")
+    (headline,) = shown(example.record, example.at).xpath(".//p[contains(@class, 'state')]")
 
     assert (headline.text, headline.get("class")) == (state, f"state {css}")
 
