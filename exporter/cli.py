@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import signal
 import ssl
 import sys
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -65,6 +67,9 @@ Listen = tuple[str | None, int]
 
 Announce = Callable[[Sequence[str]], None]
 """Takes the URLs that are served, in the order in which they were asked for."""
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+"""What an address may hold as it is, in a route, and no part that leads upwards."""
 
 _log = logging.getLogger(__name__)
 
@@ -137,6 +142,20 @@ def _parser() -> argparse.ArgumentParser:
         dest="lifecycle",
         action="store_true",
         help="open POST /-/reload to whoever can connect",
+    )
+    serve.add_argument(
+        "--web.external-url",
+        dest="external",
+        type=_external,
+        metavar="URL",
+        help="where people reach the exporter, behind a proxy; its path stands before every route",
+    )
+    serve.add_argument(
+        "--web.route-prefix",
+        dest="prefix",
+        type=_prefix,
+        metavar="PATH",
+        help="what stands before every route (default: the path of --web.external-url)",
     )
     serve.add_argument(
         "--storage.path",
@@ -282,6 +301,18 @@ def _address(text: str) -> tuple[Listen, ...]:
     return ((host.removeprefix("[").removesuffix("]") or None, int(port)),)
 
 
+def _prefix(text: str) -> str:
+    path = text.rstrip("/")
+    if not text.startswith("/") or not _PATH.fullmatch(path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not / and a path of letters, digits and . _ ~ - in its parts")
+    return path
+
+
+def _external(text: str) -> str:
+    """The path of an address that people reach the exporter at."""
+    return _prefix(f"{urlsplit(_by(rules.checked_root)(text)).path}/")
+
+
 def _by(check: Callable[[str], str]) -> Callable[[str], str]:
     """What gives a flag's value, or says by this check what is wrong with it, which it does not repeat."""
 
@@ -329,10 +360,15 @@ def _serve(flags: argparse.Namespace) -> None:
         limit=flags.limit,
         probes=flags.probes,
         documents=flags.documents,
+        prefix=_route_prefix(flags),
         resolver=flags.resolver,
     )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
         _until_done(_run(options, state, flags.listen, _log_listening))
+
+
+def _route_prefix(flags: argparse.Namespace) -> str:
+    return next((each for each in (flags.prefix, flags.external) if each is not None), "")
 
 
 def _log_listening(urls: Sequence[str]) -> None:

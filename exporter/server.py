@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -65,6 +66,8 @@ class Options:
     """Requests for ``/probe`` under way at once."""
     documents: int = fetch.BUDGET
     """Bytes of documents that are read and parsed at once, by looks and by ``/probe``."""
+    prefix: str = ""
+    """What stands before every route; ``/`` and a path, or nothing."""
     resolver: str = "c-ares"
     """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
 
@@ -119,20 +122,25 @@ def application(
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
     app.on_response_prepare.append(_guard)
-    app.add_routes(
-        [
-            web.get("/", _overview),
-            web.get("/targets/{name:[^/]+}", _target),
-            web.get("/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
-            web.get("/favicon.svg", _icon),
-            web.get("/metrics", _metrics),
-            web.get("/probe", _probe),
-            web.get("/-/healthy", _healthy),
-            web.get("/-/ready", _ready),
-            web.post("/-/reload", _reload),
-            web.put("/-/reload", _reload),
-        ]
+    routes = (
+        ("GET", "/", _overview),
+        ("GET", "/targets/{name:[^/]+}", _target),
+        ("GET", "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
+        ("GET", "/favicon.svg", _icon),
+        ("GET", "/metrics", _metrics),
+        ("GET", "/probe", _probe),
+        ("GET", "/-/healthy", _healthy),
+        ("GET", "/-/ready", _ready),
+        ("POST", "/-/reload", _reload),
+        ("PUT", "/-/reload", _reload),
     )
+    for method, path, handler in routes:
+        # What can be got has headers by themselves, too.
+        add = app.router.add_get if method == "GET" else partial(app.router.add_route, method)
+        add(f"{options.prefix}{path}", handler)
+    if options.prefix:
+        app.router.add_get("/", _home)
+        app.router.add_get(options.prefix, _home)
     return app
 
 
@@ -244,6 +252,10 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
     following.cancel()
     with suppress(asyncio.CancelledError):
         await following
+
+
+async def _home(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"{request.app[_OPTIONS].prefix}/")
 
 
 async def _overview(request: web.Request) -> web.Response:

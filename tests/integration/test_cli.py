@@ -367,6 +367,21 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
             assert f"<td>{domain.name}</td>" in pages[scenario.name]
 
 
+def test_below_the_path_of_its_external_address_the_exporter_answers(tmp_path: Path) -> None:
+    (metadata := tmp_path / "idp.xml").write_bytes(builders.adfs())
+    shown: list[tuple[int, str]] = []
+
+    def look(url: str) -> None:
+        until(lambda: get(url, "/fedmeta/-/ready")[0] == 200)
+        shown.append(get(url, "/fedmeta/"))
+
+    ran = run(metadata.as_uri(), LOOPBACK, "--storage.path=", "--web.external-url=https://m.example/fedmeta/", do=look)
+    assert ran.code == 0
+    ((status, page),) = shown
+    assert status == 200
+    assert 'href="./metrics"' in page
+
+
 def test_the_demo_too_names_a_port_in_use() -> None:
     with closing(listening()) as taken:
         port = taken.getsockname()[1]

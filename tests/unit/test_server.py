@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -60,10 +61,11 @@ async def serving(
     probes: int = PROBE_REQUESTS,
     documents: int = BUDGET,
     lifecycle: bool = False,
+    prefix: str = "",
 ) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle)
+    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle, prefix=prefix)
     app = application(options, state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -288,6 +290,31 @@ async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> N
         "img-src": "'self'",
         "form-action": "'self'",
         "frame-ancestors": "'none'",
+    }
+
+
+async def test_below_a_prefix_every_route_and_every_link_of_the_pages_is_there() -> None:
+    target = watched("https://fs/a?b", "file:///nowhere")
+    async with serving(replace(CONFIG, targets=(target,)), prefix="/a/fedmeta", lifecycle=True) as client:
+        assert (await client.get("/metrics")).status == 404
+        assert (await client.post("/a/fedmeta/-/reload")).status == 200
+        for start in ("/", "/a/fedmeta"):
+            answer = await client.get(start)
+            assert (answer.status, answer.url.path) == (200, "/a/fedmeta/")
+        seen: set[URL] = set()
+        waiting = {answer.url}
+        while waiting:
+            url = waiting.pop()
+            seen.add(url)
+            answer = await client.get(url.relative())
+            assert answer.status == 200 or url.path.endswith("/-/ready"), url
+            if answer.content_type == "text/html":
+                links = re.findall(r'href="([^"#]*)"', await answer.text())
+                found = {url.join(URL(unescape(each), encoded=True)) for each in links}
+                waiting |= {each for each in found if each.host == url.host} - seen
+    assert {each.raw_path for each in seen} == {
+        f"/a/fedmeta{path}"
+        for path in ("/", "/metrics", "/-/healthy", "/-/ready", "/favicon.svg", "/targets/https%3A%2F%2Ffs%2Fa%3Fb")
     }
 
 
