@@ -74,7 +74,7 @@ def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked:
                 "a",
                 f"{words} {count}",
                 href=asked.but(**{name: "" if words == chosen else words}, start=0),
-                class_=css,
+                class_=css or None,
                 aria_current="true" if words == chosen else None,
             ),
         )

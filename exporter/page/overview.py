@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 from urllib.parse import quote
 
 from exporter.config.urls import shown
@@ -29,17 +30,21 @@ _SEVERITIES = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
 
 _SORTS: Mapping[Sort, str] = {Sort.WORST: "The worst first", Sort.NAME: "By name", Sort.ENDS: "The first to end first"}
 
-_ORDERS: Mapping[Sort, Callable[[Standing], object]] = {
-    Sort.WORST: attrgetter("urgency"),
+_ORDERS: Mapping[Sort, Callable[[Standing], Any]] = {
     Sort.NAME: lambda standing: standing.record.target.name.casefold(),
     # Who has no primary comes last.
     Sort.ENDS: lambda standing: standing.urgency[1] or float("inf"),
 }
+"""But the one in which they are judged."""
 
 
 def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, version: str) -> str:
     """The HTML of the first page as of ``now``; the worst targets first, unless another order is asked for."""
-    found = sorted(filter(_wanted(asked), standings), key=_ORDERS[asked.sort])  # type: ignore[arg-type]  # each order by itself is one
+    worst_first = sorted(standings, key=attrgetter("urgency"))
+    found = list(filter(_wanted(asked), worst_first))
+    if asked.sort in _ORDERS:
+        found.sort(key=_ORDERS[asked.sort])
+    states = _by_state(worst_first)
     cards = part(
         found,
         asked.start,
@@ -57,8 +62,8 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, vers
         element("h1", "Federation metadata"),
         paragraph(f"{counted(len(standings), 'target')} as of {moment(now)}."),
         summary("Severities", "severity", _by_severity(standings), asked),
-        summary("States", "state", _by_state(standings), asked),
-        _form(standings, asked),
+        summary("States", "state", states, asked),
+        _form(states, asked),
         paragraph("" if len(found) == len(standings) else f"{len(found)} of them shown."),
         nothing,
         element("div", cards, class_="grid"),
@@ -121,23 +126,18 @@ def _by_severity(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]
 
 
 def _by_state(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
-    """Each state with its colour and how many there are, the worst first."""
+    """Each state with its colour and how many there are, in the order of the targets."""
     counts = Counter(map(headline, standings))
-    return {
-        words: (mark(each), counts[words])
-        for each in sorted(standings, key=attrgetter("urgency"))
-        if (words := headline(each))
-    }
+    marks = {headline(each): mark(each) for each in standings}
+    return {words: (css, counts[words]) for words, css in marks.items()}
 
 
-def _form(standings: Sequence[Standing], asked: Asked) -> Html:
-    severities = {"": "any", **{each: each for each in _SEVERITIES}}
-    states = {"": "any", **{each: each for each in _by_state(standings)}}
+def _form(states: Iterable[str], asked: Asked) -> Html:
     return element(
         "form",
         field("Name, address, entity or domain", element("input", type="search", name="q", value=asked.q)),
-        field("Severity", _choice("severity", severities, asked.severity)),
-        field("State", _choice("state", states, asked.state)),
+        field("Severity", _choice("severity", _or_any(_SEVERITIES), asked.severity)),
+        field("State", _choice("state", _or_any(states), asked.state)),
         field("Order", _choice("sort", {each.value: words for each, words in _SORTS.items()}, asked.sort)),
         element("button", "Show", type="submit"),
         element("a", "Show all", href="./"),
@@ -145,9 +145,14 @@ def _form(standings: Sequence[Standing], asked: Asked) -> Html:
     )
 
 
+def _or_any(words: Iterable[str]) -> Mapping[str, str]:
+    return {"": "any", **{each: each for each in words}}
+
+
 def _choice(name: str, values: Mapping[str, str], chosen: str) -> Html:
     options = (
         element("option", words, value=value, selected="selected" if value == chosen else None)
-        for value, words in values.items()
+        # What was asked is shown, also where there is none of it now.
+        for value, words in {**values, chosen: values.get(chosen, chosen)}.items()
     )
     return element("select", *options, name=name)

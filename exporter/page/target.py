@@ -74,8 +74,8 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         ),
         element("h2", "What is known"),
         paragraph(f"Profile {standing.policy.profile}, known by {standing.policy.evidence}.", "small"),
-        *_entities(standing, asked),
         *_entity(standing, now, asked),
+        *_entities(standing, asked),
         *_trust(standing, now),
         *_places(standing, now),
         *_document(standing, now),
@@ -155,7 +155,7 @@ def _row(rollover: Rollover, asked: Asked, *, is_watched: bool) -> Html:
     primary = rollover.primary
     told = WORDS[rollover.state] + (", watched" if is_watched else "")
     told += f", the primary ends on {moment(primary.not_after)}" if primary else ""
-    link = element("a", rollover.entity_id, href=f"{asked.but(entity=rollover.entity_id)}#certificates")
+    link = element("a", rollover.entity_id, href=f"{asked.but(entity=rollover.entity_id)}#rollover")
     return element("p", link, f": {told}.", data_entity=rollover.entity_id)
 
 

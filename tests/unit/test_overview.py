@@ -198,6 +198,12 @@ def test_the_form_shows_what_was_asked_and_needs_no_script() -> None:
     assert tree.xpath(".//script") == []
 
 
+def test_the_form_shows_what_was_asked_also_where_there_is_none_of_it() -> None:
+    tree = shown(*farms(), state="Expired", severity="awful")
+
+    assert [each.get("value") for each in tree.iterfind(".//option[@selected]")] == ["awful", "Expired", "worst"]
+
+
 def test_where_no_target_is_like_that_the_page_says_so() -> None:
     tree = shown(*farms(), q="nowhere")
 
