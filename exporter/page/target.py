@@ -10,7 +10,7 @@ from exporter.findings import Finding, Standing, moment, outlook, sentence, span
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
-from exporter.names import shortened
+from exporter.names import shortened, told
 from exporter.page.asked import Asked, part
 from exporter.page.axis import BARS, Bar, axis
 from exporter.page.certificates import FORMS, Published, published
@@ -33,6 +33,9 @@ LOOKS = 20
 DOMAINS = 20
 FAULTS = 20
 CHANGES = 20
+
+_NAME = 200
+"""Characters of a name that somebody asks for, and nobody has."""
 
 _SIGNATURES: Mapping[SignatureState, str] = {
     SignatureState.TRUSTED: "verified, by a signer that the policy names",
@@ -153,10 +156,10 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
 
 def _row(rollover: Rollover, asked: Asked, *, is_watched: bool) -> Html:
     primary = rollover.primary
-    told = WORDS[rollover.state] + (", watched" if is_watched else "")
-    told += f", the primary ends on {moment(primary.not_after)}" if primary else ""
+    state_of_it = WORDS[rollover.state] + (", watched" if is_watched else "")
+    end = f", the primary ends on {moment(primary.not_after)}" if primary else ""
     link = element("a", rollover.entity_id, href=f"{asked.but(entity=rollover.entity_id)}#rollover")
-    return element("p", link, f": {told}.", data_entity=rollover.entity_id)
+    return element("p", link, f": {state_of_it}{end}.", data_entity=rollover.entity_id)
 
 
 # --- one entity
@@ -170,7 +173,8 @@ def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     entity = next((each for each in entities if each.entity_id == entity_id), None)
     rollover = next((each for each in standing.rollovers if each.entity_id == entity_id), None)
     if entity is None or rollover is None:
-        yield paragraph(f"The document has no entity {asked.entity} with a role." if asked.entity else "")
+        who = told(asked.entity, _NAME)
+        yield paragraph(f"The document has no entity {who} with a role." if who else "")
         return
     known = record.history.entities.get(entity.entity_id, EntityHistory())
     certificates = published(entity, rollover)
