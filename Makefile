@@ -17,7 +17,7 @@ UV := .tools/uv/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--only-binary :all: --emit-build-options --custom-compile-command 'make lock'
 
-.PHONY: help run demo-stack test check lint prometheus xmlsec1 golden dashboards bench soak lock clean
+.PHONY: help run demo-stack test check lint prometheus xmlsec1 chromium golden dashboards pictures bench soak lock clean
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -33,7 +33,7 @@ demo-stack: .venv/runtime prometheus ## the demo with Prometheus and Alertmanage
 # A file at a time, so that what its tests share is made once; in order, so that the many small ones come last.
 SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
-test: .venv/development prometheus xmlsec1 ## run all tests, on every core; ARGS='-n 0' one after the other
+test: .venv/development prometheus xmlsec1 chromium ## run all tests, on every core; ARGS='-n 0' one after the other
 	$(IN) pytest $(COVERAGE) $(SIDE_BY_SIDE) $(ARGS)
 
 check: COVERAGE := --cov=exporter
@@ -45,14 +45,17 @@ lint: .venv/development
 	$(IN) mypy
 	.venv/bin/lint-imports --no-logo
 
-prometheus xmlsec1:
+prometheus xmlsec1 chromium:
 	@.ci/system-packages $@
 
-golden: .venv/development prometheus xmlsec1 ## rewrite the expected outputs; review the diff
+golden: .venv/development prometheus xmlsec1 chromium ## rewrite the expected outputs; review the diff
 	$(IN) pytest --update-golden $(ARGS)
 
 dashboards: .venv/runtime ## write the dashboards anew from dashboards/*.py; ARGS=--check only compares
 	$(IN) dashboards.build $(ARGS)
+
+pictures: .venv/development chromium ## write the pictures of the pages in docs/pictures anew, from the demo
+	PYTHONPATH=tests $(IN) browser.pictures
 
 bench: .venv/development prometheus ## print how fast it is on this machine; ARGS=rules what the alert rules cost, ARGS=boards the boards
 	PYTHONPATH=tests $(IN) bench $(ARGS)

@@ -22,6 +22,7 @@ from operator import attrgetter
 from pathlib import Path
 from shlex import quote
 from typing import TextIO, TypeVar
+from urllib.parse import urlsplit
 
 import shtab
 from aiohttp import web
@@ -92,6 +93,9 @@ Listen = tuple[str | None, int]
 
 Announce = Callable[[Sequence[str]], None]
 """Takes the URLs that are served, in the order in which they were asked for."""
+
+_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+"""What an address may hold as it is, in a route, and no part that leads upwards."""
 
 _log = logging.getLogger(__name__)
 
@@ -200,6 +204,20 @@ def _parser() -> argparse.ArgumentParser:
         dest="lifecycle",
         action="store_true",
         help="open POST /-/reload to whoever can connect",
+    )
+    serve.add_argument(
+        "--web.external-url",
+        dest="external",
+        type=_external,
+        metavar="URL",
+        help="where people reach the exporter, behind a proxy; its path stands before every route",
+    )
+    serve.add_argument(
+        "--web.route-prefix",
+        dest="prefix",
+        type=_prefix,
+        metavar="PATH",
+        help="what stands before every route (default: the path of --web.external-url)",
     )
     serve.add_argument(
         "--storage.path",
@@ -404,6 +422,18 @@ def _address(text: str) -> tuple[Listen, ...]:
     return ((host.removeprefix("[").removesuffix("]") or None, int(port)),)
 
 
+def _prefix(text: str) -> str:
+    path = text.rstrip("/")
+    if not text.startswith("/") or not _PATH.fullmatch(path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not / and a path of letters, digits and . _ ~ - in its parts")
+    return path
+
+
+def _external(text: str) -> str:
+    """The path of an address that people reach the exporter at."""
+    return _prefix(f"{urlsplit(_by(rules.checked_root)(text)).path}/")
+
+
 def _by(check: Callable[[str], str]) -> Callable[[str], str]:
     """What gives a flag's value, or says by this check what is wrong with it, which it does not repeat."""
 
@@ -451,6 +481,7 @@ def _serve(flags: argparse.Namespace) -> None:
         limit=flags.limit,
         probes=flags.probes,
         documents=flags.documents,
+        prefix=_route_prefix(flags),
         resolver=flags.resolver,
     )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
@@ -466,6 +497,10 @@ def _check_surroundings(config: Config) -> None:
     if lacks:
         raise RefusedError("\n".join(lacks))
     print(f"{len(config.targets)} targets, {f'{len(doubts)} warning(s)' if doubts else 'no problems'}")
+
+
+def _route_prefix(flags: argparse.Namespace) -> str:
+    return next((each for each in (flags.prefix, flags.external) if each is not None), "")
 
 
 def _log_listening(urls: Sequence[str]) -> None:

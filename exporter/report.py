@@ -162,8 +162,7 @@ def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
         yield list(_entity(each, now))
     if len(rollovers) > SHOWN:
         yield [("Entities", f"and {len(rollovers) - SHOWN} more")]
-    for domain in record.domains:
-        yield list(_domain(domain, standing.rollover, now))
+    yield from (list(domain(each, standing.rollover, now)) for each in record.domains)
 
 
 def worst_first(standing: Standing) -> Sequence[Rollover]:
@@ -180,10 +179,11 @@ def _look(look: LookRecord) -> Row:
     """From where a look was, whether it could read the document, and what it got."""
     node, address = look.look.node, look.look.address
     where = f"{node} at {address}" if address not in {None, node} else node
-    return "Look", f"{where}, from {look.look.vantage}: {_seen(look)}"
+    return "Look", f"{where}, from {look.look.vantage}: {seen(look)}"
 
 
-def _seen(look: LookRecord) -> str:
+def seen(look: LookRecord) -> str:
+    """Whether a look could read the document, and what it got."""
     observation = look.observation
     if observation is not None and observation.reason is None:
         return f"readable, {_keys(look)}"
@@ -205,7 +205,7 @@ def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:
     if rollover.primary is not None:
         yield from _certificate("Primary", rollover.primary, now)
         for claim in rollover.claims:
-            yield "", _evidence(claim, rollover.primary)
+            yield "", evidence(claim, rollover.primary)
     if rollover.successor is not None:
         yield from _certificate("Successor", rollover.successor, now)
     if rollover.promotion is not None:
@@ -219,14 +219,16 @@ def _certificate(label: str, certificate: Certificate, now: datetime) -> Iterato
     yield "", f"from {moment(begin)} to {moment(end)}, {left}"
 
 
-def _evidence(claim: Claim, primary: Certificate) -> str:
+def evidence(claim: Claim, primary: Certificate) -> str:
+    """Why a certificate is the primary, or what disputes that."""
     if claim.primary != primary:
         return f"disputed by {claim.primary.thumbprint}: {_EVIDENCE[claim.evidence]} (inferred)"
     inferred = "" if claim.evidence is Evidence.CONFIGURED else " (inferred)"
     return f"because {_EVIDENCE[claim.evidence]}{inferred}"
 
 
-def _domain(known: DomainRecord, rollover: Rollover | None, now: datetime) -> Iterator[Row]:
+def domain(known: DomainRecord, rollover: Rollover | None, now: datetime) -> Iterator[Row]:
+    """What Entra ID says of a domain, and how old that is."""
     yield "Domain", known.domain
     yield "Answer", _answered(known, now)
     if known.trust is not None:
@@ -269,8 +271,8 @@ def _position(certificate: Certificate, rollover: Rollover | None) -> str:
     if rollover is None:
         return "nothing to compare with"
     signing = {
-        fingerprint: position
-        for (role, use, fingerprint), position in rollover.positions.items()
+        fingerprint: each
+        for (role, use, fingerprint), each in rollover.positions.items()
         if role is rollover.role and use.signs
     }
     return signing.get(certificate.fingerprint, "not published")

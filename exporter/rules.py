@@ -7,6 +7,7 @@ import math
 import re
 import warnings
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 from textwrap import indent
 
@@ -56,13 +57,25 @@ def rules(form: Form, *, job: str = JOB, runbooks: str = RUNBOOKS, grafana: str 
     Job and addresses are what :func:`checked_job`, :func:`checked_page` and :func:`checked_root` give. Without an
     address of Grafana the links to it begin with ``/d/``.
     """
-    text = (files("exporter") / "fedmeta.rules.yml").read_text("utf-8")
+    text = _shipped()
     # The job last: neither address can hold quotes, but the job's expression may hold what the others look for.
     text = text.replace(f"runbook_url: {RUNBOOKS}#", f"runbook_url: {runbooks}#")
     text = text.replace('dashboard_url: "/d/', f'dashboard_url: "{grafana}/d/')
     escaped = job.replace("\\", "\\\\")
     text = text.replace(f'job=~"{JOB}"', f'job=~"{escaped}"')
     return _manifest(text) if form is Form.PROMETHEUSRULE else text
+
+
+@cache
+def runbook(finding: str) -> str:
+    """Where the runbook of a kind of finding is; empty where no alert is about it."""
+    address = f"{RUNBOOKS}#fedmeta{finding.replace('_', '')}"
+    return address if f"runbook_url: {address}\n" in _shipped() else ""
+
+
+@cache
+def _shipped() -> str:
+    return (files("exporter") / "fedmeta.rules.yml").read_text("utf-8")
 
 
 def checked_job(expression: str) -> str:

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import Payload, web
 from aiohttp.abc import AbstractResolver
 
 from exporter import __version__, fetch
@@ -22,13 +23,13 @@ from exporter.config.settings import Config, Target
 from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
-from exporter.findings import standing
 from exporter.model import Tally
-from exporter.page import POLICY, page
-from exporter.record import bare
+from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, target
+from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.rounds import probe_first
 from exporter.sharing import Sharing
+from exporter.standings import Standings
 from exporter.state import State
 from exporter.watch import LATE, Watch
 
@@ -65,6 +66,8 @@ class Options:
     """Requests for ``/probe`` under way at once."""
     documents: int = fetch.BUDGET
     """Bytes of documents that are read and parsed at once, by looks and by ``/probe``."""
+    prefix: str = ""
+    """What stands before every route; ``/`` and a path, or nothing."""
     resolver: str = "c-ares"
     """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
 
@@ -94,6 +97,8 @@ _CLIENT = web.AppKey("_CLIENT", fetch.Client)
 _WATCH = web.AppKey("_WATCH", Watch)
 _RENDERER = web.AppKey("_RENDERER", Renderer)
 _SCRAPES = web.AppKey("_SCRAPES", _Scrapes)
+_STANDINGS = web.AppKey("_STANDINGS", Standings)
+"""What scrapes and pages show alike."""
 _PROBERS: web.AppKey[fetch.Threads] = web.AppKey("_PROBERS")
 _SLOTS = web.AppKey("_SLOTS", asyncio.Semaphore)
 _SHARED_SCRAPES = web.AppKey("_SHARED_SCRAPES", Sharing)
@@ -109,24 +114,33 @@ def application(
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
     app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
-    app[_RENDERER], app[_SCRAPES] = Renderer(limit=options.limit), _Scrapes()
+    app[_STANDINGS], app[_SCRAPES] = Standings(), _Scrapes()
+    app[_RENDERER] = Renderer(limit=options.limit, standings=app[_STANDINGS])
     app[_SLOTS] = asyncio.Semaphore(options.probes)
     app[_SHARED_SCRAPES], app[_SHARED_PAGES] = Sharing(), Sharing()
     if resolver is not None:
         app[_RESOLVER] = resolver
     app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
     app.on_response_prepare.append(_guard)
-    app.add_routes(
-        [
-            web.get("/", _page),
-            web.get("/metrics", _metrics),
-            web.get("/probe", _probe),
-            web.get("/-/healthy", _healthy),
-            web.get("/-/ready", _ready),
-            web.post("/-/reload", _reload),
-            web.put("/-/reload", _reload),
-        ]
+    routes = (
+        ("GET", "/", _overview),
+        ("GET", "/targets/{name:[^/]+}", _target),
+        ("GET", "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
+        ("GET", "/favicon.svg", _icon),
+        ("GET", "/metrics", _metrics),
+        ("GET", "/probe", _probe),
+        ("GET", "/-/healthy", _healthy),
+        ("GET", "/-/ready", _ready),
+        ("POST", "/-/reload", _reload),
+        ("PUT", "/-/reload", _reload),
     )
+    for method, path, handler in routes:
+        # What can be got has headers by themselves, too.
+        add = app.router.add_get if method == "GET" else partial(app.router.add_route, method)
+        add(f"{options.prefix}{path}", handler)
+    if options.prefix:
+        app.router.add_get("/", _home)
+        app.router.add_get(options.prefix, _home)
     return app
 
 
@@ -240,17 +254,63 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
         await following
 
 
-async def _page(request: web.Request) -> web.Response:
-    app = request.app
+async def _home(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"{request.app[_OPTIONS].prefix}/")
+
+
+async def _overview(request: web.Request) -> web.Response:
+    app, asked = request.app, Asked.by(request.query)
 
     async def make() -> bytes:
-        records, now = app[_WATCH].records, app[_CLOCK]()
+        records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
         return await _rendered(
-            app, lambda: page([standing(each, now) for each in records], now, version=__version__).encode()
+            app, lambda: overview(standings.of(records, now), now, asked, version=__version__).encode()
         )
 
+    return _html(await app[_SHARED_PAGES].get(asked, make))
+
+
+async def _target(request: web.Request) -> web.Response:
+    app, name, asked = request.app, request.match_info["name"], Asked.by(request.query)
+
+    async def make() -> bytes:
+        _named(app, name)
+        records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
+
+        def page() -> bytes:
+            (found,) = (each for each in standings.of(records, now) if each.asked.target.name == name)
+            return target(found, now, asked, version=__version__).encode()
+
+        return await _rendered(app, page)
+
+    return _html(await app[_SHARED_PAGES].get((name, asked), make))
+
+
+async def _certificate(request: web.Request) -> web.Response:
+    app, form = request.app, request.match_info["form"]
+    record, fingerprint = _named(app, request.match_info["name"]), request.match_info["fingerprint"]
+    found = await _rendered(app, lambda: certificate(record, fingerprint))
+    if found is None or form not in FORMS:
+        raise web.HTTPNotFound(text="No such certificate.\n")
+    headers = {"Content-Disposition": f'attachment; filename="{fingerprint}.{form}"'}
+    return web.Response(text=FORMS[form](found.der), headers=headers)
+
+
+async def _icon(_: web.Request) -> web.Response:
+    return web.Response(text=ICON, content_type="image/svg+xml")
+
+
+def _named(app: web.Application, name: str) -> Record:
+    """What is known of the target with this name. Raises 404 where there is none."""
+    found = next((each for each in app[_WATCH].records if each.target.name == name), None)
+    if found is None:
+        raise web.HTTPNotFound(text="No such target.\n")
+    return found
+
+
+def _html(body: Payload) -> web.Response:
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-    return web.Response(body=await app[_SHARED_PAGES].get("page", make), headers=headers)
+    return web.Response(body=body, headers=headers)
 
 
 async def _metrics(request: web.Request) -> web.Response:

@@ -58,7 +58,7 @@ def found(*names: str) -> str:
         if path := shutil.which(name, path=folders):
             return path
     raise FileNotFoundError(
-        f"{' or '.join(names)} is not here: 'make prometheus' or 'make xmlsec1' gets it or says how to"
+        f"{' or '.join(names)} is not here: 'make prometheus xmlsec1 chromium' gets it or says how to"
     )
 
 

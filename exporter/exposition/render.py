@@ -14,6 +14,7 @@ from exporter.exposition.policies import policies_fragment
 from exporter.findings import Standing, standing
 from exporter.record import Record
 from exporter.rollover import FOREVER
+from exporter.standings import Standings
 
 SECONDS_PER_DAY = 86400
 
@@ -36,8 +37,9 @@ class Renderer:
     the same. May be called from several threads at once.
     """
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int, standings: Standings | None = None) -> None:
         self._limit = limit
+        self._standings = standings or Standings()
         self._kept: dict[str, _Kept] = {}
         self._documents: tuple[Sequence[Fragment], Fragment] | None = None
         """Fragments about documents, nine tenths of the text, and all of them as one: they outlive many a probe."""
@@ -54,7 +56,8 @@ class Renderer:
 
         ``removed`` says when each of those was removed that are watched no longer.
         """
-        kept = {record.target.name: self._keep(record, now) for record in records}
+        judged = self._standings.of(records, now)
+        kept = {each.asked.target.name: self._keep(each, now) for each in judged}
         self._kept = kept
         fragments = [policies_fragment((each.standing.policy for each in kept.values()), now), _removals(removed, now)]
         if kept:
@@ -62,10 +65,9 @@ class Renderer:
             fragments += (documents, together(each.look for each in kept.values()))
         return render(fragments, now, openmetrics=openmetrics)
 
-    def _keep(self, record: Record, now: datetime) -> _Kept:
-        kept = self._kept.get(record.target.name)
-        found = standing(record, now, before=kept.standing if kept else None)
-        if kept is None or not kept.document.holds(now) or not _same_document(kept.standing.record, record):
+    def _keep(self, found: Standing, now: datetime) -> _Kept:
+        kept = self._kept.get(found.asked.target.name)
+        if kept is None or not kept.document.holds(now) or not _same_document(kept.standing.record, found.asked):
             return _Kept(found, look_fragment(found, limit=self._limit), document_fragment(found, limit=self._limit))
         return kept if found is kept.standing else _Kept(found, look_fragment(found, limit=self._limit), kept.document)
 

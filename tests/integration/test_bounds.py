@@ -82,7 +82,7 @@ def test_a_state_file_with_such_a_document_serves_scrapes_though_the_endpoint_is
             state.keep(record)
     with exporter(tmp_path, config) as process:
         status, text = process.get("/metrics")
-        page, shown = process.get("/")
+        page, shown = process.get("/targets/evil")
     assert (status, page) == (200, 200)
     assert len(text) < LARGEST_SCRAPE
     assert LONG[:2000] not in text

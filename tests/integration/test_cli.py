@@ -379,18 +379,39 @@ def test_a_state_file_that_does_not_let_go_of_it_is_used_all_the_same(forgotten:
 
 def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> None:
     scrapes = []
-    ran = run("demo", LOOPBACK, do=lambda url: scrapes.append((url, when_ready(url), get(url, "/")[1])))
+
+    def look(url: str) -> None:
+        scrape = when_ready(url)
+        pages = {scenario.name: get(url, f"/targets/{scenario.name}")[1] for scenario in SCENARIOS}
+        scrapes.append((url, scrape, get(url, "/")[1], pages))
+
+    ran = run("demo", LOOPBACK, do=look)
     assert ran.code == 0
-    ((url, scrape, page),) = scrapes
+    ((url, scrape, page, pages),) = scrapes
     assert f"Open {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees." in ran.out
     for scenario in SCENARIOS:
         assert re.search(rf"^  {scenario.name} +{re.escape(scenario.sentence)}$", ran.out, re.MULTILINE)
         assert scrape.state(scenario.name) == scenario.state, scenario.name
         own = {"target": scenario.name, "node": SERVICE, "vantage": scenario.vantage}
         assert scrape.value("fedmeta_metadata_reachable", **own) == scenario.reachable
-        assert f"<h2>{scenario.name}</h2>" in page
+        assert f'data-target="{scenario.name}"' in page
         for domain in scenario.domains:
-            assert f"<td>{domain.name}</td>" in page
+            assert f"<td>{domain.name}</td>" in pages[scenario.name]
+
+
+def test_below_the_path_of_its_external_address_the_exporter_answers(tmp_path: Path) -> None:
+    (metadata := tmp_path / "idp.xml").write_bytes(builders.adfs())
+    shown: list[tuple[int, str]] = []
+
+    def look(url: str) -> None:
+        until(lambda: get(url, "/fedmeta/-/ready")[0] == 200)
+        shown.append(get(url, "/fedmeta/"))
+
+    ran = run(metadata.as_uri(), LOOPBACK, "--storage.path=", "--web.external-url=https://m.example/fedmeta/", do=look)
+    assert ran.code == 0
+    ((status, page),) = shown
+    assert status == 200
+    assert 'href="./metrics"' in page
 
 
 def test_the_farms_of_the_demo_can_be_checked_as_printed_and_that_says_what_the_metrics_say() -> None:

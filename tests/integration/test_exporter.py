@@ -290,10 +290,11 @@ async def test_the_page_names_every_target_its_state_and_what_to_do_worst_first(
     async with running(config_for(simulation, *simulation.targets, hostile)) as client:
         await when_ready(client)
         text = await (await client.get("/")).text()
+        missing = await (await client.get("/targets/missing")).text()
     for scenario in SCENARIOS:
-        assert f"<h2>{scenario.name}</h2>" in text
-    assert "Update-AdfsCertificate -CertificateType Token-Signing" in text
-    assert text.index("<h2>missing</h2>") < text.index("<h2>steady</h2>")
+        assert f'data-target="{scenario.name}"' in text
+    assert "Update-AdfsCertificate -CertificateType Token-Signing" in missing
+    assert text.index('data-target="missing"') < text.index('data-target="steady"')
     assert "No usable document was ever read" in text
     assert "<script>" not in text
 

@@ -18,8 +18,9 @@ case $1 in
     download) shift; for package in "$@"; do : > "$package.deb"; done ;;
     install)
         : > {home}/venv-module
-        printf '#!/bin/sh\n' > {home}/bin/xmlsec1
-        chmod 755 {home}/bin/xmlsec1
+        for package in xmlsec1 chromium; do
+            case $* in *" $package") printf '#!/bin/sh\n' > {home}/bin/$package; chmod 755 {home}/bin/$package ;; esac
+        done
         ;;
 esac
 """
@@ -183,27 +184,39 @@ def test_others_are_told_which_package_holds_the_module(machine: Machine) -> Non
     assert "sudo apt-get install python3.11-venv" in done.stderr
 
 
-def test_xmlsec1_that_runs_is_left_alone(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("package", "program"),
+    [("xmlsec1", "xmlsec1"), ("chromium", "chromium"), ("chromium", "chromium-browser"), ("chromium", "google-chrome")],
+)
+def test_a_program_that_runs_is_left_alone(package: str, program: str, machine: Machine) -> None:
     machine.is_debian()
-    machine.has("xmlsec1", "exit 0")
-    assert machine.see_to("xmlsec1").returncode == 0
+    machine.has(program, "exit 0")
+    assert machine.see_to(package).returncode == 0
     assert machine.asked_of_apt == []
 
 
 @pytest.mark.parametrize("outdated", [False, True])
-def test_root_on_debian_gets_xmlsec1(outdated: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+@pytest.mark.parametrize("package", ["xmlsec1", "chromium"])
+def test_root_on_debian_gets_a_program(package: str, outdated: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
     machine.is_debian(outdated=outdated)
-    assert machine.see_to("xmlsec1").returncode == 0
-    assert machine.asked_of_apt[-1] == "install --yes --no-install-recommends xmlsec1"
+    assert machine.see_to(package).returncode == 0
+    assert machine.asked_of_apt[-1] == f"install --yes --no-install-recommends {package}"
 
 
 @pytest.mark.parametrize("debian", [False, True])
-def test_others_are_told_how_to_get_xmlsec1(debian: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+@pytest.mark.parametrize(
+    ("package", "sentence"),
+    [
+        ("xmlsec1", "on Debian and Ubuntu: sudo apt-get install xmlsec1;"),
+        ("chromium", "on Debian: sudo apt-get install chromium;"),
+    ],
+)
+def test_others_are_told_how_to_get_a_program(package: str, sentence: str, debian: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
     if debian:
         machine.is_debian(user=1000)
-    done = machine.see_to("xmlsec1")
+    done = machine.see_to(package)
     assert done.returncode == 1
-    assert done.stderr.startswith("missing: xmlsec1\nget it:  on Debian and Ubuntu: sudo apt-get install xmlsec1;")
+    assert done.stderr.startswith(f"missing: {package}\nget it:  {sentence}")
     assert machine.asked_of_apt == []
 
 

@@ -19,7 +19,7 @@ from exporter.config.settings import Entra, Secret, TrustSource
 from exporter.exposition.render import Renderer
 from exporter.findings import standing
 from exporter.inquiry import LONGEST_SERVICE, DomainTrust, Inquiry, Slot, TrustReason
-from exporter.page import page
+from exporter.page import Asked, target
 from exporter.record import bare
 from exporter.report import report
 from exporter.rounds import ask
@@ -96,7 +96,7 @@ def surfaces(inquiry: Inquiry | None, entra: Entra) -> tuple[bytes, bytes]:
     assert all(line.isprintable() for line in report(there, NOW).split("\n"))
     return (
         Renderer(limit=5).render([record], NOW, openmetrics=False),
-        page([there], NOW, version="1").encode(),
+        target(there, NOW, Asked(), version="1").encode(),
     )
 
 

@@ -25,7 +25,7 @@ from exporter.findings import Finding, Kind, Standing, standing
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.metadata import DocumentError
 from exporter.model import Document, Fault, FaultKind, Reason, Signature, SignatureState
-from exporter.page import page
+from exporter.page import Asked, overview, target
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
 from exporter.record import Record, bare
@@ -48,19 +48,18 @@ def shown(labels: Mapping[str, str]) -> Shown:
     return tuple(" ".join(labels.get(name, "").split()) for name in LABELS)
 
 
-def on_the_page(there: Sequence[Standing], now: datetime) -> list[tuple[etree._Element, list[Shown]]]:
-    """Every section of the page with the findings in it, in their order."""
-    tree = etree.fromstring(page(there, now, version="1"), etree.HTMLParser())
-    return [
-        (
-            section,
-            [
-                shown({name: each.get(f"data-{name.replace('_', '-')}", "") for name in LABELS})
-                for each in section.iterfind(".//div[@data-finding]")
-            ],
-        )
-        for section in tree.iterfind(".//section")
+def on_the_page(there: Standing, now: datetime) -> tuple[etree._Element, list[Shown]]:
+    """The page of a target, with the findings in it, in their order."""
+    tree = etree.fromstring(target(there, now, Asked(), version="1"), etree.HTMLParser())
+    return tree, [
+        shown({name: each.get(f"data-{name.replace('_', '-')}", "") for name in LABELS})
+        for each in tree.iterfind(".//div[@data-finding]")
     ]
+
+
+def on_the_first_page(there: Sequence[Standing], now: datetime) -> list[etree._Element]:
+    """What the first page says of each target, in its order."""
+    return list(etree.fromstring(overview(there, now, Asked(), version="1"), etree.HTMLParser()).iterfind(".//article"))
 
 
 def in_the_text(text: str) -> list[Shown]:
@@ -106,7 +105,8 @@ def agree(record: Record, now: datetime) -> Standing:
     """How the target stands, if all surfaces say that, and none says more."""
     there = standing(record, now)
     expected, text = judged(there.findings), report(there, now)
-    ((section, found),) = on_the_page([there], now)
+    tree, found = on_the_page(there, now)
+    (card,) = on_the_first_page([there], now)
 
     assert found == expected
     assert in_the_text(text) == expected
@@ -116,11 +116,16 @@ def agree(record: Record, now: datetime) -> Standing:
     assert in_the_text(report(once, now)) == in_the_json(once, now) == judged(once.findings)
     assert in_the_scrape(render_probe(record, now, limit=5, openmetrics=False)) == set(judged(once.findings))
     assert [each.severity for each in there.findings] == sorted((e.severity for e in there.findings), reverse=True)
-    assert section.get("data-severity") == there.severity.name.lower()
-    for words in (text, "".join(section.itertext())):
+    assert [each.get("data-finding") for each in card.iterfind("p[@data-finding]")] == [
+        each[0] for each in expected[:1]
+    ]
+    assert card.get("data-severity") == there.severity.name.lower()
+    for words in (text, "".join(tree.itertext()), "".join(card.itertext())):
         assert "othing to do" not in words or there.severity <= Severity.INFO
-    colours = {each.get("class", "").split()[-1] for each in section.xpath(".//*[contains(@class, 'state')]")}
-    assert colours <= {there.severity.name.lower(), "unknown"}
+    for place in (tree, card):
+        colours = {each.get("class", "").split()[-1] for each in place.xpath(".//p[contains(@class, 'state')]")}
+        assert len(colours) == 1
+        assert colours <= {there.severity.name.lower(), "unknown"}
     assert all(line.isprintable() for line in text.split("\n"))
     return there
 
@@ -215,7 +220,7 @@ def test_in_any_small_world_every_surface_shows_the_same_findings(world: Example
 def test_the_worse_a_target_the_earlier_it_stands(several: Sequence[Example]) -> None:
     there = [standing(each.record, each.at) for each in several]
 
-    severities = [Severity[section.get("data-severity", "").upper()] for section, _ in on_the_page(there, NOW)]
+    severities = [Severity[card.get("data-severity", "").upper()] for card in on_the_first_page(there, NOW)]
 
     assert severities == sorted((each.severity for each in there), reverse=True)
 

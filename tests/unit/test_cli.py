@@ -15,7 +15,7 @@ import pytest
 from builders import NOW
 
 from exporter import __version__, hangup
-from exporter.cli import Listen, _parsed, _parser, _run, _until_done, _url_of, default_storage, main
+from exporter.cli import Listen, _parsed, _parser, _route_prefix, _run, _until_done, _url_of, default_storage, main
 from exporter.config.reader import load
 from exporter.fetch import BUDGET
 from exporter.refused import RefusedError
@@ -70,6 +70,42 @@ def test_the_address_that_is_shown_is_one_that_a_person_can_open(address: tuple[
     assert _url_of(address) == url
 
 
+@pytest.mark.parametrize(
+    ("flags", "prefix"),
+    [
+        ([], ""),
+        (["--web.external-url=https://m.example"], ""),
+        (["--web.external-url=https://m.example/"], ""),
+        (["--web.external-url=https://m.example:8443/a/fed-meta_1.x/"], "/a/fed-meta_1.x"),
+        (["--web.route-prefix=/"], ""),
+        (["--web.route-prefix=/fedmeta"], "/fedmeta"),
+        (["--web.route-prefix=/fedmeta/"], "/fedmeta"),
+        (["--web.external-url=https://m.example/a", "--web.route-prefix=/"], ""),
+        (["--web.external-url=https://m.example/a", "--web.route-prefix=/b"], "/b"),
+    ],
+)
+def test_routes_stand_below_the_prefix_or_else_the_path_of_the_external_address(flags: list[str], prefix: str) -> None:
+    assert _route_prefix(parsed("serve", *flags)) == prefix
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("--web.route-prefix=fedmeta", "is not / and a path"),
+        ("--web.route-prefix=", "is not / and a path"),
+        ("--web.route-prefix=/a/../b", "is not / and a path"),
+        ("--web.route-prefix=/a//b", "is not / and a path"),
+        ("--web.route-prefix=/{name}", "is not / and a path"),
+        ("--web.external-url=https://m.example/%2F", "is not / and a path"),
+        ("--web.external-url=https://m.example/?a", "must have neither ? nor #"),
+        ("--web.external-url=m.example/fedmeta", "must be http or https"),
+    ],
+)
+def test_what_cannot_be_a_prefix_is_refused(flag: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([flag, "fs.example"]) == 2
+    assert said in capsys.readouterr().err
+
+
 HOME = Path("/home/kim")
 
 
@@ -105,6 +141,8 @@ def test_serve_has_defaults_for_everything() -> None:
         "config_check": False,
         "listen": ((None, 10059),),
         "lifecycle": False,
+        "external": None,
+        "prefix": None,
         "storage": None,
         "limit": 200,
         "documents": BUDGET,

@@ -1,71 +1,88 @@
-"""The page for people: every target, its findings, what to do, and nothing that a document could smuggle in."""
+"""The page of a target: its findings, what to do, what is known, and nothing that a document could smuggle in."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import builders
 import pytest
-import scrapes
-from builders import DAY, ENTITY_ID, HOST, NOW, SECOND, beside, pair, probed, watched
-from found import EXAMPLES, OLD, STEADY, Example, ending, refused, seen, trusting
+from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, beside, knowing, pair, probed, watched
+from found import EXAMPLES, LONG_ENCRYPTION, NEW, OLD, STEADY, STRANGE, Example, ending, farm, refused, seen, trusting
 from lxml import etree
-from scrapes import FARM, aggregate, federated
+from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, federated, good, idp
 
-from exporter import rollover
-from exporter.config.settings import INTERNET, Entra
+from exporter.config.settings import INTERNET
 from exporter.findings import Kind, outlook, sentence, standing, step, title
-from exporter.model import Entity, Observation, Reason, Use
-from exporter.page import page
+from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
+from exporter.inquiry import TrustReason
+from exporter.model import (
+    Certificate,
+    Entity,
+    Fault,
+    FaultKind,
+    Key,
+    Observation,
+    Reason,
+    Role,
+    RoleDescriptor,
+    Signature,
+    SignatureState,
+    Use,
+)
+from exporter.page import Asked, target
+from exporter.page import certificate as certificate_of
+from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
 from exporter.record import Record, bare
-from exporter.report import report
+from exporter.rules import RUNBOOKS
+
+SECTIONS = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8").lower().splitlines()
 
 HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
 
 
-def shown(*records: Record, now: datetime = NOW) -> etree._Element:
+def shown(record: Record, now: datetime = NOW, /, **asked: str) -> etree._Element:
     """The page as a browser reads it."""
-    return etree.fromstring(text_of_page(*records, now=now), etree.HTMLParser())
+    return etree.fromstring(text_of_page(record, now, **asked), etree.HTMLParser())
 
 
-def text_of_page(*records: Record, now: datetime = NOW) -> str:
-    return page([standing(each, now) for each in records], now, version="1.2.3")
+def text_of_page(record: Record, now: datetime = NOW, /, **asked: str) -> str:
+    return target(standing(record, now), now, Asked.by(asked), version="1.2.3")
 
 
 def text_of(element: etree._Element) -> str:
     return "".join(element.itertext())
 
 
-def named(record: Record, name: str) -> Record:
-    return replace(record, target=replace(record.target, name=name))
+def rows(tree: etree._Element) -> list[tuple[str, str]]:
+    """Every label on the page, and what stands beside it."""
+    return [(text_of(row[0]), text_of(row[1])) for row in tree.iterfind(".//tr")]
 
 
-def names(*records: Record) -> list[str]:
-    """The targets in the order in which they stand there."""
-    return [text_of(name) for name in shown(*records).findall(".//h2")]
-
-
-def known(*records: Record) -> list[list[str]]:
-    """The text of every cell, row by row, of what is known."""
-    return [[text_of(cell) for cell in row] for row in shown(*records).findall(".//details//tr")]
+def links(tree: etree._Element) -> Mapping[str, str]:
+    return {text_of(each): each.get("href", "") for each in tree.iterfind(".//main//a")}
 
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_finding_has_its_title_severity_sentence_step_and_whole_commands(kind: Kind) -> None:
     record, at = EXAMPLES[kind]
     finding = next(each for each in standing(record, at).findings if each.kind is kind)
-    tree = shown(record, now=at)
+    tree = shown(record, at)
 
     shown_finding = tree.xpath(f".//div[@data-finding='{kind}']")[0]
 
     severity, next_step = kind.severity.name.lower(), step(finding, at)
     assert shown_finding.get("class") == f"finding {severity}"
     assert text_of(shown_finding.find("h3")) == f"{title(kind)} ({severity})"
-    *_, told, todo = (text_of(each) for each in shown_finding.findall("p"))
+    told, todo, *_ = (text_of(each) for each in shown_finding.findall("p") if each.get("class") is None)
     assert (told, todo) == (sentence(finding, at), f"To do: {next_step.text}")
     assert tuple(text_of(each) for each in shown_finding.findall("pre/code")) == next_step.commands
     assert len(shown_finding.findall("pre")) == bool(next_step.commands)
+    section = f"fedmeta{kind.replace('_', '')}"
+    runbook = [each.get("href", "") for each in shown_finding.iterfind(".//a")]
+    assert runbook == ([f"{RUNBOOKS}#{section}"] if f"## {section}" in SECTIONS else [])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +97,7 @@ def test_a_finding_has_its_title_severity_sentence_step_and_whole_commands(kind:
 def test_a_finding_names_whom_it_is_about(kind: Kind, whom: str | None) -> None:
     record, at = EXAMPLES[kind]
 
-    paragraphs = shown(record, now=at).xpath(f".//div[@data-finding='{kind}']/p[@class='small']")
+    paragraphs = shown(record, at).xpath(f".//div[@data-finding='{kind}']/p[@class='small'][not(a)]")
 
     assert [text_of(each) for each in paragraphs] == ([] if whom is None else [whom])
 
@@ -96,7 +113,7 @@ def test_a_finding_names_whom_it_is_about(kind: Kind, whom: str | None) -> None:
     ],
 )
 def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example, state: str, css: str) -> None:
-    (headline,) = shown(example.record, now=example.at).xpath(".//p[contains(@class, 'state')]")
+    (headline,) = shown(example.record, example.at).xpath(".//p[contains(@class, 'state')]")
 
     assert (headline.text, headline.get("class")) == (state, f"state {css}")
 
@@ -104,136 +121,387 @@ def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example
 def test_where_nothing_was_found_the_page_says_what_comes_next() -> None:
     there = standing(seen(STEADY), NOW)
 
-    assert outlook(there) in [text_of(each) for each in shown(seen(STEADY)).findall(".//section/p")]
+    assert outlook(there) in [text_of(each) for each in shown(seen(STEADY)).findall(".//main/p")]
     assert "othing to do" not in text_of(shown(seen(ending(3))))
 
 
-def test_the_worst_target_stands_first() -> None:
-    records = (
-        seen(ending(200)),
-        bare(FARM),
-        seen(ending(12)),
-        seen(ending(2)),
-        EXAMPLES[Kind.METADATA_UNREACHABLE].record,
-        seen(ending(-1)),
-        seen(ending(90)),
-        trusting(seen(STEADY), federated(signing=OLD)),
-    )
-    order = ("steady", "new", "overdue", "missing", "stale", "expired", "steady, and ends first", "broken")
-
-    assert names(*map(named, records, order)) == [
-        "expired",
-        "broken",
-        "missing",
-        "overdue",
-        "stale",
-        "new",
-        "steady, and ends first",
-        "steady",
-    ]
+# What is known
 
 
 def test_what_is_known_stands_below_the_findings_and_judges_nothing() -> None:
     record = beside(seen(STEADY), replace(FARM.look, node="wap1", address="10.0.0.11", vantage=INTERNET))
 
-    rows = known(trusting(record, federated(signing=OLD)))
+    tree = shown(trusting(record, federated(signing=OLD)))
 
-    assert ["Look", "service, from default: readable, keys 44444444 (signs)"] in rows
-    assert ["Look", "wap1 at 10.0.0.11, from internet: not looked at yet"] in rows
-    assert ["Domain", "contoso.com"] in rows
-    assert not {"critical", "warning", "info", "ok"} & {word for row in rows for word in " ".join(row).split()}
+    known = rows(tree)
+    assert ("Now", "readable, keys 44444444 (signs)") in known
+    assert ("Now", "not looked at yet") in known
+    assert ("Domain", "contoso.com") in known
+    assert not {"critical", "warning", "info", "ok"} & {word for row in known for word in " ".join(row).split()}
+    assert [text_of(each) for each in tree.iterfind(".//article[@data-node]/h4")] == [
+        "service, from default",
+        "wap1 at 10.0.0.11, from internet",
+    ]
 
 
-def test_of_an_aggregate_a_few_entities_are_shown_and_the_others_counted() -> None:
-    rows = known(aggregate())
+def test_a_certificate_has_both_fingerprints_its_place_and_can_be_had_as_a_file() -> None:
+    tree = shown(seen(farm(OLD, NEW)))
 
-    assert [label for label, _ in rows].count("Entity") == 5
-    assert ["Entities", "and 1 more"] in rows
+    cards = {
+        text_of(each[0]): (dict(rows(each)), [link.get("href") for link in each.iterfind(".//a")])
+        for each in tree.iterfind(".//article[@data-fingerprint]")
+    }
+
+    assert list(cards) == ["Signing, primary", "Signing, successor", "Encryption, primary"]
+    facts, files = cards["Signing, successor"]
+    assert (facts["Thumbprint"], facts["SHA-256"]) == (NEW.thumbprint, NEW.fingerprint)
+    assert facts["Valid"] == "2026-05-30 12:00 UTC to 2027-05-30 12:00 UTC, 363.0 days left"
+    assert facts["Roles"] == "idp, sp"
+    assert facts["First seen"] == "2026-06-01 12:00 UTC"
+    assert "Issuer" not in facts
+    assert files == [f"{HOST}/certificates/{NEW.fingerprint}.{form}" for form in ("pem", "base64")]
+
+
+def test_a_certificate_that_has_ended_says_how_long_ago_and_who_issued_it() -> None:
+    issued = certificate("1", not_before=NOW - 400 * DAY, not_after=NOW - 3 * DAY, issuer="CN=Enterprise CA")
+
+    tree = shown(after(FARM, good(document(idp(issued)), NOW)))
+
+    assert ("Issuer", "CN=Enterprise CA") in rows(tree)
+    assert any(text.endswith("ended 3.0 days ago") for label, text in rows(tree) if label == "Valid")
+
+
+def test_a_key_of_several_roles_is_primary_where_it_is_judged() -> None:
+    tree = shown(seen(STEADY))
+
+    assert [text_of(each) for each in tree.iterfind(".//article[@data-fingerprint]/h4")] == [
+        "Signing, primary",
+        "Encryption, primary",
+    ]
+
+
+def test_without_a_signing_key_nothing_is_primary() -> None:
+    tree = shown(after(FARM, good(document(adfs_entity(encryption=OLD)), NOW)))
+
+    assert ("Primary", "none") in rows(tree)
+    assert ("Successor", "none") in rows(tree)
+
+
+def test_what_changed_is_told_with_the_latest_first() -> None:
+    keys = KeySetHistory((Sighting(frozenset({OLD.fingerprint}), NOW, NOW),), {Change.REPLACED: NOW - 2 * HOUR})
+    primary = Sighting(frozenset({OLD.fingerprint}), NOW - 3 * HOUR, NOW)
+    known = EntityHistory(
+        first_seen={OLD.fingerprint: NOW - 9 * DAY, NEW.fingerprint: NOW - HOUR},
+        key_sets={(Role.IDP, Use.SIGNING): keys},
+        primaries=(primary,),
+        last_promotion=NOW - 3 * HOUR,
+        began=NOW - 9 * DAY,
+        left=NOW,
+    )
+    entity_id = STEADY.metadata.entities[0].entity_id
+
+    tree = shown(knowing(seen(STEADY), history=History({entity_id: known})))
+
+    (heading,) = tree.xpath(".//h3[@id='changes']")
+    assert [(text_of(row[0]), text_of(row[1])) for row in heading.getnext().iterfind("tr")] == [
+        ("2026-06-01 12:00 UTC", "The entity was no longer published"),
+        ("2026-06-01 11:00 UTC", f"Certificate first seen: SHA-256 {NEW.fingerprint}"),
+        ("2026-06-01 10:00 UTC", "Signing: all keys were replaced at once"),
+        ("2026-06-01 09:00 UTC", f"The primary became another: SHA-256 {OLD.fingerprint}"),
+        ("2026-05-23 12:00 UTC", "The entity was first seen"),
+    ]
+
+
+def test_where_nothing_is_remembered_nothing_changed() -> None:
+    assert shown(knowing(seen(STEADY), history=History())).xpath(".//h3[@id='changes']") == []
+
+
+def test_the_last_failed_look_is_told_with_its_phases_also_once_the_next_one_succeeded() -> None:
+    failed = Observation(NOW - HOUR, Reason.HTTP_STATUS, "503 Service Unavailable", PHASES, 503, NOW + DAY, None)
+    record = probed(probed(bare(FARM), failed), good(STEADY, NOW))
+
+    known = rows(shown(record))
+
+    assert ("Last failed", "2026-06-01 11:00 UTC, http_status: 503 Service Unavailable") in known
+    assert ("Phases", "resolve 1 ms, connect 2 ms, tls 4 ms, processing 20 ms, transfer 0 ms, parse 0 ms") in known
+    assert ("HTTP", "503") in known
+    assert ("Last day", "2 looks, 1 failed") in known
+    assert ("TLS until", "2026-06-02 12:00 UTC") in rows(shown(probed(bare(FARM), failed)))
+    # It is said once: what fails now is what failed last.
+    assert "Last failed" not in dict(rows(shown(probed(bare(FARM), failed))))
+
+
+def test_the_document_is_told_with_signature_validity_and_faults() -> None:
+    found = document(
+        adfs_entity(OLD, encryption=OLD),
+        signature=Signature(SignatureState.INVALID, OLD.fingerprint, "the digest is another"),
+        valid_until=NOW + 2 * DAY,
+        cache_duration=timedelta(hours=6),
+    )
+    faults = (
+        Fault(FaultKind.CERTIFICATE_DER, "urn:a", "no certificate", 3),
+        *(Fault(FaultKind.USE_UNKNOWN, None, f"use {number}") for number in range(20)),
+    )
+    found = replace(found, metadata=replace(found.metadata, faults=faults))
+
+    tree = shown(after(FARM, good(found, NOW)))
+
+    facts = dict(rows(tree.xpath(".//h3[@id='document']")[0].getparent()))
+    assert facts["Signature"] == "does not verify: the digest is another"
+    assert facts["Signed by"] == f"SHA-256 {OLD.fingerprint}"
+    assert facts["validUntil"] == "2026-06-03 12:00 UTC, 2.0 days left"
+    assert facts["cacheDuration"] == "6.0 hours"
+    told = [text_of(each) for each in tree.iterfind(".//main/ul/li")]
+    assert told[0] == "no certificate (certificate_der, of urn:a, 3 times)"
+    assert len(told) == 20
+    assert "And 1 more fault." in text_of(tree)
+
+
+def test_a_document_past_its_validity_says_so() -> None:
+    found = document(idp(OLD), valid_until=NOW - 2 * DAY)
+
+    assert ("validUntil", "2026-05-30 12:00 UTC, 2.0 days ago") in rows(shown(after(FARM, good(found, NOW))))
+
+
+def test_what_entra_id_trusts_can_be_had_as_a_file() -> None:
+    tree = shown(trusting(seen(STEADY), federated(signing=OLD)))
+
+    assert f"{HOST}/certificates/{OLD.fingerprint}.pem" in {each.get("href") for each in tree.iterfind(".//a")}
+    assert f"Signing: SHA-256 {OLD.fingerprint}" in text_of(tree)
+
+
+def test_places_that_differ_say_since_when() -> None:
+    record, at = EXAMPLES[Kind.NODES_DIFFER]
+
+    assert "not all places got the same keys and signer." in text_of(shown(record, at))
+
+
+@pytest.mark.parametrize(("which", "found"), [(OLD, True), (NEW, True), (LONG_ENCRYPTION, True), (STRANGE, False)])
+def test_a_certificate_is_found_that_is_published_certifies_one_or_is_trusted(
+    which: Certificate, *, found: bool
+) -> None:
+    keys = (Key(Use.SIGNING, OLD, chain=(NEW,)),)
+    entity = Entity("urn:a", (RoleDescriptor(Role.IDP, "IDPSSODescriptor", keys),), None, ())
+    record = after(FARM, good(document(entity), NOW))
+    record = trusting(record, federated(signing=LONG_ENCRYPTION), TrustReason.PERMISSION)
+
+    assert certificate_of(record, which.fingerprint) == (which if found else None)
+    assert certificate_of(bare(FARM), which.fingerprint) is None
+
+
+# The axis
+
+
+def axis(record: Record, **asked: str) -> list[str]:
+    """What stands beside the axis, from above."""
+    return [text_of(each) for each in shown(record, **asked).xpath(".//svg[@class='axis']/text")]
+
+
+def test_the_axis_has_today_and_what_comes_until_the_end_and_every_certificate() -> None:
+    assert axis(seen(ending(18))) == [
+        "Today 2026-06-01",
+        "Entra ID reads the metadata daily, from 2026-05-15",
+        "AD FS makes a successor about 2026-05-30",
+        "The primary ends on 2026-06-19",
+        "Signing, primary 11111111, until 2026-06-19",
+        "Encryption, primary 22222222, until 2027-07-06",
+    ]
+    assert axis(seen(farm(OLD, NEW)))[2:6] == [
+        "The successor was made on 2026-05-30",
+        "Promotion predicted for about 2026-06-04",
+        "The primary ends on 2026-06-19",
+        "Signing, primary 11111111, until 2026-06-19",
+    ]
+
+
+def test_the_axis_has_no_dates_that_do_not_count_and_nothing_of_entra_id_where_it_reads_nothing() -> None:
+    assert axis(seen(STEADY, settings=PolicySettings(expiry=False)))[:2] == [
+        "Today 2026-06-01",
+        "Signing, primary 44444444, until 2026-12-18",
+    ]
+    assert axis(seen(STEADY, settings=PolicySettings(profile=Profile.SAML)))[:2] == [
+        "Today 2026-06-01",
+        "The primary ends on 2026-12-18",
+    ]
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-36500, 36500), (-36500, -30000), (30000, 36500), (-1, 1), (-399, 399)])
+def test_whatever_its_dates_a_certificate_is_in_the_picture(begin: int, end: int) -> None:
+    far = certificate("1", not_before=NOW + begin * DAY, not_after=NOW + end * DAY)
+
+    tree = shown(after(FARM, good(document(idp(far)), NOW)))
+
+    for each in tree.xpath(".//svg//rect"):
+        x, width = (float(each.get(name, "").removesuffix("%")) for name in ("x", "width"))
+        assert 0 <= x <= x + width <= 100.01
+        assert width > 0
+    assert len(tree.xpath(".//svg/g[@class='tick']")) <= 4
+
+
+def test_of_very_many_certificates_some_are_shown_and_the_others_counted() -> None:
+    many = [certificate("1", not_after=NOW + 200 * DAY + nth * DAY) for nth in range(30)]
+    many = [replace(each, fingerprint=f"{nth:064x}") for nth, each in enumerate(many)]
+
+    tree = shown(after(FARM, good(document(idp(*many)), NOW)))
+
+    assert len(tree.xpath(".//svg//rect")) == 10
+    assert len(tree.findall(".//article[@data-fingerprint]")) == 24
+    assert {"And 20 more certificates.", "And 6 more certificates."} <= {
+        text_of(each) for each in tree.iterfind(".//p")
+    }
+
+
+# Aggregates
+
+
+def test_of_an_aggregate_the_states_are_counted_and_the_watched_entities_come_first() -> None:
+    tree = shown(aggregate())
+
+    states = [text_of(each) for each in tree.iterfind(".//ul[@class='chips']/li")]
+    assert (states[0], states[-1]) == ("No signing key 1", "Steady 2")
+    assert sum(int(each.rpartition(" ")[2]) for each in states) == 6
+    entities = [each.get("data-entity") for each in tree.iterfind(".//p[@data-entity]")]
+    assert len(entities) == 6
+    assert "watched" in text_of(tree.findall(".//p[@data-entity]")[0])
+
+
+def test_an_entity_is_found_by_its_name_and_by_its_state() -> None:
+    record = aggregate()
+    everything = [each.get("data-entity", "") for each in shown(record).iterfind(".//p[@data-entity]")]
+
+    assert [
+        each.get("data-entity") for each in shown(record, q=everything[3].upper()).iterfind(".//p[@data-entity]")
+    ] == [each for each in everything if everything[3] in each]
+    found = shown(record, state="Steady").findall(".//p[@data-entity]")
+    assert 0 < len(found) < 6
+    assert all(": Steady" in text_of(each) for each in found)
+    assert "No entity is like that." in text_of(shown(record, q="nowhere"))
+
+
+def test_an_entity_of_an_aggregate_is_shown_with_its_certificates() -> None:
+    record = aggregate()
+    first = shown(record).findall(".//p[@data-entity]")[0]
+    entity_id, link = first.get("data-entity", ""), first.find("a")
+    assert link is not None
+    assert re.fullmatch(r"\?entity=[^&]*#rollover", link.get("href", ""))
+    assert shown(record).findall(".//svg") == []
+
+    tree = shown(record, entity=entity_id)
+
+    assert ("Entity", entity_id) in rows(tree)
+    assert len(tree.findall(".//svg[@class='axis']")) == 1
+    assert "The document has no entity nobody with a role." in text_of(shown(record, entity="nobody"))
+
+
+def test_of_many_entities_a_part_is_shown_and_links_lead_to_the_others() -> None:
+    entities = [idp(certificate("a"), entity_id=f"urn:{nth:03}") for nth in range(250)]
+    record = after(watched("all", "https://a.example/"), good(document(*entities, aggregate=True), NOW))
+
+    def part(**asked: str) -> tuple[list[str], Mapping[str, str]]:
+        tree = shown(record, **asked)
+        return [each.get("data-entity", "") for each in tree.iterfind(".//p[@data-entity]")], links(tree)
+
+    first, then = part()
+    assert first == [f"urn:{nth:03}" for nth in range(100)]
+    assert then["Further"] == "?start=100"
+    assert "Earlier" not in then
+    second, around = part(start="100", q="urn")
+    assert second == [f"urn:{nth:03}" for nth in range(100, 200)]
+    assert (around["Earlier"], around["Further"]) == ("?q=urn", "?q=urn&start=200")
+    last, before = part(start="200")
+    assert last == [f"urn:{nth:03}" for nth in range(200, 250)]
+    assert "Further" not in before
+    assert part(start="9999")[0] == part(start="-1")[0] == part(start="x")[0] == first
+
+
+def test_of_very_many_findings_a_part_is_shown_and_links_lead_to_the_others() -> None:
+    entities = [idp(certificate("a", not_after=NOW), entity_id=f"urn:{nth}") for nth in range(250)]
+    record = after(watched("all", "https://a.example/", watch=("*",)), good(document(*entities, aggregate=True), NOW))
+    whole = [each.about for each in standing(record, NOW).findings]
+
+    found: list[str] = []
+    asked: Mapping[str, str] = {}
+    while True:
+        tree = shown(record, **asked)
+        found += [each.get("data-entity-id", "") for each in tree.iterfind(".//div[@data-finding]")]
+        addresses = (each.get("href", "") for each in tree.xpath(".//a[@rel='next']"))
+        further = [each for each in addresses if each.startswith("?finding=")]
+        if not further:
+            break
+        asked = {"finding": further[0].rpartition("=")[2]}
+
+    assert found == [each.get("entity_id", "") for each in whole]
+    assert len(found) == 250
+
+
+def test_long_texts_of_others_make_no_long_page() -> None:
+    long = "&" * 1000
+    entities = [idp(certificate("a", not_after=NOW), entity_id=f"urn:{nth}{long}") for nth in range(250)]
+    record = after(watched("all", "https://a.example/", watch=("*",)), good(document(*entities, aggregate=True), NOW))
+
+    assert len(text_of_page(record)) < 300_000
+
+
+# Whatever others wrote
 
 
 def test_nothing_that_others_wrote_becomes_markup() -> None:
-    target = watched(HOSTILE, f"https://{HOST}/{HOSTILE}")
+    hostile = watched(HOSTILE, f"https://{HOST}/{HOSTILE}")
     expired = pair(not_after=NOW - DAY)
-    document = read_document(builders.saml_metadata(HOSTILE, keys=[(Use.SIGNING, expired)]), ())
-    record = probed(bare(target), Observation(NOW, None, "", {}, 200, None, document))
+    found = read_document(builders.saml_metadata(HOSTILE, keys=[(Use.SIGNING, expired)]), ())
+    record = probed(bare(hostile), Observation(NOW, None, "", {}, 200, None, found))
     record = probed(record, Observation(NOW, Reason.HTTP_STATUS, HOSTILE, {}, 503, None, None))
-    record = beside(record, replace(target.look, vantage=HOSTILE))
+    record = beside(record, replace(hostile.look, vantage=HOSTILE))
     record = probed(record, replace(refused(), detail=HOSTILE), look=record.target.looks[1])
 
     tree = shown(record)
 
     assert tree.findall(".//script") == tree.findall(".//b") == []
-    assert text_of(tree.findall(".//h2")[0]) == HOSTILE
-    (link,) = tree.findall(".//section//a")
-    assert link.get("href") == text_of(link) == record.target.url
-    masked = shown(bare(watched("fs", "https://fs.example/?key=a-secret")))
-    assert masked.findall(".//section//a") == []
-    assert "https://fs.example/?key=***" in text_of(masked)
+    assert text_of(tree.findall(".//h1")[0]) == HOSTILE
+    assert links(tree)[record.target.url] == record.target.url
     findings: Sequence[etree._Element] = tree.findall(".//div[@data-finding]")
     assert HOSTILE in {each.get("data-entity-id") for each in findings}
     assert HOSTILE in {each.get("data-vantage") for each in findings}
     assert sum(HOSTILE in text_of(each) for each in findings) == 3
+    assert tree.xpath(".//*[@style]") == []
 
 
-def test_an_address_that_is_no_page_is_no_link() -> None:
-    tree = shown(bare(watched("fs", "file:///srv/metadata.xml")))
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://fs.example/?key=a-secret", "https://fs.example/?key=***"),
+        ("file:///srv/metadata.xml", "file:///srv/metadata.xml"),
+    ],
+)
+def test_an_address_that_is_no_page_or_is_not_whole_is_no_link(url: str, text: str) -> None:
+    tree = shown(bare(watched("fs", url)))
 
-    assert tree.findall(".//section//a") == []
-    assert "file:///srv/metadata.xml" in text_of(tree)
-
-
-def test_without_targets_the_page_says_so() -> None:
-    assert shown().findall(".//section") == []
-    assert "No target is configured: only /probe answers." in text_of(shown())
+    assert text in text_of(tree)
+    assert text not in links(tree)
 
 
 def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_rest() -> None:
-    tree = shown(seen(STEADY), now=NOW + 59 * SECOND)
-    text = text_of(tree)
-    assert "1 target(s) as of 2026-06-01 12:00 UTC." in text
-    assert "fedmeta-exporter 1.2.3." in text
-    assert {link.get("href") for link in tree.findall(".//body/p/a")} == {"/metrics", "/-/healthy", "/-/ready"}
+    tree = shown(seen(STEADY), NOW + 59 * builders.SECOND)
+
+    assert "As of 2026-06-01 12:00 UTC. The document was last read on 2026-06-01 12:00 UTC." in text_of(tree)
+    assert "fedmeta-exporter 1.2.3." in text_of(tree)
+    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
+        "../",
+        "../metrics",
+        "../-/healthy",
+        "../-/ready",
+        "",
+    ]
 
 
-def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> None:
-    text = text_of_page(*(each.record for each in EXAMPLES.values()))
-    assert text.startswith("<!DOCTYPE html>\n")
-    assert "color-scheme: light dark" in text
-    assert '<html lang="en">' in text
-    # Every element is closed where it should be: XML's parser is not as lenient as HTML's.
-    body = text[text.index("<body>") : text.index("</html>")]
-    etree.fromstring(body)
+def test_the_page_is_one_whole_document_without_scripts_or_styles_of_elements() -> None:
+    for record, at in EXAMPLES.values():
+        text = text_of_page(record, at)
+        assert text.startswith("<!DOCTYPE html>\n<html")
+        # Every element is closed where it should be: XML's parser is not as lenient as HTML's.
+        tree = etree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
+        assert tree.xpath("//script | //@style | //@onclick") == []
 
 
 def test_an_entity_is_named_by_its_id() -> None:
-    document = read_document(builders.saml_metadata(), ())
-    record = probed(bare(FARM), Observation(NOW, None, "", {}, 200, None, document))
-
-    assert ["Entity", ENTITY_ID] in known(record)
-
-
-def test_an_aggregate_of_500_entities_is_judged_once_for_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    entities = [scrapes.idp(scrapes.certificate("a"), entity_id=f"urn:{number}") for number in range(500)]
-    target = watched("all", "https://a.example/", entity_id="urn:7", watch=("urn:1*",), entra=Entra(("contoso.com",)))
-    record = scrapes.after(target, scrapes.good(scrapes.document(*entities, aggregate=True), NOW))
-    record = scrapes.told(record, "contoso.com", scrapes.answer(scrapes.realm(scrapes.certificate("a")), NOW))
-    judged, judge = [], rollover.judge_entity
-
-    def noted(entity: Entity, *args: object, **settings: object) -> object:
-        judged.append(entity.entity_id)
-        return judge(entity, *args, **settings)  # type: ignore[arg-type]  # as it was called
-
-    monkeypatch.setattr(rollover, "judge_entity", noted)
-    page([standing(record, NOW)], NOW, version="1")
-
-    assert len(judged) == len(set(judged)) == 500
-
-
-def test_of_very_many_findings_the_worst_are_shown_and_the_others_counted() -> None:
-    entities = [scrapes.idp(scrapes.certificate("a", not_after=NOW), entity_id=f"urn:{nth}") for nth in range(250)]
-    target = watched("all", "https://a.example/", watch=("*",))
-    record = scrapes.after(target, scrapes.good(scrapes.document(*entities, aggregate=True), NOW))
-    text = text_of_page(record)
-    assert text.count('<div class="finding critical"') == 200
-    assert "And 50 more finding(s), none of them worse." in text
-    assert "And 50 more finding(s), none of them worse." in report(standing(record, NOW), NOW)
+    assert ("Entity", ENTITY_ID) in rows(shown(after(FARM, good(document(idp(OLD)), NOW))))

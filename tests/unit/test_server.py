@@ -3,20 +3,27 @@
 import asyncio
 import gzip
 import re
-from base64 import b64encode
+import ssl
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote
 
 import builders
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
+from builders import watched
 from federation import Answers, Federation
 from live import Scrape
+from lxml import etree
+from yarl import URL
 
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
@@ -54,10 +61,11 @@ async def serving(
     probes: int = PROBE_REQUESTS,
     documents: int = BUDGET,
     lifecycle: bool = False,
+    prefix: str = "",
 ) -> AsyncIterator[Client]:
     names = federation.names if federation else None
     now = partial(datetime.now, UTC)
-    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle)
+    options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle, prefix=prefix)
     app = application(options, state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
         yield client
@@ -193,7 +201,7 @@ async def test_who_refuses_gzip_gets_the_plain_text() -> None:
             assert b"fedmeta_exporter_build_info" in (gzip.decompress(body) if packed else body)
 
 
-@pytest.mark.parametrize("route", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("route", ["/", "/metrics", "/favicon.svg", "/-/healthy", "/-/ready"])
 async def test_a_head_request_gets_the_headers_alone(route: str) -> None:
     async with serving() as client:
         answer = await client.head(route)
@@ -236,6 +244,13 @@ async def test_the_page_is_html() -> None:
 
 ANSWERS = [
     ("GET", "/", 200),
+    ("GET", "/?q=anything&sort=name&start=5", 200),
+    ("GET", "/targets/fs", 200),
+    ("GET", "/targets/fs?entity=none", 200),
+    ("GET", "/targets/nobody", 404),
+    ("GET", "/targets/fs/certificates/00.pem", 404),
+    ("GET", "/targets/nobody/certificates/00.pem", 404),
+    ("GET", "/favicon.svg", 200),
     ("GET", "/metrics", 200),
     ("GET", "/-/healthy", 200),
     ("GET", "/-/ready", 200),
@@ -250,7 +265,8 @@ ANSWERS = [
 async def test_every_answer_is_kept_by_nobody_framed_by_nobody_and_names_no_version(
     method: str, route: str, status: int
 ) -> None:
-    async with serving() as client:
+    targets = (watched("fs", "file:///nowhere"),) if route.startswith("/targets/fs") else ()
+    async with serving(replace(CONFIG, targets=targets)) as client:
         answer = await client.request(method, route)
     said = answer.headers
     assert answer.status == status
@@ -259,7 +275,7 @@ async def test_every_answer_is_kept_by_nobody_framed_by_nobody_and_names_no_vers
     assert said["Referrer-Policy"] == "no-referrer"
     assert said["Cache-Control"] == "no-store"
     assert re.search(r"default-src 'none';.* frame-ancestors 'none'", said["Content-Security-Policy"])
-    assert ("style-src" in said["Content-Security-Policy"]) is (route == "/")
+    assert ("style-src" in said["Content-Security-Policy"]) is (answer.content_type == "text/html")
 
 
 async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> None:
@@ -271,9 +287,69 @@ async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> N
         "default-src": "'none'",
         "style-src": f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'",
         "base-uri": "'none'",
-        "form-action": "'none'",
+        "img-src": "'self'",
+        "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
+
+
+async def test_below_a_prefix_every_route_and_every_link_of_the_pages_is_there() -> None:
+    target = watched("https://fs/a?b", "file:///nowhere")
+    async with serving(replace(CONFIG, targets=(target,)), prefix="/a/fedmeta", lifecycle=True) as client:
+        assert (await client.get("/metrics")).status == 404
+        assert (await client.post("/a/fedmeta/-/reload")).status == 200
+        for start in ("/", "/a/fedmeta"):
+            answer = await client.get(start)
+            assert (answer.status, answer.url.path) == (200, "/a/fedmeta/")
+        seen: set[URL] = set()
+        waiting = {answer.url}
+        while waiting:
+            url = waiting.pop()
+            seen.add(url)
+            answer = await client.get(url.relative())
+            assert answer.status == 200 or url.path.endswith("/-/ready"), url
+            if answer.content_type == "text/html":
+                links = re.findall(r'href="([^"#]*)"', await answer.text())
+                found = {url.join(URL(unescape(each), encoded=True)) for each in links}
+                waiting |= {each for each in found if each.host == url.host} - seen
+    assert {each.raw_path for each in seen} == {
+        f"/a/fedmeta{path}"
+        for path in ("/", "/metrics", "/-/healthy", "/-/ready", "/favicon.svg", "/targets/https%3A%2F%2Ffs%2Fa%3Fb")
+    }
+
+
+async def test_the_icon_is_a_picture_that_needs_nothing_else() -> None:
+    async with serving() as client:
+        answer = await client.get("/favicon.svg")
+        assert answer.content_type == "image/svg+xml"
+        assert etree.fromstring(await answer.read()).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+async def test_a_published_certificate_can_be_had_as_pem_and_as_base64_in_a_file(tmp_path: Path) -> None:
+    published = builders.pair()
+    (tmp_path / "a b.xml").write_bytes(builders.adfs(published))
+    name, der = "https://fs/a?b %2F", published.certificate.der
+    address = f"/targets/{quote(name, safe='')}"
+    async with serving(replace(CONFIG, targets=(watched(name, (tmp_path / "a b.xml").as_uri()),))) as client:
+        async with asyncio.timeout(30):
+            while True:
+                if (await client.get("/-/ready")).status == 200:
+                    break
+                await asyncio.sleep(0.01)
+        page = await (await client.get(URL(address, encoded=True))).text()
+        files = set(re.findall(r'href="([^"]*/certificates/[^"]*)"', page))
+        texts = {}
+        for each in files:
+            answer = await client.get(URL(f"/targets/{each}", encoded=True))
+            assert answer.status == 200
+            assert answer.headers["Content-Disposition"] == f'attachment; filename="{each.rpartition("/")[2]}"'
+            texts[each.rpartition("/")[2]] = await answer.text()
+        other = await client.get(URL(f"{address}/certificates/{published.certificate.fingerprint}.p12", encoded=True))
+    assert other.status == 404
+    assert len(texts) == 4, "two forms of the signing and of the encryption certificate"
+    assert ssl.PEM_cert_to_DER_cert(texts[f"{published.certificate.fingerprint}.pem"]) == der
+    assert b64decode(texts[f"{published.certificate.fingerprint}.base64"], validate=False) == der
+    assert texts[f"{published.certificate.fingerprint}.base64"].count("\n") == 1
 
 
 @pytest.mark.parametrize(

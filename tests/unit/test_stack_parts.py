@@ -80,7 +80,9 @@ def test_a_port_that_somebody_has_is_not_taken() -> None:
 
 
 def test_a_program_that_is_nowhere_is_named_with_what_to_do() -> None:
-    with pytest.raises(FileNotFoundError, match="no-such-program or nor-this is not here: 'make prometheus'"):
+    with pytest.raises(
+        FileNotFoundError, match="no-such-program or nor-this is not here: 'make prometheus xmlsec1 chromium'"
+    ):
         stack.found("no-such-program", "nor-this")
 
 

@@ -1,0 +1,9 @@
+"""The pages for people: how every target stands, what to do, and what is known of it."""
+
+from exporter.page.asked import Asked
+from exporter.page.certificates import FORMS, certificate
+from exporter.page.frame import ICON, POLICY
+from exporter.page.overview import overview
+from exporter.page.target import target
+
+__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "overview", "target"]

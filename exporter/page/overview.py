@@ -1,0 +1,158 @@
+"""The first page: how all targets stand, and which of them a reader wants to see."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+from urllib.parse import quote
+
+from exporter.config.urls import shown
+from exporter.findings import Standing, headline, moment, outlook, sentence
+from exporter.names import told
+from exporter.page.asked import Asked, Sort, part
+from exporter.page.frame import counted, field, framed, paragraph, summary
+from exporter.page.html import NOTHING, Html, element, together
+from exporter.page.marks import UNKNOWN, mark
+from exporter.report import severity, state
+from exporter.rollover import Severity
+
+CARDS = 60
+"""Targets on one page."""
+
+ROOM = 200_000
+"""Characters of targets on one page: what others wrote may be long."""
+
+_SENTENCE = 600
+"""Characters of a sentence: the page of the target has all of it."""
+
+_SEVERITIES = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
+
+_SORTS: Mapping[Sort, str] = {Sort.WORST: "The worst first", Sort.NAME: "By name", Sort.ENDS: "The first to end first"}
+
+_ORDERS: Mapping[Sort, Callable[[Standing], Any]] = {
+    Sort.NAME: lambda standing: standing.record.target.name.casefold(),
+    # Who has no primary comes last.
+    Sort.ENDS: lambda standing: standing.urgency[1] or float("inf"),
+}
+"""But the one in which they are judged."""
+
+
+def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, version: str) -> str:
+    """The HTML of the first page as of ``now``; the worst targets first, unless another order is asked for."""
+    worst_first = sorted(standings, key=attrgetter("urgency"))
+    found = list(filter(_wanted(asked), worst_first))
+    if asked.sort in _ORDERS:
+        found.sort(key=_ORDERS[asked.sort])
+    states = _by_state(worst_first)
+    cards = part(
+        found,
+        asked.start,
+        lambda standing: _card(standing, now),
+        most=CARDS,
+        room=ROOM,
+        turn=lambda start: asked.but(start=start),
+    )
+    if not standings:
+        nothing = paragraph("No target is configured: only /probe answers.")
+    else:
+        nothing = NOTHING if found else paragraph("No target is like that.")
+    return framed(
+        "Federation metadata",
+        element("h1", "Federation metadata"),
+        paragraph(f"{counted(len(standings), 'target')} as of {moment(now)}."),
+        summary("Severities", "severity", _by_severity(standings), asked),
+        summary("States", "state", states, asked),
+        _form(states, asked),
+        paragraph("" if len(found) == len(standings) else f"{len(found)} of them shown."),
+        nothing,
+        element("div", cards, class_="grid"),
+        root="./",
+        version=version,
+    )
+
+
+def _card(standing: Standing, now: datetime) -> Html:
+    """A target in short: the worst that was found, and what to do about it."""
+    target, findings = standing.record.target, standing.findings
+    if findings:
+        worst, more = findings[0], len(findings) - 1
+        what = together(
+            element("p", told(sentence(worst, now), _SENTENCE), data_finding=worst.kind),
+            paragraph(f"And {counted(more, 'more finding')}." if more else "", "small"),
+        )
+    else:
+        what = paragraph(outlook(standing))
+    end = standing.urgency[1]
+    which = "The first primary" if len(standing.watched) > 1 else "The primary"
+    ends = f"{which} ends on {moment(datetime.fromtimestamp(end, now.tzinfo))}." if end else ""
+    return element(
+        "article",
+        element("h2", element("a", target.name, href=f"targets/{quote(target.name, safe='')}")),
+        paragraph(told(shown(target.url), _SENTENCE), "small"),
+        element("p", state(standing), class_=f"state {mark(standing)}"),
+        what,
+        paragraph(ends, "small"),
+        class_=mark(standing),
+        data_target=target.name,
+        data_severity=severity(standing.severity),
+    )
+
+
+def _wanted(asked: Asked) -> Callable[[Standing], bool]:
+    word = asked.q.casefold()
+
+    def wanted(standing: Standing) -> bool:
+        return (
+            asked.severity in {"", mark(standing)}
+            and asked.state in {"", headline(standing)}
+            and (not word or any(word in each.casefold() for each in _names(standing)))
+        )
+
+    return wanted
+
+
+def _names(standing: Standing) -> Iterable[str]:
+    """What a target can be found by."""
+    record = standing.record
+    yield from (record.target.name, shown(record.target.url))
+    yield from (each.domain for each in record.domains)
+    yield from (each.entity_id for each in standing.rollovers)
+
+
+def _by_severity(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
+    counts = Counter(map(mark, standings))
+    return {each: (each, counts[each]) for each in _SEVERITIES if counts[each]}
+
+
+def _by_state(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
+    """Each state with its colour and how many there are, in the order of the targets."""
+    counts = Counter(map(headline, standings))
+    marks = {headline(each): mark(each) for each in standings}
+    return {words: (css, counts[words]) for words, css in marks.items()}
+
+
+def _form(states: Iterable[str], asked: Asked) -> Html:
+    return element(
+        "form",
+        field("Name, address, entity or domain", element("input", type="search", name="q", value=asked.q)),
+        field("Severity", _choice("severity", _or_any(_SEVERITIES), asked.severity)),
+        field("State", _choice("state", _or_any(states), asked.state)),
+        field("Order", _choice("sort", {each.value: words for each, words in _SORTS.items()}, asked.sort)),
+        element("button", "Show", type="submit"),
+        element("a", "Show all", href="./"),
+        role="search",
+    )
+
+
+def _or_any(words: Iterable[str]) -> Mapping[str, str]:
+    return {"": "any", **{each: each for each in words}}
+
+
+def _choice(name: str, values: Mapping[str, str], chosen: str) -> Html:
+    options = (
+        element("option", words, value=value, selected="selected" if value == chosen else None)
+        # What was asked is shown, also where there is none of it now.
+        for value, words in {**values, chosen: values.get(chosen, chosen)}.items()
+    )
+    return element("select", *options, name=name)

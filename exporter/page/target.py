@@ -1,0 +1,372 @@
+"""The page of a target: what was found and what to do about it, and all that is known."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from exporter.config.urls import MASK, shown
+from exporter.findings import Finding, Standing, moment, outlook, sentence, span, step, title
+from exporter.history import Change, EntityHistory
+from exporter.inquiry import DomainRecord
+from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
+from exporter.names import shortened, told
+from exporter.page.asked import Asked, part
+from exporter.page.axis import BARS, Bar, axis
+from exporter.page.certificates import FORMS, Published, published
+from exporter.page.frame import counted, field, framed, paragraph, summary, table
+from exporter.page.html import NOTHING, Html, element, together
+from exporter.page.marks import mark
+from exporter.record import LookRecord
+from exporter.report import about, domain, evidence, seen, severity, state, worst_first
+from exporter.rollover import WORDS, Position, Rollover, State
+from exporter.rules import runbook
+
+FINDINGS = 40
+"""On one page; as many characters as :data:`FINDINGS_ROOM`."""
+
+FINDINGS_ROOM = 90_000
+ENTITIES = 100
+ENTITIES_ROOM = 60_000
+CERTIFICATES = 24
+LOOKS = 20
+DOMAINS = 20
+FAULTS = 20
+CHANGES = 20
+
+_NAME = 200
+"""Characters of a name that somebody asks for, and nobody has."""
+
+_SIGNATURES: Mapping[SignatureState, str] = {
+    SignatureState.TRUSTED: "verified, by a signer that the policy names",
+    SignatureState.VALID: "verified",
+    SignatureState.INVALID: "does not verify",
+    SignatureState.UNSIGNED: "none",
+    SignatureState.UNCHECKED: "not checked",
+}
+
+_CHANGES: Mapping[Change, str] = {
+    Change.ADDED: "a key was added",
+    Change.UNEXPECTED: "a key was added that nobody expected",
+    Change.REMOVED: "a key was removed",
+    Change.REPLACED: "all keys were replaced at once",
+    Change.UNSEEN: "the keys became others while nobody looked",
+}
+
+
+def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> str:
+    """The HTML of a target's page as of ``now``; its findings first, the worst before the others."""
+    record = standing.record
+    name = record.target.name
+    as_of = f" The document was last read on {moment(record.last_success)}." if record.last_success else ""
+    return framed(
+        name,
+        element("h1", name),
+        element("p", _address(shown(record.target.url)), class_="small"),
+        element("p", state(standing), class_=f"state {mark(standing)}"),
+        paragraph("" if standing.findings else outlook(standing)),
+        paragraph(f"As of {moment(now)}.{as_of}", "small"),
+        element("h2", "What was found") if standing.findings else NOTHING,
+        part(
+            standing.findings,
+            asked.finding,
+            lambda finding: _finding(finding, now),
+            most=FINDINGS,
+            room=FINDINGS_ROOM,
+            turn=lambda start: asked.but(finding=start),
+        ),
+        element("h2", "What is known"),
+        paragraph(f"Profile {standing.policy.profile}, known by {standing.policy.evidence}.", "small"),
+        *_entity(standing, now, asked),
+        *_entities(standing, asked),
+        *_trust(standing, now),
+        *_places(standing, now),
+        *_document(standing, now),
+        root="../",
+        version=version,
+    )
+
+
+def _address(url: str) -> Html | str:
+    # Without its query it leads elsewhere.
+    is_link = url.startswith("http") and MASK not in url
+    return element("a", url, href=url, rel="noreferrer") if is_link else url
+
+
+def _finding(finding: Finding, now: datetime) -> Html:
+    word, next_step = severity(finding.severity), step(finding, now)
+    data = {f"data_{name}": each for name, each in finding.about.items()}
+    # Each is a block of its own: where one is too long for the screen, its next line stands further in.
+    commands = [element("code", each) for each in next_step.commands]
+    more = runbook(finding.kind)
+    return element(
+        "div",
+        element("h3", f"{title(finding.kind)} ({word})"),
+        paragraph(", ".join(f"{label.lower()} {each}" for label, each in about(finding)), "small"),
+        element("p", sentence(finding, now)),
+        element("p", f"To do: {next_step.text}"),
+        element("pre", *commands) if commands else NOTHING,
+        element("p", element("a", "Runbook", href=more, rel="noreferrer"), class_="small") if more else NOTHING,
+        class_=f"finding {word}",
+        data_finding=finding.kind,
+        data_severity=word,
+        **data,
+    )
+
+
+# --- an aggregate
+
+
+def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
+    document = standing.record.document
+    if document is None or not document.metadata.aggregate:
+        return
+    counts = Counter(each.state for each in standing.rollovers)
+    word = asked.q.casefold()
+    # Who is watched comes first, and among both the worst.
+    found = sorted(
+        (
+            each
+            for each in worst_first(standing)
+            if asked.state in {"", WORDS[each.state]} and word in each.entity_id.casefold()
+        ),
+        key=lambda each: each.entity_id not in standing.watched,
+    )
+    yield element("h3", "Entities", id="entities")
+    yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
+    yield summary("States", "state", {WORDS[each]: ("", counts[each]) for each in State if counts[each]}, asked)
+    yield element(
+        "form",
+        field("Entity", element("input", type="search", name="q", value=asked.q)),
+        element("input", type="hidden", name="state", value=asked.state),
+        element("button", "Show", type="submit"),
+        element("a", "Show all", href="?"),
+        role="search",
+    )
+    yield NOTHING if found else paragraph("No entity is like that.")
+    yield part(
+        found,
+        asked.start,
+        lambda each: _row(each, asked, is_watched=each.entity_id in standing.watched),
+        most=ENTITIES,
+        room=ENTITIES_ROOM,
+        turn=lambda start: asked.but(start=start),
+    )
+
+
+def _row(rollover: Rollover, asked: Asked, *, is_watched: bool) -> Html:
+    primary = rollover.primary
+    state_of_it = WORDS[rollover.state] + (", watched" if is_watched else "")
+    end = f", the primary ends on {moment(primary.not_after)}" if primary else ""
+    link = element("a", rollover.entity_id, href=f"{asked.but(entity=rollover.entity_id)}#rollover")
+    return element("p", link, f": {state_of_it}{end}.", data_entity=rollover.entity_id)
+
+
+# --- one entity
+
+
+def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
+    """Its rollover along time, its certificates, and what changed."""
+    record = standing.record
+    entity_id = asked.entity or record.entity_id
+    entities = record.document.metadata.entities if record.document else ()
+    entity = next((each for each in entities if each.entity_id == entity_id), None)
+    rollover = next((each for each in standing.rollovers if each.entity_id == entity_id), None)
+    if entity is None or rollover is None:
+        who = told(asked.entity, _NAME)
+        yield paragraph(f"The document has no entity {who} with a role." if who else "")
+        return
+    known = record.history.entities.get(entity.entity_id, EntityHistory())
+    certificates = published(entity, rollover)
+    yield element("h3", "Rollover", id="rollover")
+    yield table(_rollover(entity, rollover))
+    bars = [Bar(each.certificate, _bar(each), each.position if each.signs else "") for each in certificates]
+    yield axis(standing, rollover, bars, now)
+    yield _more(len(bars) - BARS, "certificate")
+    yield element("h3", "Certificates", id="certificates")
+    yield element(
+        "div",
+        *(_certificate(each, known, record.target.name, now) for each in certificates[:CERTIFICATES]),
+        class_="grid",
+    )
+    yield _more(len(certificates) - CERTIFICATES, "certificate")
+    changes = sorted(_changes(known), reverse=True)
+    if changes:
+        yield element("h3", "What changed", id="changes")
+        yield table([(moment(at), text) for at, text in changes[:CHANGES]])
+
+
+def _rollover(entity: Entity, rollover: Rollover) -> Iterator[tuple[str, str]]:
+    yield "Entity", entity.entity_id
+    if rollover.primary is None:
+        yield "Primary", "none"
+    else:
+        yield "Primary", rollover.primary.thumbprint
+        yield from (("", evidence(claim, rollover.primary)) for claim in rollover.claims)
+    yield "Successor", rollover.successor.thumbprint if rollover.successor else "none"
+    if rollover.promotion is not None:
+        yield "Promotion", f"predicted for about {moment(rollover.promotion)}"
+
+
+def _bar(each: Published) -> str:
+    return f"{each.title} {each.certificate.thumbprint[:8]}, until {each.certificate.not_after:%Y-%m-%d}"
+
+
+def _certificate(each: Published, known: EntityHistory, name: str, now: datetime) -> Html:
+    certificate = each.certificate
+    begin, end = certificate.not_before, certificate.not_after
+    left = f"{span(end - now)} left" if now < end else f"ended {span(now - end)} ago"
+    first = known.first_seen.get(certificate.fingerprint)
+    rows = [
+        ("Thumbprint", certificate.thumbprint),
+        ("SHA-256", certificate.fingerprint),
+        ("Subject", shortened(certificate.subject)),
+        *([("Issuer", shortened(certificate.issuer))] if not certificate.self_issued else ()),
+        ("Valid", f"{moment(begin)} to {moment(end)}, {left}"),
+        *([("First seen", moment(first))] if first else ()),
+        ("Key", f"{certificate.key_algorithm}, {certificate.key_size} bits"),
+        ("Roles", ", ".join(each.roles)),
+    ]
+    css = {Position.PRIMARY: "ok", Position.SUCCESSOR: "info"}.get(each.position) if each.signs else None
+    return element(
+        "article",
+        element("h4", each.title),
+        table(rows),
+        _downloads(certificate, name),
+        class_=css,
+        data_fingerprint=certificate.fingerprint,
+    )
+
+
+def _downloads(certificate: Certificate, name: str) -> Html:
+    links = (
+        element("a", words, href=f"{quote(name, safe='')}/certificates/{certificate.fingerprint}.{form}")
+        for form, words in zip(FORMS, ("PEM", "base64"), strict=True)
+    )
+    return element("p", "As ", *(piece for link in links for piece in (link, " ")), class_="small")
+
+
+def _changes(known: EntityHistory) -> Iterator[tuple[datetime, str]]:
+    for use, words in ((Use.SIGNING, "Signing"), (Use.ENCRYPTION, "Encryption")):
+        for change, at in known.changes(use).items():
+            yield at, f"{words}: {_CHANGES[change]}"
+    for fingerprint, at in known.first_seen.items():
+        # All that came with the entity is no change.
+        if at != known.began:
+            yield at, f"Certificate first seen: SHA-256 {fingerprint}"
+    if known.last_promotion is not None and known.primaries:
+        (fingerprint,) = known.primaries[-1].fingerprints
+        yield known.last_promotion, f"The primary became another: SHA-256 {fingerprint}"
+    if known.began is not None:
+        yield known.began, "The entity was first seen"
+    if known.left is not None:
+        yield known.left, "The entity was no longer published"
+
+
+# --- Entra ID, places, the document
+
+
+def _trust(standing: Standing, now: datetime) -> Iterator[Html]:
+    domains = standing.record.domains
+    if not domains:
+        return
+    yield element("h3", "What Entra ID trusts", id="trust")
+    shown_ones = (_domain(each, standing, now) for each in domains[:DOMAINS])
+    yield element("div", *shown_ones, class_="grid")
+    yield _more(len(domains) - DOMAINS, "domain")
+
+
+def _domain(each: DomainRecord, standing: Standing, now: datetime) -> Html:
+    trusted = each.trust.certificates if each.trust else {}
+    return element(
+        "article",
+        table(domain(each, standing.rollover, now)),
+        *(
+            together(
+                paragraph(f"{slot.capitalize()}: SHA-256 {held.fingerprint}", "small"),
+                _downloads(held, _name(standing)),
+            )
+            for slot, held in trusted.items()
+        ),
+    )
+
+
+def _name(standing: Standing) -> str:
+    return standing.record.target.name
+
+
+def _places(standing: Standing, now: datetime) -> Iterator[Html]:
+    record = standing.record
+    since = record.differing_since
+    yield element("h3", "Places", id="places")
+    yield paragraph(f"Since {moment(since)} not all places got the same keys and signer." if since else "")
+    yield element("div", *(_look(each, now) for each in record.looks[:LOOKS]), class_="grid")
+    yield _more(len(record.looks) - LOOKS, "place")
+
+
+def _look(each: LookRecord, now: datetime) -> Html:
+    look, observation, failure, lately = each.look, each.observation, each.lately.failure, each.lately
+    where = f"{look.node} at {look.address}" if look.address not in {None, look.node} else look.node
+    rows = [("Now", seen(each))]
+    if observation is not None:
+        rows += [("Looked", f"{moment(observation.at)}, {span(now - observation.at)} ago"), *_phases(observation)]
+        if observation.tls_not_after is not None:
+            rows.append(("TLS until", moment(observation.tls_not_after)))
+    if each.last_success is not None:
+        rows.append(("Last read", moment(each.last_success)))
+    if lately.probes:
+        rows.append(("Last day", f"{counted(lately.probes, 'look')}, {lately.failures} failed"))
+    if failure is not None and failure is not observation:
+        rows += [("Last failed", f"{moment(failure.at)}, {failure.reason}: {failure.detail}"), *_phases(failure)]
+    title_of_it = f"{where}, from {look.vantage}"
+    return element("article", element("h4", title_of_it), table(rows), data_node=look.node, data_vantage=look.vantage)
+
+
+def _phases(observation: Observation) -> Iterator[tuple[str, str]]:
+    if observation.phases:
+        yield "Phases", ", ".join(f"{phase} {1000 * took:.0f} ms" for phase, took in observation.phases.items())
+    if observation.http_status is not None:
+        yield "HTTP", f"{observation.http_status}"
+
+
+def _document(standing: Standing, now: datetime) -> Iterator[Html]:
+    document = standing.record.document
+    if document is None:
+        return
+    yield element("h3", "Document", id="document")
+    yield table(_facts(document, now))
+    faults = document.metadata.faults
+    if faults:
+        yield element("h4", "Faults")
+        yield element("ul", *(element("li", _fault(each)) for each in faults[:FAULTS]))
+        yield _more(len(faults) - FAULTS, "fault")
+
+
+def _facts(document: Document, now: datetime) -> Iterator[tuple[str, str]]:
+    metadata, signature = document.metadata, document.signature
+    detail = f": {signature.detail}" if signature.detail else ""
+    yield "Signature", f"{_SIGNATURES[signature.state]}{detail}"
+    if signature.fingerprint is not None:
+        yield "Signed by", f"SHA-256 {signature.fingerprint}"
+    until = metadata.valid_until
+    if until is None:
+        yield "validUntil", "not said"
+    else:
+        yield "validUntil", f"{moment(until)}, {span(until - now)} {'left' if now < until else 'ago'}"
+    if metadata.cache_duration is not None:
+        yield "cacheDuration", span(metadata.cache_duration)
+    yield (
+        "Size",
+        f"{document.size} bytes, {len(metadata.entities)} {'entity' if len(metadata.entities) == 1 else 'entities'}",
+    )
+    yield "SHA-256", document.digest
+
+
+def _fault(fault: Fault) -> str:
+    whose = f", of {fault.entity_id}" if fault.entity_id else ""
+    times = f", {fault.times} times" if fault.times > 1 else ""
+    return f"{fault.detail} ({fault.kind}{whose}{times})"
+
+
+def _more(count: int, thing: str) -> Html:
+    return paragraph(f"And {counted(count, f'more {thing}')}." if count > 0 else "", "small")

@@ -1,0 +1,356 @@
+"""The first page: how all targets stand, the worst first, and what a reader finds by its address alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from time import process_time
+
+import pytest
+from builders import DAY, NOW, SECOND, watched
+from found import EXAMPLES, OLD, STEADY, Example, ending, seen, trusting
+from lxml import etree
+from scrapes import FARM, after, aggregate, certificate, document, federated, good, idp
+
+from exporter import rollover
+from exporter.findings import Kind, outlook, sentence, standing
+from exporter.model import Entity
+from exporter.page import Asked, overview, target
+from exporter.record import Record, bare
+from exporter.standings import Standings
+
+HOSTILE = """"'><script>alert(1)</script>&amp;<b>"""
+
+ROUGHLY = 0.05
+"""Seconds of CPU that a page may take: a person does not notice them, and scrapes that wait for it neither."""
+
+
+def text_of_page(*records: Record, now: datetime = NOW, **asked: str) -> str:
+    return overview([standing(each, now) for each in records], now, Asked.by(asked), version="1.2.3")
+
+
+def shown(*records: Record, now: datetime = NOW, **asked: str) -> etree._Element:
+    """The page as a browser reads it."""
+    return etree.fromstring(text_of_page(*records, now=now, **asked), etree.HTMLParser())
+
+
+def text_of(element: etree._Element) -> str:
+    return "".join(element.itertext())
+
+
+def names(*records: Record, **asked: str) -> list[str]:
+    """The targets in the order in which they stand there."""
+    return [text_of(name) for name in shown(*records, **asked).findall(".//article/h2")]  # type: ignore[arg-type]  # none of them is now
+
+
+def counts(tree: etree._Element) -> list[dict[str, str]]:
+    """The words of each summary with their links."""
+    return [
+        {text_of(each): each.get("href", "") for each in summary.iterfind(".//a")}
+        for summary in tree.iterfind(".//ul[@class='chips']")
+    ]
+
+
+def named(record: Record, name: str) -> Record:
+    return replace(record, target=replace(record.target, name=name))
+
+
+def farms() -> tuple[Record, ...]:
+    """A target of each severity, and one of which nothing is known."""
+    return (
+        named(seen(STEADY), "steady"),
+        named(bare(FARM), "new"),
+        named(seen(ending(12)), "overdue"),
+        named(seen(ending(2)), "missing"),
+        named(EXAMPLES[Kind.SUCCESSOR_PUBLISHED].record, "Published"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("example", "state", "css"),
+    [
+        (EXAMPLES[Kind.ROLLOVER_MISSING], "Successor missing (critical)", "critical"),
+        (EXAMPLES[Kind.METADATA_UNREACHABLE], "Unreadable (warning)", "warning"),
+        (EXAMPLES[Kind.SUCCESSOR_PUBLISHED], "Successor published (info)", "info"),
+        (Example(seen(STEADY)), "Steady", "ok"),
+        (Example(bare(FARM)), "Not looked at yet", "unknown"),
+    ],
+)
+def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example, state: str, css: str) -> None:
+    tree = shown(example.record, now=example.at)
+
+    (headline,) = tree.xpath(".//article/p[contains(@class, 'state')]")
+    assert (headline.text, headline.get("class")) == (state, f"state {css}")
+    assert tree.xpath(".//article")[0].get("class") == css
+
+
+def test_a_target_says_what_is_worst_how_much_more_there_is_and_when_its_primary_ends() -> None:
+    record = trusting(seen(ending(2)), federated(signing=STEADY.metadata.entities[0].certificates(signs=True)[0]))
+    there = standing(record, NOW)
+
+    (card,) = shown(record).iterfind(".//article")
+    texts = [text_of(each) for each in card.iterfind("p")]
+
+    assert sentence(there.findings[0], NOW) in texts
+    assert f"And {len(there.findings) - 1} more findings." in texts
+    assert texts[-1] == "The primary ends on 2026-06-03 12:00 UTC."
+
+
+def test_where_nothing_was_found_the_page_says_what_comes_next() -> None:
+    there = standing(seen(STEADY), NOW)
+
+    assert outlook(there) in [text_of(each) for each in shown(seen(STEADY)).findall(".//article/p")]
+    assert "othing to do" not in text_of(shown(seen(ending(3))))
+
+
+def test_of_several_watched_entities_the_first_end_is_told() -> None:
+    record = after(replace(aggregate().target, watch=("*",)), aggregate().observation)  # type: ignore[arg-type]  # there is one
+
+    assert "The first primary ends on " in text_of(shown(record))
+
+
+def test_the_worst_target_stands_first() -> None:
+    records = (
+        seen(ending(200)),
+        bare(FARM),
+        seen(ending(12)),
+        seen(ending(2)),
+        EXAMPLES[Kind.METADATA_UNREACHABLE].record,
+        seen(ending(-1)),
+        seen(ending(90)),
+        trusting(seen(STEADY), federated(signing=OLD)),
+    )
+    order = ("steady", "new", "overdue", "missing", "stale", "expired", "steady, and ends first", "broken")
+
+    assert names(*map(named, records, order)) == [
+        "expired",
+        "broken",
+        "missing",
+        "overdue",
+        "stale",
+        "new",
+        "steady, and ends first",
+        "steady",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "order"),
+    [
+        ({}, ["missing", "overdue", "Published", "new", "steady"]),
+        ({"sort": "worst"}, ["missing", "overdue", "Published", "new", "steady"]),
+        ({"sort": "name"}, ["missing", "new", "overdue", "Published", "steady"]),
+        ({"sort": "ends"}, ["missing", "overdue", "Published", "steady", "new"]),
+        ({"sort": "sideways"}, ["missing", "overdue", "Published", "new", "steady"]),
+        ({"severity": "critical"}, ["missing"]),
+        ({"severity": "unknown"}, ["new"]),
+        ({"severity": "ok"}, ["steady"]),
+        ({"state": "Successor overdue"}, ["overdue"]),
+        ({"state": "Steady", "severity": "warning"}, []),
+        ({"q": "PUB"}, ["Published"]),
+        ({"q": "adfs/services"}, ["missing", "overdue", "Published", "steady"]),
+        ({"q": "nowhere"}, []),
+        ({"start": "3"}, ["new", "steady"]),
+        ({"start": "99"}, ["missing", "overdue", "Published", "new", "steady"]),
+    ],
+)
+def test_the_address_says_which_targets_are_shown_and_in_which_order(
+    asked: Mapping[str, str], order: list[str]
+) -> None:
+    assert names(*farms(), **asked) == order
+
+
+def test_a_target_is_found_by_its_domain_and_never_by_a_secret() -> None:
+    record = named(trusting(seen(STEADY), federated(signing=OLD)), "farm")
+    secret = bare(watched("secret", "https://fs.example/?key=a-secret"))
+
+    assert names(record, secret, q="Contoso") == ["farm"]
+    assert names(record, secret, q="a-secret") == []
+
+
+def test_the_summary_counts_all_targets_and_leads_to_those_alone() -> None:
+    severities, states = counts(shown(*farms(), state="Steady", sort="name"))
+
+    assert severities == {
+        "critical 1": "?severity=critical&state=Steady&sort=name",
+        "warning 1": "?severity=warning&state=Steady&sort=name",
+        "info 1": "?severity=info&state=Steady&sort=name",
+        "ok 1": "?severity=ok&state=Steady&sort=name",
+        "unknown 1": "?severity=unknown&state=Steady&sort=name",
+    }
+    assert list(states) == [
+        "Successor missing 1",
+        "Successor overdue 1",
+        "Successor published 1",
+        "Not looked at yet 1",
+        "Steady 1",
+    ]
+    # What is chosen is taken back.
+    assert states["Steady 1"] == "?sort=name"
+
+
+def test_the_form_shows_what_was_asked_and_needs_no_script() -> None:
+    tree = shown(*farms(), q="""a "word" """, severity="ok", state="Steady", sort="ends")
+
+    (form,) = tree.iterfind(".//form")
+    assert form.get("method") is form.get("action") is None
+    assert [each.get("value") for each in form.iterfind(".//input")] == ['a "word"']
+    assert [each.get("value") for each in form.iterfind(".//option[@selected]")] == ["ok", "Steady", "ends"]
+    assert tree.xpath(".//script") == []
+
+
+def test_the_form_shows_what_was_asked_also_where_there_is_none_of_it() -> None:
+    tree = shown(*farms(), state="Expired", severity="awful")
+
+    assert [each.get("value") for each in tree.iterfind(".//option[@selected]")] == ["awful", "Expired", "worst"]
+
+
+def test_where_no_target_is_like_that_the_page_says_so() -> None:
+    tree = shown(*farms(), q="nowhere")
+
+    assert {"0 of them shown.", "No target is like that."} <= {text_of(each) for each in tree.iterfind(".//main/p")}
+
+
+def test_without_targets_the_page_says_so() -> None:
+    assert shown().findall(".//article") == []
+    assert "No target is configured: only /probe answers." in text_of(shown())
+
+
+def test_of_many_targets_a_part_is_shown_and_links_lead_to_the_others() -> None:
+    records = [named(seen(STEADY), f"fs{nth:03}") for nth in range(130)]
+
+    tree = shown(*records, sort="name", start="60", q="fs")
+
+    assert [text_of(each) for each in tree.iterfind(".//article/h2")] == [f"fs{nth:03}" for nth in range(60, 120)]
+    links = {text_of(each): each.get("href") for each in tree.xpath(".//p[@class='pages']/a")}
+    assert links == {"Earlier": "?q=fs&sort=name", "Further": "?q=fs&sort=name&start=120"}
+
+
+def test_a_name_of_any_signs_leads_to_its_page() -> None:
+    record = bare(watched(f"https://fs.example/a?b#c {HOSTILE}", "https://fs.example/"))
+
+    (link,) = shown(record).iterfind(".//article/h2/a")
+
+    assert link.get("href", "").startswith("targets/https%3A%2F%2Ffs.example%2Fa%3Fb%23c%20%22%27%3E%3Cscript")
+    assert shown(record).findall(".//script") == []
+
+
+def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_rest() -> None:
+    tree = shown(seen(STEADY), now=NOW + 59 * SECOND)
+
+    assert "1 target as of 2026-06-01 12:00 UTC." in text_of(tree)
+    assert "fedmeta-exporter 1.2.3." in text_of(tree)
+    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
+        "./",
+        "./metrics",
+        "./-/healthy",
+        "./-/ready",
+        "",
+    ]
+    assert [each.get("href") for each in tree.iterfind(".//link")] == ["./favicon.svg"]
+
+
+def test_the_page_is_one_whole_document_that_follows_the_readers_colours() -> None:
+    text = text_of_page(*(each.record for each in EXAMPLES.values()))
+
+    assert "color-scheme: light dark" in text
+    assert "prefers-color-scheme: dark" in text
+    # Every element is closed where it should be: XML's parser is not as lenient as HTML's.
+    tree = etree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
+    assert tree.xpath("//script | //@style | //@onclick") == []
+
+
+# What it costs
+
+
+def large() -> Record:
+    """An aggregate of 5,000 entities, some of them watched."""
+    entities = [
+        idp(
+            certificate("a", not_after=NOW + (nth % 400) * DAY),
+            entity_id=f"https://idp{nth}.example.org/idp/shibboleth",
+        )
+        for nth in range(5000)
+    ]
+    return after(
+        watched("federation", "https://f.example/", watch=("https://idp7*",)),
+        good(document(*entities, aggregate=True, valid_until=NOW + 7 * DAY), NOW),
+    )
+
+
+def cpu(page: str, standings: Standings, records: list[Record], name: str, **asked: str) -> tuple[float, int]:
+    """Seconds, the least of three, and characters of a page, once its targets are judged."""
+    took, text = [], ""
+    for _ in range(3):
+        began = process_time()
+        judged = standings.of(records, NOW)
+        if page == "overview":
+            text = overview(judged, NOW, Asked.by(asked), version="1")
+        else:
+            text = target(
+                next(each for each in judged if each.record.target.name == name), NOW, Asked.by(asked), version="1"
+            )
+        took.append(process_time() - began)
+    return min(took), len(text)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> tuple[list[Record], Standings]:
+    """An aggregate of 5,000 entities and 499 farms, judged already."""
+    records = [large(), *(named(seen(ending(nth)), f"fs{nth}") for nth in range(499))]
+    standings = Standings()
+    standings.of(records, NOW)
+    return records, standings
+
+
+@pytest.mark.parametrize(
+    ("page", "asked"),
+    [
+        ("overview", {}),
+        ("overview", {"q": "idp4999"}),
+        ("overview", {"sort": "name", "start": "440"}),
+        ("target", {}),
+        ("target", {"q": "idp49", "state": "Steady"}),
+        ("target", {"start": "4900", "finding": "40"}),
+        ("target", {"entity": "https://idp42.example.org/idp/shibboleth"}),
+    ],
+)
+def test_a_page_of_500_targets_and_5000_entities_is_small_and_little_work(
+    page: str, asked: Mapping[str, str], crowd: tuple[list[Record], Standings]
+) -> None:
+    records, standings = crowd
+
+    seconds, size = cpu(page, standings, records, "federation", **asked)
+
+    assert size < 300_000
+    assert seconds < ROUGHLY * 3, "three times as long on a machine that does other things, too"
+
+
+def test_twenty_times_as_many_targets_make_no_page_twice_as_large() -> None:
+    farm = seen(ending(2))
+    records = [named(farm, f"fs{nth}") for nth in range(2000)]
+    few, many = Standings(), Standings()
+    few.of(records[:100], NOW)
+    many.of(records, NOW)
+
+    (_, small), (_, large) = (cpu("overview", *each, "") for each in ((few, records[:100]), (many, records)))
+
+    assert large < 1.2 * small
+
+
+def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    entities = [idp(certificate("a"), entity_id=f"urn:{number}") for number in range(500)]
+    record = after(
+        watched("all", "https://a.example/", watch=("urn:1*",)), good(document(*entities, aggregate=True), NOW)
+    )
+    judged, judge = [], rollover.judge_entity
+
+    def noted(entity: Entity, *args: object, **settings: object) -> object:
+        judged.append(entity.entity_id)
+        return judge(entity, *args, **settings)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(rollover, "judge_entity", noted)
+    standings = Standings()
+    overview(standings.of([record], NOW), NOW, Asked(), version="1")
+    target(standings.of([record], NOW + SECOND)[0], NOW + SECOND, Asked(), version="1")
+
+    assert len(judged) == len(set(judged)) == 500
