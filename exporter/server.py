@@ -28,6 +28,8 @@ from exporter.page import POLICY, page
 from exporter.record import bare
 from exporter.reload import Configuration
 from exporter.rounds import probe_first
+from exporter.runbooks import POLICY as RUNBOOKS_POLICY
+from exporter.runbooks import runbooks
 from exporter.sharing import Sharing
 from exporter.state import State
 from exporter.watch import LATE, Watch
@@ -119,6 +121,7 @@ def application(
     app.add_routes(
         [
             web.get("/", _page),
+            web.get("/runbooks", _runbooks),
             web.get("/metrics", _metrics),
             web.get("/probe", _probe),
             web.get("/-/healthy", _healthy),
@@ -251,6 +254,16 @@ async def _page(request: web.Request) -> web.Response:
 
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
     return web.Response(body=await app[_SHARED_PAGES].get("page", make), headers=headers)
+
+
+async def _runbooks(request: web.Request) -> web.Response:
+    app = request.app
+
+    async def make() -> bytes:
+        return await _rendered(app, runbooks)
+
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": RUNBOOKS_POLICY}
+    return web.Response(body=await app[_SHARED_PAGES].get("runbooks", make), headers=headers)
 
 
 async def _metrics(request: web.Request) -> web.Response:

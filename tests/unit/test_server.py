@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from federation import Answers, Federation
 from live import Scrape
 
+from exporter import runbooks
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
 from exporter.fetch import BUDGET, FREE
@@ -193,7 +194,7 @@ async def test_who_refuses_gzip_gets_the_plain_text() -> None:
             assert b"fedmeta_exporter_build_info" in (gzip.decompress(body) if packed else body)
 
 
-@pytest.mark.parametrize("route", ["/", "/metrics", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("route", ["/", "/runbooks", "/metrics", "/-/healthy", "/-/ready"])
 async def test_a_head_request_gets_the_headers_alone(route: str) -> None:
     async with serving() as client:
         answer = await client.head(route)
@@ -234,8 +235,17 @@ async def test_the_page_is_html() -> None:
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
 
 
+async def test_the_runbooks_are_a_page_of_html_for_whoever_has_no_internet() -> None:
+    async with serving() as client:
+        answer = await client.get("/runbooks")
+        assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
+        assert answer.headers["Content-Security-Policy"] == runbooks.POLICY
+        assert await answer.read() == runbooks.runbooks()
+
+
 ANSWERS = [
     ("GET", "/", 200),
+    ("GET", "/runbooks", 200),
     ("GET", "/metrics", 200),
     ("GET", "/-/healthy", 200),
     ("GET", "/-/ready", 200),
@@ -259,7 +269,7 @@ async def test_every_answer_is_kept_by_nobody_framed_by_nobody_and_names_no_vers
     assert said["Referrer-Policy"] == "no-referrer"
     assert said["Cache-Control"] == "no-store"
     assert re.search(r"default-src 'none';.* frame-ancestors 'none'", said["Content-Security-Policy"])
-    assert ("style-src" in said["Content-Security-Policy"]) is (route == "/")
+    assert ("style-src" in said["Content-Security-Policy"]) is (route in {"/", "/runbooks"})
 
 
 async def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else() -> None:
