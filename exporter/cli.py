@@ -4,23 +4,23 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import ssl
 import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TypeVar
 
 from aiohttp import web
 
-from exporter import __version__, fetch, hangup, log, memory, rules
+from exporter import __version__, ending, fetch, hangup, log, memory, rules
 from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
@@ -75,6 +75,10 @@ class RefusedError(Exception):
 
 def run() -> None:
     """The console command."""
+    for stream in (sys.stdout, sys.stderr):
+        # What its encoding has no sign for, cp1252 on Windows, is written as \uXXXX, and does not end the program.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = main(sys.argv[1:])
     log.finish(FLUSHING)
     # Everything is saved by now. A name look-up that hangs cannot be cancelled, and Python would wait for its thread.
@@ -102,11 +106,12 @@ def main(arguments: Sequence[str]) -> int:
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
     """Where state is kept unless the flag says otherwise (XDG Base Directory Specification, ``$XDG_STATE_HOME``).
 
-    Raises :class:`RefusedError` where the user has no home and the environment names no folder.
+    Windows has ``%LOCALAPPDATA%``. Raises :class:`RefusedError` where the user has no home and the environment names
+    no folder.
     """
-    given = environment.get("XDG_STATE_HOME", "")
+    given = (Path(environment.get(name, "")) for name in ("XDG_STATE_HOME", "LOCALAPPDATA"))
     try:
-        folder = Path(given) if given.startswith("/") else home() / ".local" / "state"
+        folder = next((each for each in given if each.is_absolute()), None) or home() / ".local" / "state"
     except RuntimeError as error:
         raise RefusedError("no home folder to keep state in; name a file with --storage.path") from error
     return folder / "fedmeta-exporter" / "state.sqlite"
@@ -506,11 +511,12 @@ def _url_of(address: tuple[str, int]) -> str:
 
 
 def _until_done(work: Coroutine[None, None, T]) -> T | None:
-    """What a coroutine gives; None when SIGTERM or SIGINT ended it.
+    """What a coroutine gives; None when a signal ended it.
 
     Unlike :func:`asyncio.run` it does not wait for threads that hang.
     """
-    loop = asyncio.new_event_loop()
+    # Not Windows' default: that one reads past the methods of fetch's own sockets, and c-ares may want this one.
+    loop = asyncio.SelectorEventLoop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     task = loop.create_task(work)
 
@@ -520,15 +526,12 @@ def _until_done(work: Coroutine[None, None, T]) -> T | None:
             _log.info("stopping")
             task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    try:
-        with suppress(asyncio.CancelledError):
-            return loop.run_until_complete(task)
-    finally:
-        loop.close()
-        if task.cancelling():
-            # What follows saves, within a bound, and no further signal may cut it off.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+    with closing(loop), ending.heard(loop, stop):
+        try:
+            with suppress(asyncio.CancelledError):
+                return loop.run_until_complete(task)
+        finally:
+            if task.cancelling():
+                # What follows saves, within a bound, and no further signal may cut it off.
+                ending.ignore()
     return None
