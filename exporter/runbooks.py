@@ -23,8 +23,7 @@ h2:target { border-left: .4rem solid #3b82c4; padding-left: .5rem; }
 p, li, pre { max-width: 60rem; } li { margin: .25rem 0; }
 code { background: #8882; font-size: .9em; }
 pre { background: #8882; padding: .5rem; white-space: pre-wrap; } pre code { background: none; }
-code[class]::before { display: block; opacity: .8; }
-.language-bash::before { content: "Linux:"; } .language-powershell::before { content: "Windows PowerShell:"; }
+.language-powershell::before { content: "PowerShell:"; display: block; opacity: .8; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; }
 td, td * { overflow-wrap: break-word; } th { overflow-wrap: normal; }

@@ -172,6 +172,13 @@ def test_a_request_reads_the_configuration_again_where_no_hangup_can(folder: Pat
         assert exporter.stopped()[0] == 0
 
 
+def test_a_check_without_any_output_as_a_service_has_it_ends_with_its_code() -> None:
+    # pythonw.exe and services have no standard streams (Python's sys.__stdout__).
+    command = ["sh", "-c", '"$@" >&- 2>&-', "sh", *COMMAND, "check"]
+    assert subprocess.run([*command, URL], check=False, timeout=PATIENCE).returncode == 0  # noqa: S603 -- ours
+    assert subprocess.run([*command, "file:///nowhere"], check=False, timeout=PATIENCE).returncode == 1  # noqa: S603 -- ours
+
+
 def test_the_demo_shows_its_farms() -> None:
     with serving("demo") as exporter:
         scrape = exporter.scrape()
