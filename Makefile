@@ -43,6 +43,7 @@ lint: .venv/development
 	$(IN) ruff check .
 	$(IN) ruff format --check .
 	$(IN) mypy
+	$(IN) mypy --platform win32 --cache-dir .mypy_cache/win32 exporter
 	.venv/bin/lint-imports --no-logo
 
 prometheus xmlsec1 chromium:

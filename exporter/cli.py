@@ -6,17 +6,17 @@ import json
 import logging
 import os
 import re
-import signal
 import ssl
 import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from io import TextIOWrapper
 from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import shtab
 from aiohttp import web
 
-from exporter import __version__, fetch, hangup, log, memory, rules
+from exporter import __version__, ending, fetch, hangup, log, memory, rules
 from exporter.check import (
     EXIT_CODES,
     NAGIOS_WORDS,
@@ -102,6 +102,10 @@ _log = logging.getLogger(__name__)
 
 def run() -> None:
     """The console command."""
+    for stream in (sys.stdout, sys.stderr):
+        # What its encoding has no sign for, cp1252 on Windows, is written as \uXXXX, and does not end the program.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     code = main(sys.argv[1:])
     log.finish(FLUSHING)
     # Everything is saved by now. A name look-up that hangs cannot be cancelled, and Python would wait for its thread.
@@ -169,11 +173,12 @@ def _refuse_word(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> N
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
     """Where state is kept unless the flag says otherwise (XDG Base Directory Specification, ``$XDG_STATE_HOME``).
 
-    Raises :class:`RefusedError` where the user has no home and the environment names no folder.
+    Windows has ``%LOCALAPPDATA%``. Raises :class:`RefusedError` where the user has no home and the environment names
+    no folder.
     """
-    given = environment.get("XDG_STATE_HOME", "")
+    given = (Path(environment.get(name, "")) for name in ("XDG_STATE_HOME", "LOCALAPPDATA"))
     try:
-        folder = Path(given) if given.startswith("/") else home() / ".local" / "state"
+        folder = next((each for each in given if each.is_absolute()), None) or home() / ".local" / "state"
     except RuntimeError as error:
         raise RefusedError("no home folder to keep state in; name a file with --storage.path") from error
     return folder / "fedmeta-exporter" / "state.sqlite"
@@ -732,11 +737,12 @@ def _url_of(address: tuple[str, int]) -> str:
 
 
 def _until_done(work: Coroutine[None, None, T]) -> T | None:
-    """What a coroutine gives; None when SIGTERM or SIGINT ended it.
+    """What a coroutine gives; None when a signal ended it.
 
     Unlike :func:`asyncio.run` it does not wait for threads that hang.
     """
-    loop = asyncio.new_event_loop()
+    # Not Windows' default: that one reads past the methods of fetch's own sockets, and c-ares may want this one.
+    loop = asyncio.SelectorEventLoop()
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     task = loop.create_task(work)
 
@@ -746,15 +752,12 @@ def _until_done(work: Coroutine[None, None, T]) -> T | None:
             _log.info("stopping")
             task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    try:
-        with suppress(asyncio.CancelledError):
-            return loop.run_until_complete(task)
-    finally:
-        loop.close()
-        if task.cancelling():
-            # What follows saves, within a bound, and no further signal may cut it off.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+    with closing(loop), ending.heard(loop, stop):
+        try:
+            with suppress(asyncio.CancelledError):
+                return loop.run_until_complete(task)
+        finally:
+            if task.cancelling():
+                # What follows saves, within a bound, and no further signal may cut it off.
+                ending.ignore()
     return None

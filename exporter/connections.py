@@ -1,14 +1,18 @@
 """How many may be connected, for how long, and what a request gets that is none."""
 
 import asyncio
-import resource
+import importlib.util
 import socket
 import sys
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 
 from exporter.rounds import log_mistake
+
+_resource: Any = importlib.import_module("resource") if importlib.util.find_spec("resource") else None
+"""Python's module of limits; None on Windows, which has none of descriptors."""
 
 CONNECTIONS = 256
 """Connections at once. A few scrapers and a few people need a tenth of it."""
@@ -47,12 +51,15 @@ def connections() -> int:
 
     Go's programs, Prometheus's exporters among them, raise their soft limit to the hard one when they start, too.
     """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if _resource is None:
+        # The loop can wait for 512 sockets there (asyncio, "Platform Support"), and looks need some.
+        return CONNECTIONS // 2
+    _, hard = _resource.getrlimit(_resource.RLIMIT_NOFILE)
     # Some systems have no limit by name, and one in truth.
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return CONNECTIONS if soft == resource.RLIM_INFINITY else max(1, min(CONNECTIONS, soft // SHARE))
+        _resource.setrlimit(_resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = _resource.getrlimit(_resource.RLIMIT_NOFILE)
+    return CONNECTIONS if soft == _resource.RLIM_INFINITY else max(1, min(CONNECTIONS, soft // SHARE))
 
 
 class Runner(web.AppRunner):

@@ -1,12 +1,14 @@
 """SIGHUP from the very first moment: it asks for a reload, and never ends the process.
 
-Imports nothing that takes time, so that :func:`hear` can run before everything else does.
+Imports nothing that takes time, so that :func:`hear` can run before everything else does. Windows has no SIGHUP: there
+nothing here does anything.
 """
 
 import signal
 from collections.abc import Callable
 from types import FrameType
 
+_HANGUP: int | None = getattr(signal, "SIGHUP", None)
 _before: object = None
 """What the process did at SIGHUP before; None: not known yet."""
 _pending = False
@@ -16,7 +18,7 @@ _listener: Callable[[], object] | None = None
 def hear() -> None:
     """Takes SIGHUP from now on; one that comes before :func:`tell` is not lost."""
     global _before  # noqa: PLW0603 -- see tell
-    before = signal.signal(signal.SIGHUP, _came)
+    before = _does(_came)
     _before = before if _before is None else _before
 
 
@@ -34,12 +36,17 @@ def tell(listener: Callable[[], object]) -> None:
 
 def ignore() -> None:
     """Lets SIGHUP pass from now on: nobody is there any more whom it could be told."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    _does(signal.SIG_IGN)
 
 
 def end() -> None:
     """Gives SIGHUP back: a terminal that closes ends its commands, but for those that ``nohup`` started."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN if _before is signal.SIG_IGN else signal.SIG_DFL)
+    _does(signal.SIG_IGN if _before is signal.SIG_IGN else signal.SIG_DFL)
+
+
+def _does(action: Callable[[int, FrameType | None], object] | signal.Handlers) -> object:
+    """What SIGHUP did until now; from now on it does this."""
+    return None if _HANGUP is None else signal.signal(_HANGUP, action)
 
 
 def _came(_number: int, _frame: FrameType | None) -> None:

@@ -17,7 +17,12 @@ Unless it is told, glibc raises this to the largest block that was ever freed, a
 _M_MMAP_THRESHOLD = -3
 """The number of the parameter in malloc.h."""
 
-_glibc = ctypes.CDLL(None)
+_glibc: ctypes.CDLL | None
+try:
+    _glibc = ctypes.CDLL(None)
+except TypeError:
+    # On Windows a library has a name.
+    _glibc = None
 _set = getattr(_glibc, "mallopt", lambda _, __: 0)
 _trim = getattr(_glibc, "malloc_trim", lambda _: 0)
 

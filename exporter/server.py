@@ -28,6 +28,8 @@ from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, tar
 from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.rounds import probe_first
+from exporter.runbooks import POLICY as RUNBOOKS_POLICY
+from exporter.runbooks import runbooks
 from exporter.sharing import Sharing
 from exporter.standings import Standings
 from exporter.state import State
@@ -127,6 +129,7 @@ def application(
         ("GET", "/targets/{name:[^/]+}", _target),
         ("GET", "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
         ("GET", "/favicon.svg", _icon),
+        ("GET", "/runbooks", _runbooks),
         ("GET", "/metrics", _metrics),
         ("GET", "/probe", _probe),
         ("GET", "/-/healthy", _healthy),
@@ -311,6 +314,16 @@ def _named(app: web.Application, name: str) -> Record:
 def _html(body: Payload) -> web.Response:
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
     return web.Response(body=body, headers=headers)
+
+
+async def _runbooks(request: web.Request) -> web.Response:
+    app = request.app
+
+    async def make() -> bytes:
+        return await _rendered(app, runbooks)
+
+    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": RUNBOOKS_POLICY}
+    return web.Response(body=await app[_SHARED_PAGES].get("runbooks", make), headers=headers)
 
 
 async def _metrics(request: web.Request) -> web.Response:

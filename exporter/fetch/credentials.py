@@ -42,7 +42,7 @@ async def content(secret: Secret, name: str) -> str:
     Raises :class:`FetchError` when it cannot be read.
     """
     if secret.variable is not None:
-        source, raw = f"the environment variable {secret.variable}", os.environb.get(os.fsencode(secret.variable))
+        source, raw = f"the environment variable {secret.variable}", os.fsencode(os.environ.get(secret.variable, ""))
         if not raw:
             raise FetchError(Reason.CREDENTIALS, f"{name}: {source} is not set, or empty")
     elif secret.file is not None:
@@ -53,7 +53,8 @@ async def content(secret: Secret, name: str) -> str:
     else:
         return secret.text or ""
     try:
-        return raw.decode().rstrip("\r\n")
+        # With the mark that Windows' editors and PowerShell put in front, which is none of the secret.
+        return raw.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
         # Not "from": the error holds the secret's bytes.
         raise FetchError(Reason.CREDENTIALS, f"{name}: {source} is not UTF-8") from None

@@ -4,7 +4,8 @@ import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from exporter.fetch.failure import FetchError
 from exporter.model import Reason
@@ -20,12 +21,20 @@ async def read(url: str, limit: int, room: Callable[[int], None]) -> bytes:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise FetchError(Reason.FILE, f"a file URL names no host, this one names {parts.hostname}")
-    path = Path(unquote(parts.path))
+    path = _path(parts.path)
     room(min(limit, await reading(("size", path), partial(_size, path))))
     body = await reading(("document", path, limit), partial(_read, path, limit))
     # It may be another file by now.
     room(len(body))
     return body
+
+
+def _path(path: str) -> Path:
+    """The path that a URL's part means on this system: ``/C:/metadata.xml`` has a drive on Windows."""
+    try:
+        return Path(url2pathname(path))
+    except OSError as error:
+        raise FetchError(Reason.FILE, f"{path} names no file here") from error
 
 
 def _size(path: Path) -> int:

@@ -1,15 +1,23 @@
 """Files and folders of the state: who may read them, what stands beside them, and whose they are now."""
 
-import fcntl
+import importlib.util
 import os
 import stat
 from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 _PARTS = ("", "-wal", "-shm", "-journal")
 """A file, and what SQLite keeps beside it."""
+
+
+_fcntl: Any = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+"""None on Windows, which has ``msvcrt`` in its place."""
+
+_TAKEN = BlockingIOError if _fcntl is not None else PermissionError
+"""What a lock is refused with that another process has (flock(2), ``_locking`` of Microsoft's C library)."""
 
 
 def make_folder(folder: Path) -> None:
@@ -25,15 +33,24 @@ def lock(path: Path) -> int | None:
     The kernel lets go of it when the process ends. It is on a file of its own: to close a second descriptor of the
     state file would drop SQLite's locks on that (POSIX, ``fcntl``).
     """
-    descriptor = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(beside(path, ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(descriptor)
     except OSError as error:
         os.close(descriptor)
-        if isinstance(error, BlockingIOError):
+        if isinstance(error, _TAKEN):
             return None
         raise
     return descriptor
+
+
+def _take(descriptor: int) -> None:
+    """Locks an open file, or raises OSError: one of :data:`_TAKEN` where another process has."""
+    if _fcntl is not None:
+        _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+    else:
+        msvcrt: Any = importlib.import_module("msvcrt")
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from exporter.state import disk, older, salvage
 from exporter.state.connection import connect, is_damage, is_locked, speaks_of_the_file, transaction
@@ -151,7 +150,7 @@ def glance(path: Path) -> Sequence[Row]:
         rows = newest(salvage.rows(image, log))
         if rows or log:
             return rows
-        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
             return _read(connection)[1]
     except (OSError, sqlite3.Error):
         return ()

@@ -80,8 +80,8 @@ async def test_a_secret_in_a_file_is_read_anew_at_every_use_without_its_line_bre
         http_headers={"X-Key": Secret(text="key")},
     )
 
-    for token in ("first", "second"):
-        file.write_text(f"{token}\r\n")
+    for token, encoding in (("first", "utf-8"), ("second", "utf-8-sig")):
+        file.write_text(f"{token}\r\n", encoding=encoding)
         headers = await sent(federation, client, module)
         assert (headers["Authorization"], headers["X-Key"]) == (f"Bearer {token}", "key")
 

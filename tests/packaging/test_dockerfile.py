@@ -157,7 +157,10 @@ def seen_by_the_build(checkout: Path, context: Path) -> None:
 def _ignored(path: Path, patterns: Sequence[str]) -> bool:
     ignored = False
     for pattern in patterns:
-        if any(fnmatch(str(part), pattern.removeprefix("!")) for part in (path, *path.parents)):
+        named = pattern.removeprefix("!")
+        # A folder is looked into for what is named below it.
+        below = pattern.startswith("!") and Path(named).is_relative_to(path)
+        if below or any(fnmatch(str(part), named) for part in (path, *path.parents)):
             ignored = not pattern.startswith("!")
     return ignored
 
@@ -214,11 +217,13 @@ def test_the_build_sees_what_it_needs_and_nothing_else(checkout: Path, tmp_path:
         "README.md",
         "alerts",
         "dashboards",
+        "docs",
         "exporter",
         "pyproject.toml",
         "requirements-build.lock",
         "requirements.lock",
     }
+    assert [path.name for path in (tmp_path / "context" / "docs").iterdir()] == ["runbooks.md"]
     assert not list((tmp_path / "context").rglob("__pycache__"))
 
 

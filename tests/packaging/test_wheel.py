@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from locks import BUILD, RUNTIME, locked
@@ -74,8 +75,33 @@ def test_the_command_writes_the_rules_outside_the_checkout(
     assert written == (checkout / "alerts" / "fedmeta.rules.yml").read_text(encoding="utf-8")
 
 
-def test_git_has_the_rules_once(checkout: Path) -> None:
-    assert (checkout / "exporter" / "fedmeta.rules.yml").readlink() == Path("../alerts/fedmeta.rules.yml")
+@pytest.mark.parametrize("name", ["alerts/fedmeta.rules.yml", "docs/runbooks.md"])
+def test_git_has_what_comes_along_once(name: str, checkout: Path) -> None:
+    assert (checkout / "exporter" / Path(name).name).readlink() == Path("..") / name
+
+
+@pytest.mark.parametrize("name", ["alerts/fedmeta.rules.yml", "docs/runbooks.md"])
+def test_what_comes_along_is_in_the_package(name: str, environment: Path, checkout: Path) -> None:
+    [installed] = environment.glob(f"lib/python*/site-packages/exporter/{Path(name).name}")
+    assert not installed.is_symlink()
+    assert installed.read_bytes() == (checkout / name).read_bytes()
+
+
+def test_a_wheel_is_whole_though_git_wrote_no_links(checkout: Path, environ: Mapping[str, str], tmp_path: Path) -> None:
+    # As Git for Windows does it unless it is told otherwise: a file with the name that the link leads to.
+    clone, wheels = tmp_path / "clone", tmp_path / "wheels"
+    for name in output(environ, checkout, "git", "ls-files", "-z").rstrip("\0").split("\0"):
+        file, copied = checkout / name, clone / name
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes())
+    build = ("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
+    subprocess.run([sys.executable, *build, "--wheel-dir", wheels, clone], env=environ, check=True)
+    [wheel] = wheels.iterdir()
+    with ZipFile(wheel) as packed:
+        names = packed.namelist()
+        assert len(set(names)) == len(names)
+        for name in ("alerts/fedmeta.rules.yml", "docs/runbooks.md"):
+            assert packed.read(f"exporter/{Path(name).name}") == (clone / name).read_bytes()
 
 
 def test_nothing_else_is_installed(environment: Path) -> None:

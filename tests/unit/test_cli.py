@@ -116,9 +116,12 @@ HOME = Path("/home/kim")
         ({"XDG_STATE_HOME": ""}, "/home/kim/.local/state"),
         ({"XDG_STATE_HOME": "relative/paths/are/invalid"}, "/home/kim/.local/state"),
         ({"XDG_STATE_HOME": "/var/lib/kim"}, "/var/lib/kim"),
+        ({"LOCALAPPDATA": "/users/kim/local"}, "/users/kim/local"),
+        ({"XDG_STATE_HOME": "/var/lib/kim", "LOCALAPPDATA": "/users/kim/local"}, "/var/lib/kim"),
+        ({"XDG_STATE_HOME": "relative", "LOCALAPPDATA": r"C:\Users\kim\AppData\Local"}, "/home/kim/.local/state"),
     ],
 )
-def test_state_is_kept_where_xdg_says(environment: dict[str, str], folder: str) -> None:
+def test_state_is_kept_where_xdg_says_or_windows(environment: dict[str, str], folder: str) -> None:
     assert default_storage(environment, lambda: HOME) == Path(folder, "fedmeta-exporter", "state.sqlite")
 
 

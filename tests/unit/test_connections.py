@@ -360,6 +360,11 @@ def test_at_most_a_quarter_of_the_descriptors_is_for_connections(
     assert connections.connections() == allowed
 
 
+def test_where_there_is_no_limit_of_descriptors_half_as_many_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_resource", None)
+    assert connections.connections() == CONNECTIONS // 2
+
+
 @pytest.mark.parametrize("error", [None, ValueError("no"), OSError("no")])
 def test_all_descriptors_are_taken_that_may_be(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
     limits: list[Sequence[int]] = [(64, 4096)]

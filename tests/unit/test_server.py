@@ -25,6 +25,7 @@ from live import Scrape
 from lxml import etree
 from yarl import URL
 
+from exporter import runbooks
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
 from exporter.fetch import BUDGET, FREE
@@ -201,7 +202,7 @@ async def test_who_refuses_gzip_gets_the_plain_text() -> None:
             assert b"fedmeta_exporter_build_info" in (gzip.decompress(body) if packed else body)
 
 
-@pytest.mark.parametrize("route", ["/", "/metrics", "/favicon.svg", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("route", ["/", "/runbooks", "/metrics", "/favicon.svg", "/-/healthy", "/-/ready"])
 async def test_a_head_request_gets_the_headers_alone(route: str) -> None:
     async with serving() as client:
         answer = await client.head(route)
@@ -242,6 +243,14 @@ async def test_the_page_is_html() -> None:
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
 
 
+async def test_the_runbooks_are_a_page_of_html_for_whoever_has_no_internet() -> None:
+    async with serving() as client:
+        answer = await client.get("/runbooks")
+        assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
+        assert answer.headers["Content-Security-Policy"] == runbooks.POLICY
+        assert await answer.read() == runbooks.runbooks()
+
+
 ANSWERS = [
     ("GET", "/", 200),
     ("GET", "/?q=anything&sort=name&start=5", 200),
@@ -251,6 +260,7 @@ ANSWERS = [
     ("GET", "/targets/fs/certificates/00.pem", 404),
     ("GET", "/targets/nobody/certificates/00.pem", 404),
     ("GET", "/favicon.svg", 200),
+    ("GET", "/runbooks", 200),
     ("GET", "/metrics", 200),
     ("GET", "/-/healthy", 200),
     ("GET", "/-/ready", 200),
