@@ -2,9 +2,10 @@
 
 import asyncio
 import gzip
+import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,12 +18,13 @@ from urllib.parse import urlsplit
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractResolver
 
-from exporter import __version__, fetch
+from exporter import __version__, fetch, statement
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
+from exporter.findings import Standing
 from exporter.model import Tally
 from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, target
 from exporter.record import Record, bare
@@ -130,6 +132,8 @@ def application(
         ("GET", "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
         ("GET", "/favicon.svg", _icon),
         ("GET", "/runbooks", _runbooks),
+        ("GET", "/api/v1/targets", _api_targets),
+        ("GET", "/api/v1/targets/{name:[^/]+}", _api_target),
         ("GET", "/metrics", _metrics),
         ("GET", "/probe", _probe),
         ("GET", "/-/healthy", _healthy),
@@ -276,17 +280,50 @@ async def _overview(request: web.Request) -> web.Response:
 async def _target(request: web.Request) -> web.Response:
     app, name, asked = request.app, request.match_info["name"], Asked.by(request.query)
 
+    def page(found: Standing, now: datetime) -> bytes:
+        return target(found, now, asked, version=__version__).encode()
+
+    return _html(await _shared_of(app, name, asked, page))
+
+
+async def _api_targets(request: web.Request) -> web.Response:
+    app = request.app
+
+    async def make() -> bytes:
+        records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
+        return await _rendered(app, lambda: _json(statement.overview(standings.of(records, now), now)))
+
+    return web.Response(body=await app[_SHARED_PAGES].get(_api_targets, make), content_type="application/json")
+
+
+async def _api_target(request: web.Request) -> web.Response:
+    def made(found: Standing, now: datetime) -> bytes:
+        return _json(statement.statement(found, now))
+
+    body = await _shared_of(request.app, request.match_info["name"], _api_target, made)
+    return web.Response(body=body, content_type="application/json")
+
+
+def _json(value: statement.Json) -> bytes:
+    return f"{json.dumps(value)}\n".encode()
+
+
+async def _shared_of(
+    app: web.Application, name: str, asked: Hashable, made: Callable[[Standing, datetime], bytes]
+) -> Payload:
+    """What is made of how one target stands, for all who ask the same at once. Raises 404 where there is none."""
+
     async def make() -> bytes:
         _named(app, name)
         records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
 
-        def page() -> bytes:
+        def of_it() -> bytes:
             (found,) = (each for each in standings.of(records, now) if each.asked.target.name == name)
-            return target(found, now, asked, version=__version__).encode()
+            return made(found, now)
 
-        return await _rendered(app, page)
+        return await _rendered(app, of_it)
 
-    return _html(await app[_SHARED_PAGES].get((name, asked), make))
+    return await app[_SHARED_PAGES].get((name, asked), make)
 
 
 async def _certificate(request: web.Request) -> web.Response:

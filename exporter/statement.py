@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, outlook, sentence, step, title
@@ -58,6 +59,26 @@ def statement(standing: Standing, now: datetime) -> Json:
         "entities": [_entity(each, entities[each.entity_id], standing) for each in told],
         "entities_left_out": len(rollovers) - len(told),
         "domains": [_domain(*each) for each in zip(record.domains, standing.verdicts, strict=True)],
+    }
+
+
+def overview(standings: Sequence[Standing], now: datetime) -> Json:
+    """How all targets stand as of ``now``, the worst first, each in a few words; more of one says :func:`statement`."""
+    return {"as_of": _moment(now), "targets": [_brief(each) for each in sorted(standings, key=attrgetter("urgency"))]}
+
+
+def _brief(standing: Standing) -> Json:
+    target, found = standing.record.target, standing.findings[:MOST_FINDINGS]
+    return {
+        "target": target.name,
+        "url": shown(target.url),
+        "labels": dict(target.labels),
+        "severity": severity(standing.severity),
+        "state": headline(standing),
+        "findings": [
+            {"finding": each.kind, "severity": severity(each.severity), "about": dict(each.about)} for each in found
+        ],
+        "findings_left_out": len(standing.findings) - len(found),
     }
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -17,9 +19,9 @@ TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def broken(value: object, schema: Mapping[str, Any]) -> list[str]:
-    """What a value, as JSON gives it, has against a schema; empty: it is valid."""
-    return list(_At(value, schema, schema, "$").broken())
+def broken(value: object, schema: Mapping[str, Any], part: str = "") -> list[str]:
+    """What a value, as JSON gives it, has against a schema, or a part of it; empty: it is valid."""
+    return list(_At(value, {"$ref": f"#/{part}"} if part else schema, schema, "$").broken())
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _format(at: _At, wanted: str) -> Iterator[str]:
 
 KEYWORDS: Mapping[str, Callable[[_At, Any], Iterator[str]]] = {
     **dict.fromkeys(("$schema", "$defs", "title", "description"), lambda _, __: iter(())),
-    "$ref": lambda at, wanted: at.against(at.root["$defs"][wanted.removeprefix("#/$defs/")]),
+    "$ref": lambda at, wanted: at.against(reduce(getitem, wanted.removeprefix("#/").split("/"), at.root)),
     "anyOf": lambda at, wanted: at.unless(any(not list(at.against(each)) for each in wanted), "is none of these"),
     "type": _type,
     "enum": lambda at, wanted: at.unless(at.value in wanted, f"is none of {wanted}"),

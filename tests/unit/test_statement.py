@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from importlib.resources import files
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from exporter.primary import Evidence
 from exporter.probe import read_document
 from exporter.record import Record, bare
 from exporter.rollover import Position, State
-from exporter.statement import MOST_ENTITIES, MOST_FAULTS, statement
+from exporter.statement import MOST_ENTITIES, MOST_FAULTS, overview, statement
 from exporter.trust import TrustState
 
 SCHEMA: dict[str, Any] = json.loads((files("exporter") / "statement.schema.json").read_text("utf-8"))
@@ -54,6 +55,20 @@ def test_whatever_is_found_the_schema_holds() -> None:
         assert broken(said, SCHEMA) == []
         found |= {finding["finding"] for finding in said["findings"]}
     assert found == set(Kind)
+
+
+def test_all_targets_in_a_few_words_are_the_same_words_the_worst_first() -> None:
+    standings = [standing(each.record, each.at) for each in records()]
+    said = json.loads(json.dumps(overview(standings, NOW)))
+    assert broken(said, SCHEMA, "$defs/targets") == []
+    ranks = [SCHEMA["properties"]["severity"]["enum"].index(each["severity"]) for each in said["targets"]]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(ranks)) > 2
+    whole = [statement(each, NOW) for each in sorted(standings, key=attrgetter("urgency"))]
+    for brief, each in zip(said["targets"], json.loads(json.dumps(whole)), strict=True):
+        assert brief.keys() <= each.keys()
+        shorter = [{key: found[key] for key in ("finding", "severity", "about")} for found in each["findings"]]
+        assert brief == {**{key: each[key] for key in brief}, "findings": shorter}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
