@@ -607,9 +607,9 @@ def _progress(names: Sequence[str]) -> Iterator[Callable[[int], None]]:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO | None) -> bool:
     """Whether a person reads it, on what knows colours and can erase a line."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _print_certificate(standing: Standing, position: str, form: str, now: datetime) -> None:

@@ -68,9 +68,9 @@ def rules(form: Form, *, job: str = JOB, runbooks: str = RUNBOOKS, grafana: str 
 
 @cache
 def runbook(finding: str) -> str:
-    """Where the runbook of a kind of finding is; empty where no alert is about it."""
-    address = f"{RUNBOOKS}#fedmeta{finding.replace('_', '')}"
-    return address if f"runbook_url: {address}\n" in _shipped() else ""
+    """The section of the runbooks about a kind of finding; empty where no alert is about it."""
+    section = f"fedmeta{finding.replace('_', '')}"
+    return section if f"runbook_url: {RUNBOOKS}#{section}\n" in _shipped() else ""
 
 
 @cache

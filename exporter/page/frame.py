@@ -20,9 +20,17 @@ ICON = (files("exporter.page") / "icon.svg").read_text("utf-8")
 """What a browser shows in the page's tab (SVG)."""
 
 
+_LINKS = (
+    ("Targets", ""),
+    ("Runbooks", "runbooks"),
+    ("Metrics", "metrics"),
+    ("Health", "-/healthy"),
+    ("Readiness", "-/ready"),
+)
+
+
 def framed(title: str, *body: Html, root: str, version: str) -> str:
     """A whole page. ``root`` leads from it to the first page, and ends with a slash."""
-    links = [("Targets", ""), ("Metrics", "metrics"), ("Health", "-/healthy"), ("Readiness", "-/ready")]
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -34,7 +42,7 @@ def framed(title: str, *body: Html, root: str, version: str) -> str:
     )
     nav = element(
         "nav",
-        *(element("a", text, href=f"{root}{place}") for text, place in links),
+        *(element("a", text, href=f"{root}{place}") for text, place in _LINKS),
         element("a", "Refresh", href=""),
         aria_label="Exporter",
     )

@@ -98,7 +98,7 @@ def _finding(finding: Finding, now: datetime) -> Html:
     data = {f"data_{name}": each for name, each in finding.about.items()}
     # Each is a block of its own: where one is too long for the screen, its next line stands further in.
     commands = [element("code", each) for each in next_step.commands]
-    more = runbook(finding.kind)
+    section = runbook(finding.kind)
     return element(
         "div",
         element("h3", f"{title(finding.kind)} ({word})"),
@@ -106,7 +106,7 @@ def _finding(finding: Finding, now: datetime) -> Html:
         element("p", sentence(finding, now)),
         element("p", f"To do: {next_step.text}"),
         element("pre", *commands) if commands else NOTHING,
-        element("p", element("a", "Runbook", href=more, rel="noreferrer"), class_="small") if more else NOTHING,
+        element("p", element("a", "Runbook", href=f"../runbooks#{section}"), class_="small") if section else NOTHING,
         class_=f"finding {word}",
         data_finding=finding.kind,
         data_severity=word,

@@ -241,6 +241,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
     assert "fedmeta-exporter 1.2.3." in text_of(tree)
     assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
         "./",
+        "./runbooks",
         "./metrics",
         "./-/healthy",
         "./-/ready",

@@ -36,7 +36,6 @@ from exporter.page import certificate as certificate_of
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
 from exporter.record import Record, bare
-from exporter.rules import RUNBOOKS
 
 SECTIONS = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8").lower().splitlines()
 
@@ -82,7 +81,7 @@ def test_a_finding_has_its_title_severity_sentence_step_and_whole_commands(kind:
     assert len(shown_finding.findall("pre")) == bool(next_step.commands)
     section = f"fedmeta{kind.replace('_', '')}"
     runbook = [each.get("href", "") for each in shown_finding.iterfind(".//a")]
-    assert runbook == ([f"{RUNBOOKS}#{section}"] if f"## {section}" in SECTIONS else [])
+    assert runbook == ([f"../runbooks#{section}"] if f"## {section}" in SECTIONS else [])
 
 
 @pytest.mark.parametrize(
@@ -487,6 +486,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
     assert "fedmeta-exporter 1.2.3." in text_of(tree)
     assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
         "../",
+        "../runbooks",
         "../metrics",
         "../-/healthy",
         "../-/ready",
