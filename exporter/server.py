@@ -24,11 +24,12 @@ from exporter.config.settings import Config, Target
 from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
-from exporter.findings import Standing
+from exporter.findings import Standing, standing
 from exporter.model import Tally
 from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, target
 from exporter.record import Record, bare
 from exporter.reload import Configuration
+from exporter.report import report
 from exporter.rounds import probe_first
 from exporter.runbooks import POLICY as RUNBOOKS_POLICY
 from exporter.runbooks import runbooks
@@ -414,6 +415,14 @@ async def _probe(request: web.Request) -> web.Response:
             text = render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=form.openmetrics) + form.end
             return gzip.compress(text, 1) if packed else text
 
+        def debug() -> bytes:
+            text = report(standing(record, now, remembers=False), now)
+            series = render_probe(record, now, limit=app[_OPTIONS].limit, openmetrics=False)
+            return f"{text}\n\nWhat Prometheus gets of it:\n\n".encode() + series
+
+        if query.get("debug") == "true":
+            text = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, debug)
+            return web.Response(body=text, content_type="text/plain", charset="utf-8")
         body = await asyncio.get_running_loop().run_in_executor(app[_PROBERS].small, scrape)
         return web.Response(body=body, headers=_headers(form, packed=packed))
 

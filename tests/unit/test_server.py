@@ -457,6 +457,22 @@ async def probed(client: Client, target: str) -> Scrape:
     return Scrape(await answer.text())
 
 
+async def test_a_probe_tells_a_person_who_asks_for_it_what_it_found_and_what_prometheus_gets(
+    federation: Federation,
+) -> None:
+    federation.serve("https://fs.example.org/m", builders.saml_metadata())
+    config = Config((), {"default": module_of(federation)}, {"default": PolicySettings()}, ("*",))
+    async with serving(config, federation) as client:
+        answer = await client.get("/probe", params={"target": "https://fs.example.org/m", "debug": "true"})
+        said, _, series = (await answer.text()).partition("What Prometheus gets of it:\n\n")
+    assert (answer.status, answer.content_type, answer.charset) == (200, "text/plain", "utf-8")
+    assert [line.split() for line in said.splitlines()[:2]] == [
+        ["Target", "fs.example.org"],
+        ["URL", "https://fs.example.org/m"],
+    ]
+    assert Scrape(series).value("fedmeta_metadata_reachable") == 1
+
+
 async def test_a_probe_looks_with_the_module_and_judges_by_the_policy_that_are_named(federation: Federation) -> None:
     signed = builders.saml_metadata()
     federation.serve("https://fs.example.org/m", signed)
