@@ -327,7 +327,10 @@ async def test_below_a_prefix_every_route_and_every_link_of_the_pages_is_there()
                 waiting |= {each for each in found if each.host == url.host} - seen
     assert {each.raw_path for each in seen} == {
         f"/a/fedmeta{path}"
-        for path in ("/", "/metrics", "/-/healthy", "/-/ready", "/favicon.svg", "/targets/https%3A%2F%2Ffs%2Fa%3Fb")
+        for path in (
+            *("/", "/runbooks", "/metrics", "/-/healthy", "/-/ready", "/favicon.svg"),
+            "/targets/https%3A%2F%2Ffs%2Fa%3Fb",
+        )
     }
 
 
