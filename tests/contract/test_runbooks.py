@@ -690,11 +690,17 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
-        ["enrol", "today write it into Entra ID", "every other partner", "promote"],
+        ["install it on every federation server", "today write it into Entra ID", "every other partner", "promote"],
     ),
     (
         found.Example(found.seen(found.ending(3))),
-        ["ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
+        [
+            "ask AD FS whether it renews by itself",
+            "generate",
+            "install it on every federation server",
+            "write it into Entra ID",
+            "promote",
+        ],
     ),
     (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
     (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
@@ -728,13 +734,16 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
     (
         found.Example(found.seen(found.ending(20), settings=OFF)),
-        ["enrol", "write it into Entra ID", "every other partner before it signs"],
+        ["install it on every federation server", "write it into Entra ID", "every other partner before it signs"],
     ),
     (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
-    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "enrol"]),
+    (
+        found.Example(found.seen(found.ending(12))),
+        ["ask AD FS whether it renews by itself", "generate", "install it on every federation server"],
+    ),
     (
         found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
-        ["ask AD FS whether it renews by itself", "enrol"],
+        ["ask AD FS whether it renews by itself", "install it on every federation server"],
     ),
     (
         found.Example(found.seen(found.STEADY)),
@@ -807,6 +816,13 @@ def test_the_steps_say_at_least_what_the_row_says(number: int) -> None:
     said = " ".join(step(each, at).text for each in there.findings) if there.findings else outlook(there)
 
     assert [each for each in words if each not in said] == []
+
+
+def test_who_begins_questions_and_whoever_begins_statements() -> None:
+    prose = flat("\n\n".join(paragraphs(PAGE)))
+
+    assert re.findall(r"(?<=[.:;] )[Ww]ho \w[^.?:]*[.:]", prose) == []
+    assert re.findall(r"[^.]*\bstands (?:why|how|what)\b", prose) == []
 
 
 def test_what_trust_in_step_can_be_is_explained_above_the_table() -> None:
