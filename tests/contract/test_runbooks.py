@@ -674,7 +674,7 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
         found.Example(found.seen(found.ending(-3), settings=ON)),
         ["generate", "update every partner", "promote", "today"],
     ),
-    (found.EXAMPLES[Kind.TRUST_BROKEN], ["Write the certificate in use into Entra ID, now"]),
+    (found.EXAMPLES[Kind.TRUST_BROKEN], ["into Entra ID, now; nothing changes at the publisher"]),
     (
         found.Example(found.trusting(found.seen(STALE), federated(signing=SOON, following=found.NEW))),
         ["Entra ID trusts it", "every other partner knows it", "promote"],
@@ -686,7 +686,14 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(found.seen(STALE)), ["See what Entra ID trusts for each domain", "where it is missing", "promote"]),
     (
         found.Example(found.seen(found.ending(3), settings=ON)),
-        ["generate", "today write it into Entra ID", "every other partner", "promote", "at once at 2 days left"],
+        [
+            "generate",
+            "today write it into Entra ID",
+            "every other partner",
+            "promote",
+            "generates and promotes at once",
+            "at 2 days left",
+        ],
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
