@@ -389,6 +389,175 @@ def test_a_section_that_calls_a_function_says_where_it_is() -> None:
             ), heading
 
 
+PASTED = re.compile(r"<base64 of the ([\w ]+?)(?:, else of the (\w+))?(?:, on one line)?>")
+EVERY = ".Certificate.Thumbprint; [Convert]::ToBase64String($_.Certificate.RawData) }"
+"""How a command prints each certificate of AD FS, whichever it is."""
+
+PRINTED = {"successor": "--print-certificate\n", "primary": "--print-certificate=primary\n"}
+"""What the exporter prints. The rest AD FS alone can say."""
+
+
+def before_use(text: str, name: str) -> str:
+    """What a reader of a section has read before a certificate is to be pasted."""
+    return text[: text.index(f"<base64 of the {name}")]
+
+
+def printed_by_ad_fs(text: str, name: str) -> bool:
+    return any(EVERY in each or f"ToBase64String(${name}.RawData)" in each for each in blocks("powershell", text))
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_procedure_prints_what_is_to_be_pasted_by_the_exporter_and_on_ad_fs(name: str) -> None:
+    read = before_use(SECTIONS["Update Entra ID, domain by domain"], name)
+
+    assert PRINTED[name] in "\n".join(blocks("bash", read))
+    assert printed_by_ad_fs(read, name)
+
+
+def test_whatever_is_to_be_pasted_was_printed_before_or_is_in_the_procedure_that_is_linked() -> None:
+    pasted = [
+        (heading, name)
+        for heading, text in SECTIONS.items()
+        for block in blocks("powershell", text)
+        for names in PASTED.findall(block)
+        for name in names
+        if name
+    ]
+
+    assert {name for _, name in pasted} == {*PRINTED, "old one", "secondary"}
+    assert "\n".join(blocks("powershell")).count("<base64 of the ") == len(
+        [each for block in blocks("powershell") for each in PASTED.findall(block)]
+    )
+    for heading, name in pasted:
+        there = name in PRINTED and "(#update-entra-id-domain-by-domain)" in SECTIONS[heading]
+        assert there or printed_by_ad_fs(just_before(SECTIONS[heading], name), name), (heading, name)
+
+
+def just_before(text: str, name: str) -> str:
+    """The part of a procedure that a certificate is pasted in, until it is: parts begin in bold type."""
+    return re.split(r"^\*\*", before_use(text, name), flags=re.MULTILINE)[-1]
+
+
+PLACE = re.compile(
+    r"(?P<adfs>(?:primary|every|each) federation server|[Ii]n the window of step 1|in the same window)"
+    r"|(?P<graph>Microsoft Graph PowerShell|\b(?:Write|Show|Read)-\w+ (?:'|\$)|\bGet-Mg\w+)"
+    r"|(?P<outside>^ *```bash$|\[From outside\]|[Ff]rom the internet:|each WAP)",
+    re.MULTILINE,
+)
+"""Where the reader is sent, by what a section says or has pasted last."""
+
+
+def test_what_changes_ad_fs_is_said_to_be_pasted_there() -> None:
+    changing = re.compile(r"^ *(?:Add|Remove|Set|Update|Enable)-Adfs\w+ ", re.MULTILINE)
+    seen = 0
+    for heading, text in SECTIONS.items():
+        # The parts of an alert, and of a procedure, are read one at a time.
+        for part in re.split(r"^(?=\*\*)", text, flags=re.MULTILINE):
+            for block in re.finditer(r"^( *)```powershell\n(.*?)^\1```$", part, re.MULTILINE | re.DOTALL):
+                if changing.search(block[2]):
+                    seen += 1
+                    # A step may be in the window of the one before; what is no step is read alone.
+                    before = (
+                        part[: block.start()].rstrip() if block[1] else part[: block.start()].rstrip().split("\n\n")[-1]
+                    )
+                    places = [each.lastgroup for each in PLACE.finditer(before)]
+                    assert places[-1:] == ["adfs"], f"{heading}: {block[2]}"
+
+    assert seen > 15
+
+
+def test_nothing_is_written_for_an_attacker_before_somebody_has_looked() -> None:
+    fixes = {alert: parts(alert)["Fix"] for alert in ALERTS}
+    writing = {
+        alert: fix.partition("Write-Certificate '")[0]
+        for alert, fix in fixes.items()
+        if "an attack" in fix and "Write-Certificate '" in fix
+    }
+
+    assert writing.keys() == {"FedmetaKeySetReplaced", "FedmetaTrustBroken"}
+    for alert, before in writing.items():
+        first, *_ = blocks("powershell", before)
+        assert first == "Get-AdfsCertificate -CertificateType Token-Signing\n", alert
+        assert "write nothing" in flat(before), alert
+        assert flat(before).startswith("First "), alert
+
+
+def test_a_decrypting_certificate_that_nobody_promotes_in_time_is_promoted_by_the_reader() -> None:
+    fix = parts("FedmetaEncryptionCertificateExpiring")["Fix"]
+    told, _, promoting = fix.rpartition("```powershell")
+
+    assert "-CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>' -IsPrimary" in promoting
+    assert "5 days or less left that is too late, and with rollover off it never does" in flat(told)
+
+
+def test_who_is_sent_to_name_the_primary_learns_where_its_sha_256_is() -> None:
+    procedure = SECTIONS["Name the primary"]
+    naming = [
+        flat(text)
+        for alert in ALERTS
+        for text in paragraphs(SECTIONS[alert])
+        if re.search(r"\b[Nn]ame (?:it in the policy|the (?:primary|one that signs))\b", flat(text))
+    ]
+
+    assert len(naming) == 8
+    assert [each for each in naming if "(#name-the-primary)" not in each] == []
+    assert "SHA-256" in procedure
+    (query,) = blocks("promql", procedure)
+    assert query.startswith("fedmeta_certificate_info{")
+    assert {"thumbprint", "fingerprint"} <= LABELS["fedmeta_certificate_info"]
+    assert "`thumbprint` and `fingerprint`" in flat(procedure)
+
+
+def test_whoever_asks_about_all_domains_asks_about_root_domains() -> None:
+    """A subdomain has the settings of its root, and asking for its own fails: those that follow go unseen."""
+    asking = [
+        block
+        for block in blocks("powershell")
+        if "Get-MgDomain -All" in block and re.search(r"Read-Slots|Get-MgDomainFederationConfiguration", block)
+    ]
+
+    assert len(asking) == 2
+    for block in asking:
+        for chosen in re.findall(r"Get-MgDomain -All.*$", block, re.MULTILINE):
+            assert "$_.IsRoot" in chosen
+
+
+def test_what_all_domains_must_say_is_asked_of_those_of_this_farm() -> None:
+    """Show-Trust lists those of the tenant; another farm's say False for good."""
+    said = re.findall(
+        r"(?:[Ee]very|[Ee]ach|[Aa]ll|[Aa]) ?(?:domains?)?(?: [\w ]+)? (?:must )?says? `(?:True|False)`", flat(PAGE)
+    )
+
+    assert len(said) == 5
+    assert [each for each in said if "of this farm" not in each and "of another farm" not in each] == []
+
+
+def paragraphs(text: str) -> Sequence[str]:
+    """The prose of a section: no commands and no tables."""
+    prose = re.sub(r"^ *```(?s:.*?)^ *```$|^\|.*$", "", text, flags=re.MULTILINE)
+    return [each for each in re.split(r"\n\s*\n|\n(?= *(?:\d+\.|-) )", prose) if each.strip()]
+
+
+def test_whoever_is_told_that_ad_fs_acts_by_itself_is_told_that_rollover_must_be_on() -> None:
+    procedures = [text for heading, text in SECTIONS.items() if heading not in ALERTS]
+    told = [
+        flat(each)
+        for text in [*procedures, *(parts(alert)["Fix"] for alert in ALERTS)]
+        for each in paragraphs(text)
+        if re.search(r"AD FS (?:\w+ )?(?:promotes?|makes)\b", each)
+    ]
+
+    assert len(told) > 5
+    assert [each for each in told if not re.search("rollover|its defaults", each, re.IGNORECASE)] == []
+
+
+def test_whoever_is_to_come_back_later_is_told_what_if_that_day_is_past() -> None:
+    waiting = [flat(each) for each in paragraphs(PAGE) if re.search(r"come back (?:on|then|when)", flat(each))]
+
+    assert waiting
+    assert [each for each in waiting if "(#fedmetarolloveroverdue)" not in each] == []
+
+
 def test_no_certificate_is_picked_by_its_place_in_a_list() -> None:
     picking = [block for block in blocks("bash") if "certificates.txt" in block or "certificate_of" in block]
 
@@ -505,7 +674,7 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
         found.Example(found.seen(found.ending(-3), settings=ON)),
         ["generate", "update every partner", "promote", "today"],
     ),
-    (found.EXAMPLES[Kind.TRUST_BROKEN], ["Write the certificate in use into Entra ID, now"]),
+    (found.EXAMPLES[Kind.TRUST_BROKEN], ["into Entra ID, now; nothing changes at the publisher"]),
     (
         found.Example(found.trusting(found.seen(STALE), federated(signing=SOON, following=found.NEW))),
         ["Entra ID trusts it", "every other partner knows it", "promote"],
@@ -517,15 +686,28 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(found.seen(STALE)), ["See what Entra ID trusts for each domain", "where it is missing", "promote"]),
     (
         found.Example(found.seen(found.ending(3), settings=ON)),
-        ["generate", "today write it into Entra ID", "every other partner", "promote", "at once at 2 days left"],
+        [
+            "generate",
+            "today write it into Entra ID",
+            "every other partner",
+            "promote",
+            "generates and promotes at once",
+            "at 2 days left",
+        ],
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
-        ["enrol", "today write it into Entra ID", "every other partner", "promote"],
+        ["install it on every federation server", "today write it into Entra ID", "every other partner", "promote"],
     ),
     (
         found.Example(found.seen(found.ending(3))),
-        ["ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
+        [
+            "ask AD FS whether it renews by itself",
+            "generate",
+            "install it on every federation server",
+            "write it into Entra ID",
+            "promote",
+        ],
     ),
     (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
     (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
@@ -559,13 +741,16 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
     (
         found.Example(found.seen(found.ending(20), settings=OFF)),
-        ["enrol", "write it into Entra ID", "every other partner before it signs"],
+        ["install it on every federation server", "write it into Entra ID", "every other partner before it signs"],
     ),
     (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
-    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "enrol"]),
+    (
+        found.Example(found.seen(found.ending(12))),
+        ["ask AD FS whether it renews by itself", "generate", "install it on every federation server"],
+    ),
     (
         found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
-        ["ask AD FS whether it renews by itself", "enrol"],
+        ["ask AD FS whether it renews by itself", "install it on every federation server"],
     ),
     (
         found.Example(found.seen(found.STEADY)),
@@ -638,6 +823,13 @@ def test_the_steps_say_at_least_what_the_row_says(number: int) -> None:
     said = " ".join(step(each, at).text for each in there.findings) if there.findings else outlook(there)
 
     assert [each for each in words if each not in said] == []
+
+
+def test_who_begins_questions_and_whoever_begins_statements() -> None:
+    prose = flat("\n\n".join(paragraphs(PAGE)))
+
+    assert re.findall(r"(?<=[.:;] )[Ww]ho \w[^.?:]*[.:]", prose) == []
+    assert re.findall(r"[^.]*\bstands (?:why|how|what)\b", prose) == []
 
 
 def test_what_trust_in_step_can_be_is_explained_above_the_table() -> None:
