@@ -221,6 +221,11 @@ def or_value(vector: str, value: int) -> str:
     return f"{vector} or on () {value} * {WITNESS}"
 
 
+def while_answered(vector: str, scope: Scope) -> str:
+    """The vector while an exporter in scope answers: what is counted over a time outlives whoever counted it."""
+    return f"{vector} and on () {scope('fedmeta_exporter_build_info')}"
+
+
 def or_words(vector: str, label: str, words: str) -> str:
     """The vector, or where it is empty one series without a number that says why, by this label."""
     return (

@@ -3,9 +3,10 @@
 import math
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import yaml
@@ -22,7 +23,12 @@ from exporter.trust import TrustState
 Answers = Mapping[str, float]
 """Values by labels as PromQL spells them; labels of no series are ``{}``."""
 
-Ask = Callable[[Query, Mapping[str, float], Answers], None]
+
+class Ask(Protocol):
+    """Asserts what a query answers; ``over`` is the time that the board shows."""
+
+    def __call__(self, query: Query, series: Mapping[str, float], expected: Answers, *, over: str = "1h") -> None: ...
+
 
 DAY = 86400
 
@@ -65,6 +71,12 @@ def counted(query: Query) -> Query:
     return replace(query, json={**query.json, "expr": f"count({query.expr})"})
 
 
+def either(queries: Sequence[Query]) -> Query:
+    """What any of these queries answers."""
+    first, *_ = queries
+    return replace(first, json={**first.json, "expr": " or ".join(f"({query.expr})" for query in queries)})
+
+
 def said(query: Query, label: str) -> Query:
     """The values of a label that a query answers with, whatever the numbers are."""
     return replace(query, json={**query.json, "expr": f"group by ({label}) ({query.expr})"})
@@ -74,7 +86,7 @@ def said(query: Query, label: str) -> Query:
 def ask(promtool: str, tmp_path: Path) -> Ask:
     """Asserts what a query answers a day after 1970 began, when every series has had its value for that long."""
 
-    def asked(query: Query, series: Mapping[str, float], expected: Answers) -> None:
+    def asked(query: Query, series: Mapping[str, float], expected: Answers, *, over: str = "1h") -> None:
         test = {
             "interval": "1h",
             "input_series": [
@@ -83,7 +95,7 @@ def ask(promtool: str, tmp_path: Path) -> Ask:
             ],
             "promql_expr_test": [
                 {
-                    "expr": filled_in(query.expr, target="a"),
+                    "expr": filled_in(query.expr, target="a", __range=over),
                     "eval_time": "1d",
                     "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
                 }
@@ -350,21 +362,56 @@ def test_an_alert_that_fires_says_since_when_beside_what_was_found_and_one_on_an
     ask(panel("Alerts firing"), {}, {})
 
 
-def test_with_no_exporter_no_count_is_zero_and_the_first_tile_says_that_none_is_up(ask: Ask) -> None:
-    gone = NOBODY | {f"fedmeta_target_info{{{target('a')}}}": math.nan}
-    down = {'up{job="j", instance="x:1"}': 0, 'up{job="j", instance="y:1"}': 0}
+GONE = {f"fedmeta_target_info{{{target('a')}}}": math.nan, **NOBODY} | {
+    f'{name}{{job="j", instance="x:1"}}': math.nan
+    for name in ("fedmeta_exporter_storage_errors_total", "fedmeta_probes_total", "fedmeta_exporter_targets")
+}
+DOWN = {'up{job="j", instance="x:1"}': 0.0, 'up{job="j", instance="y:1"}': 0.0}
+"""Prometheus says so of exporters that it cannot scrape; those that it does not know any more have nothing."""
+
+
+@pytest.mark.parametrize("over", ["1h", "6h"], ids=["long ago", "in the time shown"])
+@pytest.mark.parametrize("gone", [GONE, GONE | DOWN], ids=["unknown", "down"])
+def test_with_no_exporter_no_count_is_zero_whenever_the_last_one_answered(
+    ask: Ask, gone: Mapping[str, float], over: str
+) -> None:
     counts = [
         query
         for board in BOARDS
         for query in board.queries
         if query.panel.type == "stat" and query.panel.title != "Exporters up" and query.json["instant"]
     ]
-    every = replace(counts[0], json={**counts[0].json, "expr": " or ".join(f"({query.expr})" for query in counts)})
 
     assert len(counts) > 50
-    ask(every, gone, {})
-    ask(panel("Exporters up"), gone, {'{up="0", expected="0"}': 1})
-    ask(panel("Exporters up"), gone | down | RULES, {'{up="0", expected="2"}': 2})
+    ask(either(counts), gone, {}, over=over)
+
+
+@pytest.mark.parametrize("gone", [GONE, GONE | DOWN], ids=["unknown", "down"])
+def test_with_no_exporter_every_table_says_so_and_not_that_there_is_nothing(
+    ask: Ask, gone: Mapping[str, float]
+) -> None:
+    tables = [each.queries[0] for board in BOARDS for each in board.panels if each.type in {"table", "barchart"}]
+    says = [re.search(r'label_replace\(vector\(NaN\), "(\w+)", ', query.expr) for query in tables]
+    sentences = [
+        replace(query, json={**query.json, "expr": f'label_replace({query.expr}, "said", "$1", "{found[1]}", "(.*)")'})
+        for query, found in zip(tables, says, strict=True)
+        if found
+    ]
+
+    assert len(sentences) == len(tables)
+    ask(said(either(sentences), "said"), gone, {'{said="No exporter answers"}': 1})
+
+
+def test_the_first_tile_says_that_no_exporter_is_up(ask: Ask) -> None:
+    ask(panel("Exporters up"), GONE, {'{up="0", expected="0"}': 1})
+    ask(panel("Exporters up"), GONE | DOWN | RULES, {'{up="0", expected="2"}': 2})
+
+
+def test_writes_that_failed_are_counted_while_an_exporter_answers(ask: Ask) -> None:
+    none = {'fedmeta_exporter_storage_errors_total{job="j", instance="x:1"}': 3.0}
+
+    ask(panel("State not saved"), none, {"{}": 0}, over="6h")
+    ask(panel("State not saved"), none | NOBODY, {}, over="6h")
 
 
 def test_a_band_says_that_no_exporter_answered_and_not_that_there_is_nothing(ask: Ask) -> None:
