@@ -28,6 +28,21 @@ class Show(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Where a click on a value leads."""
+
+    to: str
+    """What opens, as the menu says it: Open the …"""
+    url: str
+    away: bool = False
+    """It opens a page of its own."""
+
+    def json(self) -> Json:
+        """As Grafana reads it."""
+        return {"title": f"Open the {self.to}", "url": self.url, "targetBlank": self.away}
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: a label, a value with an expression of its own, or else the rows' value.
 
@@ -47,9 +62,7 @@ class Column:
     """A bar from nothing to all, green to red."""
     hidden: bool = False
     """Not shown; a link needs it."""
-    link: str = ""
-    away: bool = False
-    """The link opens a page of its own."""
+    link: Link | None = None
     steps: Steps = ()
     """Colours of the numbers."""
     width: int | None = None
@@ -77,6 +90,7 @@ def stat(
     decimals: int | None = None,
     absent: str = "",
     unknown: str = NO_EXPORTER,
+    link: Link | None = None,
 ) -> Json:
     """One number or word, as of now. Words fill the panel with their colour, unless told otherwise; numbers if ``lit``.
 
@@ -88,7 +102,7 @@ def stat(
     return {
         **_panel("stat", title, description, [Query(expr, legend)], instant=True),
         "fieldConfig": _fields(
-            unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown
+            unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown, link=link
         ),
         "options": {**_STAT, "colorMode": "background" if filled or lit else "value", "textMode": show},
     }
@@ -343,6 +357,7 @@ def _fields(
     absent: str = "none",
     colouring: str = "thresholds",
     custom: Json | None = None,
+    link: Link | None = None,
 ) -> Json:
     return {
         "defaults": {
@@ -353,6 +368,7 @@ def _fields(
             "mappings": _mappings(words, absent),
             "noValue": absent,
             "custom": custom or {},
+            **({"links": [link.json()]} if link else {}),
         },
         "overrides": [],
     }
@@ -417,8 +433,7 @@ def _column(column: Column, *, at_least: int = 0) -> Json:
         letters = max(column.longest, at_least, FLEXIBLE)
         properties["custom.minWidth"] = math.ceil(letters * LETTER) + CELL_PADDING
     if column.link:
-        title = f"Open the {column.name.lower()}"
-        properties["links"] = [{"title": title, "url": column.link, "targetBlank": column.away}]
+        properties["links"] = [column.link.json()]
     return _override(column.name, properties)
 
 

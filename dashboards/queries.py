@@ -12,6 +12,7 @@ from dashboards.words import (
     ALERTS,
     ENDED,
     NO_DOCUMENT,
+    NO_RUNBOOK,
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOTHING,
@@ -19,6 +20,7 @@ from dashboards.words import (
     POSITIONS,
     PROMOTED,
     RENEWED,
+    RUNBOOK,
     SIGNATURES,
     STATES,
     TROUBLES,
@@ -324,6 +326,15 @@ def worst(scope: Scope) -> str:
     return f"({found} or {NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known})"
 
 
+def worst_with_section(scope: Scope) -> str:
+    """The same, with what says more of it as the label ``section``."""
+    read, known = document_read(scope), f"max by (job, target) ({scope('fedmeta_target_info')})"
+    listed = f"max by (job, target, finding) ({_numbered_findings(findings(scope))})"
+    found = f"topk by (job, target) (1, max by (job, target, section) ({_with_section(listed)}))"
+    others = _with("section", NO_RUNBOOK, f"{NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known}")
+    return f"{found} or on (job, target) {others}"
+
+
 def firing(scope: Scope) -> str:
     """The number of alerts that fire and do not only inform; 0 without any, where the rules are loaded."""
     alerts = scope("ALERTS", 'alertstate="firing"', _OURS, 'severity!="info"')
@@ -335,7 +346,7 @@ class Troubles:
     """All that was found, and the alerts on what nobody could find."""
 
     rows: str
-    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` that of the runbooks,
+    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` what says more of it,
     ``key`` what it is known by."""
     since: str
     """Since when its alert holds, in milliseconds."""
@@ -348,11 +359,9 @@ class Troubles:
         found = f"({findings(scope)} or {_by_kind(firing)})"
         listed = f"max by ({_ABOUT}) ({_numbered_findings(found)})"
         nothing = f"{NOTHING_FOUND} * max({document_read(scope)})"
-        parts = "([^_]+)_?" + 5 * "([^_]*)_?"
-        rows = f'label_replace({_keyed(listed)}, "section", "fedmeta$1$2$3$4$5$6", "finding", "{parts}")'
-        rows = f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")'
+        rows = _with_section(otherwise(_keyed(listed), "finding", zero=nothing))
         return cls(
-            rows=otherwise(rows, "finding", zero=nothing),
+            rows=f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")',
             since=milliseconds(f"max by (key) ({_keyed(_by_kind(since))})"),
         )
 
@@ -364,6 +373,19 @@ _OURS = 'alertname=~"Fedmeta.+"'
 
 def _keyed(vector: str) -> str:
     return f'label_join({vector}, "key", " ", {_quoted(_ABOUT.split(", "))})'
+
+
+def _with_section(vector: str) -> str:
+    """The vector, of what was found by ``finding``, with the page and section that say more of it."""
+    parts = "([^_]+)_?" + 5 * "([^_]*)_?"
+    vector = f'label_replace({vector}, "section", "{RUNBOOK.format("$1$2$3$4$5$6")}", "finding", "{parts}")'
+    others: dict[str, list[str]] = {NO_RUNBOOK: [NOTHING]}
+    for each in TROUBLES:
+        if each.section != RUNBOOK.format(each.name.replace("_", "")):
+            others.setdefault(each.section, []).append(each.name)
+    for section, names in others.items():
+        vector = f'label_replace({vector}, "section", "{section}", "finding", "{"|".join(names)}")'
+    return vector
 
 
 def _quoted(labels: Iterable[str]) -> str:

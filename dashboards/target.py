@@ -2,7 +2,7 @@
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section, annotation
-from dashboards.panels import Column, Show, series, spans, stat, table, timeline
+from dashboards.panels import Column, Link, Show, series, spans, stat, table, timeline
 from dashboards.queries import (
     ANY_TARGET,
     OF_SERVICE,
@@ -34,8 +34,9 @@ from dashboards.queries import (
     throughout,
     worst,
     worst_state,
+    worst_with_section,
 )
-from dashboards.shared import alerted, up
+from dashboards.shared import TO_ITS_RUNBOOK, alerted, up
 from dashboards.style import AGE, DAYS_LEFT, OUTDATED, PAST, TLS_LEFT, WORK_IF_ANY, Colour, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
@@ -74,11 +75,12 @@ VERDICT = [
     ),
     stat(
         "What to do",
-        "The next step for the worst finding. The list below has a link to the runbook for each finding.",
+        "The next step for the worst finding. Click it to open the runbook. The list below has them all.",
         Unit.WORDS,
-        worst(ONE_TARGET),
+        worst_with_section(ONE_TARGET),
         words=words.WHAT_TO_DO,
         filled=False,
+        link=TO_ITS_RUNBOOK,
     ),
     stat(
         "Document read",
@@ -602,7 +604,7 @@ CONFIGURATION = table(
     "The target",
     "Its address, and how its publisher is expected to roll over. The address leads to the document itself.",
     [
-        Column("Address", label="url", link="${__value.raw}", away=True),
+        Column("Address", label="url", link=Link("document", "${__value.raw}", away=True)),
         Column("Policy", label="policy", width=110),
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),

@@ -232,13 +232,38 @@ _ALERTS: Mapping[str, tuple[Severity, str, str]] = {
     "FedmetaTargetsUnwatched": (Severity.CRITICAL, "Targets that nobody watches", "Start the exporter again"),
     "FedmetaExporterDown": (Severity.WARNING, "An exporter is down", "Start the exporter again"),
     "FedmetaExporterBlind": (Severity.WARNING, "An exporter does not see", "Look at the way from this exporter"),
-    "FedmetaProbesStalled": (Severity.WARNING, "Not looked at for too long", "Give it more processor, or fewer targets"),
+    "FedmetaProbesStalled": (
+        Severity.WARNING,
+        "Not looked at for too long",
+        "Give it fewer targets, or more processor",
+    ),
     "FedmetaWatchInterrupted": (Severity.WARNING, "An exporter failed while it looked", "Read the exporter's log"),
     "FedmetaConfigReloadFailed": (Severity.WARNING, "Configuration not read", "Repair what --config.check names"),
     "FedmetaStateNotSaved": (Severity.WARNING, "State not saved", "Free the disk, or make it writable"),
     "FedmetaAggregateWorse": (Severity.WARNING, "Aggregate got worse", "Tell the federation's operator"),
 }
 """Alerts on what no exporter can know by itself: how bad, in a few words, and what to do."""
+
+RUNBOOK = "runbooks.md#fedmeta{}"
+"""The page and section of an alert, by its name in small letters without the beginning."""
+NO_RUNBOOK = "metrics.md#finding"
+"""What says more of that which has no alert, and so no runbook."""
+
+_SECTIONS: Mapping[str, str] = {
+    # What is to be done if it lasts.
+    Kind.TRUST_PENDING: "runbooks.md#fedmetatrustpendingtoolong",
+    **dict.fromkeys(
+        (
+            Kind.TRUST_LEFTOVER,
+            Kind.OLD_KEY_LISTED,
+            Kind.PRIMARY_IGNORED,
+            Kind.DOCUMENT_FAULTY,
+            Kind.ENTITIES_IN_TROUBLE,
+        ),
+        NO_RUNBOOK,
+    ),
+}
+"""Of findings without an alert of their own."""
 
 _TONES = {Severity.CRITICAL: Colour.RED, Severity.WARNING: Colour.ORANGE, Severity.INFO: Colour.BLUE}
 _AS_STATES = {word.text: word.colour for word in STATE}
@@ -253,6 +278,11 @@ class Trouble:
     word: Word
     next: str
     """What to do, in a few words."""
+
+    @property
+    def section(self) -> str:
+        """What says more: a page of the documentation and its section."""
+        return _SECTIONS.get(self.name, RUNBOOK.format(self.name.replace("_", "")))
 
 
 def _kind(alert: str) -> str:

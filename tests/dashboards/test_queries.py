@@ -283,17 +283,49 @@ def test_trust_that_is_broken_is_the_worst_whatever_the_rollover_is(ask: Ask) ->
 
     ask(WORST, broken, worst)
     ask(panel("Worst finding"), broken, worst)
-    ask(panel("What to do"), broken, worst)
+    ask(
+        panel("What to do"),
+        broken,
+        {f'{{{row}, section="runbooks.md#fedmetatrustbroken"}}': trouble(Kind.TRUST_BROKEN)},
+    )
     ask(panel("Act now"), broken, {"{}": 1})
     ask(
         said(panel(WRONG), "finding, about, section"),
         broken,
         {
-            '{finding="trust_broken", about="contoso.com   ", section="fedmetatrustbroken"}': 1,
-            '{finding="primary_changed", about="   e", section="fedmetaprimarychanged"}': 1,
+            '{finding="trust_broken", about="contoso.com   ", section="runbooks.md#fedmetatrustbroken"}': 1,
+            '{finding="primary_changed", about="   e", section="runbooks.md#fedmetaprimarychanged"}': 1,
         },
     )
     assert [word.colour for word in words.FOUND if word.value == trouble(Kind.TRUST_BROKEN)] == [Colour.RED]
+
+
+def test_each_finding_leads_to_its_section_from_the_list_and_from_the_tile(ask: Ask) -> None:
+    every = [(f"target-{number}", kind) for number, kind in enumerate(Kind)]
+    found = {name: value for each, kind in every for name, value in finding(each, kind).items()}
+    sections = {each.name: each.section for each in words.TROUBLES}
+    tile = panel("What to do")
+    of_all = replace(tile, json={**tile.json, "expr": tile.expr.replace('target="$target"', 'target=~".+"')})
+
+    ask(
+        said(panel(WRONG), "finding, section"),
+        found,
+        {f'{{finding="{kind}", section="{sections[kind]}"}}': 1 for kind in Kind},
+    )
+    ask(
+        of_all,
+        found,
+        {f'{{job="j", target="{each}", section="{sections[kind]}"}}': trouble(kind) for each, kind in every},
+    )
+
+
+def test_where_nothing_is_to_be_done_the_way_leads_to_the_table_of_findings(ask: Ask) -> None:
+    new = {f"fedmeta_target_info{{{target('a')}}}": 1.0}
+    row = f'job="j", target="a", section="{words.NO_RUNBOOK}"'
+
+    ask(panel("What to do"), read("a"), {f"{{{row}}}": words.NOTHING_FOUND})
+    ask(panel("What to do"), new, {f"{{{row}}}": words.NOT_LOOKED_AT})
+    ask(said(panel(WRONG), "finding, section"), read("a"), {f'{{finding="nothing", section="{words.NO_RUNBOOK}"}}': 1})
 
 
 def test_targets_are_counted_by_the_worst_that_was_found_of_each(ask: Ask) -> None:
@@ -352,8 +384,8 @@ def test_an_alert_that_fires_says_since_when_beside_what_was_found_and_one_on_an
         said(panel(WRONG), "finding, about, section"),
         fires,
         {
-            '{finding="renewal_due", about="   e", section="fedmetarenewaldue"}': 1,
-            '{finding="exporter_down", about=" y:1  ", section="fedmetaexporterdown"}': 1,
+            '{finding="renewal_due", about="   e", section="runbooks.md#fedmetarenewaldue"}': 1,
+            '{finding="exporter_down", about=" y:1  ", section="runbooks.md#fedmetaexporterdown"}': 1,
         },
     )
     ask(column(WRONG, "Alert since"), fires, keys)

@@ -150,7 +150,7 @@ def test_the_first_screen_says_what_is_worst_from_findings_with_the_way_to_the_r
     assert wrong.json["gridPos"]["y"] <= 6
     assert "fedmeta:finding{" in wrong.queries[0].expr
     assert any("ALERTS_FOR_STATE{" in query.expr for query in wrong.queries)
-    assert any(url.endswith("/docs/runbooks.md#${__data.fields.section}") for url in links)
+    assert any(url.endswith("/docs/${__data.fields.section}") for url in links)
     assert wrong.json["options"]["sortBy"][0] == {"displayName": "What", "desc": True}
 
 

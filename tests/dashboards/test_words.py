@@ -127,6 +127,14 @@ def test_what_to_do_has_the_words_of_its_section_of_the_runbooks(alert: str) -> 
     assert sum(word in section[1].lower() for word in begun) * 2 > len(begun)
 
 
+@pytest.mark.parametrize("found", words.TROUBLES, ids=lambda found: found.name)
+def test_what_says_more_is_there(found: words.Trouble) -> None:
+    page, _, section = found.section.partition("#")
+    headings = re.findall(r"^#+ (.+)$", (RUNBOOKS.parent / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert section in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
 def test_nothing_is_to_be_done_only_where_nothing_alerts() -> None:
     idle = {each.name for each in words.TROUBLES if "othing" in each.next.partition(":")[0]}
 
