@@ -19,6 +19,16 @@ FLEXIBLE = 24
 """Letters that fit at least into a column that has no width: names of farms."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """When a number is bad, where that depends on more than the number."""
+
+    when: str
+    """An expression that answers while it is."""
+    steps: Steps
+    """The colours that the number has then."""
+
+
 class Show(StrEnum):
     """What a stat shows of a series."""
 
@@ -91,19 +101,28 @@ def stat(
     absent: str = "",
     unknown: str = NO_EXPORTER,
     link: Link | None = None,
+    bad: Judged | None = None,
 ) -> Json:
     """One number or word, as of now. Words fill the panel with their colour, unless told otherwise; numbers if ``lit``.
 
-    ``absent`` is said where the exporters answer and there is nothing, and ``unknown`` where nobody can say.
+    ``absent`` is said where the exporters answer and there is nothing, and ``unknown`` where nobody can say. Two
+    queries, of which one answers, tell what is ``bad`` from what is not: Grafana compares with no other number.
     """
     if absent:
         expr, words = or_value(expr, ABSENT), (*words, Word(ABSENT, absent, Colour.GREY))
     filled = filled and len(words) > bool(absent)
+    queries, overrides = [Query(expr, legend)], []
+    if bad:
+        queries = [Query(f"({expr}) {how} on () ({bad.when})", legend) for how in ("unless", "and")]
+        overrides = [_override(ascii_uppercase[1], {"thresholds": _steps(bad.steps)}, by="byFrameRefID")]
     return {
-        **_panel("stat", title, description, [Query(expr, legend)], instant=True),
-        "fieldConfig": _fields(
-            unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown, link=link
-        ),
+        **_panel("stat", title, description, queries, instant=True),
+        "fieldConfig": {
+            **_fields(
+                unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown, link=link
+            ),
+            "overrides": overrides,
+        },
         "options": {**_STAT, "colorMode": "background" if filled or lit else "value", "textMode": show},
     }
 

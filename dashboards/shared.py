@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from dashboards import words
-from dashboards.panels import Column, Link, Show, stat
-from dashboards.queries import ANY_TARGET, Scope, Troubles, exporters_up, firing
-from dashboards.style import BAD_IF_ANY, Json, Unit
+from dashboards.panels import Column, Judged, Link, Show, stat
+from dashboards.queries import ANY_TARGET, Scope, Troubles, exporters_up, firing, firing_critical
+from dashboards.style import BAD, BAD_IF_ANY, WORK_IF_ANY, Json, Unit
 from exporter.rules import RUNBOOKS
 
 TO_TARGET = Link(
@@ -43,10 +43,11 @@ EXPORTERS_UP = up(ANY_TARGET)
 
 FIRING = stat(
     "Alerts firing",
-    "Alerts on federation metadata that fire now. Alerts that only inform do not count.",
+    "Alerts on federation metadata that fire now. Red: one is critical. Alerts that only inform do not count.",
     Unit.NONE,
     firing(ANY_TARGET),
-    steps=BAD_IF_ANY,
+    steps=WORK_IF_ANY,
+    bad=Judged(firing_critical(ANY_TARGET), BAD),
     unknown="no rules loaded",
 )
 

@@ -317,7 +317,7 @@ def test_a_table_names_every_field_that_it_keeps(panel: Panel) -> None:
 @pytest.mark.parametrize("panel", [each for each in PANELS if each.type in {"table", "barchart"}], ids=str)
 def test_a_tables_labels_are_those_of_its_queries(panel: Panel) -> None:
     kept = next(each for each in panel.json["transformations"] if each["id"] == "filterFieldsByName")
-    made = {"about", "section", "key"}
+    made = {"about", "section", "key", "short"}
     labels = {name for name in kept["options"]["include"]["names"] if not name.startswith("Value")} - made
     grouped = [re.findall(r"\bby \(([^)]*)\)", query.expr) for query in panel.queries]
     joined_by = [by.split(", ") for by, *_ in grouped]

@@ -15,8 +15,10 @@ from boards import BOARDS, Query, filled_in
 from dashboards import words
 from dashboards.queries import ABSENT
 from dashboards.style import Colour
+from exporter.config.settings import Look
 from exporter.findings import Kind
 from exporter.inquiry import UpdateResult
+from exporter.record import fresh_for
 from exporter.rollover import State
 from exporter.trust import TrustState
 
@@ -477,6 +479,91 @@ def test_the_age_of_what_is_shown_is_that_of_the_oldest(ask: Ask) -> None:
     ask(panel("Document read"), ages, {'{job="j", target="a"}': 60})
 
 
+LATE = ("Document read", "Oldest document", "Last look")
+
+
+def looked(name: str, interval: float, ago: float) -> dict[str, float]:
+    """The series of a target that was last looked at, with success, so long ago."""
+    look = f'{target(name)}, node="service", vantage="default"'
+    return {
+        f"fedmeta_target_interval_seconds{{{target(name)}}}": interval,
+        f"fedmeta_target_as_of_timestamp_seconds{{{target(name)}}}": DAY - ago,
+        f"fedmeta_probe_last_attempt_timestamp_seconds{{{look}}}": DAY - ago,
+        f"fedmeta_probe_last_success_timestamp_seconds{{{look}}}": DAY - ago,
+    }
+
+
+@pytest.mark.parametrize("interval", [60, 300, 1200, 3600, 7200])
+@pytest.mark.parametrize("title", LATE)
+def test_what_is_read_at_an_interval_is_bad_when_the_findings_say_it_is_late(
+    ask: Ask, title: str, interval: float
+) -> None:
+    patience = fresh_for(Look("https://sts.example", interval=interval)).total_seconds()
+    labels = "{}" if title == "Oldest document" else '{job="j", target="a"}'
+
+    ask(panel(title), looked("a", interval, patience), {labels: patience})
+    ask(panel(title, "B"), looked("a", interval, patience), {})
+    ask(panel(title), looked("a", interval, patience + 60), {})
+    ask(panel(title, "B"), looked("a", interval, patience + 60), {labels: patience + 60})
+
+
+def test_a_row_says_by_how_much_its_target_or_its_answer_is_late(ask: Ask) -> None:
+    hours = (
+        looked("a", 3600, 4 * 3600)
+        | looked("b", 3600, 2 * 3600)
+        | {f"fedmeta_target_info{{{target(name)}}}": 1.0 for name in ("a", "b")}
+    )
+    told = trust("contoso.com", TrustState.UNKNOWN) | {
+        f'fedmeta_trust_as_of_timestamp_seconds{{{target("a")}, domain="contoso.com"}}': DAY - 7200,
+        f"fedmeta_trust_interval_seconds{{{target('a')}}}": 1200,
+    }
+    in_time = told | {f"fedmeta_trust_interval_seconds{{{target('a')}}}": 3600}
+
+    ask(column("Targets, worst first", "Late by"), hours, {'{job="j", target="a"}': 3600})
+    ask(
+        column("Which node serves what", "Late by"),
+        hours | nodes("x:1"),
+        {'{job="j", target="a", node="service", vantage="default"}': 3600},
+    )
+    ask(column(DOMAINS, "Late by"), told, {'{job="j", target="a", domain="contoso.com"}': 7200 - 3600 - 600})
+    ask(column(DOMAINS, "Late by"), in_time, {})
+
+
+def test_days_are_few_by_the_policy_of_their_own_target(ask: Ask) -> None:
+    tls = f"fedmeta_tls_certificate_not_after_timestamp_seconds{{{target('a')}}}"
+    seven = farm("a", State.DUE, left=7) | {tls: 21 * DAY, threshold("tls"): 14}
+    strict = seven | {threshold("missing"): 9, threshold("tls"): 30}
+    days, row = {"Primary left": 7, "First to end": 7, "TLS ends in": 20}, '{job="j", target="a"}'
+
+    for title, left in days.items():
+        labels = "{}" if title == "First to end" else row
+        ask(panel(title), seven, {labels: left})
+        ask(panel(title, "B"), seven, {})
+        ask(panel(title), strict, {})
+        ask(panel(title, "B"), strict, {labels: left})
+
+
+def test_a_warning_that_fires_is_not_as_bad_as_what_is_critical(ask: Ask) -> None:
+    warns = RULES | alert("FedmetaRenewalDue", 'target="a"')
+    both = warns | {
+        each.replace("RenewalDue", "TrustBroken").replace("warning", "critical"): value for each, value in warns.items()
+    }
+
+    ask(panel("Alerts firing"), warns, {"{}": 1})
+    ask(panel("Alerts firing", "B"), warns, {})
+    ask(panel("Alerts firing"), both, {})
+    ask(panel("Alerts firing", "B"), both, {"{}": 2})
+
+
+def test_a_certificate_is_called_by_the_same_digits_wherever_it_stands(ask: Ask) -> None:
+    life = certificate("0123456789abcdef" * 4, begins=-75, ends=25)
+    digits = {'{short="01234567"}': 1.0}
+
+    for title in ("Certificates", "Positions over time", "Days left of each certificate"):
+        ask(said(panel(title), "short"), life, digits)
+    ask(panel("Validity, in days from today", "B"), life, {'{certificate="idp,sp signing primary 01234567"}': -75})
+
+
 def test_what_comes_next_is_listed_by_date_and_what_is_past_is_not(ask: Ask) -> None:
     farms = (
         farm("a", State.STEADY, left=60)
@@ -763,8 +850,9 @@ def test_a_trusted_certificate_has_its_days_and_says_whether_it_is_published(ask
         f"fedmeta_trust_certificate_not_after_timestamp_seconds{{{slot}}}": 13 * DAY,
     }
     title, row = "Certificates that Entra ID trusts", f'domain="contoso.com", slot="next", fingerprint="{"a" * 64}"'
+    shown = f'{row}, short="aaaaaaaa", thumbprint="AB", subject="CN=x", published="no"'
 
-    ask(panel(title), told, {f'{{{row}, thumbprint="AB", subject="CN=x", published="no"}}': 1})
+    ask(panel(title), told, {f"{{{shown}}}": 1})
     ask(column(title, "Days left"), told, {f"{{{row}}}": 12})
     ask(column(title, "Ends"), told, {f"{{{row}}}": 13_000 * DAY})
 
