@@ -342,6 +342,16 @@ def test_a_number_of_days_has_a_colour_when_it_is_bad(panel: Panel) -> None:
         assert any(ORANGE_OR_RED.search(step["color"]) for step in panel.defaults["thresholds"]["steps"])
 
 
+def test_alerts_have_the_colour_of_what_they_are_about() -> None:
+    worst: dict[str, list[str]] = {}
+    for panel in FLEET.panels:
+        if panel.type == "stat":
+            every = [panel.defaults, *panel.overrides.values()]
+            worst[panel.title] = [each["thresholds"]["steps"][-1]["color"] for each in every if "thresholds" in each]
+
+    assert worst["Alerts firing"] == worst["Look after"] + worst["Act now"] == ["orange", "red"]
+
+
 def test_what_ad_fs_does_by_itself_is_not_red_for_being_near() -> None:
     (table,) = (panel for panel in FLEET.panels if panel.title == "Next dates, soonest first")
     (promotion,) = (panel for panel in TARGET.panels if panel.title == "Promotion in")
