@@ -3,7 +3,7 @@
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
 from dashboards.panels import Column, Show, series, stat, table, timeline
-from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise, throughout
+from dashboards.queries import EXPORTERS, age, exporters, oldest_scrape, otherwise, throughout, while_answered
 from dashboards.shared import up
 from dashboards.style import BAD_IF_ANY, LATE, Colour, Query, Unit
 from dashboards.variables import INSTANCE, JOB_OF_EXPORTERS
@@ -40,7 +40,9 @@ HEALTH = [
         "State not saved",
         "Writes to the state file that failed in the time shown. Without it a restart forgets the last good documents.",
         Unit.NONE,
-        f"round(sum(increase({EXPORTERS('fedmeta_exporter_storage_errors_total')}[$__range])))",
+        while_answered(
+            f"round(sum(increase({EXPORTERS('fedmeta_exporter_storage_errors_total')}[$__range])))", EXPORTERS
+        ),
         steps=BAD_IF_ANY,
     ),
 ]

@@ -2,11 +2,12 @@
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section
-from dashboards.panels import Column, series, stat, table, tiles, timeline
+from dashboards.panels import Column, Judged, series, stat, table, tiles, timeline
 from dashboards.queries import (
     ANY_TARGET,
     Troubles,
     age,
+    at_most,
     changes,
     days,
     days_of_the_living,
@@ -17,6 +18,7 @@ from dashboards.queries import (
     document_read,
     how_many,
     in_state,
+    late,
     looks,
     milliseconds,
     next_dates,
@@ -32,7 +34,7 @@ from dashboards.queries import (
     worst_state,
 )
 from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
-from dashboards.style import AGE, BAD_IF_ANY, DAYS_LEFT, LATE, PAST, WORK_IF_ANY, Query, Unit
+from dashboards.style import BAD, BAD_IF_ANY, DIFFERING, HAS_ENDED, LATE, PAST, WORK, WORK_IF_ANY, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_over_time
 from dashboards.variables import JOB_OF_TARGETS
 
@@ -54,10 +56,11 @@ SIGHT = [
     ),
     stat(
         "Oldest document",
-        "How long ago the exporter last read the document of the target that it has not read for the longest time.",
+        "How long ago the exporter last read the document of the target that it has not read for the longest time."
+        " Orange: a document is late, by the interval of its target.",
         Unit.SECONDS,
         age(f"min({document_read(ANY_TARGET)})"),
-        steps=AGE,
+        bad=Judged(late(document_read(ANY_TARGET), ANY_TARGET), WORK),
         absent="none read yet",
     ),
     FIRING,
@@ -88,10 +91,12 @@ COUNTS = [
     ),
     stat(
         "First to end",
-        "Days until the first signing certificate in use ends; negative when it has ended.",
+        "Days until the first signing certificate in use ends; negative when it has ended. Red: one has no more days"
+        " left than the threshold missing of its policy.",
         Unit.DAYS,
         f"min({days(ANY_TARGET, 'primary')})",
-        steps=DAYS_LEFT,
+        steps=HAS_ENDED,
+        bad=Judged(at_most(days(ANY_TARGET, "primary"), "missing", ANY_TARGET), BAD),
         decimals=0,
         absent="none known",
     ),
@@ -138,17 +143,17 @@ TARGETS = table(
     "One row for each target, with the worst finding. If two targets have the same, the one whose"
     " certificate ends first comes first. Click the name to open the board of the target. Primary:"
     " the certificate that signs today. Successor: the one that will sign next. Document read: how"
-    " long ago the exporter last read the document.",
+    " long ago the exporter last read the document. Late by: how long ago it should have, by the target's interval.",
     [
         Column("Worst finding", expr=worst(ANY_TARGET), words=words.FOUND, filled=True, width=310),
         Column("Target", label="target", link=TO_TARGET),
         Column("Job", label="job", width=110),
-        Column("Primary left", unit=Unit.DAYS, words=words.NO_DAYS, steps=DAYS_LEFT, width=110),
+        Column("Primary left", unit=Unit.DAYS, words=words.NO_DAYS, steps=HAS_ENDED, width=110),
         Column(
             "Successor left",
             expr=days(ANY_TARGET, "successor"),
             unit=Unit.DAYS,
-            steps=DAYS_LEFT,
+            steps=HAS_ENDED,
             absent="no successor",
             width=120,
         ),
@@ -156,10 +161,10 @@ TARGETS = table(
             "Document read",
             expr=age(document_read(ANY_TARGET)),
             unit=Unit.SECONDS,
-            steps=AGE,
             absent="never",
             width=125,
         ),
+        Column("Late by", expr=late(document_read(ANY_TARGET), ANY_TARGET), unit=Unit.SECONDS, steps=WORK, width=110),
     ],
     rows=(
         f"{days(ANY_TARGET, 'primary')} or {words.NO_END} * max by (job, target) ({ANY_TARGET('fedmeta_target_info')})"
@@ -255,7 +260,7 @@ NODES = [
             Column("Target", label="target", link=TO_TARGET),
             Column("Job", label="job", width=110),
             Column("Keys", expr=difference(ANY_TARGET), words=words.DIFFER, coloured=True, width=75),
-            Column("Differ for", expr=age(differing_since(ANY_TARGET)), unit=Unit.SECONDS, steps=AGE, width=110),
+            Column("Differ for", expr=age(differing_since(ANY_TARGET)), unit=Unit.SECONDS, steps=DIFFERING, width=110),
             Column("Looks", unit=Unit.NONE, width=75),
             Column(
                 "Unreachable",

@@ -19,12 +19,37 @@ FLEXIBLE = 24
 """Letters that fit at least into a column that has no width: names of farms."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """When a number is bad, where that depends on more than the number."""
+
+    when: str
+    """An expression that answers while it is."""
+    steps: Steps
+    """The colours that the number has then."""
+
+
 class Show(StrEnum):
     """What a stat shows of a series."""
 
     VALUE = "value"
     NAME = "name"
     BOTH = "value_and_name"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a click on a value leads."""
+
+    to: str
+    """What opens, as the menu says it: Open the …"""
+    url: str
+    away: bool = False
+    """It opens a page of its own."""
+
+    def json(self) -> Json:
+        """As Grafana reads it."""
+        return {"title": f"Open the {self.to}", "url": self.url, "targetBlank": self.away}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +72,7 @@ class Column:
     """A bar from nothing to all, green to red."""
     hidden: bool = False
     """Not shown; a link needs it."""
-    link: str = ""
-    away: bool = False
-    """The link opens a page of its own."""
+    link: Link | None = None
     steps: Steps = ()
     """Colours of the numbers."""
     width: int | None = None
@@ -77,19 +100,29 @@ def stat(
     decimals: int | None = None,
     absent: str = "",
     unknown: str = NO_EXPORTER,
+    link: Link | None = None,
+    bad: Judged | None = None,
 ) -> Json:
     """One number or word, as of now. Words fill the panel with their colour, unless told otherwise; numbers if ``lit``.
 
-    ``absent`` is said where the exporters answer and there is nothing, and ``unknown`` where nobody can say.
+    ``absent`` is said where the exporters answer and there is nothing, and ``unknown`` where nobody can say. Two
+    queries, of which one answers, tell what is ``bad`` from what is not: Grafana compares with no other number.
     """
     if absent:
         expr, words = or_value(expr, ABSENT), (*words, Word(ABSENT, absent, Colour.GREY))
     filled = filled and len(words) > bool(absent)
+    queries, overrides = [Query(expr, legend)], []
+    if bad:
+        queries = [Query(f"({expr}) {how} on () ({bad.when})", legend) for how in ("unless", "and")]
+        overrides = [_override(ascii_uppercase[1], {"thresholds": _steps(bad.steps)}, by="byFrameRefID")]
     return {
-        **_panel("stat", title, description, [Query(expr, legend)], instant=True),
-        "fieldConfig": _fields(
-            unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown
-        ),
+        **_panel("stat", title, description, queries, instant=True),
+        "fieldConfig": {
+            **_fields(
+                unit, words=words, steps=UNKNOWN if filled else steps, decimals=decimals, absent=unknown, link=link
+            ),
+            "overrides": overrides,
+        },
         "options": {**_STAT, "colorMode": "background" if filled or lit else "value", "textMode": show},
     }
 
@@ -343,6 +376,7 @@ def _fields(
     absent: str = "none",
     colouring: str = "thresholds",
     custom: Json | None = None,
+    link: Link | None = None,
 ) -> Json:
     return {
         "defaults": {
@@ -353,6 +387,7 @@ def _fields(
             "mappings": _mappings(words, absent),
             "noValue": absent,
             "custom": custom or {},
+            **({"links": [link.json()]} if link else {}),
         },
         "overrides": [],
     }
@@ -417,8 +452,7 @@ def _column(column: Column, *, at_least: int = 0) -> Json:
         letters = max(column.longest, at_least, FLEXIBLE)
         properties["custom.minWidth"] = math.ceil(letters * LETTER) + CELL_PADDING
     if column.link:
-        title = f"Open the {column.name.lower()}"
-        properties["links"] = [{"title": title, "url": column.link, "targetBlank": column.away}]
+        properties["links"] = [column.link.json()]
     return _override(column.name, properties)
 
 

@@ -12,6 +12,7 @@ from dashboards.words import (
     ALERTS,
     ENDED,
     NO_DOCUMENT,
+    NO_RUNBOOK,
     NOT_JUDGED,
     NOT_LOOKED_AT,
     NOTHING,
@@ -19,6 +20,7 @@ from dashboards.words import (
     POSITIONS,
     PROMOTED,
     RENEWED,
+    RUNBOOK,
     SIGNATURES,
     STATES,
     TROUBLES,
@@ -156,6 +158,18 @@ def in_force(thresholds: str, scope: Scope) -> str:
     return f"{thresholds} and on (job, policy, profile) {scope('fedmeta_target_info')}"
 
 
+def of_its_policy(threshold: str, targets: str) -> str:
+    """The days of this threshold that the policy of each of these targets has."""
+    policies = f"max by (job, target, policy, profile) ({targets})"
+    days = f"max by (job, policy, profile) ({_threshold(threshold)})"
+    return f"max by (job, target) ({policies} * on (job, policy, profile) group_left () {days})"
+
+
+def at_most(days: str, threshold: str, scope: Scope) -> str:
+    """Of days of targets those that are no more than this threshold of the target's own policy."""
+    return f"{days} <= on (job, target) {of_its_policy(threshold, scope('fedmeta_target_info'))}"
+
+
 def _threshold(name: str) -> str:
     return ANY_TARGET("fedmeta_policy_threshold_days", f'threshold="{name}"')
 
@@ -219,6 +233,11 @@ def how_many(vector: str) -> str:
 def or_value(vector: str, value: int) -> str:
     """The vector, or where it is empty this value, while an exporter answers."""
     return f"{vector} or on () {value} * {WITNESS}"
+
+
+def while_answered(vector: str, scope: Scope) -> str:
+    """The vector while an exporter in scope answers: what is counted over a time outlives whoever counted it."""
+    return f"{vector} and on () {scope('fedmeta_exporter_build_info')}"
 
 
 def or_words(vector: str, label: str, words: str) -> str:
@@ -295,6 +314,27 @@ def age(moment: str) -> str:
     return f"time() - {moment}"
 
 
+def late(moment: str, scope: Scope) -> str:
+    """Seconds by which a target should have been read, or looked at, before now; nothing of what is in time.
+
+    As findings count it: three intervals are none, and no hour is.
+    """
+    return _late(moment, f"clamp_min(3 * {_interval('fedmeta_target_interval_seconds', scope)}, 3600)")
+
+
+def late_answer(moment: str, scope: Scope) -> str:
+    """The same of answers of Entra ID: three of their own intervals and ten minutes."""
+    return _late(moment, f"(3 * {_interval('fedmeta_trust_interval_seconds', scope)} + 600)")
+
+
+def _late(moment: str, patience: str) -> str:
+    return f"time() - {moment} - on (job, target) group_left () {patience} > 0"
+
+
+def _interval(metric: str, scope: Scope) -> str:
+    return f"max by (job, target) ({scope(metric)})"
+
+
 def document_read(scope: Scope) -> str:
     """When the document of each target that is judged was last read."""
     return f"max by (job, target) ({scope('fedmeta_target_as_of_timestamp_seconds')})"
@@ -319,10 +359,24 @@ def worst(scope: Scope) -> str:
     return f"({found} or {NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known})"
 
 
+def worst_with_section(scope: Scope) -> str:
+    """The same, with what says more of it as the label ``section``."""
+    read, known = document_read(scope), f"max by (job, target) ({scope('fedmeta_target_info')})"
+    listed = f"max by (job, target, finding) ({_numbered_findings(findings(scope))})"
+    found = f"topk by (job, target) (1, max by (job, target, section) ({_with_section(listed)}))"
+    others = _with("section", NO_RUNBOOK, f"{NOTHING_FOUND} * {read} or {NOT_LOOKED_AT} * {known}")
+    return f"{found} or on (job, target) {others}"
+
+
 def firing(scope: Scope) -> str:
     """The number of alerts that fire and do not only inform; 0 without any, where the rules are loaded."""
     alerts = scope("ALERTS", 'alertstate="firing"', _OURS, 'severity!="info"')
     return f"count({alerts}) or on () 0 * max({scope('fedmeta:exporter:last')})"
+
+
+def firing_critical(scope: Scope) -> str:
+    """Alerts that fire and are critical."""
+    return scope("ALERTS", 'alertstate="firing"', _OURS, 'severity="critical"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +384,7 @@ class Troubles:
     """All that was found, and the alerts on what nobody could find."""
 
     rows: str
-    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` that of the runbooks,
+    """The number of each one's word. ``about`` is whom it is about beside the target, ``section`` what says more of it,
     ``key`` what it is known by."""
     since: str
     """Since when its alert holds, in milliseconds."""
@@ -343,11 +397,9 @@ class Troubles:
         found = f"({findings(scope)} or {_by_kind(firing)})"
         listed = f"max by ({_ABOUT}) ({_numbered_findings(found)})"
         nothing = f"{NOTHING_FOUND} * max({document_read(scope)})"
-        parts = "([^_]+)_?" + 5 * "([^_]*)_?"
-        rows = f'label_replace({_keyed(listed)}, "section", "fedmeta$1$2$3$4$5$6", "finding", "{parts}")'
-        rows = f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")'
+        rows = _with_section(otherwise(_keyed(listed), "finding", zero=nothing))
         return cls(
-            rows=otherwise(rows, "finding", zero=nothing),
+            rows=f'label_join({rows}, "about", " ", "domain", "node", "vantage", "entity_id")',
             since=milliseconds(f"max by (key) ({_keyed(_by_kind(since))})"),
         )
 
@@ -359,6 +411,19 @@ _OURS = 'alertname=~"Fedmeta.+"'
 
 def _keyed(vector: str) -> str:
     return f'label_join({vector}, "key", " ", {_quoted(_ABOUT.split(", "))})'
+
+
+def _with_section(vector: str) -> str:
+    """The vector, of what was found by ``finding``, with the page and section that say more of it."""
+    parts = "([^_]+)_?" + 5 * "([^_]*)_?"
+    vector = f'label_replace({vector}, "section", "{RUNBOOK.format("$1$2$3$4$5$6")}", "finding", "{parts}")'
+    others: dict[str, list[str]] = {NO_RUNBOOK: [NOTHING]}
+    for each in TROUBLES:
+        if each.section != RUNBOOK.format(each.name.replace("_", "")):
+            others.setdefault(each.section, []).append(each.name)
+    for section, names in others.items():
+        vector = f'label_replace({vector}, "section", "{section}", "finding", "{"|".join(names)}")'
+    return vector
 
 
 def _quoted(labels: Iterable[str]) -> str:
@@ -413,14 +478,8 @@ def next_dates(scope: Scope) -> str:
     """What comes next, as seconds since 1970, by the label ``date``; of all targets the soonest."""
     by = "job, target, domain"
     ends = f"time() + 86400 * {days(scope, 'primary')}"
-    automatic = scope("fedmeta_target_info", f'profile="{Profile.ADFS}"')
-    policies = f"max by (job, target, policy, profile) ({automatic})"
-    before = f"max by (job, policy, profile) ({_threshold('generation')})"
-    generation = (
-        f"({ends}) - on (job, target) 86400 * max by (job, target)"
-        f" ({policies} * on (job, policy, profile) group_left () {before})"
-        f" unless on (job, target) {days(scope, 'successor')}"
-    )
+    before = of_its_policy("generation", scope("fedmeta_target_info", f'profile="{Profile.ADFS}"'))
+    generation = f"({ends}) - on (job, target) 86400 * {before} unless on (job, target) {days(scope, 'successor')}"
     moments = {
         "generation": generation,
         "promotion": scope("fedmeta_rollover_promotion_timestamp_seconds"),
@@ -456,14 +515,14 @@ def positions(scope: Scope) -> str:
     few = _few(by, _nearest_of_the_last(scope))
     placed = numbered("fedmeta_certificate_info", "position", POSITIONS.items(), scope, among=few)
     ends = f"({scope('fedmeta_certificate_not_after_timestamp_seconds')}{few})"
-    return _short(f"max by ({by}) ({placed} or {ENDED} * ({ends} <= bool time()))")
+    return with_short(f"max by ({by}) ({placed} or {ENDED} * ({ends} <= bool time()))")
 
 
 def days_of_certificates(scope: Scope) -> str:
     """Days left of each certificate, whatever its position; ``short`` is how its fingerprint begins."""
     by = "entity_id, roles, use, fingerprint"
     few = _few(by, _nearest_of_the_last(scope))
-    return _short(f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')}{few})")
+    return with_short(f"max by ({by}) ({scope('fedmeta_certificate_expiry_days')}{few})")
 
 
 def _nearest_of_the_last(scope: Scope) -> str:
@@ -522,7 +581,7 @@ def _looks(scope: Scope) -> str:
 
 
 def _by_certificate(vector: str) -> str:
-    named = f'label_join({_short(vector)}, "certificate", " ", "roles", "use", "position", "short")'
+    named = f'label_join({with_short(vector)}, "certificate", " ", "roles", "use", "position", "short")'
     return f"max by (certificate) ({named})"
 
 
@@ -530,7 +589,8 @@ def _with(label: str, value: str, vector: str) -> str:
     return f'label_replace({vector}, "{label}", "{value}", "", "")'
 
 
-def _short(vector: str) -> str:
+def with_short(vector: str) -> str:
+    """The vector with the label ``short``: how the fingerprint begins."""
     return f'label_replace({vector}, "short", "$1", "fingerprint", "(.{{8}}).*")'
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.policy import Thresholds
+from exporter.findings.looks import COPYING
 
 Json = dict[str, object]
 
@@ -64,25 +64,23 @@ BAD_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.RED, 1))
 
 WORK_IF_ANY: Steps = ((Colour.GREEN, None), (Colour.ORANGE, 1))
 
-# As long as a policy says nothing else; the findings know each policy.
-DAYS_LEFT: Steps = ((Colour.RED, None), (Colour.TEXT, Thresholds().missing))
+BAD: Steps = ((Colour.RED, None),)
 
-OUTDATED: Steps = ((Colour.RED, None), (Colour.TEXT, 0))
-"""Of days for which a document may be used: afterwards partners refuse it."""
+WORK: Steps = ((Colour.ORANGE, None),)
+
+HAS_ENDED: Steps = ((Colour.RED, None), (Colour.TEXT, 0))
+"""Of days left: what has ended is refused. Whether an end is near is a question of each target's policy."""
+
+NEAR_ITS_END: Steps = ((Colour.RED, None), (Colour.ORANGE, 0))
+"""Of days left, where the policy says that they are few, and nobody is locked out before the end."""
 
 PAST: Steps = ((Colour.ORANGE, None), (Colour.TEXT, 0))
 """Of days until something that is to come, and locks nobody out when it is late."""
 
-TLS_LEFT: Steps = ((Colour.ORANGE, None), (Colour.TEXT, Thresholds().tls))
-"""Of the endpoint's own certificate, which is no part of the rollover."""
-
 HOUR = 3600
 
-AGE: Steps = ((Colour.TEXT, None), (Colour.ORANGE, HOUR))
-"""Seconds since a target was read: what is older than an hour is worth a look."""
-
-AGE_OF_ANSWER: Steps = ((Colour.TEXT, None), (Colour.ORANGE, 4 * HOUR))
-"""Seconds since Entra ID answered, which is asked every hour."""
+DIFFERING: Steps = ((Colour.TEXT, None), (Colour.ORANGE, COPYING.total_seconds()))
+"""Seconds for which nodes differ: for less they may be copying from each other."""
 
 AGE_OF_READING: Steps = ((Colour.TEXT, None), (Colour.ORANGE, 48 * HOUR))
 """Seconds since Entra ID read the metadata, which it does every day."""

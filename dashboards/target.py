@@ -2,7 +2,7 @@
 
 from dashboards import words
 from dashboards.layout import Board, Height, Line, Section, annotation
-from dashboards.panels import Column, Show, series, spans, stat, table, timeline
+from dashboards.panels import Column, Judged, Link, Show, series, spans, stat, table, timeline
 from dashboards.queries import (
     ANY_TARGET,
     OF_SERVICE,
@@ -11,6 +11,7 @@ from dashboards.queries import (
     Stretches,
     Troubles,
     age,
+    at_most,
     changes,
     days,
     days_of_certificates,
@@ -21,6 +22,7 @@ from dashboards.queries import (
     if_read,
     in_force,
     last_promotion,
+    late,
     looks,
     marks_of_changes,
     milliseconds,
@@ -32,11 +34,24 @@ from dashboards.queries import (
     state_over_time,
     thresholds,
     throughout,
+    with_short,
     worst,
     worst_state,
+    worst_with_section,
 )
-from dashboards.shared import alerted, up
-from dashboards.style import AGE, DAYS_LEFT, OUTDATED, PAST, TLS_LEFT, WORK_IF_ANY, Colour, Query, Unit
+from dashboards.shared import TO_ITS_RUNBOOK, alerted, up
+from dashboards.style import (
+    BAD,
+    DIFFERING,
+    HAS_ENDED,
+    NEAR_ITS_END,
+    PAST,
+    WORK,
+    WORK_IF_ANY,
+    Colour,
+    Query,
+    Unit,
+)
 from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
@@ -74,18 +89,20 @@ VERDICT = [
     ),
     stat(
         "What to do",
-        "The next step for the worst finding. The list below has a link to the runbook for each finding.",
+        "The next step for the worst finding. Click it to open the runbook. The list below has them all.",
         Unit.WORDS,
-        worst(ONE_TARGET),
+        worst_with_section(ONE_TARGET),
         words=words.WHAT_TO_DO,
         filled=False,
+        link=TO_ITS_RUNBOOK,
     ),
     stat(
         "Document read",
-        "How long ago the exporter last read the document. Everything that is said about it is as old as that.",
+        "How long ago the exporter last read the document. Everything that is said about it is as old as that."
+        " Orange: that is late, by the interval of the target.",
         Unit.SECONDS,
         age(document_read(ONE_TARGET)),
-        steps=AGE,
+        bad=Judged(late(document_read(ONE_TARGET), ONE_TARGET), WORK),
         absent="never",
     ),
     up(ANY_TARGET),
@@ -102,10 +119,12 @@ ROLLOVER = [
     ),
     stat(
         "Primary left",
-        "Days left of the certificate that signs today; negative when it has ended.",
+        "Days left of the certificate that signs today; negative when it has ended. Red: no more than the threshold"
+        " missing of the policy.",
         Unit.DAYS,
         days(ONE_ENTITY, "primary"),
-        steps=DAYS_LEFT,
+        steps=HAS_ENDED,
+        bad=Judged(at_most(days(ONE_ENTITY, "primary"), "missing", ONE_TARGET), BAD),
         decimals=0,
         absent="no primary",
     ),
@@ -114,7 +133,7 @@ ROLLOVER = [
         "Days left of the certificate that is published to sign next.",
         Unit.DAYS,
         days(ONE_ENTITY, "successor"),
-        steps=DAYS_LEFT,
+        steps=HAS_ENDED,
         decimals=0,
         absent="no successor",
     ),
@@ -158,13 +177,15 @@ _ENDS = f"max by ({_BY}) ({ONE_ENTITY('fedmeta_certificate_not_after_timestamp_s
 
 CERTIFICATES = table(
     "Certificates",
-    "Every published certificate, in each use. The thumbprint is what AD FS prints. Life used goes from green to red.",
+    "Every published certificate, in each use. The thumbprint is what AD FS prints. Fingerprint: the first digits of"
+    " the SHA-256, by which the graphs and nodes below name it. Life used goes from green to red.",
     [
         Column("Position", label="position", words=words.POSITION_NAMES, width=105),
         Column("Use", label="use", width=95),
-        Column("Days left", expr=days_until(_ENDS), unit=Unit.DAYS, steps=DAYS_LEFT, width=105),
+        Column("Days left", expr=days_until(_ENDS), unit=Unit.DAYS, steps=HAS_ENDED, width=105),
         Column("Ends", expr=milliseconds(_ENDS), unit=Unit.DATE, width=165),
         Column("Thumbprint", label="thumbprint", width=THUMBPRINT),
+        Column("Fingerprint", label="short", width=115),
         Column("Subject", label="subject"),
         Column("Entity", label="entity_id"),
         Column("Roles", label="roles", width=65),
@@ -176,7 +197,7 @@ CERTIFICATES = table(
             width=110,
         ),
     ],
-    rows=f"max by (entity_id, roles, use, fingerprint, {_SHOWN}) ({_INFO})",
+    rows=with_short(f"max by (entity_id, roles, use, fingerprint, {_SHOWN}) ({_INFO})"),
     keys=_BY,
     sort="Position",
     then="Days left",
@@ -303,6 +324,7 @@ TRUSTED = table(
         Column("Published", label="published", words=words.PUBLISHED_NAMES, coloured=True, width=90),
         Column("Subject", label="subject"),
         Column("Thumbprint", label="thumbprint", width=THUMBPRINT),
+        Column("Fingerprint", label="short", width=115),
         Column(
             "Ends",
             expr=milliseconds(
@@ -319,7 +341,9 @@ TRUSTED = table(
             width=105,
         ),
     ],
-    rows=f"max by ({_TRUSTED}, published, subject, thumbprint) ({ONE_TARGET('fedmeta_trust_certificate_info')})",
+    rows=with_short(
+        f"max by ({_TRUSTED}, published, subject, thumbprint) ({ONE_TARGET('fedmeta_trust_certificate_info')})"
+    ),
     keys=_TRUSTED,
     sort="Domain",
     absent="No trusted certificate is known",
@@ -362,7 +386,7 @@ AGREEMENT = [
         "How long they have differed. Minutes are normal, hours are not.",
         Unit.SECONDS,
         age(differing_since(ONE_TARGET)),
-        steps=AGE,
+        steps=DIFFERING,
         absent="no difference",
     ),
     stat(
@@ -376,6 +400,7 @@ AGREEMENT = [
 ]
 
 _LOOK = "node, vantage"
+_READ = f"max by (job, target, {_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"
 
 NODES = table(
     "Which node serves what",
@@ -395,12 +420,12 @@ NODES = table(
         Column("Signed by", label="signer", width=105),
         Column(
             "Last success",
-            expr=age(f"max by ({_LOOK}) ({ONE_TARGET('fedmeta_probe_last_success_timestamp_seconds')})"),
+            expr=age(_READ),
             unit=Unit.SECONDS,
-            steps=AGE,
             absent="never",
             width=115,
         ),
+        Column("Late by", expr=late(_READ, ONE_TARGET), unit=Unit.SECONDS, steps=WORK, width=110),
         Column(
             "Why it failed",
             label="reason",
@@ -452,6 +477,9 @@ PHASES = series(
     absent="No look in this time",
 )
 
+_TLS_LEFT = days_until(f"min by (job, target) ({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')})")
+_LOOKED = f"max by (job, target) ({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds', OF_SERVICE)})"
+
 ENDPOINT = [
     stat(
         "Why it failed",
@@ -473,19 +501,21 @@ ENDPOINT = [
     stat(
         "TLS ends in",
         "Days left of the TLS certificate of the endpoint; if there are several nodes, the first to end."
-        " AD FS never renews it by itself.",
+        " AD FS never renews it by itself. Orange: no more than the threshold tls of the policy; red: it has ended.",
         Unit.DAYS,
-        days_until(f"min({ONE_TARGET('fedmeta_tls_certificate_not_after_timestamp_seconds')})"),
-        steps=TLS_LEFT,
+        _TLS_LEFT,
+        steps=HAS_ENDED,
+        bad=Judged(at_most(f"({_TLS_LEFT})", "tls", ONE_TARGET), NEAR_ITS_END),
         decimals=0,
         absent="no TLS",
     ),
     stat(
         "Last look",
-        "How long ago the service was last looked at, with or without success.",
+        "How long ago the service was last looked at, with or without success. Orange: that is late, by the interval"
+        " of the target.",
         Unit.SECONDS,
-        age(f"max({ONE_TARGET('fedmeta_probe_last_attempt_timestamp_seconds', OF_SERVICE)})"),
-        steps=AGE,
+        age(_LOOKED),
+        bad=Judged(late(_LOOKED, ONE_TARGET), WORK),
         absent="never",
     ),
     stat(
@@ -524,7 +554,7 @@ DOCUMENT = [
         "Days for which the document may still be used (validUntil). AD FS does not say.",
         Unit.DAYS,
         days_until(f"max({ONE_TARGET('fedmeta_metadata_valid_until_timestamp_seconds')})"),
-        steps=OUTDATED,
+        steps=HAS_ENDED,
         decimals=1,
         absent="does not say",
     ),
@@ -602,7 +632,7 @@ CONFIGURATION = table(
     "The target",
     "Its address, and how its publisher is expected to roll over. The address leads to the document itself.",
     [
-        Column("Address", label="url", link="${__value.raw}", away=True),
+        Column("Address", label="url", link=Link("document", "${__value.raw}", away=True)),
         Column("Policy", label="policy", width=110),
         Column("Profile", label="profile", width=110),
         Column("Profile by", label="profile_evidence", width=170),

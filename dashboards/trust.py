@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from dashboards import words
 from dashboards.panels import Column
-from dashboards.queries import FEW, Scope, age, numbered, throughout
-from dashboards.style import AGE_OF_ANSWER, AGE_OF_READING, Unit
+from dashboards.queries import FEW, Scope, age, late_answer, numbered, throughout
+from dashboards.style import AGE_OF_READING, WORK, Unit
 from exporter.trust import TrustState
 
 NO_DOMAIN = "No trust of a domain is watched"
@@ -46,6 +46,7 @@ def foreign(scope: Scope) -> str:
 
 def columns(scope: Scope) -> Sequence[Column]:
     """What tables of domains say of each."""
+    answered = _by_domain(scope("fedmeta_trust_as_of_timestamp_seconds"))
     return [
         Column("State", expr=trust_state(scope), words=words.TRUST, filled=True, width=115),
         Column("Primary trusted", expr=_accepted(scope, "primary"), words=words.YES_NO, coloured=True, width=130),
@@ -61,12 +62,12 @@ def columns(scope: Scope) -> Sequence[Column]:
         ),
         Column(
             "Age of answer",
-            expr=age(_by_domain(scope("fedmeta_trust_as_of_timestamp_seconds"))),
+            expr=age(answered),
             unit=Unit.SECONDS,
-            steps=AGE_OF_ANSWER,
             absent="never",
             width=120,
         ),
+        Column("Late by", expr=late_answer(answered, scope), unit=Unit.SECONDS, steps=WORK, width=110),
     ]
 
 

@@ -171,15 +171,15 @@ EVIDENCE_NAMES: Words = (
 )
 
 _NEXT: Mapping[Kind, str] = {
-    Kind.SIGNING_CERTIFICATE_EXPIRED: "Renew, promote, update every partner",
-    Kind.TRUST_BROKEN: "Write the certificate in use into Entra ID",
+    Kind.SIGNING_CERTIFICATE_EXPIRED: "Renew, update every partner, promote",
+    Kind.TRUST_BROKEN: "See which one signs, write it to Entra ID",
     Kind.KEY_SET_REPLACED: "Ask who did it, then update every partner",
-    Kind.METADATA_OUTDATED: "Have the document issued anew",
+    Kind.METADATA_OUTDATED: "Have its publisher issue a fresh one",
     Kind.NO_SIGNING_KEY: "Ask the publisher where the keys are",
     Kind.SIGNING_KEYS_UNREADABLE: "Have the keys published anew",
     Kind.TRUST_BROKEN_AT_NODE: "Take the node out of service",
     Kind.TRUST_AT_RISK: "Write the successor into Entra ID today",
-    Kind.ROLLOVER_MISSING: "Look at the farm, then make a successor",
+    Kind.ROLLOVER_MISSING: "If there really is no successor, make one",
     Kind.PROMOTION_STALLED_LATE: "Update every partner, then promote",
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: "Repair the address today",
     Kind.UNEXPECTED_SIGNING_CERTIFICATE: "Ask who made it; nobody: an attack",
@@ -190,29 +190,29 @@ _NEXT: Mapping[Kind, str] = {
     Kind.PROMOTION_ROLLED_BACK: "Ask who took the promotion back",
     Kind.PRIMARY_DISPUTED: "Ask which one signs, and name it",
     Kind.POSSIBLE_PRIMARY_ENDING: "Ask which one signs, and name it",
-    Kind.ROLLOVER_OVERDUE: "See why AD FS made no successor",
+    Kind.ROLLOVER_OVERDUE: "See why AD FS generated no successor",
     Kind.RENEWAL_DUE: "Renew by hand",
-    Kind.SP_CERTIFICATE_EXPIRED: "Tell its owner to renew",
-    Kind.SP_CERTIFICATE_ENDING: "Tell its owner to renew",
-    Kind.SP_KEY_SET_REPLACED: "Ask its owner, then take the new keys",
-    Kind.SP_METADATA_OUTDATED: "Have the document issued anew",
+    Kind.SP_CERTIFICATE_EXPIRED: "Have its administrators make a new one",
+    Kind.SP_CERTIFICATE_ENDING: "Have a new one published beside it",
+    Kind.SP_KEY_SET_REPLACED: "Ask its administrators who did it",
+    Kind.SP_METADATA_OUTDATED: "Have its publisher issue a fresh one",
     Kind.ENTRA_CANNOT_READ_METADATA: "Let Entra ID read it, or write by hand",
-    Kind.TRUST_PENDING_TOO_LONG: "Write the certificate into Entra ID",
+    Kind.TRUST_PENDING_TOO_LONG: "Write the successor into Entra ID",
     Kind.TRUST_HALF_UPDATED: "Write it for the domains that lack it",
     Kind.METADATA_NEVER_READ: "Check the address, the name, the firewall",
     Kind.METADATA_UNREACHABLE_FROM_INTERNET: "Let the internet read it",
     Kind.METADATA_UNREACHABLE: "Repair the address",
     Kind.METADATA_OF_ANOTHER_ENTITY: "Ask whether it has a new name",
-    Kind.ANSWERS_TAKE_TURNS: "Look at each node, repair the late one",
+    Kind.ANSWERS_TAKE_TURNS: "Take the node that lags out, restart it",
     Kind.NODES_DIFFER: "Restart or repair the one that differs",
     Kind.TRUST_STALE: "See the reason: mostly an ended secret",
     Kind.TRUST_UNKNOWN: "See what Entra ID holds by hand",
     Kind.CLOCK_WRONG: "Compare both clocks with a third one",
     Kind.ENTITY_VANISHED: "Ask the federation's operator",
-    Kind.METADATA_OUTDATED_SOON: "Ask why it is not issued anew",
+    Kind.METADATA_OUTDATED_SOON: "Ask the publisher why it is not renewed",
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: "Renew the encryption certificate",
     Kind.TLS_CERTIFICATE_EXPIRING: "Renew it: nothing does it by itself",
-    Kind.CERTIFICATE_UNREADABLE: "Have it published anew",
+    Kind.CERTIFICATE_UNREADABLE: "See what damages it, or renew it",
     Kind.CERTIFICATE_NO_LONGER_READABLE: "Have it published anew",
     Kind.CERTIFICATE_WEAK: "Replace it at the next rollover",
     Kind.PRIMARY_CHANGED: "Help partners that did not follow",
@@ -228,17 +228,42 @@ _NEXT: Mapping[Kind, str] = {
 """The next step in a few words; the runbooks have the commands."""
 
 _ALERTS: Mapping[str, tuple[Severity, str, str]] = {
-    "FedmetaExportersGone": (Severity.CRITICAL, "No exporter of a job answers", "Bring the exporter back"),
-    "FedmetaTargetsUnwatched": (Severity.CRITICAL, "Targets that nobody watches", "Bring the exporter back"),
-    "FedmetaExporterDown": (Severity.WARNING, "An exporter is down", "Bring the exporter back"),
+    "FedmetaExportersGone": (Severity.CRITICAL, "No exporter of a job answers", "Start the exporter again"),
+    "FedmetaTargetsUnwatched": (Severity.CRITICAL, "Targets that nobody watches", "Start the exporter again"),
+    "FedmetaExporterDown": (Severity.WARNING, "An exporter is down", "Start the exporter again"),
     "FedmetaExporterBlind": (Severity.WARNING, "An exporter does not see", "Look at the way from this exporter"),
-    "FedmetaProbesStalled": (Severity.WARNING, "Not looked at for too long", "Read the exporter's log"),
+    "FedmetaProbesStalled": (
+        Severity.WARNING,
+        "Not looked at for too long",
+        "Give it fewer targets, or more processor",
+    ),
     "FedmetaWatchInterrupted": (Severity.WARNING, "An exporter failed while it looked", "Read the exporter's log"),
-    "FedmetaConfigReloadFailed": (Severity.WARNING, "Configuration not read", "Correct the configuration"),
-    "FedmetaStateNotSaved": (Severity.WARNING, "State not saved", "Look at the disk"),
+    "FedmetaConfigReloadFailed": (Severity.WARNING, "Configuration not read", "Repair what --config.check names"),
+    "FedmetaStateNotSaved": (Severity.WARNING, "State not saved", "Free the disk, or make it writable"),
     "FedmetaAggregateWorse": (Severity.WARNING, "Aggregate got worse", "Tell the federation's operator"),
 }
 """Alerts on what no exporter can know by itself: how bad, in a few words, and what to do."""
+
+RUNBOOK = "runbooks.md#fedmeta{}"
+"""The page and section of an alert, by its name in small letters without the beginning."""
+NO_RUNBOOK = "metrics.md#finding"
+"""What says more of that which has no alert, and so no runbook."""
+
+_SECTIONS: Mapping[str, str] = {
+    # What is to be done if it lasts.
+    Kind.TRUST_PENDING: "runbooks.md#fedmetatrustpendingtoolong",
+    **dict.fromkeys(
+        (
+            Kind.TRUST_LEFTOVER,
+            Kind.OLD_KEY_LISTED,
+            Kind.PRIMARY_IGNORED,
+            Kind.DOCUMENT_FAULTY,
+            Kind.ENTITIES_IN_TROUBLE,
+        ),
+        NO_RUNBOOK,
+    ),
+}
+"""Of findings without an alert of their own."""
 
 _TONES = {Severity.CRITICAL: Colour.RED, Severity.WARNING: Colour.ORANGE, Severity.INFO: Colour.BLUE}
 _AS_STATES = {word.text: word.colour for word in STATE}
@@ -253,6 +278,11 @@ class Trouble:
     word: Word
     next: str
     """What to do, in a few words."""
+
+    @property
+    def section(self) -> str:
+        """What says more: a page of the documentation and its section."""
+        return _SECTIONS.get(self.name, RUNBOOK.format(self.name.replace("_", "")))
 
 
 def _kind(alert: str) -> str:

@@ -14,6 +14,8 @@ import pytest
 import yaml
 from boards import BOARDS, PANELS, QUERIES, Board, Panel, Query, filled_in, label_values, opened, selectors
 
+from exporter.rules import RUNBOOKS
+
 TYPES = {"stat", "table", "timeseries", "state-timeline", "barchart"}
 """All of Grafana's own, none deprecated."""
 
@@ -224,12 +226,43 @@ def test_a_target_in_a_table_leads_to_its_board() -> None:
             assert f"var-{label}=${{__data.fields.{label}:percentencode}}" in url
 
 
-def test_a_targets_address_leads_to_its_document() -> None:
+OPENED = {
+    "Open the board of the target": "/d/fedmeta-target?",
+    "Open the runbook": f"{RUNBOOKS.removesuffix('runbooks.md')}${{",
+    "Open the document": "${__value.raw}",
+}
+"""What a link says, and how its address begins."""
+
+
+def test_a_link_says_what_it_opens() -> None:
     links = [
-        properties["links"] for panel in PANELS for properties in panel.overrides.values() if "links" in properties
+        (panel, link)
+        for panel in PANELS
+        for properties in (panel.defaults, *panel.overrides.values())
+        for link in properties.get("links", [])
     ]
 
-    assert "${__value.raw}" in {link["url"] for (link,) in links}
+    assert {link["title"] for _, link in links} == OPENED.keys()
+    for panel, link in links:
+        assert link["url"].startswith(OPENED[link["title"]]), panel
+
+
+def test_every_next_step_leads_to_what_says_more() -> None:
+    steps = [
+        (panel, properties)
+        for panel in PANELS
+        for properties in ([panel.defaults] if panel.title == "What to do" else [panel.overrides.get("What to do", {})])
+        if properties
+    ]
+
+    assert [str(panel) for panel, _ in steps] == [
+        "fleet: What is wrong, worst first",
+        "target: What to do",
+        "target: What is wrong, worst first",
+    ]
+    for panel, properties in steps:
+        label = "${__field.labels.section}" if panel.type == "stat" else "${__data.fields.section}"
+        assert [link["url"].rpartition("/")[2] for link in properties["links"]] == [label]
 
 
 @each_board
@@ -284,7 +317,7 @@ def test_a_table_names_every_field_that_it_keeps(panel: Panel) -> None:
 @pytest.mark.parametrize("panel", [each for each in PANELS if each.type in {"table", "barchart"}], ids=str)
 def test_a_tables_labels_are_those_of_its_queries(panel: Panel) -> None:
     kept = next(each for each in panel.json["transformations"] if each["id"] == "filterFieldsByName")
-    made = {"about", "section", "key"}
+    made = {"about", "section", "key", "short"}
     labels = {name for name in kept["options"]["include"]["names"] if not name.startswith("Value")} - made
     grouped = [re.findall(r"\bby \(([^)]*)\)", query.expr) for query in panel.queries]
     joined_by = [by.split(", ") for by, *_ in grouped]

@@ -29,7 +29,7 @@ OF_OTHERS = {
     "process_open_fds",
 }
 
-MADE = {"short", "certificate", "key", "up", "expected", "date"}
+MADE = {"short", "certificate", "key", "up", "expected", "date", "section"}
 """Labels that queries make for their legends."""
 
 

@@ -3,9 +3,10 @@
 import math
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import yaml
@@ -14,15 +15,22 @@ from boards import BOARDS, Query, filled_in
 from dashboards import words
 from dashboards.queries import ABSENT
 from dashboards.style import Colour
+from exporter.config.settings import Look
 from exporter.findings import Kind
 from exporter.inquiry import UpdateResult
+from exporter.record import fresh_for
 from exporter.rollover import State
 from exporter.trust import TrustState
 
 Answers = Mapping[str, float]
 """Values by labels as PromQL spells them; labels of no series are ``{}``."""
 
-Ask = Callable[[Query, Mapping[str, float], Answers], None]
+
+class Ask(Protocol):
+    """Asserts what a query answers; ``over`` is the time that the board shows."""
+
+    def __call__(self, query: Query, series: Mapping[str, float], expected: Answers, *, over: str = "1h") -> None: ...
+
 
 DAY = 86400
 
@@ -65,6 +73,12 @@ def counted(query: Query) -> Query:
     return replace(query, json={**query.json, "expr": f"count({query.expr})"})
 
 
+def either(queries: Sequence[Query]) -> Query:
+    """What any of these queries answers."""
+    first, *_ = queries
+    return replace(first, json={**first.json, "expr": " or ".join(f"({query.expr})" for query in queries)})
+
+
 def said(query: Query, label: str) -> Query:
     """The values of a label that a query answers with, whatever the numbers are."""
     return replace(query, json={**query.json, "expr": f"group by ({label}) ({query.expr})"})
@@ -74,7 +88,7 @@ def said(query: Query, label: str) -> Query:
 def ask(promtool: str, tmp_path: Path) -> Ask:
     """Asserts what a query answers a day after 1970 began, when every series has had its value for that long."""
 
-    def asked(query: Query, series: Mapping[str, float], expected: Answers) -> None:
+    def asked(query: Query, series: Mapping[str, float], expected: Answers, *, over: str = "1h") -> None:
         test = {
             "interval": "1h",
             "input_series": [
@@ -83,7 +97,7 @@ def ask(promtool: str, tmp_path: Path) -> Ask:
             ],
             "promql_expr_test": [
                 {
-                    "expr": filled_in(query.expr, target="a"),
+                    "expr": filled_in(query.expr, target="a", __range=over),
                     "eval_time": "1d",
                     "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
                 }
@@ -271,17 +285,49 @@ def test_trust_that_is_broken_is_the_worst_whatever_the_rollover_is(ask: Ask) ->
 
     ask(WORST, broken, worst)
     ask(panel("Worst finding"), broken, worst)
-    ask(panel("What to do"), broken, worst)
+    ask(
+        panel("What to do"),
+        broken,
+        {f'{{{row}, section="runbooks.md#fedmetatrustbroken"}}': trouble(Kind.TRUST_BROKEN)},
+    )
     ask(panel("Act now"), broken, {"{}": 1})
     ask(
         said(panel(WRONG), "finding, about, section"),
         broken,
         {
-            '{finding="trust_broken", about="contoso.com   ", section="fedmetatrustbroken"}': 1,
-            '{finding="primary_changed", about="   e", section="fedmetaprimarychanged"}': 1,
+            '{finding="trust_broken", about="contoso.com   ", section="runbooks.md#fedmetatrustbroken"}': 1,
+            '{finding="primary_changed", about="   e", section="runbooks.md#fedmetaprimarychanged"}': 1,
         },
     )
     assert [word.colour for word in words.FOUND if word.value == trouble(Kind.TRUST_BROKEN)] == [Colour.RED]
+
+
+def test_each_finding_leads_to_its_section_from_the_list_and_from_the_tile(ask: Ask) -> None:
+    every = [(f"target-{number}", kind) for number, kind in enumerate(Kind)]
+    found = {name: value for each, kind in every for name, value in finding(each, kind).items()}
+    sections = {each.name: each.section for each in words.TROUBLES}
+    tile = panel("What to do")
+    of_all = replace(tile, json={**tile.json, "expr": tile.expr.replace('target="$target"', 'target=~".+"')})
+
+    ask(
+        said(panel(WRONG), "finding, section"),
+        found,
+        {f'{{finding="{kind}", section="{sections[kind]}"}}': 1 for kind in Kind},
+    )
+    ask(
+        of_all,
+        found,
+        {f'{{job="j", target="{each}", section="{sections[kind]}"}}': trouble(kind) for each, kind in every},
+    )
+
+
+def test_where_nothing_is_to_be_done_the_way_leads_to_the_table_of_findings(ask: Ask) -> None:
+    new = {f"fedmeta_target_info{{{target('a')}}}": 1.0}
+    row = f'job="j", target="a", section="{words.NO_RUNBOOK}"'
+
+    ask(panel("What to do"), read("a"), {f"{{{row}}}": words.NOTHING_FOUND})
+    ask(panel("What to do"), new, {f"{{{row}}}": words.NOT_LOOKED_AT})
+    ask(said(panel(WRONG), "finding, section"), read("a"), {f'{{finding="nothing", section="{words.NO_RUNBOOK}"}}': 1})
 
 
 def test_targets_are_counted_by_the_worst_that_was_found_of_each(ask: Ask) -> None:
@@ -340,8 +386,8 @@ def test_an_alert_that_fires_says_since_when_beside_what_was_found_and_one_on_an
         said(panel(WRONG), "finding, about, section"),
         fires,
         {
-            '{finding="renewal_due", about="   e", section="fedmetarenewaldue"}': 1,
-            '{finding="exporter_down", about=" y:1  ", section="fedmetaexporterdown"}': 1,
+            '{finding="renewal_due", about="   e", section="runbooks.md#fedmetarenewaldue"}': 1,
+            '{finding="exporter_down", about=" y:1  ", section="runbooks.md#fedmetaexporterdown"}': 1,
         },
     )
     ask(column(WRONG, "Alert since"), fires, keys)
@@ -350,21 +396,56 @@ def test_an_alert_that_fires_says_since_when_beside_what_was_found_and_one_on_an
     ask(panel("Alerts firing"), {}, {})
 
 
-def test_with_no_exporter_no_count_is_zero_and_the_first_tile_says_that_none_is_up(ask: Ask) -> None:
-    gone = NOBODY | {f"fedmeta_target_info{{{target('a')}}}": math.nan}
-    down = {'up{job="j", instance="x:1"}': 0, 'up{job="j", instance="y:1"}': 0}
+GONE = {f"fedmeta_target_info{{{target('a')}}}": math.nan, **NOBODY} | {
+    f'{name}{{job="j", instance="x:1"}}': math.nan
+    for name in ("fedmeta_exporter_storage_errors_total", "fedmeta_probes_total", "fedmeta_exporter_targets")
+}
+DOWN = {'up{job="j", instance="x:1"}': 0.0, 'up{job="j", instance="y:1"}': 0.0}
+"""Prometheus says so of exporters that it cannot scrape; those that it does not know any more have nothing."""
+
+
+@pytest.mark.parametrize("over", ["1h", "6h"], ids=["long ago", "in the time shown"])
+@pytest.mark.parametrize("gone", [GONE, GONE | DOWN], ids=["unknown", "down"])
+def test_with_no_exporter_no_count_is_zero_whenever_the_last_one_answered(
+    ask: Ask, gone: Mapping[str, float], over: str
+) -> None:
     counts = [
         query
         for board in BOARDS
         for query in board.queries
         if query.panel.type == "stat" and query.panel.title != "Exporters up" and query.json["instant"]
     ]
-    every = replace(counts[0], json={**counts[0].json, "expr": " or ".join(f"({query.expr})" for query in counts)})
 
     assert len(counts) > 50
-    ask(every, gone, {})
-    ask(panel("Exporters up"), gone, {'{up="0", expected="0"}': 1})
-    ask(panel("Exporters up"), gone | down | RULES, {'{up="0", expected="2"}': 2})
+    ask(either(counts), gone, {}, over=over)
+
+
+@pytest.mark.parametrize("gone", [GONE, GONE | DOWN], ids=["unknown", "down"])
+def test_with_no_exporter_every_table_says_so_and_not_that_there_is_nothing(
+    ask: Ask, gone: Mapping[str, float]
+) -> None:
+    tables = [each.queries[0] for board in BOARDS for each in board.panels if each.type in {"table", "barchart"}]
+    says = [re.search(r'label_replace\(vector\(NaN\), "(\w+)", ', query.expr) for query in tables]
+    sentences = [
+        replace(query, json={**query.json, "expr": f'label_replace({query.expr}, "said", "$1", "{found[1]}", "(.*)")'})
+        for query, found in zip(tables, says, strict=True)
+        if found
+    ]
+
+    assert len(sentences) == len(tables)
+    ask(said(either(sentences), "said"), gone, {'{said="No exporter answers"}': 1})
+
+
+def test_the_first_tile_says_that_no_exporter_is_up(ask: Ask) -> None:
+    ask(panel("Exporters up"), GONE, {'{up="0", expected="0"}': 1})
+    ask(panel("Exporters up"), GONE | DOWN | RULES, {'{up="0", expected="2"}': 2})
+
+
+def test_writes_that_failed_are_counted_while_an_exporter_answers(ask: Ask) -> None:
+    none = {'fedmeta_exporter_storage_errors_total{job="j", instance="x:1"}': 3.0}
+
+    ask(panel("State not saved"), none, {"{}": 0}, over="6h")
+    ask(panel("State not saved"), none | NOBODY, {}, over="6h")
 
 
 def test_a_band_says_that_no_exporter_answered_and_not_that_there_is_nothing(ask: Ask) -> None:
@@ -396,6 +477,91 @@ def test_the_age_of_what_is_shown_is_that_of_the_oldest(ask: Ask) -> None:
     ask(panel("Oldest scrape"), ages, {"{}": 0})
     ask(panel("Oldest scrape"), NOBODY | RULES | {'up{job="j", instance="x:1"}': 0}, {"{}": 0})
     ask(panel("Document read"), ages, {'{job="j", target="a"}': 60})
+
+
+LATE = ("Document read", "Oldest document", "Last look")
+
+
+def looked(name: str, interval: float, ago: float) -> dict[str, float]:
+    """The series of a target that was last looked at, with success, so long ago."""
+    look = f'{target(name)}, node="service", vantage="default"'
+    return {
+        f"fedmeta_target_interval_seconds{{{target(name)}}}": interval,
+        f"fedmeta_target_as_of_timestamp_seconds{{{target(name)}}}": DAY - ago,
+        f"fedmeta_probe_last_attempt_timestamp_seconds{{{look}}}": DAY - ago,
+        f"fedmeta_probe_last_success_timestamp_seconds{{{look}}}": DAY - ago,
+    }
+
+
+@pytest.mark.parametrize("interval", [60, 300, 1200, 3600, 7200])
+@pytest.mark.parametrize("title", LATE)
+def test_what_is_read_at_an_interval_is_bad_when_the_findings_say_it_is_late(
+    ask: Ask, title: str, interval: float
+) -> None:
+    patience = fresh_for(Look("https://sts.example", interval=interval)).total_seconds()
+    labels = "{}" if title == "Oldest document" else '{job="j", target="a"}'
+
+    ask(panel(title), looked("a", interval, patience), {labels: patience})
+    ask(panel(title, "B"), looked("a", interval, patience), {})
+    ask(panel(title), looked("a", interval, patience + 60), {})
+    ask(panel(title, "B"), looked("a", interval, patience + 60), {labels: patience + 60})
+
+
+def test_a_row_says_by_how_much_its_target_or_its_answer_is_late(ask: Ask) -> None:
+    hours = (
+        looked("a", 3600, 4 * 3600)
+        | looked("b", 3600, 2 * 3600)
+        | {f"fedmeta_target_info{{{target(name)}}}": 1.0 for name in ("a", "b")}
+    )
+    told = trust("contoso.com", TrustState.UNKNOWN) | {
+        f'fedmeta_trust_as_of_timestamp_seconds{{{target("a")}, domain="contoso.com"}}': DAY - 7200,
+        f"fedmeta_trust_interval_seconds{{{target('a')}}}": 1200,
+    }
+    in_time = told | {f"fedmeta_trust_interval_seconds{{{target('a')}}}": 3600}
+
+    ask(column("Targets, worst first", "Late by"), hours, {'{job="j", target="a"}': 3600})
+    ask(
+        column("Which node serves what", "Late by"),
+        hours | nodes("x:1"),
+        {'{job="j", target="a", node="service", vantage="default"}': 3600},
+    )
+    ask(column(DOMAINS, "Late by"), told, {'{job="j", target="a", domain="contoso.com"}': 7200 - 3600 - 600})
+    ask(column(DOMAINS, "Late by"), in_time, {})
+
+
+def test_days_are_few_by_the_policy_of_their_own_target(ask: Ask) -> None:
+    tls = f"fedmeta_tls_certificate_not_after_timestamp_seconds{{{target('a')}}}"
+    seven = farm("a", State.DUE, left=7) | {tls: 21 * DAY, threshold("tls"): 14}
+    strict = seven | {threshold("missing"): 9, threshold("tls"): 30}
+    days, row = {"Primary left": 7, "First to end": 7, "TLS ends in": 20}, '{job="j", target="a"}'
+
+    for title, left in days.items():
+        labels = "{}" if title == "First to end" else row
+        ask(panel(title), seven, {labels: left})
+        ask(panel(title, "B"), seven, {})
+        ask(panel(title), strict, {})
+        ask(panel(title, "B"), strict, {labels: left})
+
+
+def test_a_warning_that_fires_is_not_as_bad_as_what_is_critical(ask: Ask) -> None:
+    warns = RULES | alert("FedmetaRenewalDue", 'target="a"')
+    both = warns | {
+        each.replace("RenewalDue", "TrustBroken").replace("warning", "critical"): value for each, value in warns.items()
+    }
+
+    ask(panel("Alerts firing"), warns, {"{}": 1})
+    ask(panel("Alerts firing", "B"), warns, {})
+    ask(panel("Alerts firing"), both, {})
+    ask(panel("Alerts firing", "B"), both, {"{}": 2})
+
+
+def test_a_certificate_is_called_by_the_same_digits_wherever_it_stands(ask: Ask) -> None:
+    life = certificate("0123456789abcdef" * 4, begins=-75, ends=25)
+    digits = {'{short="01234567"}': 1.0}
+
+    for title in ("Certificates", "Positions over time", "Days left of each certificate"):
+        ask(said(panel(title), "short"), life, digits)
+    ask(panel("Validity, in days from today", "B"), life, {'{certificate="idp,sp signing primary 01234567"}': -75})
 
 
 def test_what_comes_next_is_listed_by_date_and_what_is_past_is_not(ask: Ask) -> None:
@@ -684,8 +850,9 @@ def test_a_trusted_certificate_has_its_days_and_says_whether_it_is_published(ask
         f"fedmeta_trust_certificate_not_after_timestamp_seconds{{{slot}}}": 13 * DAY,
     }
     title, row = "Certificates that Entra ID trusts", f'domain="contoso.com", slot="next", fingerprint="{"a" * 64}"'
+    shown = f'{row}, short="aaaaaaaa", thumbprint="AB", subject="CN=x", published="no"'
 
-    ask(panel(title), told, {f'{{{row}, thumbprint="AB", subject="CN=x", published="no"}}': 1})
+    ask(panel(title), told, {f"{{{shown}}}": 1})
     ask(column(title, "Days left"), told, {f"{{{row}}}": 12})
     ask(column(title, "Ends"), told, {f"{{{row}}}": 13_000 * DAY})
 

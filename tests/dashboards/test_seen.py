@@ -150,7 +150,7 @@ def test_the_first_screen_says_what_is_worst_from_findings_with_the_way_to_the_r
     assert wrong.json["gridPos"]["y"] <= 6
     assert "fedmeta:finding{" in wrong.queries[0].expr
     assert any("ALERTS_FOR_STATE{" in query.expr for query in wrong.queries)
-    assert any(url.endswith("/docs/runbooks.md#${__data.fields.section}") for url in links)
+    assert any(url.endswith("/docs/${__data.fields.section}") for url in links)
     assert wrong.json["options"]["sortBy"][0] == {"displayName": "What", "desc": True}
 
 
@@ -290,18 +290,66 @@ def test_a_certificate_of_an_aggregate_has_its_entity() -> None:
 
 @each_table
 def test_a_cell_of_days_or_of_an_age_has_a_colour_when_it_is_bad(panel: Panel) -> None:
+    """What is done at an interval of its own has a column beside it: no number of seconds is late for all."""
+    columns = list(shown(panel))
     ages = {f"Value #{query.json['refId']}" for query in panel.queries if re.search(r"^\(?time\(\) - ", query.expr)}
     for name, each in shown(panel).items():
-        if each["unit"] == "suffix: days" or sources(panel).get(name) in ages:
+        if columns[columns.index(name) + 1 :][:1] == ["Late by"]:
+            assert "thresholds" not in each
+        elif each["unit"] == "suffix: days" or sources(panel).get(name) in ages:
             assert each["custom.cellOptions"]["type"] == "color-text"
             assert each["color"]["mode"] == "thresholds"
             assert any(ORANGE_OR_RED.search(step["color"]) for step in each["thresholds"]["steps"]), name
+
+
+FIXED = {
+    ("Oldest scrape", 330),
+    ("Differ for", 7200),
+    ("Age of reading", 48 * 3600),
+}
+"""Seconds that are too many whatever is configured."""
+
+
+def test_no_age_and_no_end_is_judged_by_a_number_that_a_configuration_changes() -> None:
+    judged = {
+        (name, unit, step["value"])
+        for panel in PANELS
+        for name, unit, thresholds in [
+            (panel.title, panel.defaults["unit"], panel.defaults.get("thresholds")),
+            *((name, each.get("unit"), each.get("thresholds")) for name, each in panel.overrides.items()),
+        ]
+        for step in (thresholds or {"steps": []})["steps"][1:]
+    }
+
+    assert {(name, value) for name, unit, value in judged if unit == "s"} == FIXED
+    assert {value for _, unit, value in judged if unit == "suffix: days"} == {0}
+
+
+@pytest.mark.parametrize("panel", [each for each in STATS if "B" in each.overrides], ids=str)
+def test_of_two_queries_that_tell_bad_from_good_the_second_has_the_worse_colours(panel: Panel) -> None:
+    good, bad = panel.queries
+    (override,) = panel.json["fieldConfig"]["overrides"]
+    colours = {each["color"] for each in override["properties"][0]["value"]["steps"]}
+
+    assert override["matcher"] == {"id": "byFrameRefID", "options": bad.json["refId"]}
+    assert good.expr.replace(" unless on () (", " and on () (") == bad.expr
+    assert colours <= {"orange", "red"}
 
 
 @each_stat
 def test_a_number_of_days_has_a_colour_when_it_is_bad(panel: Panel) -> None:
     if panel.defaults["unit"] == "suffix: days":
         assert any(ORANGE_OR_RED.search(step["color"]) for step in panel.defaults["thresholds"]["steps"])
+
+
+def test_alerts_have_the_colour_of_what_they_are_about() -> None:
+    worst: dict[str, list[str]] = {}
+    for panel in FLEET.panels:
+        if panel.type == "stat":
+            every = [panel.defaults, *panel.overrides.values()]
+            worst[panel.title] = [each["thresholds"]["steps"][-1]["color"] for each in every if "thresholds" in each]
+
+    assert worst["Alerts firing"] == worst["Look after"] + worst["Act now"] == ["orange", "red"]
 
 
 def test_what_ad_fs_does_by_itself_is_not_red_for_being_near() -> None:

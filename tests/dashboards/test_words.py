@@ -1,13 +1,14 @@
 """What values are called: every value has a word, and a word has one colour on every board."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
 import pytest
 import yaml
-from boards import BOARDS, PANELS, RULES, Panel
+from boards import BOARDS, FOLDER, PANELS, RULES, Panel
 
 from dashboards import words
 from dashboards.style import Colour, Words
@@ -16,7 +17,7 @@ from exporter.history import Change
 from exporter.inquiry import Slot, TrustReason, UpdateResult
 from exporter.model import FaultKind, Reason, SignatureState
 from exporter.primary import Evidence
-from exporter.rollover import Position, State
+from exporter.rollover import Position, Severity, State
 from exporter.trust import TRUST_WORDS, Answer, TrustState
 
 ALERTS: Mapping[str, Mapping[str, Any]] = {
@@ -25,6 +26,8 @@ ALERTS: Mapping[str, Mapping[str, Any]] = {
     for rule in group["rules"]
     if "alert" in rule
 }
+
+RUNBOOKS = FOLDER.parent / "docs" / "runbooks.md"
 
 TONES = {"critical": "red", "warning": "orange", "info": "blue"}
 
@@ -88,6 +91,62 @@ def test_every_alert_is_a_finding_or_has_words_of_its_own_and_its_section(alert:
     assert (alert in words.ALERTS) == ("finding=" not in ALERTS[alert]["expr"].partition("}")[0])
     assert ALERTS[alert]["annotations"]["runbook_url"].endswith(f"#fedmeta{found.name.replace('_', '')}")
     assert found.word.colour.endswith(TONES[severity]) or found.word.text == "Never read"
+
+
+FIRST_ACTS = {
+    Kind.SIGNING_CERTIFICATE_EXPIRED: "Renew.*partner.*promote",
+    Kind.TRUST_BROKEN: "See which.*signs.*Entra ID",
+    Kind.KEY_SET_REPLACED: "Ask who.*then.*partner",
+    Kind.METADATA_OUTDATED: "publisher.*fresh",
+    Kind.NO_SIGNING_KEY: "Ask.*keys",
+    Kind.SIGNING_KEYS_UNREADABLE: "published anew",
+    Kind.TRUST_BROKEN_AT_NODE: "node out of service",
+    Kind.TRUST_AT_RISK: "successor.*Entra ID.*today",
+    Kind.ROLLOVER_MISSING: "If.*no successor.*make",
+    Kind.PROMOTION_STALLED_LATE: "partner.*promote",
+    Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: "Repair.*today",
+}
+"""What whoever is locked out, or soon will be, is told to do, in this order."""
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind.severity is Severity.CRITICAL])
+def test_what_is_critical_names_its_acts_in_their_order(kind: Kind) -> None:
+    (found,) = (each for each in words.TROUBLES if each.name == kind)
+
+    assert re.search(FIRST_ACTS[kind], found.next)
+
+
+@pytest.mark.parametrize("alert", sorted(ALERTS))
+def test_what_to_do_has_the_words_of_its_section_of_the_runbooks(alert: str) -> None:
+    (found,) = (each for each in words.TROUBLES if each.name.replace("_", "") == alert.removeprefix("Fedmeta").lower())
+    section = re.search(rf"^## {alert}\n(.*?)^## ", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    begun = [word[:5] for word in re.findall(r"[a-z]{4,}", found.next.lower())]
+
+    assert section
+    assert begun
+    assert sum(word in section[1].lower() for word in begun) * 2 > len(begun)
+
+
+@pytest.mark.parametrize("found", words.TROUBLES, ids=lambda found: found.name)
+def test_what_says_more_is_there(found: words.Trouble) -> None:
+    page, _, section = found.section.partition("#")
+    headings = re.findall(r"^#+ (.+)$", (RUNBOOKS.parent / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert section in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
+def test_nothing_is_to_be_done_only_where_nothing_alerts() -> None:
+    idle = {each.name for each in words.TROUBLES if "othing" in each.next.partition(":")[0]}
+
+    assert idle == {Kind.TRUST_PENDING, Kind.TRUST_LEFTOVER}
+    assert not idle & {each["expr"].partition('finding="')[2].partition('"')[0] for each in ALERTS.values()}
+
+
+def test_only_what_is_judged_of_ad_fs_alone_speaks_of_it() -> None:
+    """Anything else is found of other identity providers too; an overdue successor is one that AD FS owes."""
+    speak = {each.name for each in words.TROUBLES if re.search("AD FS|[Ff]arm", f"{each.word.text} {each.next}")}
+
+    assert speak == {Kind.ROLLOVER_OVERDUE}
 
 
 def test_a_colour_has_one_meaning() -> None:
