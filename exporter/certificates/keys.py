@@ -21,7 +21,7 @@ _MOST_ALIKE = 8
 """Certificates of one name that are asked who signed them: no chain has more, and each pair costs a verification."""
 _MOST_BESIDE = 32
 """Certificates beside one key among which a chain is looked for: real ones have 5 at most."""
-_MOST_QUESTIONS = 128
+MOST_QUESTIONS = 128
 """Questions about a document that take up to 1 ms each: whether one certificate signed another, or is an authority's.
 
 Real documents have none, or a few.
@@ -79,7 +79,7 @@ class Kinship:
         self.comparable = cache(_comparable)
         # No cache of its own methods, which would be a circle that holds every certificate.
         self._answers: dict[tuple[Certificate, ...], bool] = {}
-        self._questions = _MOST_QUESTIONS
+        self._questions = MOST_QUESTIONS
 
     def signed(self, issuer: Certificate, certificate: Certificate) -> bool:
         """Whether the key of one signed the other."""

@@ -19,7 +19,7 @@ from soak import dear
         "names of 8 odd parts",
     ],
 )
-def test_a_look_at_a_signature_costs_little_more_than_at_a_plain_document(kind: str) -> None:
+def test_a_look_at_a_signature_costs_five_yardsticks_at_most(kind: str) -> None:
     assert dear.in_process(kind, most=math.inf).startswith(kind)
 
 
@@ -32,7 +32,7 @@ def test_what_costs_too_much_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError, match=r" s$"):
         dear.main("comments, exclusive", 1, 1, most=0.0)
     monkeypatch.setattr(dear, "MOST_TIMES", 0)
-    with pytest.raises(AssertionError, match=r"times a plain one$"):
+    with pytest.raises(AssertionError, match=r"yardsticks$"):
         dear.main("comments, exclusive", 1, 1, most=math.inf)
     monkeypatch.setattr(dear, "TOLERANCE", -(2**40))
     with pytest.raises(AssertionError):
