@@ -10,8 +10,8 @@ from alerts.told import CASES, Case, Known, told
 from exporter.findings import Kind
 from exporter.policy import Profile
 
-A, B, C = "1" * 40, "2" * 40, "3" * 40
-"""The thumbprints of the primary, of its successor, and of the one for encryption."""
+A, B, C, D, E = (digit * 40 for digit in "12345")
+"""The thumbprints of the primary, of its successor, of the one for encryption, and of two that are not published."""
 
 ALERTS = tuple(dict.fromkeys(case.alert for case in CASES))
 AD_FS = re.compile(
@@ -49,12 +49,12 @@ NAMED: Mapping[Kind, set[str]] = {
     Kind.SIGNING_KEYS_CHANGED: {A, B},
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: {C},
     Kind.CERTIFICATE_WEAK: {A, B, C},
-    Kind.TRUST_BROKEN: {A, B},
+    Kind.TRUST_BROKEN: {A, D, E},
     Kind.TRUST_BROKEN_AT_NODE: {A},
     Kind.TRUST_AT_RISK: {B},
     Kind.TRUST_PENDING_TOO_LONG: {B},
     Kind.TRUST_HALF_UPDATED: {B},
-    Kind.TRUST_FOREIGN_CERTIFICATE: {B},
+    Kind.TRUST_FOREIGN_CERTIFICATE: {D, E},
     Kind.ENTRA_CANNOT_READ_METADATA: {B},
     Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW: {A},
     Kind.NODES_DIFFER: {A, B},
@@ -191,9 +191,9 @@ def test_who_is_told_by_old_evidence_is_to_see_first_whether_it_still_is_so(
 LOOK, UPDATE = "Get-AdfsCertificate -CertificateType Token-Signing", "Update-AdfsCertificate"
 
 TAUGHT = {
-    "one domain was forgotten": ("TrustBroken", "adfs", ["contoso.com", A, "It trusts", "fedmeta-exporter check"]),
-    "all keys were replaced": ("KeySetReplaced", "adfs", [B, "to every partner by hand", "-Urgent", "an attack"]),
-    "a farm kept by hand renews by itself": ("KeySetReplaced", "adfs-manual", ["AutoCertificateRollover is off"]),
+    "one domain was forgotten": ("TrustBroken", "adfs", ["contoso.com", A, "It trusts", LOOK, "check"]),
+    "all keys were replaced": ("KeySetReplaced", "adfs", [B, LOOK, "-Urgent", "an attack", "to every partner"]),
+    "a farm kept by hand renews by itself": ("KeySetReplaced", "adfs-manual", ["thought to be off here"]),
     "nobody renews": ("RolloverMissing", "adfs", [LOOK, UPDATE, "AutoCertificateRollover switched off first"]),
     "a cache of days": ("RolloverOverdue", "adfs", ["may be an old copy", LOOK, UPDATE]),
     "one node lags": ("NodesDiffer", "adfs", ["wap1", A, B, LOOK]),
