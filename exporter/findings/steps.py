@@ -101,7 +101,7 @@ def _missing(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     primary = facts.rollover.primary
     if facts.policy.profile is Profile.ADFS and primary is not None and primary.not_after - now > AT_ONCE:
         wait = facts.policy.thresholds.promotion
-        then += f". AD FS itself would wait {wait:g} days, and generates and promotes at once only at 2 days left"
+        then += f". AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left"
     return _renew(facts.policy, then, promotes=True)
 
 

@@ -505,7 +505,7 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
         found.Example(found.seen(found.ending(-3), settings=ON)),
         ["generate", "update every partner", "promote", "today"],
     ),
-    (found.EXAMPLES[Kind.TRUST_BROKEN], ["Write the certificate in use into Entra ID, now"]),
+    (found.EXAMPLES[Kind.TRUST_BROKEN], ["First see that AD FS has this certificate as primary"]),
     (
         found.Example(found.trusting(found.seen(STALE), federated(signing=SOON, following=found.NEW))),
         ["Entra ID trusts it", "every other partner knows it", "promote"],
@@ -521,11 +521,11 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
-        ["enrol", "today write it into Entra ID", "every other partner", "promote"],
+        ["ask the CA", "today write it into Entra ID", "every other partner", "promote"],
     ),
     (
         found.Example(found.seen(found.ending(3))),
-        ["ask AD FS whether it renews by itself", "generate", "enrol", "write it into Entra ID", "promote"],
+        ["ask AD FS whether it renews by itself", "generate", "ask the CA", "write it into Entra ID", "promote"],
     ),
     (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
     (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
@@ -559,13 +559,13 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
     (
         found.Example(found.seen(found.ending(20), settings=OFF)),
-        ["enrol", "write it into Entra ID", "every other partner before it signs"],
+        ["ask the CA", "write it into Entra ID", "every other partner before it signs"],
     ),
     (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
-    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "enrol"]),
+    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "ask the CA"]),
     (
         found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
-        ["ask AD FS whether it renews by itself", "enrol"],
+        ["ask AD FS whether it renews by itself", "ask the CA"],
     ),
     (
         found.Example(found.seen(found.STEADY)),
