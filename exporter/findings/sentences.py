@@ -200,11 +200,11 @@ def _unexpected(_finding: Finding, facts: Changed, now: datetime) -> str:
     if not facts.certificates:
         return (
             f"A signing certificate appeared {span(now - facts.at)} ago, while the primary has long to live, and is"
-            " gone again. Who holds its key could sign in as anybody meanwhile."
+            " gone again. Whoever holds its key could sign in as anybody meanwhile."
         )
     return (
         f"The signing certificate {_thumbprints(facts.certificates)} appeared {span(now - facts.at)} ago, while the"
-        " primary has long to live. Who holds its key can sign in as anybody."
+        " primary has long to live. Whoever holds its key can sign in as anybody."
     )
 
 
@@ -448,14 +448,14 @@ def _pending(finding: Finding, facts: Trusting, now: datetime) -> str:
 def _leftover(finding: Finding, facts: Trusting, _now: datetime) -> str:
     return (
         f"For {finding.domain} Entra ID still trusts {_thumbprints(facts.verdict.leftover)}, which was published here"
-        " before and is no more. Who holds its key can sign in as anybody of that domain until it ends."
+        " before and is no more. Whoever holds its key can sign in as anybody of that domain until it ends."
     )
 
 
 def _foreign(finding: Finding, facts: Trusting, _now: datetime) -> str:
     return (
         f"For {finding.domain} Entra ID trusts {_thumbprints(facts.verdict.foreign or ())}, which is not published:"
-        " left over, or planted. Who holds its key can sign in as anybody of that domain."
+        " left over, or planted. Whoever holds its key can sign in as anybody of that domain."
     )
 
 

@@ -51,7 +51,15 @@ _IF_ON, _IF_OFF = "  # if it was on", "  # if it was off"
 
 _PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
 
-_ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
+_STOP = "# Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it:"
+
+_BEFORE_ON = "# First see that AD FS lists no further successor, which it would promote by itself:"
+
+_OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
+
+_NEW = "'<thumbprint of the new one>'"
+
+_ADD = f"Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_NEW}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +97,11 @@ def _own(policy: Policy) -> tuple[str, ...]:
 
 
 def _missing(_finding: Finding, facts: Rolling, now: datetime) -> Step:
-    then = f"today {_bring(facts)}, and {_sign(facts.policy)} before that date"
+    then = f"today {_bring(facts)}, and {_sign(facts.policy, ' before that date')}"
     primary = facts.rollover.primary
     if facts.policy.profile is Profile.ADFS and primary is not None and primary.not_after - now > AT_ONCE:
         wait = facts.policy.thresholds.promotion
-        then += f" (AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left)"
+        then += f". AD FS itself would wait {wait:g} days, and generates and promotes at once at 2 days left"
     return _renew(facts.policy, then, promotes=True)
 
 
@@ -124,9 +132,10 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> Step:
         return Step(f"{text}. AD FS promotes it by itself.")
     if policy.auto_certificate_rollover is None:
         promote = f"{_PROMOTE} {thumbprint(facts.rollover.successor)}{_IF_OFF}"
-        text += f". Ask AD FS whether it promotes by itself; if not, {_sign(policy)} before the primary ends."
-        return Step(text, (_ASK, promote))
-    return _promote(facts.rollover.successor, policy, f"{text}; then {_sign(policy)} before the primary ends", now)
+        text += ". Ask AD FS whether it promotes by itself; if not, promote it before the primary ends."
+        return Step(text, (_ASK, _STOP, promote))
+    then = _sign(policy, " before the primary ends")
+    return _promote(facts.rollover.successor, policy, f"{text}; then {then}", now)
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
@@ -140,25 +149,33 @@ def _replaced(_finding: Finding, facts: Changed, _now: datetime) -> Step:
         return Step(
             "Ask the publisher's administrators what they changed and why; if nobody did, treat it as an attack."
         )
-    who = "Update-AdfsCertificate -Urgent does this; if" if facts.policy.profile.is_adfs else "If"
-    text = f"Update every partner by hand, now. {who} nobody did this on purpose, treat it as an attack."
     policy = facts.policy
-    by_hand = policy.profile.is_adfs and policy.auto_certificate_rollover is False
-    if by_hand and any(each.self_issued for each in facts.certificates):
-        text += (
-            " The new certificate is self-issued, as AD FS makes them by itself: the policy says that"
-            " AutoCertificateRollover is off, which may no longer be so. Ask AD FS, and correct the policy."
+    if not policy.profile.is_adfs:
+        return Step(
+            "Ask the publisher's administrators whether they did this. If not, treat it as an attack, and give the new"
+            " ones to nobody. If so, update every partner by hand, now."
         )
-        return Step(text, (_ASK,))
-    return Step(text)
+    text = "See whether AD FS itself lists these, and ask who ran Update-AdfsCertificate -Urgent, which does this."
+    commands: tuple[str, ...] = (_OWN,)
+    if policy.auto_certificate_rollover is False and any(each.self_issued for each in facts.certificates):
+        text += (
+            " The new certificate is self-issued, as AD FS makes them by itself while AutoCertificateRollover is on. It"
+            " is thought to be off here: ask AD FS, and correct the policy if it is on."
+        )
+        commands += (_ASK,)
+    text += (
+        " If nobody did, treat it as an attack, and write nothing. If somebody did, update every partner by hand, now,"
+        " and Entra ID first."
+    )
+    return Step(text, commands)
 
 
 def _sp_replaced(_finding: Finding, facts: Changed, now: datetime) -> Step:
     if not facts.certificates:
         return _replaced(_finding, facts, now)
     return Step(
-        "Give the new certificate to every partner that checks its signatures and does not read the document by itself."
-        " If nobody did this on purpose, treat it as an attack."
+        "Ask its administrators whether they did this. If not, treat it as an attack, and give the new certificate to"
+        " nobody. If so, give it to every partner that checks its signatures and does not read the document by itself."
     )
 
 
@@ -187,8 +204,9 @@ def _disputed(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
 
 def _possibly_ending(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return Step(
-        "See which one signs. Take those that are unused out of the metadata, or name the one in use under primary in"
-        f" the policy, by its SHA-256: {_names(facts.rollover.may_sign)}.",
+        "See which one signs. If the one that ends is unused, have it taken out of the metadata. If it signs, have"
+        " another one sign before its end, once every partner knows that one. If neither can be done today, name the"
+        f" one that signs under primary in the policy, by its SHA-256: {_names(facts.rollover.may_sign)}.",
         _own(facts.policy),
     )
 
@@ -240,18 +258,22 @@ def _show(finding: Finding) -> str:
     return f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}"
 
 
-def _encryption(_finding: Finding, facts: Published, _now: datetime) -> Step:
-    if facts.policy.profile is Profile.ADFS:
+def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
+    (certificate,), policy = facts.certificates, facts.policy
+    if not policy.profile.is_adfs:
+        return Step("Ask the publisher to publish another one beside it.")
+    promotion = _promotion(policy, _NEW, use="Token-Decrypting")
+    if policy.profile is Profile.ADFS_MANUAL:
         return Step(
-            "Generate another one on the primary federation server, while AutoCertificateRollover is on.",
-            ("Update-AdfsCertificate -CertificateType Token-Decrypting",),
+            "Ask the CA for another one, install it on every federation server, add it, and make it primary.",
+            (f"Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint {_NEW}", *promotion),
         )
-    if facts.policy.profile is Profile.ADFS_MANUAL:
-        return Step(
-            "Enrol another one, install it on every federation server, and add it.",
-            ("Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'",),
-        )
-    return Step("Ask the publisher to publish another one beside it.")
+    generate = "Update-AdfsCertificate -CertificateType Token-Decrypting"
+    wait = policy.thresholds.promotion
+    text = "Generate another one on the primary federation server, while AutoCertificateRollover is on."
+    if certificate.not_after - now > timedelta(days=wait):
+        return Step(f"{text} AD FS makes it primary {wait:g} days later.", (generate,))
+    return Step(f"{text} Then make it primary: AD FS itself would wait {wait:g} days.", (generate, *promotion))
 
 
 def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
@@ -263,11 +285,17 @@ def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
 def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
     rollover = facts.rollover
     if rollover is not None and rollover.primary is not None and rollover.primary.not_after <= now:
-        return Step("The certificate in use has ended: have a valid one sign, and write that one into Entra ID.")
-    text = "Write the certificate in use into Entra ID, now; nothing changes at the publisher."
+        return Step("The certificate in use has ended: write a valid one into Entra ID, then have it sign.")
+    compare = (
+        "see that AD FS has this certificate as primary (IsPrimary True)"
+        if facts.policy.profile.is_adfs
+        else "ask the publisher's administrators whether this certificate is in use"
+    )
+    text = f"First {compare}, else write nothing. Then write it into Entra ID, now; nothing changes at the publisher."
     if rollover is not None and len(rollover.may_sign) > 1:
-        text += " Nothing proves which one that is: see first."
-    return _write(finding, facts, text, _worth_least(facts, now), "primary")
+        text += " Nothing that is published proves which one is in use."
+    step = _write(finding, facts, text, _worth_least(facts, now), "primary")
+    return Step(step.text, (*_own(facts.policy), *step.commands))
 
 
 def _worth_least(facts: Trusting, now: datetime) -> Slot:
@@ -364,16 +392,16 @@ def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
     if not policy.profile.is_adfs:
         return Step(f"Have a new signing certificate published beside this one; then {then}.")
     generate = "generate a successor on the primary federation server"
-    enrol = "enrol a certificate, install it on every federation server and add it as secondary"
+    add = "ask the CA for a certificate, install it on every federation server and add it as secondary"
     text, commands = {
         True: (generate, (_GENERATE,)),
-        False: (enrol, (_ADD,)),
+        False: (add, (_ADD,)),
         None: (
-            f"ask AD FS whether it renews by itself; if so, {generate}, if not, {enrol}",
+            f"ask AD FS whether it renews by itself; if so, {generate}, if not, {add}",
             (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
         ),
     }[policy.auto_certificate_rollover]
-    promotion = _promotion(policy, "'<thumbprint of the new one>'") if promotes else ()
+    promotion = _promotion(policy, _NEW) if promotes else ()
     return Step(
         "See first whether AD FS itself lists a successor: then what was read here is an old copy, and that is to be"
         f" repaired. If it lists none, {text}; then {then}.",
@@ -390,21 +418,24 @@ def _promote(certificate: Certificate | None, policy: Policy, text: str, now: da
     return Step(f"{text}.", _promotion(policy, thumbprint(certificate)) if policy.profile.is_adfs else ())
 
 
-def _sign(policy: Policy) -> str:
+def _sign(policy: Policy, when: str = "") -> str:
     if not policy.profile.is_adfs:
-        return "have it sign"
-    off = "" if policy.auto_certificate_rollover is False else ", with AutoCertificateRollover switched off first"
-    return f"promote it on the primary federation server{off}"
+        return f"have it sign{when}"
+    again = "" if policy.auto_certificate_rollover else " if it was on"
+    off = f" (switch AutoCertificateRollover off first, and on again afterwards{again})"
+    switch = "" if policy.auto_certificate_rollover is False else off
+    return f"promote it on the primary federation server{when}{switch}"
 
 
-def _promotion(policy: Policy, thumbprint: str) -> tuple[str, ...]:
-    promote = f"{_PROMOTE} {thumbprint}"
+def _promotion(policy: Policy, thumbprint: str, *, use: str = "Token-Signing") -> tuple[str, ...]:
+    promote = f"Set-AdfsCertificate -CertificateType {use} -IsPrimary -Thumbprint {thumbprint}"
+    # Whoever pastes all of it promotes before anybody trusts it: that locks everybody out. Entra ID needs no other key.
+    stop = (_STOP,) if use == "Token-Signing" else ()
     if policy.auto_certificate_rollover is False:
-        return (promote,)
-    off, on = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
+        return (*stop, promote)
     if policy.auto_certificate_rollover:
-        return off, promote, on
-    return _ASK, off, promote, f"{on}{_IF_ON}"
+        return (*stop, _OFF, promote, _BEFORE_ON, _ON)
+    return (_ASK, *stop, _OFF, promote, _BEFORE_ON, f"{_ON}{_IF_ON}")
 
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:
@@ -443,9 +474,9 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
 def _print(target: str, position: str) -> str:
     if target.startswith("-"):
         # It would be taken for a flag.
-        return f"fedmeta-exporter check --config.file=FILE --print-certificate={position} -- {quote(target)}"
+        return f"fedmeta-exporter check --config.file=fedmeta.yml --print-certificate={position} -- {quote(target)}"
     which = "" if position == "successor" else f"={position}"
-    return f"fedmeta-exporter check {quote(target)} --config.file=FILE --print-certificate{which}"
+    return f"fedmeta-exporter check {quote(target)} --config.file=fedmeta.yml --print-certificate{which}"
 
 
 def _free(facts: Trusting, now: datetime) -> Slot | None:
@@ -550,8 +581,8 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "If people cannot sign in to one service, start with that partner: it may not know the certificate."
     ),
     Kind.SIGNING_KEYS_CHANGED: Step(
-        "See that every partner reads the document by itself, or give it these keys. If they are not the"
-        " publisher's, treat it as an attack."
+        "See whether they are the publisher's own; if not, treat it as an attack. If so, see that every partner reads"
+        " the document by itself, or give it these keys."
     ),
     Kind.SUCCESSOR_PUBLISHED: _published,
     Kind.TRUST_PENDING: _waits,

@@ -420,9 +420,9 @@ def texts(scenes: Sequence[Scene]) -> Iterator[Mapping[str, Any]]:
     told: dict[tuple[str, int], list[Mapping[str, Any]]] = {}
     for scene in scenes:
         rule, labels = ALERTS[scene.story.alert], TEXTS[scene.name]["labels"]
-        dashboard = rule["annotations"]["dashboard_url"].replace(
-            "{{ $labels.target | urlquery }}", scene.story.target.name
-        )
+        dashboard = rule["annotations"]["dashboard_url"]
+        for label, value in (("job", scene.job), ("target", scene.story.target.name)):
+            dashboard = dashboard.replace(f"{{{{ $labels.{label} | urlquery }}}}", value)
         for minute, text in scene.moments().items():
             its = {"description": text.replace("job fedmeta ", f"job {scene.job} "), "dashboard_url": dashboard}
             told.setdefault((scene.story.alert, minute), []).append(

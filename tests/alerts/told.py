@@ -200,8 +200,10 @@ def _facts(case: Case) -> _Given:
             ("fedmeta_certificate_first_seen_timestamp_seconds", of, 1800 if position == "successor" else -DAY, 0),
             ("fedmeta_certificate_weak", {**of, "reason": "sha1"}, 1, 0),
         )
-        if use == "signing":
-            slot = {**domain, "slot": "signing" if position == "primary" else "next", "fingerprint": digits[1] * 64}
-            published = {"published": "yes" if position == "primary" else "no"}
-            given.append(("fedmeta_trust_certificate_info", {**slot, **thumbprint, **published}, 1, 0))
+    # Entra ID trusts none that is published, where that is what is wrong.
+    strange = case.kind in {Kind.TRUST_BROKEN, Kind.TRUST_FOREIGN_CERTIFICATE}
+    for digits, held in zip(("4d", "5e") if strange else ("1a", "2b"), ("signing", "next"), strict=True):
+        slot = {**domain, "slot": held, "fingerprint": digits[1] * 64, "thumbprint": digits[0] * 40}
+        published = {"published": "no" if strange else "yes"}
+        given.append(("fedmeta_trust_certificate_info", {**slot, **published}, 1, 0))
     return [(name, {"target": TARGET, **labels}, first, step) for name, labels, first, step in given]

@@ -168,7 +168,7 @@ def test_the_summary_is_fixed_and_the_description_is_whole_sentences(alert: str)
     assert "{{" not in texts["summary"]
     # A line of its own is a command that is pasted whole.
     last = texts["description"].rpartition("\n")[2].removesuffix("{{ end }}")
-    assert last.endswith(".") or re.match(r"(fedmeta-exporter|Get-\w+)\b", last)
+    assert last.endswith(".") or re.match(r"(curl|fedmeta-exporter|Get-\w+)\b", last)
 
 
 @each_alert
@@ -182,14 +182,14 @@ def test_what_the_description_asks_prometheus_may_be_missing(alert: str) -> None
 @each_alert
 def test_what_the_description_asks_prometheus_is_about_its_target_or_exporter_alone(alert: str) -> None:
     # A query over the whole fleet would be made once for each alert, at each evaluation.
-    of_exporter = "count by (job, instance, pod)" in ALERTS[alert]["expr"]
+    of_exporter = "count by (job, instance, pod)" in ALERTS[alert]["expr"] or alert in OF_A_JOB
     for action in actions(alert):
         if query := re.search(r"printf `(.*)` (.*?) \| query", action):
             asked, given = query[1], re.findall(r"\$(?:labels|each\.Labels)\.(\w+)", query[2])
             assert re.findall(r"(\w+)=%q", asked) == given, "each matcher is given what it is named after"
             for metric, matchers in re.findall(r"\b(fedmeta[_:][\w:]+)(\{.*?\})?", asked):
                 by = set(re.findall(r"(\w+)=%q", matchers))
-                # An exporter's alerts are few: they may ask for what is found in its job.
+                # An exporter's or a job's alerts are few: they may ask for what is found in its job.
                 assert by >= {"job", "target"} or by >= {"job", "instance", "pod"} or (of_exporter and by == {"job"}), (
                     metric
                 )
@@ -197,8 +197,10 @@ def test_what_the_description_asks_prometheus_is_about_its_target_or_exporter_al
 
 OF_ONE_EXPORTER = {"FedmetaExporterBlind"}
 """Alerts about an exporter: they quote that one."""
-OF_WHOEVER_SPEAKS = {"FedmetaTargetsUnwatched"}
-"""Alerts about targets that nobody sees: they quote who saw them last."""
+OF_WHOEVER_SPEAKS = {"FedmetaTargetsUnwatched", "FedmetaProbesStalled", "FedmetaWatchInterrupted"}
+"""Alerts about targets that somebody does not see: they quote who saw them last, or name that one."""
+OF_A_JOB = {"FedmetaConfigReloadFailed", "FedmetaStateNotSaved"}
+"""One alert for all exporters of a job: it names those that it is about."""
 OF_WITNESSES = {
     f"fedmeta:{name}" for name in ("finding", "finding:place", "witness", "witness:document", "primary_ends", "profile")
 }
@@ -274,7 +276,7 @@ def test_the_description_takes_its_facts_only_from_a_witness(alert: str) -> None
     for action in actions(alert):
         for query in re.findall(r"`(.*?)`", action):
             # What an exporter says that does not see may be wrong: only who does may be quoted.
-            if alert not in OF_ONE_EXPORTER | OF_WHOEVER_SPEAKS:
+            if alert not in OF_ONE_EXPORTER | OF_WHOEVER_SPEAKS | OF_A_JOB:
                 assert not set(of_anybody(query)), query
 
 
@@ -314,8 +316,9 @@ def test_a_command_holds_nothing_that_a_document_says(alert: str) -> None:
     # It is pasted as it stands: an entityID is what somebody wrote.
     for line in ALERTS[alert]["annotations"]["description"].splitlines():
         bare = re.sub(r"\{\{ (range|with|if|else|end)\b.*?\}\}", "", line)
-        if re.match(r"fedmeta-exporter |[A-Z]\w+-(Adfs|Mg)\w+\b(?! lists)", bare):
-            assert {*re.findall(r"\{\{ (.*?) \}\}", bare)} <= {"$labels.target", "$labels.domain", ".Labels.thumbprint"}
+        if re.match(r"curl |fedmeta-exporter |[A-Z]\w+-(Adfs|Mg)\w+\b(?! lists)", bare):
+            given = {each.rpartition("abels.")[2] for each in re.findall(r"\{\{ (.*?) \}\}", bare)}
+            assert given <= {"target", "domain", "thumbprint", "instance"}
 
 
 def conditions(alert: str) -> Iterator[tuple[str, str]]:
@@ -348,7 +351,9 @@ def test_the_dashboard_exists(alert: str) -> None:
     uid, _, variable = link.removeprefix("/d/").partition("?")
 
     assert uid in BOARDS
-    assert variable == ("var-target={{ $labels.target | urlquery }}" if uid == "fedmeta-target" else "")
+    # Two jobs may watch one target: the board shows one of them.
+    of_target = "var-job={{ $labels.job | urlquery }}&var-target={{ $labels.target | urlquery }}"
+    assert variable == (of_target if uid == "fedmeta-target" else "")
 
 
 def test_every_metric_exists() -> None:

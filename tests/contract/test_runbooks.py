@@ -674,7 +674,7 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
         found.Example(found.seen(found.ending(-3), settings=ON)),
         ["generate", "update every partner", "promote", "today"],
     ),
-    (found.EXAMPLES[Kind.TRUST_BROKEN], ["into Entra ID, now; nothing changes at the publisher"]),
+    (found.EXAMPLES[Kind.TRUST_BROKEN], ["First see that AD FS has this certificate as primary"]),
     (
         found.Example(found.trusting(found.seen(STALE), federated(signing=SOON, following=found.NEW))),
         ["Entra ID trusts it", "every other partner knows it", "promote"],
@@ -697,17 +697,11 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     ),
     (
         found.Example(found.seen(found.ending(3), settings=OFF)),
-        ["install it on every federation server", "today write it into Entra ID", "every other partner", "promote"],
+        ["ask the CA", "today write it into Entra ID", "every other partner", "promote"],
     ),
     (
         found.Example(found.seen(found.ending(3))),
-        [
-            "ask AD FS whether it renews by itself",
-            "generate",
-            "install it on every federation server",
-            "write it into Entra ID",
-            "promote",
-        ],
+        ["ask AD FS whether it renews by itself", "generate", "ask the CA", "write it into Entra ID", "promote"],
     ),
     (both(ON, KNOWS), ["Entra ID trusts it", "every other partner", "AD FS promotes it by itself"]),
     (both(OFF, KNOWS), ["Entra ID trusts it", "every other partner", "promote", "before the primary ends"]),
@@ -741,16 +735,13 @@ SITUATIONS: Sequence[tuple[found.Example, Sequence[str]]] = [
     (found.Example(WELL), ["Nothing to do", "See from the internet whether the metadata can be read"]),
     (
         found.Example(found.seen(found.ending(20), settings=OFF)),
-        ["install it on every federation server", "write it into Entra ID", "every other partner before it signs"],
+        ["ask the CA", "write it into Entra ID", "every other partner before it signs"],
     ),
     (found.Example(found.seen(found.STEADY, settings=OFF)), ["Nothing to do: renewal is due from"]),
-    (
-        found.Example(found.seen(found.ending(12))),
-        ["ask AD FS whether it renews by itself", "generate", "install it on every federation server"],
-    ),
+    (found.Example(found.seen(found.ending(12))), ["ask AD FS whether it renews by itself", "generate", "ask the CA"]),
     (
         found.Example(found.seen(found.ending(30), settings=PolicySettings(profile=Profile.ADFS_MANUAL))),
-        ["ask AD FS whether it renews by itself", "install it on every federation server"],
+        ["ask AD FS whether it renews by itself", "ask the CA"],
     ),
     (
         found.Example(found.seen(found.STEADY)),

@@ -38,7 +38,8 @@ MOST_SECONDS = 2.0
 MOST_TIMES = 5
 """What a look may cost in yardsticks, one of which takes 0.6 s of CPU alone.
 
-Beside another process on the same core both take twice as long, so this holds there too. What has no bound takes a hundred.
+Beside another process on the same core both take twice as long, so this holds there too. Without a bound it is a
+hundred.
 """
 TOLERANCE = SIZE
 """Bytes that memory may differ by from one look to another, all of them together."""

@@ -50,13 +50,15 @@ GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 ADD = "Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint '<thumbprint of the new one>'"
 OFF, ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
 ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
+STOP = "# Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it:"
+BEFORE_ON = "# First see that AD FS lists no further successor, which it would promote by itself:"
 RENEW = (OWN, ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
-PRINT = "fedmeta-exporter check fs.example --config.file=FILE --print-certificate"
+PRINT = "fedmeta-exporter check fs.example --config.file=fedmeta.yml --print-certificate"
 
 
 def promote(thumbprint: str) -> Sequence[str]:
     command = f"Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint {thumbprint}"
-    return ASK, OFF, command, f"{ON}  # if it was on"
+    return ASK, STOP, OFF, command, BEFORE_ON, f"{ON}  # if it was on"
 
 
 def write(slot: str = "Next", position: str = "") -> Sequence[str]:
@@ -75,8 +77,8 @@ REFUSED = "refused, connection refused"
 
 TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.SIGNING_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "2026-05-29 12:00 UTC", "3.0 days ago"), (*RENEW, *NEW_ONE)),
-    Kind.TRUST_BROKEN: ((OLD.thumbprint, "contoso.com", "locked out"), write(position="=primary")),
-    Kind.KEY_SET_REPLACED: ((LONG.thumbprint, "less than a minute ago"), ()),
+    Kind.TRUST_BROKEN: ((OLD.thumbprint, "contoso.com", "locked out"), (OWN, *write(position="=primary"))),
+    Kind.KEY_SET_REPLACED: ((LONG.thumbprint, "less than a minute ago"), (OWN,)),
     Kind.METADATA_OUTDATED: (("2026-05-31 12:00 UTC", "24.0 hours ago"), ()),
     Kind.NO_SIGNING_KEY: (("no signing key",), ()),
     Kind.SIGNING_KEYS_UNREADABLE: (("the first signing certificate ends early", "none ever could be"), ()),
@@ -155,7 +157,7 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.SIGNING_KEYS_CHANGED: ((LONG.thumbprint, NEW.thumbprint), ()),
     Kind.SUCCESSOR_PUBLISHED: (
         (OLD.thumbprint, NEW.thumbprint, "AD FS promotes it about 2026-06-04 12:00 UTC", "in 18.0 days"),
-        (ASK, f"{SUCCESSOR[2]}  # if it was off"),
+        (ASK, STOP, f"{SUCCESSOR[3]}  # if it was off"),
     ),
     Kind.TRUST_PENDING: (("contoso.com", NEW.thumbprint, "about 2026-06-04 12:00 UTC"), write()),
     Kind.TRUST_LEFTOVER: (
@@ -243,7 +245,7 @@ def test_a_command_of_ours_is_one_that_the_program_takes() -> None:
     assert ours
     for each in ours:
         flags = _parser().parse_args(shlex.split(each)[1:])
-        assert (flags.command, flags.addresses, flags.config_file) == ("check", ["fs.example"], "FILE")
+        assert (flags.command, flags.addresses, flags.config_file) == ("check", ["fs.example"], "fedmeta.yml")
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
@@ -252,7 +254,7 @@ def test_a_name_is_quoted_for_the_shell() -> None:
     named = Example(replace(record, target=replace(record.target, name=name)), at)
     finding, _ = found(Kind.TRUST_BROKEN, named)
 
-    assert shlex.split(step(finding, at).commands[0])[2] == name
+    assert shlex.split(step(finding, at).commands[1])[2] == name
 
 
 @pytest.mark.parametrize("kind", [Kind.TRUST_BROKEN, Kind.TRUST_AT_RISK])
@@ -264,7 +266,7 @@ def test_a_name_is_no_flag_in_a_command(name: str, kind: Kind) -> None:
 
     flags = _parser().parse_args(shlex.split(command)[1:])
 
-    assert (flags.addresses, flags.config_file) == ([name], "FILE")
+    assert (flags.addresses, flags.config_file) == ([name], "fedmeta.yml")
     assert flags.certificate == ("primary" if kind is Kind.TRUST_BROKEN else "successor")
 
 
@@ -279,8 +281,8 @@ def test_what_is_known_of_auto_certificate_rollover_decides_how_to_renew() -> No
         finding, _ = found(Kind.ROLLOVER_MISSING, Example(seen(ending(3), settings=settings)))
         return step(finding, NOW).commands
 
-    assert commands(ON_RECORD) == (OWN, GENERATE, OFF, NEW_ONE[1], ON)
-    assert commands(OFF_RECORD) == (OWN, ADD, NEW_ONE[1])
+    assert commands(ON_RECORD) == (OWN, GENERATE, STOP, OFF, NEW_ONE[2], BEFORE_ON, ON)
+    assert commands(OFF_RECORD) == (OWN, ADD, STOP, NEW_ONE[2])
     assert commands(PolicySettings(profile=Profile.SAML)) == ()
 
 
@@ -294,7 +296,7 @@ def test_what_is_known_of_auto_certificate_rollover_decides_who_promotes() -> No
     assert (text.endswith("AD FS promotes it by itself."), commands) == (True, ())
     text, commands = said(OFF_RECORD)
     assert text.endswith("then promote it on the primary federation server before the primary ends.")
-    assert commands == (SUCCESSOR[2],)
+    assert commands == (STOP, SUCCESSOR[3])
     text, commands = said(PolicySettings(profile=Profile.SAML))
     assert (text, commands) == ("Make sure that every partner knows it before it signs.", ())
 
@@ -423,7 +425,7 @@ def test_what_is_locked_out_is_let_in_again_at_the_least_cost(slots: Mapping[Slo
     record = trusting(seen(BOTH), replace(federated(signing=OLD), certificates=slots))
     finding, _ = found(Kind.TRUST_BROKEN, Example(record))
 
-    assert step(finding, NOW).commands == write(slot, "=primary")
+    assert step(finding, NOW).commands == (OWN, *write(slot, "=primary"))
 
 
 def test_where_either_slot_may_hold_the_key_in_use_none_is_named() -> None:
@@ -437,23 +439,37 @@ def test_where_either_slot_may_hold_the_key_in_use_none_is_named() -> None:
     assert " <slot> '<printed above>'" in pending.commands[-1]
 
 
+def primary(*settings: str) -> Sequence[str]:
+    """The commands that make an encryption certificate the primary one, among those that switch rollover."""
+    of_new = (
+        "Set-AdfsCertificate -CertificateType Token-Decrypting -IsPrimary -Thumbprint '<thumbprint of the new one>'"
+    )
+    return tuple(each or of_new for each in settings)
+
+
+AGAIN = f"{ON}  # if it was on"
+MAKE = "Update-AdfsCertificate -CertificateType Token-Decrypting"
+ADD_OTHER = "Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'"
+
+
 @pytest.mark.parametrize(
-    ("settings", "commands"),
+    ("settings", "left", "commands"),
     [
-        (
-            OFF_RECORD,
-            ("Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'",),
-        ),
-        (PolicySettings(profile=Profile.SAML), ()),
+        (PolicySettings(), 6, (MAKE,)),
+        (PolicySettings(), 5, (MAKE, *primary(ASK, OFF, "", BEFORE_ON, AGAIN))),
+        (ON_RECORD, -1, (MAKE, *primary(OFF, "", BEFORE_ON, ON))),
+        (OFF_RECORD, 10, (ADD_OTHER, *primary(""))),
+        (PolicySettings(profile=Profile.ADFS_MANUAL), 10, (ADD_OTHER, *primary(ASK, OFF, "", BEFORE_ON, AGAIN))),
+        (PolicySettings(profile=Profile.SAML), 10, ()),
     ],
 )
-def test_an_encryption_certificate_is_renewed_as_the_publisher_does_it(
-    settings: PolicySettings, commands: Sequence[str]
+def test_an_encryption_certificate_is_renewed_as_the_publisher_does_it_and_before_it_ends(
+    settings: PolicySettings, left: int, commands: Sequence[str]
 ) -> None:
     record = under(EXAMPLES[Kind.ENCRYPTION_CERTIFICATE_EXPIRING].record, settings)
     finding, _ = found(Kind.ENCRYPTION_CERTIFICATE_EXPIRING, Example(record))
 
-    assert step(finding, NOW).commands == commands
+    assert step(finding, NOW + (10 - left) * DAY).commands == commands
 
 
 def test_what_has_ended_is_told_so() -> None:
@@ -597,11 +613,11 @@ def test_a_farm_that_begins_to_renew_by_itself_does_not_fit_its_policy_any_more(
     record = seen(farm(by_hand), farm(NEW), settings=OFF_RECORD)
     finding, (_, at) = found(Kind.KEY_SET_REPLACED, Example(record))
 
-    assert "which may no longer be so" in step(finding, at).text
-    assert step(finding, at).commands == (ASK,)
+    assert "It is thought to be off here: ask AD FS, and correct the policy if it is on" in step(finding, at).text
+    assert step(finding, at).commands == (OWN, ASK)
     enrolled = replace(NEW, self_issued=False)
     finding, _ = found(Kind.KEY_SET_REPLACED, Example(seen(farm(by_hand), farm(enrolled), settings=OFF_RECORD)))
-    assert step(finding, at).commands == ()
+    assert step(finding, at).commands == (OWN,)
 
 
 # What Entra ID lacks, and when
@@ -654,7 +670,7 @@ def test_where_nothing_proves_which_one_signs_the_one_to_write_is_to_be_found_fi
     text = told(Kind.TRUST_BROKEN, Example(trusting(seen(unsigned), federated(signing=STRANGE))))
 
     assert "trusts none of the certificates that may be signing" in text
-    assert "Nothing proves which one that is: see first." in text
+    assert "Nothing that is published proves which one is in use." in text
 
 
 @pytest.mark.parametrize("kind", [Kind.TRUST_AT_RISK, Kind.UNEXPECTED_SIGNING_CERTIFICATE])
