@@ -35,8 +35,8 @@ from exporter.probe import STREAM_ABOVE, read_document
 
 SIZE = 16 * 2**20
 MOST_SECONDS = 2.0
-MOST_TIMES = 5
-"""What a look may cost in yardsticks, one of which takes 0.6 s of CPU alone.
+MOST_TIMES = 8
+"""What a look may cost in yardsticks, one of which takes 0.3 s of CPU alone.
 
 Beside another process on the same core both take twice as long, so this holds there too. Without a bound it is a
 hundred.
