@@ -19,7 +19,7 @@ from soak import dear
         "names of 8 odd parts",
     ],
 )
-def test_a_look_at_a_signature_costs_eight_yardsticks_at_most(kind: str) -> None:
+def test_a_look_at_a_signature_costs_sixteen_yardsticks_at_most(kind: str) -> None:
     assert dear.in_process(kind, most=math.inf).startswith(kind)
 
 
