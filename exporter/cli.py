@@ -6,10 +6,8 @@ import json
 import logging
 import os
 import re
-import ssl
 import sys
 import tempfile
-from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -53,6 +51,7 @@ from exporter.findings import Standing, standing
 from exporter.history import MEMORY
 from exporter.model import Certificate
 from exporter.names import printable
+from exporter.page import FORMS
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
 from exporter.report import coloured, report, reports, status_line
@@ -616,7 +615,7 @@ def _print_certificate(standing: Standing, position: str, form: str, now: dateti
     """Prints the certificate in this position. Raises :class:`RefusedError` when there is none."""
     if standing.record.document is None:
         raise RefusedError(report(standing, now))
-    _print(f"{_WRITTEN[form](_certificate(standing, position).der)}\n")
+    _print(FORMS[form](_certificate(standing, position).der))
 
 
 def _print(text: str) -> None:
@@ -645,12 +644,6 @@ def _certificate(standing: Standing, position: str) -> Certificate:
             hint = ": the document has no signing key"
         raise RefusedError(f"{name}: no {position} is published{hint}")
     return found
-
-
-_WRITTEN: Mapping[str, Callable[[bytes], str]] = {
-    "base64": lambda der: b64encode(der).decode(),
-    "pem": lambda der: ssl.DER_cert_to_PEM_cert(der).rstrip(),
-}
 
 
 def _rules(flags: argparse.Namespace) -> None:
