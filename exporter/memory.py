@@ -3,9 +3,10 @@
 What is set is glibc's (mallopt(3)); a library that has no such functions has no such need.
 """
 
+import asyncio
 import ctypes
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 MAPPED_ABOVE = 2**20
@@ -13,6 +14,18 @@ MAPPED_ABOVE = 2**20
 
 Unless it is told, glibc raises this to the largest block that was ever freed, and then keeps twice as much.
 """
+
+COLLECTED_EVERY = 30.0
+"""Seconds between two collections of all that there is."""
+
+CALM = 10.0
+"""Seconds for which a collection waits for a calm moment; then it comes all the same."""
+
+_POLL = 0.05
+"""Seconds after which it is asked again whether the moment is calm."""
+
+_TOO_MANY = 100
+"""Collections of what is young, without any of what is old, after which there is one of all: some 700,000 objects."""
 
 _M_MMAP_THRESHOLD = -3
 """The number of the parameter in malloc.h."""
@@ -48,3 +61,27 @@ def known_to_stay() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def collected_when_told() -> Iterator[None]:
+    """While the block lasts, the collector looks at what is old only in :func:`collecting`, or where very much is new.
+
+    By itself it would begin as soon as a quarter is new: while a large document is read, and beside all who do.
+    """
+    young, middle, old = gc.get_threshold()
+    gc.set_threshold(young, middle, _TOO_MANY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, middle, old)
+
+
+async def collecting(calm: Callable[[], bool]) -> None:
+    """Collects all cycles that nobody holds any more, again and again, for ever, at moments that are calm."""
+    while True:
+        await asyncio.sleep(COLLECTED_EVERY)
+        latest = asyncio.get_running_loop().time() + CALM
+        while not calm() and asyncio.get_running_loop().time() < latest:
+            await asyncio.sleep(_POLL)
+        gc.collect()

@@ -271,8 +271,12 @@ async def _probed(
     if not isinstance(outcome, Raised):
         return outcome
     if isinstance(outcome.error, fetch.CrowdedError):
-        # Without its traceback, which holds all that has come, and which it would hold from here for the collector.
-        raise outcome.error.with_traceback(None)
+        try:
+            # Without its traceback, which holds all that has come.
+            raise outcome.error.with_traceback(None)
+        finally:
+            # It holds this frame, and so the record.
+            del outcome
     log_mistake(f"probe of {record.target.name}", outcome.error)
     mistake = Observation(
         now, Reason.INTERNAL, admitted(outcome.error), phases={}, http_status=None, tls_not_after=None, document=None

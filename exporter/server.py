@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractResolver
 
-from exporter import __version__, fetch, statement
+from exporter import __version__, fetch, memory, statement
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
 from exporter.connections import HEADERS
@@ -125,7 +125,7 @@ def application(
     app[_SHARED_SCRAPES], app[_SHARED_PAGES] = Sharing(), Sharing()
     if resolver is not None:
         app[_RESOLVER] = resolver
-    app.cleanup_ctx.extend([_renderers, _probers, _client, _watch, _configuration])
+    app.cleanup_ctx.extend([_renderers, _probers, _client, _collector, _watch, _configuration])
     app.on_response_prepare.append(_guard)
     routes = (
         ("GET", "/", _overview),
@@ -243,6 +243,15 @@ async def _client(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _collector(app: web.Application) -> AsyncIterator[None]:
+    budget = app[_CLIENT].budget
+    with memory.collected_when_told():
+        # What is parsed would take its part of the processor from it, and everybody waits for it.
+        collecting = asyncio.create_task(memory.collecting(lambda: not budget.held))
+        yield
+        await _cancelled(collecting)
+
+
 async def _watch(app: web.Application) -> AsyncIterator[None]:
     watch = Watch(client=app[_CLIENT], state=app[_STATE], clock=app[_CLOCK])
     await watch.follow(app[_OPTIONS].config.targets)
@@ -257,9 +266,13 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
     app[CONFIGURATION] = configuration
     following = asyncio.create_task(configuration.follow_target_files())
     yield
-    following.cancel()
+    await _cancelled(following)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
     with suppress(asyncio.CancelledError):
-        await following
+        await task
 
 
 async def _home(request: web.Request) -> web.Response:

@@ -33,9 +33,8 @@ async def read(
     limit, if any; ``secrets`` were sent and are not shown. Raises :class:`FetchError` for TOO_LARGE, ENCODING and
     TRUNCATED, and what ``room`` raises.
     """
-    too_large = FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes" + (named and f" ({named})"))
     if response.content_length is not None and response.content_length > limit:
-        raise too_large
+        raise _too_large(limit, named)
     inflater = _inflater(response.headers.get("Content-Encoding", ""), secrets)
     room(response.content_length or 0)
     pieces: list[bytes] = []
@@ -49,7 +48,7 @@ async def read(
         for piece in (chunk,) if inflater is None else inflater.feed(chunk):
             size += len(piece)
             if max(received, size) > limit:
-                raise too_large
+                raise _too_large(limit, named)
             room(max(received, size))
             pieces.append(piece)
             if inflater is not None:
@@ -57,6 +56,10 @@ async def read(
     if inflater is not None:
         inflater.finish()
     return b"".join(pieces)
+
+
+def _too_large(limit: int, named: str) -> FetchError:
+    return FetchError(Reason.TOO_LARGE, f"the body is larger than {limit} bytes" + (named and f" ({named})"))
 
 
 async def _with_a_beginning(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

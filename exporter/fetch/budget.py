@@ -117,6 +117,9 @@ class Share:
                 left.pop()
                 user.cancel()
             raise
+        finally:
+            # It holds what was raised, which holds this frame.
+            del user
 
     def leave(self) -> None:
         """Gives back all of it, unless a thread still has it."""

@@ -79,7 +79,12 @@ def translated(progress: Progress) -> Iterator[None]:
         failure = _failure(error, progress)
         if failure is None:
             raise
-        raise failure from error
+        _let_go(error)
+        try:
+            raise failure from None
+        finally:
+            # It holds this frame.
+            del failure
 
 
 @asynccontextmanager
@@ -206,6 +211,16 @@ def _words(error: BaseException) -> str:
     if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.strerror):
         return str(error.strerror)
     return str(error) or type(error).__name__
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Takes their frames from an error and from those behind it.
+
+    aiohttp's frames hold its own errors, and so all that has come, which only the collector would free.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _root(error: BaseException) -> BaseException:
