@@ -6,8 +6,8 @@ What is set is glibc's (mallopt(3)); a library that has no such functions has no
 import asyncio
 import ctypes
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 MAPPED_ABOVE = 2**20
 """Bytes of a block from which it is the system's again as soon as it is freed, and never part of what is kept.
@@ -20,9 +20,6 @@ COLLECTED_EVERY = 30.0
 
 CALM = 10.0
 """Seconds for which a collection waits for a calm moment; then it comes all the same."""
-
-_POLL = 0.05
-"""Seconds after which it is asked again whether the moment is calm."""
 
 _TOO_MANY = 100
 """Collections of what is young, without any of what is old, after which there is one of all: some 700,000 objects."""
@@ -77,11 +74,11 @@ def collected_when_told() -> Iterator[None]:
         gc.set_threshold(young, middle, old)
 
 
-async def collecting(calm: Callable[[], bool]) -> None:
-    """Collects all cycles that nobody holds any more, again and again, for ever, at moments that are calm."""
+async def collecting(calm: Callable[[], Awaitable[object]]) -> None:
+    """Collects all cycles that nobody holds any more, again and again, for ever; ``calm`` waits for a good moment."""
     while True:
         await asyncio.sleep(COLLECTED_EVERY)
-        latest = asyncio.get_running_loop().time() + CALM
-        while not calm() and asyncio.get_running_loop().time() < latest:
-            await asyncio.sleep(_POLL)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CALM):
+                await calm()
         gc.collect()

@@ -18,6 +18,10 @@ ADFS_METADATA_PATH = "/federationmetadata/2007-06/federationmetadata.xml"
 _ADFS_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*/adfs/")
 
 
+IN_PLACE = ":"
+"""Only the name of a policy that is written in place holds it, so it collides with none that has a name."""
+
+
 class Profile(StrEnum):
     """How a publisher is expected to roll its certificates over."""
 

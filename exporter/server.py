@@ -21,6 +21,7 @@ from aiohttp.abc import AbstractResolver
 from exporter import __version__, fetch, memory, statement
 from exporter.config.reader import ConfigError, from_addresses
 from exporter.config.settings import Config, Target
+from exporter.config.written import written
 from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
@@ -95,6 +96,7 @@ class _Scrapes:
 
 _OPTIONS = web.AppKey("_OPTIONS", Options)
 _CLOCK: web.AppKey[Callable[[], datetime]] = web.AppKey("_CLOCK")
+_SINCE: web.AppKey[datetime] = web.AppKey("_SINCE")
 _STATE = web.AppKey("_STATE", State)
 _RENDERERS = web.AppKey("_RENDERERS", ThreadPoolExecutor)
 _RESOLVER = web.AppKey("_RESOLVER", AbstractResolver)
@@ -118,7 +120,7 @@ def application(
 ) -> web.Application:
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
     app = web.Application()
-    app[_OPTIONS], app[_CLOCK], app[_STATE] = options, clock, state
+    app[_OPTIONS], app[_CLOCK], app[_SINCE], app[_STATE] = options, clock, clock(), state
     app[_STANDINGS], app[_SCRAPES] = Standings(), _Scrapes()
     app[_RENDERER] = Renderer(limit=options.limit, standings=app[_STANDINGS])
     app[_SLOTS] = asyncio.Semaphore(options.probes)
@@ -135,6 +137,7 @@ def application(
         ("GET", "/runbooks", _runbooks),
         ("GET", "/api/v1/targets", _api_targets),
         ("GET", "/api/v1/targets/{name:[^/]+}", _api_target),
+        ("GET", "/config", _config),
         ("GET", "/metrics", _metrics),
         ("GET", "/probe", _probe),
         ("GET", "/-/healthy", _healthy),
@@ -244,10 +247,9 @@ async def _client(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _collector(app: web.Application) -> AsyncIterator[None]:
-    budget = app[_CLIENT].budget
     with memory.collected_when_told():
         # What is parsed would take its part of the processor from it, and everybody waits for it.
-        collecting = asyncio.create_task(memory.collecting(lambda: not budget.held))
+        collecting = asyncio.create_task(memory.collecting(app[_CLIENT].budget.unused))
         yield
         await _cancelled(collecting)
 
@@ -283,10 +285,8 @@ async def _overview(request: web.Request) -> web.Response:
     app, asked = request.app, Asked.by(request.query)
 
     async def make() -> bytes:
-        records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
-        return await _rendered(
-            app, lambda: overview(standings.of(records, now), now, asked, version=__version__).encode()
-        )
+        records, now, standings, status = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS], _status(app)
+        return await _rendered(app, lambda: overview(standings.of(records, now), now, asked, status=status).encode())
 
     return _html(await app[_SHARED_PAGES].get(asked, make))
 
@@ -328,14 +328,8 @@ async def _shared_of(
     """What is made of how one target stands, for all who ask the same at once. Raises 404 where there is none."""
 
     async def make() -> bytes:
-        _named(app, name)
-        records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
-
-        def of_it() -> bytes:
-            (found,) = (each for each in standings.of(records, now) if each.asked.target.name == name)
-            return made(found, now)
-
-        return await _rendered(app, of_it)
+        record, now, standings = _named(app, name), app[_CLOCK](), app[_STANDINGS]
+        return await _rendered(app, lambda: made(standings.one(record, now), now))
 
     return await app[_SHARED_PAGES].get((name, asked), make)
 
@@ -375,6 +369,17 @@ async def _runbooks(request: web.Request) -> web.Response:
 
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": RUNBOOKS_POLICY}
     return web.Response(body=await app[_SHARED_PAGES].get("runbooks", make), headers=headers)
+
+
+async def _config(request: web.Request) -> web.Response:
+    app = request.app
+
+    async def make() -> bytes:
+        config = app[CONFIGURATION].config
+        return await _rendered(app, lambda: written(config).encode())
+
+    body = await app[_SHARED_PAGES].get(_config, make)
+    return web.Response(body=body, content_type="text/plain", charset="utf-8")
 
 
 async def _metrics(request: web.Request) -> web.Response:
@@ -477,6 +482,7 @@ def _status(app: web.Application) -> Status:
     watch, configuration = app[_WATCH], app[CONFIGURATION]
     return Status(
         version=__version__,
+        since=app[_SINCE],
         targets=len(watch.records),
         failures=dict(watch.failures),
         inquiry_failures=dict(watch.inquiry_failures),

@@ -22,3 +22,10 @@ class Standings:
         found = [standing(each, now, before=kept.get(each.target.name)) for each in records]
         self._kept = {each.asked.target.name: each for each in found}
         return found
+
+    def one(self, record: Record, now: datetime) -> Standing:
+        """How one of the targets stands."""
+        name = record.target.name
+        found = standing(record, now, before=self._kept.get(name))
+        self._kept[name] = found
+        return found

@@ -67,7 +67,7 @@ def _world(targets: int) -> Sequence[str]:
         _named(f"{number:05} {kinds[number % len(kinds)][0]}", kinds[number % len(kinds)][1])
         for number in range(targets)
     ]
-    own = render_own(Status("1", targets, failures={}, reloaded=True, reloaded_at=NOW), Format.negotiate(""))
+    own = render_own(Status("1", NOW, targets, failures={}, reloaded=True, reloaded_at=NOW), Format.negotiate(""))
     scrape = own + Renderer(limit=LIMIT).render([*records, _aggregate()], NOW, openmetrics=False)
     series = [_scraped(line) for line in scrape.decode().splitlines() if not line.startswith("#")]
     return [*series, *_recorded(series), f"up{{{_SCRAPED}}} 1"]

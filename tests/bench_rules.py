@@ -54,7 +54,7 @@ def cost(records: Sequence[Record]) -> Cost:
 
 async def _evaluated(records: Sequence[Record], rules: str, *, after: float) -> Cost:
     now = datetime.now(UTC)
-    own = render_own(Status("1", len(records), failures={}, reloaded=True, reloaded_at=now), Format.negotiate(""))
+    own = render_own(Status("1", now, len(records), failures={}, reloaded=True, reloaded_at=now), Format.negotiate(""))
     scrape = own + Renderer(limit=200).render(records, now, openmetrics=False)
 
     async def metrics(_: web.Request) -> web.Response:

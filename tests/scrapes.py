@@ -29,6 +29,7 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 
 from exporter import inquiry as inquiries
 from exporter.config.settings import INTERNET, Entra, Module, Target, TrustSource
+from exporter.exposition.own import Status
 from exporter.inquiry import DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.lately import NOTHING_YET
 from exporter.model import (
@@ -65,6 +66,9 @@ PHASES = {
     Phase.TRANSFER: 0.00004,
     Phase.PARSE: 0.0000012,
 }
+
+RUNS = Status("1.2.3", NOW, 0, failures={}, reloaded=True, reloaded_at=NOW)
+"""An exporter that has just begun."""
 
 FARM = watched(HOST, f"https://{HOST}{ADFS_METADATA_PATH}")
 

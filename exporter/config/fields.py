@@ -25,7 +25,6 @@ from exporter.policy import ADFS_METADATA_PATH
 E = TypeVar("E", bound=StrEnum)
 T = TypeVar("T")
 
-_SECONDS_PER_DAY = 86400
 _TRUE = {"true", "yes", "on"}
 _FALSE = {"false", "no", "off"}
 _HOST = re.compile(r"[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]++)*+\.?")
@@ -142,7 +141,7 @@ def positive_duration(place: Place) -> float:
 
 def days(place: Place) -> float:
     """Days of a duration."""
-    return _measured(units.duration, place) / _SECONDS_PER_DAY
+    return _measured(units.duration, place) / units.DAY
 
 
 def positive_size(place: Place) -> int:

@@ -32,7 +32,7 @@ from exporter.config.entra import entra_keys, read_entra
 from exporter.config.looks import NODE_KEYS, check_nodes, looks_like, read_nodes, read_vantages
 from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
 from exporter.config.settings import Config, Look, Module, Target
-from exporter.policy import DEFAULTS, THRESHOLD_NAMES, PolicySettings, Profile
+from exporter.policy import DEFAULTS, IN_PLACE, THRESHOLD_NAMES, PolicySettings, Profile
 
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files", "target_at"]
 
@@ -47,8 +47,6 @@ _OWN_LABELS = {
     "expiry",
     "module",
 }
-_IN_PLACE = ":"
-"""Only the name of a policy that is written in place holds it, so it collides with none under ``policies``."""
 _SCRAPE_LABELS = {"job", "instance"}
 
 
@@ -156,7 +154,7 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
     base = _Common(look, known.policies["default"], {}, {look.vantage: None})
     for item in found.values.get("defaults", ()):
         for defaults in attempt(item, lambda item: block(item, _common_keys(known))):
-            base = _common(defaults, base, f"defaults{_IN_PLACE}policy")
+            base = _common(defaults, base, f"defaults{IN_PLACE}policy")
     patterns = [
         (pattern, item)
         for item in found.values.get("target_files", ())
@@ -194,7 +192,7 @@ def _target(place: Place, base: _Common, known: _Known, taken: dict[str, Place])
     found = block(place, _target_keys(known))
     url = found.values.get("url") or found.values.get("host", "")
     name = found.values.get("name") or _default_name(url)
-    common = _common(found, base, f"target{_IN_PLACE}{name}")
+    common = _common(found, base, f"target{IN_PLACE}{name}")
     first = taken.setdefault(name, place) if name and "name" not in found.faulty else place
     if first is not place:
         found.at("name").wrong(f"the name {name} is taken by the target in {first.source.file}:{first.line}")
@@ -260,7 +258,7 @@ def _probe(place: Place) -> tuple[str, ...]:
 def _policies(place: Place) -> Block:
     found = each(place, _policy)
     for name, at in found.places.items():
-        if _IN_PLACE in name:
+        if IN_PLACE in name:
             at.wrong("the name of a policy must not hold a colon: only those of policies written in place do")
     return found
 

@@ -2,9 +2,13 @@
 
 import re
 
+DAY = 86400
+"""Seconds."""
 _SECONDS = {"y": 365 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _SECONDS))
 _LONGEST = 2**63 / 1e9
+_MILLISECONDS = {unit: round(1000 * seconds) for unit, seconds in _SECONDS.items()}
+_PREFIXES = " KMGTPE"
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(?:([KMGTPE])i?)?B")
 
 
@@ -34,4 +38,22 @@ def size(text: str) -> int:
     if match is None:
         raise ValueError("must be a size such as 512KB or 16MB")
     number, prefix = match.groups("")
-    return int(float(number) * 1024 ** " KMGTPE".index(prefix or " "))
+    return int(float(number) * 1024 ** _PREFIXES.index(prefix or " "))
+
+
+def as_duration(seconds: float) -> str:
+    """The duration of so many seconds as :func:`duration` reads it, to the millisecond: ``1h30m``."""
+    left, parts = round(1000 * seconds), []
+    for unit, size in _MILLISECONDS.items():
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0"
+
+
+def as_size(size: int) -> str:
+    """The size of so many bytes, in the largest unit of which :func:`size` reads a whole number: ``16MB``."""
+    power = 0
+    while size and size % 1024 == 0 and power < len(_PREFIXES) - 1:
+        size, power = size // 1024, power + 1
+    return f"{size}{_PREFIXES[power].strip()}B"

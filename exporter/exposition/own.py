@@ -21,6 +21,8 @@ class Status:
     """How the exporter itself is."""
 
     version: str
+    since: datetime
+    """When it began to serve."""
     targets: int
     failures: Mapping[Reason, int]
     """Failed probes of all targets since the start."""

@@ -50,6 +50,12 @@ class Budget:
     """Of those who wait in line: it is held by the first of them."""
     freed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    async def unused(self) -> None:
+        """Waits until nobody has any of it."""
+        while self.held:
+            self.freed.clear()
+            await self.freed.wait()
+
     @contextmanager
     def share(self, threads: Threads = IN_THE_LOOP) -> Iterator["Share"]:
         """A share of it, still of nothing. It ends with the block, or when the thread ends that still has it then.

@@ -24,6 +24,7 @@ _LINKS = (
     ("Targets", ""),
     ("Runbooks", "runbooks"),
     ("Metrics", "metrics"),
+    ("Configuration", "config"),
     ("Health", "-/healthy"),
     ("Readiness", "-/ready"),
 )

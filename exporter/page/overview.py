@@ -8,8 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from exporter.config.urls import shown
+from exporter.exposition.own import Status
 from exporter.findings import Standing, headline, moment, outlook, sentence
 from exporter.names import told
+from exporter.page import itself
 from exporter.page.asked import Asked, Sort, part
 from exporter.page.frame import counted, field, framed, paragraph, summary
 from exporter.page.html import NOTHING, Html, element, together
@@ -38,8 +40,11 @@ _ORDERS: Mapping[Sort, Callable[[Standing], Any]] = {
 """But the one in which they are judged."""
 
 
-def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, version: str) -> str:
-    """The HTML of the first page as of ``now``; the worst targets first, unless another order is asked for."""
+def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, status: Status) -> str:
+    """The HTML of the first page as of ``now``; the worst targets first, unless another order is asked for.
+
+    ``status`` is how the exporter itself is.
+    """
     worst_first = sorted(standings, key=attrgetter("urgency"))
     found = list(filter(_wanted(asked), worst_first))
     if asked.sort in _ORDERS:
@@ -60,6 +65,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, vers
     return framed(
         "Federation metadata",
         element("h1", "Federation metadata"),
+        itself.troubles(status),
         paragraph(f"{counted(len(standings), 'target')} as of {moment(now)}."),
         summary("Severities", "severity", _by_severity(standings), asked),
         summary("States", "state", states, asked),
@@ -67,8 +73,9 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, vers
         paragraph("" if len(found) == len(standings) else f"{len(found)} of them shown."),
         nothing,
         element("div", cards, class_="grid"),
+        itself.facts(status),
         root="./",
-        version=version,
+        version=status.version,
     )
 
 

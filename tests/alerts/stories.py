@@ -228,7 +228,7 @@ HEALTHY_DOCUMENT = document(adfs_entity(LONG, encryption=ENCRYPTION), signature=
 HEALTHY = publishes(HEALTHY_DOCUMENT)
 AFTERWARDS = farm(NEXT)
 """Healthy with other keys: what comes back within a day takes turns with what was between, which then has not gone."""
-RUNS = Status("1", 1, failures={}, reloaded=True, reloaded_at=START)
+RUNS = Status("1", START, 1, failures={}, reloaded=True, reloaded_at=START)
 
 ENDS_IN_5 = certificate("1", -360, 5)
 ENDS_IN_13 = certificate("1", -352, 13)

@@ -32,6 +32,7 @@ OPENMETRICS = Format.negotiate("application/openmetrics-text; version=1.0.0")
 
 STATUS = Status(
     version="1.2.3",
+    since=NOW,
     targets=len(scrapes.RECORDS),
     failures={},
     reloaded=True,

@@ -263,6 +263,7 @@ async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federati
         await ready(client)
         shown["/metrics"] = await text(client, "/metrics")
         shown["/"] = await pages(client)
+        shown["/config"] = await text(client, "/config")
         for name, _ in modules(file.parent):
             for endpoint in ENDPOINTS:
                 probed = await text(client, "/probe", target=f"https://{endpoint}.example.org/{QUERY}", module=name)
@@ -444,6 +445,7 @@ async def test_no_credential_of_entra_id_is_shown_whatever_fails(
     async with running(file, federation, logged) as client, asyncio.timeout(60):
         metrics = await when_asked(client, len(targets))
         page = await pages(client)
+        config = await text(client, "/config")
         file.write_text(file.read_text().replace('"direct", "login_url"', '"dircet", "login_url"'))
         answer = await client.post("/-/reload")
         assert answer.status == 500
@@ -453,7 +455,8 @@ async def test_no_credential_of_entra_id_is_shown_whatever_fails(
     signed = [each for each in assertions if STEM not in each]
     hidden = [*KEY_LINES, *(part for each in signed for part in each.split(".")[1:])]
     kept = state_in(tmp_path)
-    shown = {"/metrics": metrics, "/": page, "reload": reloaded, "the log": logged.getvalue(), "the state file": kept}
+    shown = {"/metrics": metrics, "/": page, "/config": config, "reload": reloaded}
+    shown |= {"the log": logged.getvalue(), "the state file": kept}
     for place, content in shown.items():
         assert not (found := HIDDEN.search(content)), f"{place}: …{content[max(0, found.start() - 200) : found.end()]}"
         assert not [each for each in hidden if each in content], place

@@ -5,7 +5,7 @@ import gc
 import gzip
 import socket
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import FrameType
@@ -109,18 +109,21 @@ async def probed_once(target: Target, client: fetch.Client) -> Reason | None:
     return record.first.observation.reason
 
 
-@pytest.mark.parametrize("stream_above", [0, LARGE * 10])
+@pytest.fixture(params=[0, LARGE * 10])
+def stream_above(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has large documents read as streams, or none."""
+    monkeypatch.setattr("exporter.probe.STREAM_ABOVE", request.param)
+
+
+@pytest.mark.usefixtures("stream_above")
 @pytest.mark.parametrize("look", [probed, probed_once])
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_look_leaves_nothing_of_ours_to_the_collector_however_it_ends(
     way: str,
-    look: Callable[[Target, fetch.Client], object],
-    stream_above: int,
+    look: Callable[[Target, fetch.Client], Awaitable[Reason | None]],
     federation: Federation,
     client: fetch.Client,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exporter.probe.STREAM_ABOVE", stream_above)
     speaks, reason = WAYS[way]
     await federation.speak("bad.example.org", speaks)
     module = Module(timeout=1, body_size_limit=1_000_000)
@@ -131,9 +134,7 @@ async def test_a_look_leaves_nothing_of_ours_to_the_collector_however_it_ends(
     assert ours(left) == set()
 
 
-async def test_who_finds_no_room_leaves_nothing_to_the_collector(
-    federation: Federation, client: fetch.Client
-) -> None:
+async def test_who_finds_no_room_leaves_nothing_to_the_collector(federation: Federation, client: fetch.Client) -> None:
     await federation.speak("bad.example.org", whole(GOOD + FILLED))
     target = Target("bad", (Look("http://bad.example.org/", Module(body_size_limit=1_000_000)),))
     with collected() as left, client.budget.share() as other:

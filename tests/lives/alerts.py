@@ -182,7 +182,9 @@ def _answers(exporter: Exporter, fleet: Fleet) -> Iterator[Values]:
     labels = f'job="{job(fleet)}",instance="{exporter.instance}"' + (f',pod="{exporter.pod}"' if exporter.pod else "")
     press, text = Renderer(limit=0), Format.negotiate("")
     own = read(
-        render_own(Status("1", len(exporter.watches), failures={}, reloaded=True, reloaded_at=moment(0)), text),
+        render_own(
+            Status("1", moment(0), len(exporter.watches), failures={}, reloaded=True, reloaded_at=moment(0)), text
+        ),
         NAMES,
         labels,
     )

@@ -16,7 +16,7 @@ from lxml import etree
 from prometheus_client.parser import text_string_to_metric_families
 from replay.lives import DAYS as DAYS_OF_A_LIFE
 from replay.lives import LIVES, START, on
-from scrapes import FARM, adfs_entity, answer, document, failed, good, idp, signed_by, told, unanswered
+from scrapes import FARM, RUNS, adfs_entity, answer, document, failed, good, idp, signed_by, told, unanswered
 
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.scenarios import SCENARIOS, Scenario
@@ -59,7 +59,7 @@ def on_the_page(there: Standing, now: datetime) -> tuple[etree._Element, list[Sh
 
 def on_the_first_page(there: Sequence[Standing], now: datetime) -> list[etree._Element]:
     """What the first page says of each target, in its order."""
-    return list(etree.fromstring(overview(there, now, Asked(), version="1"), etree.HTMLParser()).iterfind(".//article"))
+    return list(etree.fromstring(overview(there, now, Asked(), status=RUNS), etree.HTMLParser()).iterfind(".//article"))
 
 
 def in_the_text(text: str) -> list[Shown]:

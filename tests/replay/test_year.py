@@ -60,7 +60,7 @@ def walk() -> Iterator[Moment]:
     names = set(re.findall(r"\bfedmeta_\w+", RULES.read_text(encoding="utf-8")))
     press, text = Renderer(limit=0), Format.negotiate("")
     own = render_own(
-        Status("1", len(LIVES), failures={}, reloaded=True, reloaded_at=START),
+        Status("1", START, len(LIVES), failures={}, reloaded=True, reloaded_at=START),
         text,
     )
     exporter = {f"up{{{SCRAPED_BY}}}": "1", **read(own, names, SCRAPED_BY)}

@@ -463,6 +463,7 @@ def test_targets_stand_in_the_order_of_the_configuration() -> None:
 
 STATUS = Status(
     version="1.2.3",
+    since=NOW - HOUR,
     targets=7,
     failures={Reason.DNS: 4, Reason.HTML: 1},
     reloaded=False,

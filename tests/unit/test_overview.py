@@ -9,7 +9,7 @@ import pytest
 from builders import DAY, NOW, SECOND, watched
 from found import EXAMPLES, OLD, STEADY, Example, ending, seen, trusting
 from lxml import etree
-from scrapes import FARM, after, aggregate, certificate, document, federated, good, idp
+from scrapes import FARM, RUNS, after, aggregate, certificate, document, federated, good, idp
 
 from exporter import rollover
 from exporter.findings import Kind, outlook, sentence, standing
@@ -25,7 +25,7 @@ ROUGHLY = 0.05
 
 
 def text_of_page(*records: Record, now: datetime = NOW, **asked: str) -> str:
-    return overview([standing(each, now) for each in records], now, Asked.by(asked), version="1.2.3")
+    return overview([standing(each, now) for each in records], now, Asked.by(asked), status=RUNS)
 
 
 def shown(*records: Record, now: datetime = NOW, **asked: str) -> etree._Element:
@@ -243,6 +243,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
         "./",
         "./runbooks",
         "./metrics",
+        "./config",
         "./-/healthy",
         "./-/ready",
         "",
@@ -285,7 +286,7 @@ def cpu(page: str, standings: Standings, records: list[Record], name: str, **ask
         began = process_time()
         judged = standings.of(records, NOW)
         if page == "overview":
-            text = overview(judged, NOW, Asked.by(asked), version="1")
+            text = overview(judged, NOW, Asked.by(asked), status=RUNS)
         else:
             text = target(
                 next(each for each in judged if each.record.target.name == name), NOW, Asked.by(asked), version="1"
@@ -351,7 +352,7 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: 
 
     monkeypatch.setattr(rollover, "judge_entity", noted)
     standings = Standings()
-    overview(standings.of([record], NOW), NOW, Asked(), version="1")
+    overview(standings.of([record], NOW), NOW, Asked(), status=RUNS)
     target(standings.of([record], NOW + SECOND)[0], NOW + SECOND, Asked(), version="1")
 
     assert len(judged) == len(set(judged)) == 500

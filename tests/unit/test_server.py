@@ -26,6 +26,7 @@ from lxml import etree
 from yarl import URL
 
 from exporter import runbooks
+from exporter.config.reader import load
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
 from exporter.fetch import BUDGET, FREE
@@ -202,7 +203,7 @@ async def test_who_refuses_gzip_gets_the_plain_text() -> None:
             assert b"fedmeta_exporter_build_info" in (gzip.decompress(body) if packed else body)
 
 
-@pytest.mark.parametrize("route", ["/", "/runbooks", "/metrics", "/favicon.svg", "/-/healthy", "/-/ready"])
+@pytest.mark.parametrize("route", ["/", "/runbooks", "/config", "/metrics", "/favicon.svg", "/-/healthy", "/-/ready"])
 async def test_a_head_request_gets_the_headers_alone(route: str) -> None:
     async with serving() as client:
         answer = await client.head(route)
@@ -251,6 +252,15 @@ async def test_the_runbooks_are_a_page_of_html_for_whoever_has_no_internet() -> 
         assert await answer.read() == runbooks.runbooks()
 
 
+async def test_the_configuration_in_force_can_be_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "again.yml"
+    async with serving(replace(CONFIG, targets=(watched("fs", "https://fs.example/"),))) as client:
+        answer = await client.get("/config")
+        assert (answer.content_type, answer.charset) == ("text/plain", "utf-8")
+        file.write_text(await answer.text(), encoding="utf-8")
+    assert [(each.name, each.url) for each in load(str(file)).targets] == [("fs", "https://fs.example/")]
+
+
 ANSWERS = [
     ("GET", "/", 200),
     ("GET", "/?q=anything&sort=name&start=5", 200),
@@ -264,6 +274,7 @@ ANSWERS = [
     ("GET", "/api/v1/targets/fs", 200),
     ("GET", "/api/v1/targets/nobody", 404),
     ("GET", "/runbooks", 200),
+    ("GET", "/config", 200),
     ("GET", "/metrics", 200),
     ("GET", "/-/healthy", 200),
     ("GET", "/-/ready", 200),
@@ -328,7 +339,7 @@ async def test_below_a_prefix_every_route_and_every_link_of_the_pages_is_there()
     assert {each.raw_path for each in seen} == {
         f"/a/fedmeta{path}"
         for path in (
-            *("/", "/runbooks", "/metrics", "/-/healthy", "/-/ready", "/favicon.svg"),
+            *("/", "/runbooks", "/metrics", "/config", "/-/healthy", "/-/ready", "/favicon.svg"),
             "/targets/https%3A%2F%2Ffs%2Fa%3Fb",
         )
     }
