@@ -27,13 +27,11 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import Standing, standing
 from exporter.model import Tally
-from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, target
+from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, runbooks, target
 from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.report import report
 from exporter.rounds import probe_first
-from exporter.runbooks import POLICY as RUNBOOKS_POLICY
-from exporter.runbooks import runbooks
 from exporter.sharing import Sharing
 from exporter.standings import Standings
 from exporter.state import State
@@ -365,10 +363,9 @@ async def _runbooks(request: web.Request) -> web.Response:
     app = request.app
 
     async def make() -> bytes:
-        return await _rendered(app, runbooks)
+        return await _rendered(app, lambda: runbooks(__version__))
 
-    headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": RUNBOOKS_POLICY}
-    return web.Response(body=await app[_SHARED_PAGES].get("runbooks", make), headers=headers)
+    return _html(await app[_SHARED_PAGES].get(_runbooks, make))
 
 
 async def _config(request: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ from exporter.page.asked import Asked
 from exporter.page.certificates import FORMS, certificate
 from exporter.page.frame import ICON, POLICY
 from exporter.page.overview import overview
+from exporter.page.runbooks import runbooks
 from exporter.page.target import target
 
-__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "overview", "target"]
+__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "overview", "runbooks", "target"]

@@ -143,7 +143,7 @@ class Page:
 
     async def finds(self, expression: str) -> Any:  # noqa: ANN401 -- JSON
         """What an expression of ours gives, whether the page may run scripts or not."""
-        answer = await self.say("Runtime.evaluate", expression=expression, returnByValue=True)
+        answer = await self.say("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 

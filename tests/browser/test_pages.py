@@ -1,6 +1,7 @@
 """The pages in a real browser, over the demo: at every width, by day and by night, and without any script."""
 
 from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
 from urllib.parse import urldefrag, urljoin
 
 import pytest
@@ -14,7 +15,7 @@ from exporter.demo.scenarios import SCENARIOS
 
 WIDTHS = (390, 1000, 1600)
 THEMES = ("light", "dark")
-PAGES = ("/", "/?q=nowhere", *(f"/targets/{each.name}" for each in SCENARIOS))
+PAGES = ("/", "/?q=nowhere", "/runbooks", *(f"/targets/{each.name}" for each in SCENARIOS))
 
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 LINKS = "[...document.querySelectorAll('a')].map(each => each.getAttribute('href'))"
@@ -50,11 +51,12 @@ CONTRASTS = """
 """
 """What has less contrast than WCAG 2.2 asks for (1.4.3: 4.5 to 1)."""
 
-NAMELESS = """
-[...document.querySelectorAll('a, button, input:not([type=hidden]), select, svg, ul')].filter(each =>
-    !each.textContent.trim() && !each.labels?.length && !each.getAttribute('aria-label')).map(each => each.outerHTML)
+AXE = (files("axe_core_python") / "axe.min.js").read_text("utf-8")
+FAULTS = """
+axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => violations.flatMap(
+    ({id, impact, nodes}) => nodes.map(({html}) => `${impact} ${id}: ${html.slice(0, 100)}`)))
 """
-"""What a reader who hears the page would hear nothing of."""
+"""What axe finds: what a reader would not find, see or hear (WCAG 2.1, and good practice)."""
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +87,25 @@ async def test_every_page_fits_the_screen_and_the_browser_complains_of_nothing(
         await tab.goes_to(f"{exporter}{path}")
         assert await tab.finds(FITS), path
         assert await tab.finds(CONTRASTS) == [], path
-        assert await tab.finds(NAMELESS) == [], path
         assert await tab.finds("document.querySelectorAll('h1, main, [lang]').length") == 3, path
         assert tab.complaints == [], path
         assert {each for each in tab.asked if not each.startswith(f"{exporter}/")} == set(), path
+
+
+@pytest.mark.parametrize(("width", "theme"), [(390, "dark"), (1600, "light")])
+async def test_axe_finds_nothing(width: int, theme: str, exporter: str, tab: Page) -> None:
+    await tab.looks(width, theme)
+    for path in PAGES:
+        await tab.goes_to(f"{exporter}{path}")
+        await tab.finds(f"{AXE}; 0")
+        assert await tab.finds(FAULTS) == [], path
+
+
+async def test_axe_would_find_something(exporter: str, tab: Page) -> None:
+    await tab.goes_to(f"{exporter}/")
+    await tab.finds(f"{AXE}; document.querySelector('label').replaceWith(document.querySelector('input')); 0")
+    faults = await tab.finds(FAULTS)
+    assert [each.partition(":")[0] for each in faults] == ["critical label"]
 
 
 async def test_a_reader_who_has_it_dark_gets_it_dark(exporter: str, tab: Page) -> None:

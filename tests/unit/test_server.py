@@ -25,7 +25,7 @@ from live import Scrape
 from lxml import etree
 from yarl import URL
 
-from exporter import runbooks
+from exporter import __version__, page
 from exporter.config.reader import load
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
@@ -248,8 +248,8 @@ async def test_the_runbooks_are_a_page_of_html_for_whoever_has_no_internet() -> 
     async with serving() as client:
         answer = await client.get("/runbooks")
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
-        assert answer.headers["Content-Security-Policy"] == runbooks.POLICY
-        assert await answer.read() == runbooks.runbooks()
+        assert answer.headers["Content-Security-Policy"] == page.POLICY
+        assert await answer.read() == page.runbooks(__version__)
 
 
 async def test_the_configuration_in_force_can_be_read_again(tmp_path: Path) -> None:
