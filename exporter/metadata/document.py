@@ -38,7 +38,7 @@ _WIDE = {
 }
 """How documents begin that have more than one byte for each character of markup (XML 1.0, appendix F); longer first."""
 _LONGEST_DETAIL = 200
-_BYTES_PER_NODE = 12
+_BYTES_PER_NODE = 14
 """The least that a document has for each element, text and attribute; 105 real ones have 18 or more.
 
 A node takes libxml2 some 130 bytes, so that 16 MB of ``<a/>`` would take half a gigabyte.

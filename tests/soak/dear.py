@@ -44,7 +44,7 @@ and a parser's little more. Without a bound it is hundreds. Seconds are for a ma
 TOLERANCE = SIZE
 """Bytes that memory may differ by from one look to another, all of them together."""
 PAGE = 4096
-BYTES_PER_NODE = 12.1
+BYTES_PER_NODE = 14.1
 """Hardly more than a document must have for each element, text and attribute to be read at all."""
 
 SIGNER = pair(subject="CN=signer")

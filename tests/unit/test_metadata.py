@@ -341,7 +341,7 @@ def test_a_stream_says_what_the_whole_says_wherever_it_is_cut(length: int, monke
 
 
 def test_a_stream_passes_hundreds_of_thousands_of_descriptors_by_that_are_hidden_in_an_extension() -> None:
-    hidden = b"<x><EntitiesDescriptor>" + b"<EntityDescriptor/>      " * 200_000 + b"</EntitiesDescriptor></x>"
+    hidden = b"<x><EntitiesDescriptor>" + b"<EntityDescriptor/>          " * 200_000 + b"</EntitiesDescriptor></x>"
     body = aggregate([aggregate([saml_metadata("urn:a")]).replace(b"</EntitiesD", hidden + b"</EntitiesD")])
     began = time.process_time()
     assert only(metadata.stream(body)).entity_id == "urn:a"
