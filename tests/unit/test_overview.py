@@ -327,6 +327,27 @@ def test_a_page_of_500_targets_and_5000_entities_is_small_and_little_work(
     assert seconds < ROUGHLY * 3, "three times as long on a machine that does other things, too"
 
 
+def test_500_targets_that_were_looked_at_again_are_judged_in_little_time(crowd: tuple[list[Record], Standings]) -> None:
+    records, _ = crowd
+    took = []
+    for _ in range(3):
+        standings = Standings()
+        standings.of(records, NOW)
+        again = [replace(each, looks=each.looks[:1] + each.looks[1:]) for each in records]
+        began = process_time()
+        standings.of(again, NOW + SECOND)
+        took.append(process_time() - began)
+    assert min(took) < ROUGHLY * 3, "three times as long on a machine that does other things, too"
+
+
+def test_a_page_of_a_target_judges_no_other(crowd: tuple[list[Record], Standings]) -> None:
+    records, _ = crowd
+    standings = Standings()
+    found = standings.one(records[1], NOW)
+    assert found == standing(records[1], NOW)
+    assert standings.one(records[1], NOW) is found is standings.of(records[:2], NOW)[1]
+
+
 def test_twenty_times_as_many_targets_make_no_page_twice_as_large() -> None:
     farm = seen(ending(2))
     records = [named(farm, f"fs{nth}") for nth in range(2000)]
