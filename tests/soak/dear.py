@@ -211,7 +211,7 @@ def _streamed(unit: str, root: str = "EntitiesDescriptor") -> bytes:
 
 def _named(look: int) -> str:
     """An element with a name of its own."""
-    return f"<n{look}_#{'x' * 16}/>"
+    return f"<n{look}_#{'x' * 20}/>"
 
 
 READ = "read"
