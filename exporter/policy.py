@@ -134,6 +134,11 @@ class PolicySettings:
     primary: str | None = None
     """Fingerprint of the primary, when the operator knows better."""
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it is written where it holds, and not under a name."""
+        return IN_PLACE in self.name
+
     def possible_profiles(self) -> tuple[Profile, ...]:
         """The profiles a document could still give a target with these settings."""
         if self.profile is not None:

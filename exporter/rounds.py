@@ -272,8 +272,7 @@ async def _probed(
         return outcome
     if isinstance(outcome.error, fetch.CrowdedError):
         try:
-            # Without its traceback, which holds all that has come.
-            raise outcome.error.with_traceback(None)
+            raise outcome.error
         finally:
             # It holds this frame, and so the record.
             del outcome
@@ -295,23 +294,13 @@ def _asked_at(domain: DomainRecord) -> datetime:
 
 def _place(error: BaseException) -> str:
     """What failed: the types of the errors, and where the first was raised. Nobody outside chooses a word of it."""
-    chain = list(_chain(error))
+    chain = list(fetch.chain(error))
     frames = traceback.extract_tb(chain[-1].__traceback__, limit=-1)
     return " ".join((*(type(each).__qualname__ for each in chain), *(f"{at.filename}:{at.lineno}" for at in frames)))
 
 
 def _frames(error: BaseException) -> Iterator[str]:
     """A traceback that ends with the error, then those of the errors behind it."""
-    for each in _chain(error):
+    for each in fetch.chain(error):
         yield from traceback.format_tb(each.__traceback__)
         yield f"{type(each).__qualname__}\n"
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, then those behind it."""
-    told: list[BaseException] = []
-    # An error may be its own cause.
-    while error is not None and error not in told:
-        told.append(error)
-        yield error
-        error = error.__cause__ or error.__context__

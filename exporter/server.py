@@ -84,6 +84,10 @@ class NotAllowedError(Exception):
         self.status = status
 
 
+class _NoTargetError(Exception):
+    """No target has the name that is asked for."""
+
+
 @dataclass
 class _Scrapes:
     """The answers on ``/metrics`` that were rendered so far; several scrapes may share one."""
@@ -329,12 +333,19 @@ async def _shared_of(
         record, now, standings = _named(app, name), app[_CLOCK](), app[_STANDINGS]
         return await _rendered(app, lambda: made(standings.one(record, now), now))
 
-    return await app[_SHARED_PAGES].get((name, asked), make)
+    try:
+        return await app[_SHARED_PAGES].get((name, asked), make)
+    except _NoTargetError:
+        # One for each who asks: what aiohttp raises is an answer, and is sent once.
+        raise _not_found() from None
 
 
 async def _certificate(request: web.Request) -> web.Response:
     app, form = request.app, request.match_info["form"]
-    record, fingerprint = _named(app, request.match_info["name"]), request.match_info["fingerprint"]
+    try:
+        record, fingerprint = _named(app, request.match_info["name"]), request.match_info["fingerprint"]
+    except _NoTargetError:
+        raise _not_found() from None
     found = await _rendered(app, lambda: certificate(record, fingerprint))
     if found is None or form not in FORMS:
         raise web.HTTPNotFound(text="No such certificate.\n")
@@ -347,11 +358,15 @@ async def _icon(_: web.Request) -> web.Response:
 
 
 def _named(app: web.Application, name: str) -> Record:
-    """What is known of the target with this name. Raises 404 where there is none."""
+    """What is known of the target with this name. Raises :class:`_NoTargetError` where there is none."""
     found = next((each for each in app[_WATCH].records if each.target.name == name), None)
     if found is None:
-        raise web.HTTPNotFound(text="No such target.\n")
+        raise _NoTargetError
     return found
+
+
+def _not_found() -> web.HTTPNotFound:
+    return web.HTTPNotFound(text="No such target.\n")
 
 
 def _html(body: Payload) -> web.Response:
@@ -363,7 +378,7 @@ async def _runbooks(request: web.Request) -> web.Response:
     app = request.app
 
     async def make() -> bytes:
-        return await _rendered(app, lambda: runbooks(__version__))
+        return await _rendered(app, lambda: runbooks(__version__).encode())
 
     return _html(await app[_SHARED_PAGES].get(_runbooks, make))
 

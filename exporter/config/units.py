@@ -4,12 +4,12 @@ import re
 
 DAY = 86400
 """Seconds."""
-_SECONDS = {"y": 365 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
+_SECONDS = {"y": 365 * DAY, "w": 7 * DAY, "d": DAY, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,15}}){unit})?" for unit in _SECONDS))
 _LONGEST = 2**63 / 1e9
 _MILLISECONDS = {unit: round(1000 * seconds) for unit, seconds in _SECONDS.items()}
 _PREFIXES = " KMGTPE"
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(?:([KMGTPE])i?)?B")
+_SIZE = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,15})?)(?:([KMGTPE])i?)?B")
 
 
 def duration(text: str) -> float:

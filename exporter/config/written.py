@@ -1,6 +1,7 @@
 """The configuration in force as YAML, with nothing secret in it."""
 
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -8,7 +9,7 @@ import yaml
 from exporter.config import units
 from exporter.config.settings import SERVICE, Config, Entra, Module, OAuth2, Secret, Target, Tls
 from exporter.config.urls import MASK, shown
-from exporter.policy import IN_PLACE, PolicySettings
+from exporter.policy import PolicySettings
 
 _HEAD = f"""\
 # The configuration in force, with the defaults that files leave out. Targets of target files are among the others.
@@ -51,7 +52,7 @@ def _target(target: Target) -> Block:
         vantages=None if one else vantages,
         # Each is looked at from one vantage.
         nodes=[{"name": each.node, "address": each.address} for each in target.looks if each.node != SERVICE],
-        policy=_policy(policy) if IN_PLACE in policy.name else policy.name,
+        policy=_policy(policy) if policy.is_in_place else policy.name,
         labels=dict(target.labels),
         entity_id=target.entity_id,
         entities=_block(watch=list(target.watch)),
@@ -97,9 +98,9 @@ def _module(module: Module) -> Block:
 
 def _tls(tls: Tls) -> Block:
     return _block(
-        ca_file=tls.ca_file,
-        cert_file=tls.cert_file,
-        key_file=tls.key_file,
+        ca_file=_path(tls.ca_file),
+        cert_file=_path(tls.cert_file),
+        key_file=_path(tls.key_file),
         server_name=tls.server_name,
         insecure_skip_verify=tls.insecure_skip_verify,
     )
@@ -117,7 +118,7 @@ def _oauth2(oauth2: OAuth2) -> Block:
 
 
 def _header(secret: Secret) -> str | Block:
-    return MASK if secret.file is None else {"file": secret.file}
+    return MASK if secret.file is None else {"file": _path(secret.file)}
 
 
 def _policy(policy: PolicySettings) -> Block:
@@ -137,8 +138,13 @@ def _secret(key: str, secret: Secret | None) -> Block:
     if secret is None:
         return {}
     if secret.file is not None:
-        return {f"{key}_file": secret.file}
+        return {f"{key}_file": _path(secret.file)}
     return {key: MASK} if secret.variable is None else {f"{key}_env": secret.variable}
+
+
+def _path(path: str | None) -> str | None:
+    """A file's path from wherever the text is read; it is kept as from the folder that the exporter runs in."""
+    return path and str(Path(path).absolute())
 
 
 def _block(**values: object) -> Block:

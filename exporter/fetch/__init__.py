@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from exporter.config.settings import Module, Secret
 from exporter.fetch import credentials, files, web
 from exporter.fetch.budget import BUDGET, FREE, IN_THE_LOOP, Budget, CrowdedError, Share, Threads, anything
-from exporter.fetch.failure import FetchError, translated, until
+from exporter.fetch.failure import FetchError, chain, translated, until
 from exporter.fetch.hidden import hidden
 from exporter.fetch.names import RESOLVERS
 from exporter.fetch.progress import Found, Progress, peer_not_after, under_way
@@ -37,6 +37,7 @@ __all__ = [
     "Response",
     "Share",
     "Threads",
+    "chain",
     "client",
     "exchange",
     "fetch",

@@ -5,9 +5,11 @@ import errno
 import http
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from itertools import takewhile
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
@@ -73,13 +75,14 @@ def status_line(status: int) -> str:
 @contextmanager
 def translated(progress: Progress) -> Iterator[None]:
     """Turns what aiohttp and the system raise into :class:`FetchError`; what is no failure of the network passes."""
+    above = sys.exception()
     try:
         yield
     except (aiohttp.ClientError, OSError) as error:
         failure = _failure(error, progress)
         if failure is None:
             raise
-        _let_go(error)
+        _let_go(error, above)
         try:
             raise failure from None
         finally:
@@ -213,14 +216,23 @@ def _words(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _let_go(error: BaseException | None) -> None:
-    """Takes their frames from an error and from those behind it.
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, then those behind it."""
+    told: list[BaseException] = []
+    # An error may be its own cause.
+    while error is not None and error not in told:
+        told.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _let_go(error: BaseException, above: BaseException | None) -> None:
+    """Takes their frames from an error and from those behind it, up to the one that was being handled before.
 
     aiohttp's frames hold its own errors, and so all that has come, which only the collector would free.
     """
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+    for each in takewhile(lambda each: each is not above, chain(error)):
+        each.__traceback__ = None
 
 
 def _root(error: BaseException) -> BaseException:

@@ -11,11 +11,11 @@ from exporter.config.urls import shown
 from exporter.exposition.own import Status
 from exporter.findings import Standing, headline, moment, outlook, sentence
 from exporter.names import told
-from exporter.page import itself
 from exporter.page.asked import Asked, Sort, part
 from exporter.page.frame import counted, field, framed, paragraph, summary
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.page.marks import UNKNOWN, mark
+from exporter.page.status import facts, troubles
 from exporter.report import severity, state
 from exporter.rollover import Severity
 
@@ -65,7 +65,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
     return framed(
         "Federation metadata",
         element("h1", "Federation metadata"),
-        itself.troubles(status),
+        troubles(status),
         paragraph(f"{counted(len(standings), 'target')} as of {moment(now)}."),
         summary("Severities", "severity", _by_severity(standings), asked),
         summary("States", "state", states, asked),
@@ -73,7 +73,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
         paragraph("" if len(found) == len(standings) else f"{len(found)} of them shown."),
         nothing,
         element("div", cards, class_="grid"),
-        itself.facts(status),
+        facts(status),
         root="./",
         version=status.version,
     )

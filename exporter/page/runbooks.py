@@ -16,9 +16,9 @@ from exporter.rules import RUNBOOKS
 
 
 @cache
-def runbooks(version: str) -> bytes:
+def runbooks(version: str) -> str:
     """The HTML of docs/runbooks.md, the same at every call; the first takes a tenth of a second."""
-    return rendered((files("exporter") / "runbooks.md").read_text("utf-8"), version=version).encode()
+    return rendered((files("exporter") / "runbooks.md").read_text("utf-8"), version=version)
 
 
 def rendered(text: str, *, version: str) -> str:

@@ -8,14 +8,13 @@ from urllib.parse import urldefrag, urljoin
 import pytest
 import yaml
 from lxml import html
+from pages import LINKS
 
 from exporter.page.runbooks import rendered, runbooks
 from exporter.rules import RUNBOOKS, Form, rules
 
 SOURCE = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8")
-PAGE = html.document_fromstring(runbooks("1.2.3").decode())
-LINKS = {"./", "./metrics", "./config", "./runbooks", "./favicon.svg", "./-/healthy", "./-/ready", ""}
-"""Those that every page has."""
+PAGE = html.document_fromstring(runbooks("1.2.3"))
 HERE = "http://exporter:10059/runbooks"
 
 
@@ -67,7 +66,7 @@ def test_every_link_leads_into_the_page_to_the_targets_or_into_the_repository() 
     within = {link for link in links if link.startswith("#")}
     assert {link[1:] for link in within} <= set(PAGE.xpath("//@id"))
     beside = {urljoin(RUNBOOKS, link) for link in re.findall(r"\]\(([^#)][^)]*)\)", SOURCE)}
-    assert set(links) - within == beside | LINKS | {RUNBOOKS}
+    assert set(links) - within == beside | {f"./{each}" for each in (*LINKS, "favicon.svg")} | {"", RUNBOOKS}
     assert {
         link.partition("docs/")[2].partition("#")[0] for link in beside if link.startswith(urljoin(RUNBOOKS, "./"))
     } <= {path.name for path in (Path(__file__).parents[2] / "docs").iterdir()}

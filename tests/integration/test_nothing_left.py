@@ -47,7 +47,7 @@ def whole(body: bytes, *headers: str) -> Speaks:
     return says("\r\n".join((f"200 OK\r\nContent-Length: {len(body)}", *headers)), body)
 
 
-packed = gzip.compress(bytes(range(256)) * 4000, 1)
+PACKED = gzip.compress(bytes(range(256)) * 4000, 1)
 WAYS: Mapping[str, tuple[Speaks, Reason | None]] = {
     "good": (whole(GOOD + FILLED), None),
     "not XML": (whole(FILLED), Reason.NOT_XML),
@@ -61,8 +61,8 @@ WAYS: Mapping[str, tuple[Speaks, Reason | None]] = {
     "too large": (says("200 OK", FILLED * 4), Reason.TOO_LARGE),
     "cut off": (says("200 OK\r\nContent-Length: 900000", FILLED), Reason.TRUNCATED),
     "no chunks": (says("200 OK\r\nTransfer-Encoding: chunked", FILLED), Reason.PROTOCOL),
-    "packed, and broken": (whole(packed[:10] + b"\xff" * LARGE, "Content-Encoding: gzip"), Reason.ENCODING),
-    "packed, and cut off": (whole(packed[:-900], "Content-Encoding: gzip"), Reason.TRUNCATED),
+    "packed, and broken": (whole(PACKED[:10] + b"\xff" * LARGE, "Content-Encoding: gzip"), Reason.ENCODING),
+    "packed, and cut off": (whole(PACKED[:-900], "Content-Encoding: gzip"), Reason.TRUNCATED),
     "packed unknown": (whole(FILLED, "Content-Encoding: br"), Reason.ENCODING),
     "too slow": (says("200 OK\r\nContent-Length: 900000", FILLED, pause=2), Reason.TIMEOUT),
     "reset": (says("200 OK\r\nContent-Length: 900000", FILLED, reset=True), Reason.TRUNCATED),

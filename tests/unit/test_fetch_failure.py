@@ -2,11 +2,12 @@
 
 import errno
 import ssl
+import traceback
 
 import aiohttp
 import pytest
 
-from exporter.fetch.failure import FetchError, translated
+from exporter.fetch.failure import FetchError, chain, translated
 from exporter.fetch.progress import Progress, peer_not_after
 from exporter.fetch.tls import glance
 from exporter.model import Phase, Reason
@@ -95,3 +96,40 @@ def test_before_the_handshake_is_complete_no_certificate_is_seen() -> None:
     connection = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="idp.test")
 
     assert peer_not_after(connection) is None
+
+
+def held(error: BaseException) -> list[str]:
+    """The functions whose frames an error holds."""
+    return [each.name for each in traceback.extract_tb(error.__traceback__)]
+
+
+def refused_by_aiohttp() -> None:
+    raise aiohttp.ClientPayloadError("no more")
+
+
+def translate() -> None:
+    with translated(a_look(Phase.TRANSFER)):
+        refused_by_aiohttp()
+
+
+def test_what_is_translated_holds_no_frame_of_whoever_raised_it() -> None:
+    with pytest.raises(FetchError) as caught:
+        translate()
+    assert isinstance(caught.value.__context__, aiohttp.ClientPayloadError)
+    assert held(caught.value.__context__) == []
+
+
+def test_an_error_that_was_being_handled_keeps_its_frames() -> None:
+    mistake = KeyError("ours")
+    try:
+        raise mistake
+    except KeyError:
+        with pytest.raises(FetchError):
+            translate()
+    assert held(mistake) == ["test_an_error_that_was_being_handled_keeps_its_frames"]
+
+
+def test_errors_that_are_behind_each_other_are_told_once() -> None:
+    one, other = OSError(), OSError()
+    one.__cause__, other.__context__ = other, one
+    assert list(chain(one)) == [one, other]

@@ -49,7 +49,9 @@ def test_what_is_there_is_not_looked_at_again_until_the_end() -> None:
 def test_what_is_old_is_looked_at_by_itself_only_where_very_much_is_new() -> None:
     before = gc.get_threshold()
     with memory.collected_when_told():
-        assert gc.get_threshold() == (*before[:2], 100)
+        # Python 3.14 has no third threshold.
+        assert gc.get_threshold()[2] in {100, 0}
+        assert gc.get_threshold()[:2] == before[:2]
     assert gc.get_threshold() == before
 
 

@@ -9,6 +9,7 @@ import pytest
 from builders import DAY, NOW, SECOND, watched
 from found import EXAMPLES, OLD, STEADY, Example, ending, seen, trusting
 from lxml import etree
+from pages import LINKS
 from scrapes import FARM, RUNS, after, aggregate, certificate, document, federated, good, idp
 
 from exporter import rollover
@@ -239,15 +240,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
 
     assert "1 target as of 2026-06-01 12:00 UTC." in text_of(tree)
     assert "fedmeta-exporter 1.2.3." in text_of(tree)
-    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
-        "./",
-        "./runbooks",
-        "./metrics",
-        "./config",
-        "./-/healthy",
-        "./-/ready",
-        "",
-    ]
+    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [*(f"./{each}" for each in LINKS), ""]
     assert [each.get("href") for each in tree.iterfind(".//link")] == ["./favicon.svg"]
 
 
@@ -374,6 +367,6 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: 
     monkeypatch.setattr(rollover, "judge_entity", noted)
     standings = Standings()
     overview(standings.of([record], NOW), NOW, Asked(), status=RUNS)
-    target(standings.of([record], NOW + SECOND)[0], NOW + SECOND, Asked(), version="1")
+    target(standings.one(record, NOW + SECOND), NOW + SECOND, Asked(), version="1")
 
     assert len(judged) == len(set(judged)) == 500

@@ -11,6 +11,7 @@ import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, beside, knowing, pair, probed, watched
 from found import EXAMPLES, LONG_ENCRYPTION, NEW, OLD, STEADY, STRANGE, Example, ending, farm, refused, seen, trusting
 from lxml import etree
+from pages import LINKS
 from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, federated, good, idp
 
 from exporter.config.settings import INTERNET
@@ -484,14 +485,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
 
     assert "As of 2026-06-01 12:00 UTC. The document was last read on 2026-06-01 12:00 UTC." in text_of(tree)
     assert "fedmeta-exporter 1.2.3." in text_of(tree)
-    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [
-        "../",
-        "../runbooks",
-        "../metrics",
-        "../-/healthy",
-        "../-/ready",
-        "",
-    ]
+    assert [each.get("href") for each in tree.iterfind(".//nav/a")] == [*(f"../{each}" for each in LINKS), ""]
 
 
 def test_the_page_is_one_whole_document_without_scripts_or_styles_of_elements() -> None:

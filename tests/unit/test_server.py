@@ -1,11 +1,13 @@
 """What /probe may look at and for how long, and what each route answers."""
 
 import asyncio
+import gc
 import gzip
 import re
 import ssl
+import weakref
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,17 +21,19 @@ import builders
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
-from builders import watched
+from builders import HOUR, NOW, watched
 from federation import Answers, Federation
 from live import Scrape
 from lxml import etree
+from pages import LINKS
 from yarl import URL
 
-from exporter import __version__, page
+from exporter import __version__, memory, page
 from exporter.config.reader import load
 from exporter.config.settings import Authorization, Config, Module, Origin, Secret, Tls
 from exporter.exposition.render import Renderer
 from exporter.fetch import BUDGET, FREE
+from exporter.findings import moment
 from exporter.policy import ADFS_METADATA_PATH, PolicySettings, Profile
 from exporter.server import (
     _CLIENT,
@@ -55,6 +59,9 @@ CONFIG = Config(
 )
 
 
+TODAY = partial(datetime.now, UTC)
+
+
 @asynccontextmanager
 async def serving(
     config: Config = CONFIG,
@@ -64,9 +71,9 @@ async def serving(
     documents: int = BUDGET,
     lifecycle: bool = False,
     prefix: str = "",
+    now: Callable[[], datetime] = TODAY,
 ) -> AsyncIterator[Client]:
     names = federation.names if federation else None
-    now = partial(datetime.now, UTC)
     options = Options(config, probes=probes, documents=documents, lifecycle=lifecycle, prefix=prefix)
     app = application(options, state=open_state(None, now), clock=now, resolver=names)
     async with TestClient(TestServer(app)) as client:
@@ -249,7 +256,7 @@ async def test_the_runbooks_are_a_page_of_html_for_whoever_has_no_internet() -> 
         answer = await client.get("/runbooks")
         assert (answer.content_type, answer.charset) == ("text/html", "utf-8")
         assert answer.headers["Content-Security-Policy"] == page.POLICY
-        assert await answer.read() == page.runbooks(__version__)
+        assert await answer.text() == page.runbooks(__version__)
 
 
 async def test_the_configuration_in_force_can_be_read_again(tmp_path: Path) -> None:
@@ -339,10 +346,43 @@ async def test_below_a_prefix_every_route_and_every_link_of_the_pages_is_there()
     assert {each.raw_path for each in seen} == {
         f"/a/fedmeta{path}"
         for path in (
-            *("/", "/runbooks", "/metrics", "/config", "/-/healthy", "/-/ready", "/favicon.svg"),
+            *(f"/{each}" for each in (*LINKS, "favicon.svg")),
             "/targets/https%3A%2F%2Ffs%2Fa%3Fb",
         )
     }
+
+
+@pytest.mark.parametrize("route", ["/targets/nobody", "/api/v1/targets/nobody"])
+async def test_all_who_ask_at_once_for_what_is_not_there_are_told_so(route: str) -> None:
+    async with serving() as client:
+        answers = await asyncio.gather(*(client.get(route) for _ in range(20)))
+        assert [(each.status, await each.text()) for each in answers] == [(404, "No such target.\n")] * 20
+
+
+async def test_cycles_are_collected_while_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "COLLECTED_EVERY", 0.01)
+    collected = asyncio.Event()
+    before = gc.get_threshold()
+    async with serving():
+        assert gc.get_threshold()[2] != before[2]
+        weakref.finalize(held := Cyclic(), collected.set)
+        held.itself = held
+        del held
+        await asyncio.wait_for(collected.wait(), 10)
+    assert gc.get_threshold() == before
+
+
+class Cyclic:
+    """What nobody holds but itself, some day."""
+
+    itself: object = None
+
+
+async def test_the_first_page_says_since_when_it_serves() -> None:
+    now = [NOW]
+    async with serving(now=lambda: now[0]) as client:
+        now[0] += HOUR
+        assert f"Serves since</th><td>{moment(NOW)}" in await (await client.get("/")).text()
 
 
 async def test_the_icon_is_a_picture_that_needs_nothing_else() -> None:

@@ -13,7 +13,9 @@ _BAD = "state warning"
 def troubles(status: Status) -> Html:
     """What is wrong with it, or nothing."""
     unread = "" if status.reloaded else f"{_not_read(status)} Its log says what is wrong, and so does --config.check."
-    unsaved = status.storage.fault and f"What must survive a restart is not saved: {status.storage.fault}"
+    unsaved = ""
+    if status.storage.writable is False:
+        unsaved = f"What must survive a restart is not saved: {status.storage.fault or 'the disk does not answer'}"
     return together(paragraph(unread, _BAD), paragraph(unsaved, _BAD))
 
 

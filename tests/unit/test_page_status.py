@@ -32,6 +32,8 @@ def test_version_start_and_configuration_are_told() -> None:
 def test_who_reads_the_page_learns_first_that_the_configuration_was_not_read_and_that_nothing_is_saved() -> None:
     assert "could not be read again; that of" in said(UNREAD).partition("0 targets")[0]
     assert "is not saved: the disk is full" in said(UNSAVED).partition("0 targets")[0]
+    hangs = replace(RUNS, storage=StorageStatus(writable=False, waiting=7))
+    assert "is not saved: the disk does not answer" in said(hangs).partition("0 targets")[0]
     assert "not saved" not in said(RUNS)
 
 
