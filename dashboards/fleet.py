@@ -8,7 +8,6 @@ from dashboards.queries import (
     Troubles,
     age,
     at_most,
-    changes,
     days,
     days_of_the_living,
     days_until,
@@ -33,7 +32,7 @@ from dashboards.queries import (
     worst,
     worst_state,
 )
-from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, alerted
+from dashboards.shared import EXPORTERS_UP, FIRING, TO_TARGET, changed, found
 from dashboards.style import BAD, BAD_IF_ANY, DIFFERING, HAS_ENDED, LATE, PAST, WORK, WORK_IF_ANY, Query, Unit
 from dashboards.trust import NO_DOMAIN, columns, domains, foreign, in_trust_state, trust_over_time
 from dashboards.variables import JOB_OF_TARGETS
@@ -116,26 +115,13 @@ STATES = tiles(
     ],
 )
 
-_TROUBLES = Troubles.of(ANY_TARGET)
-
-TROUBLES = table(
-    "What is wrong, worst first",
+TROUBLES = found(
+    Troubles.of(ANY_TARGET),
     "Everything that was found, and every alert on the exporters. Click the target to open its board,"
-    " and the text under What to do to open the runbook. About: the domain, the place or the entity."
-    " Alert since: when the alert began; without a date no alert fires.",
-    [
-        Column("What", words=words.FOUND, filled=True, width=310),
-        Column("Target", label="target", link=TO_TARGET, width=180),
-        Column("Job", label="job", width=110),
-        Column("About", label="about"),
-        *alerted(_TROUBLES),
-    ],
-    rows=_TROUBLES.rows,
-    keys="key",
-    sort="What",
-    largest_first=True,
+    " and the text under What to do to open the runbook.",
+    Column("Target", label="target", link=TO_TARGET, width=180),
+    Column("Job", label="job", width=110),
     then="Target",
-    absent="No document was read yet",
 )
 
 TARGETS = table(
@@ -303,22 +289,7 @@ DAYS_OVER_TIME = series(
     absent="No certificate with days left is known in this time",
 )
 
-CHANGES = table(
-    "What changed lately",
-    "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
-    [
-        Column("When", unit=Unit.DATE, width=165),
-        Column("Target", label="target", link=TO_TARGET),
-        Column("Job", label="job", width=110),
-        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True, width=215),
-        Column("Use", label="use", width=95),
-    ],
-    rows=changes(ANY_TARGET),
-    keys="job, target, use, change",
-    sort="When",
-    largest_first=True,
-    absent="Nothing in 30 days",
-)
+CHANGES = changed(ANY_TARGET, Column("Target", label="target", link=TO_TARGET), Column("Job", label="job", width=110))
 
 BOARD = Board(
     uid="fedmeta-fleet",

@@ -12,7 +12,6 @@ from dashboards.queries import (
     Troubles,
     age,
     at_most,
-    changes,
     days,
     days_of_certificates,
     days_until,
@@ -39,7 +38,7 @@ from dashboards.queries import (
     worst_state,
     worst_with_section,
 )
-from dashboards.shared import TO_ITS_RUNBOOK, alerted, up
+from dashboards.shared import NOT_READ, TO_ITS_RUNBOOK, changed, found, up
 from dashboards.style import (
     BAD,
     DIFFERING,
@@ -55,8 +54,6 @@ from dashboards.style import (
 from dashboards.trust import NO_DOMAIN, columns, domains, trust_state, update
 from dashboards.variables import ENTITY, JOB_OF_TARGETS, TARGET
 from exporter.model import Phase
-
-NOT_READ = "No document was read yet"
 
 THUMBPRINT = 385
 """Pixels of forty capital digits: people compare the last ones."""
@@ -149,24 +146,10 @@ ROLLOVER = [
     ),
 ]
 
-_TROUBLES = Troubles.of(ONE_TARGET)
-
-TROUBLES = table(
-    "What is wrong, worst first",
-    "Everything that was found about this target. Click the text under What to do to open the"
-    " runbook. About: the domain, the place or the entity. Alert since: when the alert began; without"
-    " a date no alert fires.",
-    [
-        Column("What", words=words.FOUND, filled=True, width=310),
-        Column("About", label="about"),
-        *alerted(_TROUBLES),
-    ],
-    rows=_TROUBLES.rows,
-    keys="key",
-    sort="What",
-    largest_first=True,
+TROUBLES = found(
+    Troubles.of(ONE_TARGET),
+    "Everything that was found about this target. Click the text under What to do to open the runbook.",
     then="About",
-    absent=NOT_READ,
 )
 
 _INFO = ONE_ENTITY("fedmeta_certificate_info")
@@ -273,20 +256,7 @@ EVIDENCE = table(
     absent=NOT_READ,
 )
 
-CHANGES = table(
-    "What changed lately",
-    "Key sets that changed and primaries that were promoted, as the exporter saw it, in the last 30 days.",
-    [
-        Column("When", unit=Unit.DATE, width=165),
-        Column("What", label="change", words=words.CHANGE_NAMES, coloured=True),
-        Column("Use", label="use", width=105),
-    ],
-    rows=changes(ONE_ENTITY),
-    keys="job, target, use, change",
-    sort="When",
-    largest_first=True,
-    absent="Nothing in 30 days",
-)
+CHANGES = changed(ONE_ENTITY)
 
 DOMAINS = table(
     "Trust of each domain now",
