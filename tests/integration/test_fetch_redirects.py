@@ -15,6 +15,7 @@ from federation import Federation
 
 from exporter import fetch
 from exporter.config.settings import Authorization, BasicAuth, Module, Secret
+from exporter.fetch.addresses import Special, barred_name
 from exporter.fetch.names import System
 from exporter.model import Reason
 
@@ -301,3 +302,8 @@ async def test_what_an_endpoint_was_sent_and_sends_back_in_location_is_not_shown
     assert details[1] == "… does not resolve: Name or service not known"
     assert len(details[2]) < 400
     assert details[3] == "HTTP 302 Found to ftp, which is neither http nor https"
+
+
+def test_a_name_may_lead_to_itself_whatever_it_is() -> None:
+    assert barred_name("LocalHost.", "localhost") is None
+    assert barred_name("localhost", "idp.example.org") is Special.OWN

@@ -48,6 +48,13 @@ def test_check_runs_every_tool_and_the_tests_with_coverage(make: Make) -> None:
         assert tool in commands
 
 
+def test_check_runs_every_test_traced_or_not(make: Make, checkout: Path) -> None:
+    traced, untraced = (line.split() for line in make("--dry-run", "check").splitlines() if "-m pytest" in line)
+    left_out = {each.removeprefix("--ignore=") for each in traced if each.startswith("--ignore=")}
+    assert left_out == {each for each in untraced if each.startswith("tests/")}
+    assert all(list((checkout / each).glob("test_*.py")) for each in left_out)
+
+
 def test_continuous_integration_runs_check_and_nothing_beside(checkout: Path) -> None:
     script = checkout / ".ci" / "run"
     assert os.access(script, os.X_OK)

@@ -796,6 +796,21 @@ def test_of_a_target_the_oldest_of_departed_entities_and_earlier_key_sets_are_dr
     }
 
 
+def test_of_more_departed_entities_than_a_target_may_have_those_go_that_left_first() -> None:
+    watcher = Watcher(policy=policy(Profile.ENTRA))
+    many = [
+        entity(*(replace(A, fingerprint=f"{nth}.{key}") for key in range(100)), entity_id=f"urn:{nth}")
+        for nth in range(PER_TARGET // 100 + 1)
+    ]
+    stays = entity(B, entity_id="urn:stays")
+    watcher.sees(stays, *many, at=NOW)
+    watcher.sees(stays, *many[1:], at=NOW + HOUR)
+    history = watcher.sees(stays, at=NOW + 2 * HOUR)
+    assert "urn:0" not in history.entities
+    assert "urn:stays" in history.entities
+    assert history.dropped == len(many) + 1 - len(history.entities) > 0
+
+
 # Resumed
 
 
