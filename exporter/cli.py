@@ -575,7 +575,7 @@ def _looked_at(flags: argparse.Namespace) -> int:
     if flags.certificate is not None:
         _print_certificate(found[0], flags.certificate, flags.certificate_format, now)
         return 0
-    code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].found[max(each.severity for each in found)]
+    code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].of(found)
     if flags.nagios:
         _print(f"{status_line(found, NAGIOS_WORDS[code], now)}\n")
     elif flags.json:

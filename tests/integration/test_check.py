@@ -292,7 +292,7 @@ def of_severity(folder: Path, severity: Severity) -> str:
     content = {
         Severity.OK: builders.saml_metadata(keys=[(Use.SIGNING, NEW)]),
         Severity.INFO: builders.adfs(OLD, NEW, signer=OLD),
-        Severity.WARNING: b"no metadata",
+        Severity.WARNING: builders.saml_metadata(keys=[(Use.SIGNING, OLD)]),
         Severity.CRITICAL: builders.saml_metadata(keys=[]),
     }
     file = folder / f"{severity.name}.xml"
@@ -314,6 +314,23 @@ def test_the_exit_code_is_that_of_the_table(
     assert ran.code == EXIT_CODES[True, fail_on].found[severity]
     assert ran.out.startswith(f"FEDMETA {('OK', 'WARNING', 'CRITICAL')[ran.code]} - ")
     assert ran.out.count("\n") == 1
+
+
+@pytest.mark.parametrize("fail_on", FailOn)
+@pytest.mark.parametrize("content", [builders.entity(), b"no metadata", None])
+def test_of_what_nothing_is_known_it_is_never_said_that_all_is_well(
+    content: bytes | None, fail_on: FailOn, check: Check, tmp_path: Path, steady: str
+) -> None:
+    file = tmp_path / "unknown.xml"
+    if content is not None:
+        file.write_bytes(content)
+    hidden = content == builders.entity() or fail_on is FailOn.CRITICAL
+    code, word = (3, "UNKNOWN") if hidden else (1, "WARNING")
+    for named in ([str(file)], [str(file), steady]):
+        assert check(*named, f"--fail-on={fail_on}").code == code
+        ran = check(*named, f"--fail-on={fail_on}", "--nagios")
+        assert (ran.code, ran.err) == (code, "")
+        assert re.match(rf"FEDMETA {word} - (2 target\(s\): .*; )?unknown\.xml: ", ran.out)
 
 
 def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, after, aggregate, document, failed, good, idp, pair, signed_by
 
 from exporter.advice import ADVICE
-from exporter.check import NotCheckedError, targets, unknown
+from exporter.check import EXIT_CODES, FailOn, NotCheckedError, targets, unknown
 from exporter.config.settings import Look, Target, Tls
 from exporter.demo.scenarios import SCENARIOS
 from exporter.findings import standing
@@ -170,7 +170,7 @@ def test_several_targets_have_a_report_each_and_are_counted() -> None:
     found = [standing(each, NOW) for each in (TROUBLE, STEADY, bare(FARM))]
     text = reports(found, NOW)
     assert all(report(each, NOW) in text for each in found)
-    assert text.endswith("\n\nChecked     3 target(s): 1 critical, 2 ok")
+    assert text.endswith("\n\nChecked     3 target(s): 1 critical, 1 ok, 1 unknown")
 
 
 def test_colours_are_on_severities_and_change_no_word() -> None:
@@ -187,6 +187,41 @@ def test_no_word_that_others_chose_is_painted() -> None:
     record = after(watched("idp", "https://idp.example/"), good(document(idp(SIGNING, entity_id=hostile)), NOW))
     assert "(critical)" in report(standing(record, NOW), NOW)
     assert coloured(report(standing(record, NOW), NOW)).count("\x1b[1;31m") == 0
+
+
+UNJUDGED = after(FARM, good(document(replace(idp(SIGNING), roles=())), NOW))
+UNREAD = after(FARM, failed(Reason.DNS, NOW, phases={}))
+OTHER = after(
+    replace(FARM, entity_id="urn:other"),
+    good(document(idp(SIGNING), idp(SIGNING, entity_id="urn:b"), aggregate=True), NOW),
+)
+WARNED = after(FARM, replace(STEADY.observation, tls_not_after=NOW + DAY))  # type: ignore[arg-type]  # there is one
+
+
+@pytest.mark.parametrize("fail_on", FailOn)
+@pytest.mark.parametrize("nagios", [False, True])
+@pytest.mark.parametrize("beside", [(), (STEADY,), (WARNED,)])
+@pytest.mark.parametrize("record", [UNJUDGED, UNREAD, OTHER, bare(FARM)])
+def test_where_nothing_is_known_of_a_target_the_exit_code_is_never_0(
+    record: Record, beside: tuple[Record, ...], fail_on: FailOn, *, nagios: bool
+) -> None:
+    codes = EXIT_CODES[nagios, fail_on]
+    found = [standing(each, NOW, remembers=False) for each in (*beside, record)]
+    by_findings = codes.found[max(each.severity for each in found)]
+
+    assert codes.of(found) == (by_findings or 3)
+    assert codes.of(found[:-1] or [standing(STEADY, NOW)]) != 3
+
+
+def test_a_status_line_that_says_unknown_is_about_whom_nothing_is_known_of() -> None:
+    there = [
+        standing(replace(each, target=replace(FARM, name=name)), NOW, remembers=False)
+        for each, name in ((WARNED, "a"), (UNREAD, "b"))
+    ]
+    assert status_line(there, "UNKNOWN", NOW).startswith(
+        "FEDMETA UNKNOWN - 2 target(s): 2 warning; b: Unreadable (warning): "
+    )
+    assert status_line(there, "WARNING", NOW).startswith("FEDMETA WARNING - 2 target(s): 2 warning; a: ")
 
 
 def data(line: str) -> dict[str, tuple[float, str, str]]:
