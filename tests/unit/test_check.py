@@ -24,7 +24,8 @@ from exporter.report import LONGEST_LINE, coloured, report, reports, status_line
 from exporter.rollover import Severity
 
 SIGNING, ENCRYPTION = pair("1", "2", not_before=NOW - 100 * DAY, not_after=NOW + 265 * DAY)
-STEADY = after(FARM, good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW))
+LOOK = good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW)
+STEADY = after(FARM, LOOK)
 TROUBLE = replace(aggregate(), target=replace(aggregate().target, watch=("*",)))
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 PERFORMANCE = re.compile(r"critical=\d+;;0;0 warning=\d+;0;;0 info=\d+;;;0 days_left=(-?\d+\.\d\d|U)")
@@ -195,7 +196,7 @@ OTHER = after(
     replace(FARM, entity_id="urn:other"),
     good(document(idp(SIGNING), idp(SIGNING, entity_id="urn:b"), aggregate=True), NOW),
 )
-WARNED = after(FARM, replace(STEADY.observation, tls_not_after=NOW + DAY))  # type: ignore[arg-type]  # there is one
+WARNED = after(FARM, replace(LOOK, tls_not_after=NOW + DAY))
 
 
 @pytest.mark.parametrize("fail_on", FailOn)
