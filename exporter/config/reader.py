@@ -358,9 +358,11 @@ BLOCKS: Mapping[str, Readers] = {
 }
 """Every key that a configuration may have, by its block."""
 
-_HOMES = {
-    key: " or ".join(name for name, readers in BLOCKS.items() if key in readers and name != "top level")
-    for readers in BLOCKS.values()
-    for key in readers
-}
-"""By key the blocks in which it may stand."""
+
+def _home(key: str) -> str:
+    below = " or ".join(name for name, readers in BLOCKS.items() if key in readers and readers is not _TOP_KEYS)
+    return " or ".join([*(["at the top level"] if key in _TOP_KEYS else []), *([f"under {below}"] if below else [])])
+
+
+_HOMES = {key: _home(key) for readers in BLOCKS.values() for key in readers}
+"""By key the blocks in which it may stand, as the end of a sentence."""
