@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from exporter import fetch
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, load, target_at
 from exporter.config.settings import Look, Module, Target, Tls
+from exporter.config.urls import told_apart
 from exporter.findings import Standing
 from exporter.names import told
 from exporter.record import Record
@@ -189,7 +191,8 @@ def _of_configuration(file: str, names: Sequence[str]) -> Sequence[Target]:
 def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[Target]:
     if misplaced := configuration_among(addresses):
         raise NotCheckedError(misplaced)
-    found, wrong = [], []
+    found: list[Target] = []
+    wrong: list[str] = []
     for number, address in enumerate(addresses, 1):
         try:
             target = _received(kept) if address == STANDARD_INPUT else target_at(_url_of(address))
@@ -199,7 +202,11 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
             found.append(replace(target, looks=(replace(target.look, module=module),)))
     if wrong:
         raise NotCheckedError("\n".join(wrong))
-    return found
+    names = Counter(each.name for each in found)
+    return [
+        each if names[each.name] == 1 else replace(each, name=told_apart(address) if "://" in address else address)
+        for each, address in zip(found, addresses, strict=True)
+    ]
 
 
 def _url_of(address: str) -> str:

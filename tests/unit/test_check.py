@@ -4,6 +4,7 @@ import io
 import re
 from contextlib import ExitStack
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from exporter.config.settings import Look, Target, Tls
 from exporter.demo.scenarios import SCENARIOS
 from exporter.findings import standing
 from exporter.model import Reason
+from exporter.names import printable
 from exporter.record import Record, bare
 from exporter.report import LONGEST_LINE, coloured, report, reports, status_line
 from exporter.rollover import Severity
@@ -60,10 +62,29 @@ def test_hosts_and_urls_are_looked_at_in_the_order_in_which_they_are_named_and_e
     assert found[1].url == "https://a.example/metadata"
 
 
-def test_two_targets_of_one_name_are_two() -> None:
-    assert [each.url for each in meant("/a/metadata.xml", "/b/metadata.xml")] == [
-        "file:///a/metadata.xml",
-        "file:///b/metadata.xml",
+def test_two_targets_of_one_name_are_two_and_each_is_called_as_it_was_typed() -> None:
+    addresses = ("/a/metadata.xml", "b/metadata.xml", "https://fs.example/?key=hunter2", "fs.example", "c/other.xml")
+    found = meant(*addresses)
+    assert found[0].url == "file:///a/metadata.xml"
+    assert [each.name for each in found] == [
+        "/a/metadata.xml",
+        "b/metadata.xml",
+        f"https://fs.example/?key=*** {sha256(addresses[2].encode()).hexdigest()[:8]}",
+        "fs.example",
+        "other.xml",
+    ]
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["/a/", "/b/", "c/"]), NAMES.map("{}.xml".format)), min_size=1, max_size=3))
+def test_a_file_by_its_path_has_its_name_and_no_two_have_the_same(paths: list[tuple[str, str]]) -> None:
+    addresses = list(dict.fromkeys(map("".join, paths)))
+    found = [each.name for each in meant(*addresses)]
+    names = [printable(address.rpartition("/")[2]) for address in addresses]
+    assert found == [
+        name if names.count(name) == 1 else address for name, address in zip(names, addresses, strict=True)
     ]
 
 

@@ -367,7 +367,7 @@ def test_a_host_becomes_the_adfs_address_and_every_address_has_a_name() -> None:
         ("sts.müller.example", f"https://sts.müller.example{adfs}"),
         ("metadata.example.org", "http://metadata.example.org:8080/aggregate.xml?all=yes"),
         ("metadata.xml", "file:///srv/metadata.xml"),
-        ("other%20metadata.xml", "file://localhost/srv/other%20metadata.xml"),
+        ("other metadata.xml", "file://localhost/srv/other%20metadata.xml"),
         ("sts.contoso.com/wap1", "https://192.0.2.1/FederationMetadata/2007-06/FederationMetadata.xml"),
     ]
 
