@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, watched
+from builders import DAY, NOW, beside, probed, watched
 from found import known
 from hypothesis import given
 from hypothesis import strategies as st
-from scrapes import FARM, adfs_entity, after, aggregate, document, failed, good, idp, pair, signed_by
+from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, failed, good, idp, pair, signed_by
 
 from exporter.advice import ADVICE
 from exporter.check import EXIT_CODES, FailOn, NotCheckedError, targets, unknown
@@ -188,6 +188,14 @@ def test_a_document_that_cannot_be_read_comes_with_advice(reason: Reason) -> Non
     assert text.endswith(f"Try {reason}: {ADVICE[reason]}")
 
 
+def test_of_looks_that_fail_alike_the_advice_stands_once() -> None:
+    places = [replace(FARM.look, node=node, address=node) for node in ("wap1", "wap2")]
+    record = beside(after(FARM, failed(Reason.DNS, NOW, phases={})), *places)
+    for place, reason in zip(places, (Reason.DNS, Reason.REFUSED), strict=True):
+        record = probed(record, failed(reason, NOW, phases={}), look=place)
+    assert re.findall(r"^Try +(\w+):", report(standing(record, NOW), NOW), re.MULTILINE) == ["dns", "refused"]
+
+
 def test_several_targets_have_a_report_each_and_are_counted() -> None:
     found = [standing(each, NOW) for each in (TROUBLE, STEADY, bare(FARM))]
     text = reports(found, NOW)
@@ -280,6 +288,21 @@ def test_a_status_line_names_the_worst_target_and_counts_all() -> None:
     assert alone.startswith("FEDMETA OK - fs.example: Steady: Nothing to do: ")
     assert alone.endswith("days_left=265.00")
     assert status_line([standing(bare(FARM), NOW)], "OK", NOW).endswith("days_left=U")
+
+
+def test_the_days_left_are_those_of_the_first_end_of_all_targets_and_of_the_entities_that_are_watched() -> None:
+    sooner, latest = (certificate(digit, not_after=NOW + days * DAY) for digit, days in (("3", 200), ("4", 300)))
+    several = document(
+        idp(SIGNING, entity_id="urn:a"), idp(sooner, entity_id="urn:b"), idp(latest, entity_id="urn:c"), aggregate=True
+    )
+
+    def left(*watch: str) -> float:
+        there = standing(after(replace(FARM, watch=watch), good(several, NOW)), NOW)
+        beside = standing(after(FARM, good(document(idp(latest)), NOW)), NOW)
+        (found,) = {data(status_line(each, "OK", NOW))["days_left"][0] for each in ([there, beside], [beside, there])}
+        return found
+
+    assert (left(), left("urn:a"), left("urn:a", "urn:c"), left("urn:*")) == (300, 265, 265, 200)
 
 
 @given(st.text())

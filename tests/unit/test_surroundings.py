@@ -90,6 +90,14 @@ def test_a_file_of_certificates_that_holds_none_is_told_without_what_it_holds(fi
     assert "hunter" not in told
 
 
+def test_a_file_of_a_private_key_needs_no_certificate() -> None:
+    files = {
+        **dict.fromkeys(FILES, CA),
+        "key.pem": b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+    }
+    assert lacks(EVERYTHING, files, {"THE_SECRET": "x"}) == []
+
+
 @pytest.mark.parametrize("environment", [{}, {"THE_SECRET": ""}])
 def test_a_variable_that_is_not_set_is_told(environment: dict[str, str]) -> None:
     assert lacks(EVERYTHING, dict.fromkeys(FILES, CA), environment) == [
@@ -209,8 +217,9 @@ def test_what_probe_may_use_has_a_use() -> None:
 
 def test_a_vantage_that_is_almost_called_internet_is_told_once_for_each_target() -> None:
     text = "targets: [{host: a.example, vantage: Internet, nodes: [wap1]}, {host: b.example, vantage: internet}]"
-    told = "the vantage Internet is not the one called internet, in small letters, which sees what Entra ID sees"
-    assert doubts(text) == [f"target a.example: {told}"]
+    told = "is not the one called internet, in small letters, which sees what Entra ID sees"
+    assert doubts(text) == [f"target a.example: the vantage Internet {told}"]
+    assert doubts(text.replace("Internet", "' internet '")) == [f"target a.example: the vantage  internet  {told}"]
 
 
 def test_the_example_of_the_documentation_is_beyond_doubt() -> None:
