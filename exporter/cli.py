@@ -50,7 +50,7 @@ from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
 from exporter.history import MEMORY
 from exporter.model import Certificate
-from exporter.names import printable
+from exporter.names import counted, printable
 from exporter.page import FORMS
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
@@ -342,9 +342,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certificate-format",
         dest="certificate_format",
-        default="base64",
         choices=["base64", "pem"],
-        help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
+        help="with --print-certificate: base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it"
+        " (default: base64)",
     )
     _add_resolver(parser)
 
@@ -507,7 +507,7 @@ def _check_surroundings(config: Config) -> None:
     lacks = list(lacking(config, read_file=lambda file: Path(file).read_bytes(), environment=os.environ))
     if lacks:
         raise RefusedError("\n".join(lacks))
-    print(f"{len(config.targets)} targets, {f'{len(doubts)} warning(s)' if doubts else 'no problems'}")
+    print(f"{counted(len(config.targets), 'target')}, {counted(len(doubts), 'warning') if doubts else 'no problems'}")
 
 
 def _route_prefix(flags: argparse.Namespace) -> str:
@@ -560,6 +560,8 @@ def _looked_at(flags: argparse.Namespace) -> int:
     """The exit code of ``check``, after it has printed what was asked for."""
     if flags.certificate is not None and (flags.everything or len(flags.addresses) > 1):
         raise NotCheckedError("--print-certificate prints a certificate of one target")
+    if flags.certificate is None and flags.certificate_format is not None:
+        raise NotCheckedError("--certificate-format is for --print-certificate")
     with targets(
         flags.addresses,
         file=flags.config_file,
@@ -578,7 +580,7 @@ def _looked_at(flags: argparse.Namespace) -> int:
     now = _now()
     found = sorted((standing(each, now, remembers=False) for each in records), key=attrgetter("urgency"))
     if flags.certificate is not None:
-        _print_certificate(found[0], flags.certificate, flags.certificate_format, now)
+        _print_certificate(found[0], flags.certificate, flags.certificate_format or "base64", now)
         return 0
     code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].of(found)
     if flags.nagios:

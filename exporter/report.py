@@ -15,7 +15,7 @@ from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
-from exporter.names import printable, told
+from exporter.names import counted, printable, told
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord
 from exporter.rollover import Rollover, Severity
@@ -98,7 +98,7 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
     said = sentence(worst.findings[0], now) if worst.findings else outlook(worst)
     text = f"{worst.record.target.name}: {state(worst)}: {said}"
     if len(worst.findings) > 1:
-        text += f" And {len(worst.findings) - 1} more finding(s)."
+        text += f" And {counted(len(worst.findings) - 1, 'more finding')}."
     if len(standings) > 1:
         text = f"{_counted(standings)}; {text}"
     # What stands behind this sign is performance data.
@@ -122,7 +122,9 @@ def _ends(standing: Standing) -> Iterator[datetime]:
 def _counted(standings: Collection[Standing]) -> str:
     counts = Counter(map(mark, standings))
     words = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
-    return f"{len(standings)} target(s): {', '.join(f'{counts[each]} {each}' for each in words if counts[each])}"
+    return (
+        f"{counted(len(standings), 'target')}: {', '.join(f'{counts[each]} {each}' for each in words if counts[each])}"
+    )
 
 
 def _advice(standing: Standing) -> Iterator[Row]:
@@ -141,7 +143,7 @@ def state(standing: Standing) -> str:
 def further(standing: Standing) -> str:
     """How many findings are not shown; empty: none."""
     count = len(standing.findings) - MOST_FINDINGS
-    return f"And {count} more finding(s), none of them worse." if count > 0 else ""
+    return f"And {counted(count, 'more finding')}, not worse than these." if count > 0 else ""
 
 
 def severity(severity: Severity) -> str:

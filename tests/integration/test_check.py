@@ -282,7 +282,7 @@ def test_several_targets_are_told_the_worst_first_and_counted(check: Check, roll
     ran = check(rolling, str(broken), "file:///nowhere/other.xml")
     assert ran.code == 1
     assert re.findall("^Target +(.*)$", ran.out, re.MULTILINE) == ["broken.xml", "other.xml", "metadata.xml"]
-    assert ran.out.endswith("\nChecked     3 target(s): 1 critical, 1 warning, 1 info\n")
+    assert ran.out.endswith("\nChecked     3 targets: 1 critical, 1 warning, 1 info\n")
     lines = check(rolling, "--json", str(broken)).out.splitlines()
     assert [json.loads(line)["severity"] for line in lines] == ["critical", "info"]
 
@@ -330,7 +330,7 @@ def test_of_what_nothing_is_known_it_is_never_said_that_all_is_well(
         assert check(*named, f"--fail-on={fail_on}").code == code
         ran = check(*named, f"--fail-on={fail_on}", "--nagios")
         assert (ran.code, ran.err) == (code, "")
-        assert re.match(rf"FEDMETA {word} - (2 target\(s\): .*; )?unknown\.xml: ", ran.out)
+        assert re.match(rf"FEDMETA {word} - (2 targets: .*; )?unknown\.xml: ", ran.out)
 
 
 def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
@@ -343,6 +343,9 @@ def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
 def test_a_certificate_is_that_of_one_target(check: Check, rolling: str, steady: str) -> None:
     assert check(rolling, f"{steady}?", "--print-certificate").code == 3
     assert check("--config.file=fedmeta.yml", "--all", "--print-certificate").code == 3
+    for form in ("base64", "pem"):
+        ran = check(steady, f"--certificate-format={form}")
+        assert ran == Run(3, "", "--certificate-format is for --print-certificate\n")
 
 
 def command(*arguments: str) -> Sequence[str]:

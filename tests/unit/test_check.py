@@ -200,7 +200,7 @@ def test_several_targets_have_a_report_each_and_are_counted() -> None:
     found = [standing(each, NOW) for each in (TROUBLE, STEADY, bare(FARM))]
     text = reports(found, NOW)
     assert all(report(each, NOW) in text for each in found)
-    assert text.endswith("\n\nChecked     3 target(s): 1 critical, 1 ok, 1 unknown")
+    assert text.endswith("\n\nChecked     3 targets: 1 critical, 1 ok, 1 unknown")
 
 
 def test_colours_are_on_severities_and_change_no_word() -> None:
@@ -249,9 +249,9 @@ def test_a_status_line_that_says_unknown_is_about_whom_nothing_is_known_of() -> 
         for each, name in ((WARNED, "a"), (UNREAD, "b"))
     ]
     assert status_line(there, "UNKNOWN", NOW).startswith(
-        "FEDMETA UNKNOWN - 2 target(s): 2 warning; b: Unreadable (warning): "
+        "FEDMETA UNKNOWN - 2 targets: 2 warning; b: Unreadable (warning): "
     )
-    assert status_line(there, "WARNING", NOW).startswith("FEDMETA WARNING - 2 target(s): 2 warning; a: ")
+    assert status_line(there, "WARNING", NOW).startswith("FEDMETA WARNING - 2 targets: 2 warning; a: ")
 
 
 def data(line: str) -> dict[str, tuple[float, str, str]]:
@@ -283,7 +283,7 @@ def test_the_performance_data_say_what_the_findings_say(record: Record) -> None:
 
 def test_a_status_line_names_the_worst_target_and_counts_all() -> None:
     line = status_line([standing(each, NOW) for each in (TROUBLE, STEADY)], "CRITICAL", NOW)
-    assert line.startswith("FEDMETA CRITICAL - 2 target(s): 1 critical, 1 ok; ")
+    assert line.startswith("FEDMETA CRITICAL - 2 targets: 1 critical, 1 ok; ")
     alone = status_line([standing(STEADY, NOW)], "OK", NOW)
     assert alone.startswith("FEDMETA OK - fs.example: Steady: Nothing to do: ")
     assert alone.endswith("days_left=265.00")
