@@ -185,7 +185,7 @@ def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only(
         "json": False,
         "nagios": False,
         "certificate": None,
-        "certificate_format": "base64",
+        "certificate_format": None,
         "resolver": "c-ares",
         "log_level": "warning",
         "log_format": "logfmt",
