@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from exporter import fetch
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, load, target_at
 from exporter.config.settings import Look, Module, Target, Tls
+from exporter.config.urls import told_apart
+from exporter.findings import Standing
 from exporter.names import told
 from exporter.record import Record
 from exporter.refused import RefusedError
@@ -50,6 +53,11 @@ class Codes:
     wrong_flags: int
     not_checked: int = NotCheckedError.code
 
+    def of(self, standings: Collection[Standing]) -> int:
+        """The code for how targets stand; 0 only where something is known of each."""
+        code = self.found[max(each.severity for each in standings)]
+        return code if code or all(each.is_judged for each in standings) else self.not_checked
+
 
 _FOUND_NOTHING = {Severity.OK: 0, Severity.INFO: 0}
 
@@ -78,11 +86,13 @@ def exit_codes() -> str:
         "nothing, or info": [each.found[Severity.INFO] for each in columns.values()],
         "warning": [each.found[Severity.WARNING] for each in columns.values()],
         "critical": [each.found[Severity.CRITICAL] for each in columns.values()],
+        "unknown, in place of 0": [each.not_checked for each in columns.values()],
         "nothing was looked at": [each.not_checked for each in columns.values()],
         "wrong flags": [each.wrong_flags for each in columns.values()],
     }
     lines = [_row("exit codes, by the worst that was found", columns, columns)]
     lines += [_row(f"  {outcome}", map(str, codes), columns) for outcome, codes in rows.items()]
+    lines += ["", "unknown: the document of a target was not read, or has nothing to judge"]
     return "\n".join(lines)
 
 
@@ -181,7 +191,8 @@ def _of_configuration(file: str, names: Sequence[str]) -> Sequence[Target]:
 def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[Target]:
     if misplaced := configuration_among(addresses):
         raise NotCheckedError(misplaced)
-    found, wrong = [], []
+    found: list[Target] = []
+    wrong: list[str] = []
     for number, address in enumerate(addresses, 1):
         try:
             target = _received(kept) if address == STANDARD_INPUT else target_at(_url_of(address))
@@ -191,7 +202,11 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
             found.append(replace(target, looks=(replace(target.look, module=module),)))
     if wrong:
         raise NotCheckedError("\n".join(wrong))
-    return found
+    names = Counter(each.name for each in found)
+    return [
+        each if names[each.name] == 1 else replace(each, name=told_apart(address) if "://" in address else address)
+        for each, address in zip(found, addresses, strict=True)
+    ]
 
 
 def _url_of(address: str) -> str:

@@ -50,7 +50,7 @@ from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
 from exporter.history import MEMORY
 from exporter.model import Certificate
-from exporter.names import printable
+from exporter.names import counted, printable
 from exporter.page import FORMS
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
@@ -79,7 +79,10 @@ FLUSHING = 0.25
 THREADS = 2 * PROBES
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
+_FLAGS = ("help", "version")
+"""Those that other programs have as commands."""
+
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """What may be a command, mistyped: the names of most hosts have a dot."""
 
 _SHORT_FLAG = re.compile(r"-[^-]")
@@ -116,11 +119,10 @@ def main(arguments: Sequence[str]) -> int:
 
     That of ``check`` is in :data:`exporter.check.EXIT_CODES`.
     """
-    first = arguments[0] if arguments else ""
     try:
         flags = _parsed(arguments)
     except SystemExit as stop:
-        if stop.code and first == "check" and "--nagios" in arguments:
+        if stop.code and {"check", "--nagios"}.issubset(arguments):
             _print(f"{unknown('wrong flags: standard error says which')}\n")
             return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
@@ -146,27 +148,32 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         if _SHORT_FLAG.match(each) and each != "-h":
             parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
     is_named = bool(arguments) and arguments[0] in {*COMMANDS, "-h", "--help", "--version"}
+    flags, further = parser.parse_known_args(arguments if is_named else ["serve", *arguments])
     if not is_named:
-        _refuse_word(parser, arguments[:1])
-        arguments = ["serve", *arguments]
-    flags, further = parser.parse_known_args(arguments)
+        _refuse_commands(parser, [*flags.addresses, *further])
+        _refuse_words(parser, arguments[:1])
     # argparse takes addresses in one place only, and gives back those that stand behind a flag.
     if "addresses" in flags and not any(each.startswith("-") for each in further):
         flags.addresses += further
     elif further:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     if not is_named:
-        _refuse_word(parser, flags.addresses)
+        _refuse_words(parser, flags.addresses)
     return flags
 
 
-def _refuse_word(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Ends the program where no command is named, and one of the addresses may be meant as one."""
-    for each in arguments:
-        # The commands themselves are told to come first.
-        if _WORD.fullmatch(each) and each not in COMMANDS:
-            end = did_you_mean(each, COMMANDS) or "."
-            parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
+def _refuse_commands(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Ends the program where no command comes first, and one of the words is one."""
+    for each in words:
+        if each in COMMANDS:
+            parser.error(f"{each} is a command: it comes first, before the flags")
+
+
+def _refuse_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Ends the program where no command is named, and one of the words may be meant as one."""
+    for each in filter(_WORD.fullmatch, words):
+        end = f"; did you mean --{each}?" if each in _FLAGS else did_you_mean(each, COMMANDS) or "."
+        parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
 
 
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
@@ -335,9 +342,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certificate-format",
         dest="certificate_format",
-        default="base64",
         choices=["base64", "pem"],
-        help="base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it (default: %(default)s)",
+        help="with --print-certificate: base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it"
+        " (default: base64)",
     )
     _add_resolver(parser)
 
@@ -500,7 +507,7 @@ def _check_surroundings(config: Config) -> None:
     lacks = list(lacking(config, read_file=lambda file: Path(file).read_bytes(), environment=os.environ))
     if lacks:
         raise RefusedError("\n".join(lacks))
-    print(f"{len(config.targets)} targets, {f'{len(doubts)} warning(s)' if doubts else 'no problems'}")
+    print(f"{counted(len(config.targets), 'target')}, {counted(len(doubts), 'warning') if doubts else 'no problems'}")
 
 
 def _route_prefix(flags: argparse.Namespace) -> str:
@@ -517,8 +524,6 @@ def _config(flags: argparse.Namespace) -> Config:
         raise RefusedError(misplaced)
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
-    if commands := set(COMMANDS).intersection(flags.addresses):
-        raise RefusedError(f"{commands.pop()} is a command: it comes first, before the flags")
     return _read(flags.config_file, flags.addresses)
 
 
@@ -555,6 +560,8 @@ def _looked_at(flags: argparse.Namespace) -> int:
     """The exit code of ``check``, after it has printed what was asked for."""
     if flags.certificate is not None and (flags.everything or len(flags.addresses) > 1):
         raise NotCheckedError("--print-certificate prints a certificate of one target")
+    if flags.certificate is None and flags.certificate_format is not None:
+        raise NotCheckedError("--certificate-format is for --print-certificate")
     with targets(
         flags.addresses,
         file=flags.config_file,
@@ -573,9 +580,9 @@ def _looked_at(flags: argparse.Namespace) -> int:
     now = _now()
     found = sorted((standing(each, now, remembers=False) for each in records), key=attrgetter("urgency"))
     if flags.certificate is not None:
-        _print_certificate(found[0], flags.certificate, flags.certificate_format, now)
+        _print_certificate(found[0], flags.certificate, flags.certificate_format or "base64", now)
         return 0
-    code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].found[max(each.severity for each in found)]
+    code = EXIT_CODES[flags.nagios, FailOn(flags.fail_on)].of(found)
     if flags.nagios:
         _print(f"{status_line(found, NAGIOS_WORDS[code], now)}\n")
     elif flags.json:

@@ -27,3 +27,8 @@ def shortened(name: str) -> str:
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}…{sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
+
+
+def counted(count: int, thing: str) -> str:
+    """A number and its noun, whose plural ends in ``s``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -15,7 +15,7 @@ from exporter.config.urls import shown
 from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
-from exporter.names import printable, told
+from exporter.names import counted, printable, told
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord
 from exporter.rollover import Rollover, Severity
@@ -29,6 +29,9 @@ MOST_FINDINGS = 200
 
 LONGEST_LINE = 1000
 """Characters that a status line says of the worst target: monitoring systems cut off what is much longer."""
+
+UNKNOWN = "unknown"
+"""In place of a severity: nothing bad was found, and nothing is known to be well."""
 
 Row = tuple[str, str]
 """A label, and what stands beside it."""
@@ -89,12 +92,14 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
     ``word`` is the status in the plugin's words. The data are the findings by severity, with thresholds that say what
     the severities say, and ``days_left`` of the primary that ends first, U where none is known.
     """
-    worst, *others = standings
+    # Whom nothing is known of is worse than who is well, and may stand behind a warning that does not count.
+    unjudged = (each for each in standings if not each.is_judged and word == UNKNOWN.upper())
+    worst = next(unjudged, standings[0])
     said = sentence(worst.findings[0], now) if worst.findings else outlook(worst)
     text = f"{worst.record.target.name}: {state(worst)}: {said}"
     if len(worst.findings) > 1:
-        text += f" And {len(worst.findings) - 1} more finding(s)."
-    if others:
+        text += f" And {counted(len(worst.findings) - 1, 'more finding')}."
+    if len(standings) > 1:
         text = f"{_counted(standings)}; {text}"
     # What stands behind this sign is performance data.
     line = told(" ".join(text.replace("|", "/").split()), LONGEST_LINE)
@@ -115,9 +120,11 @@ def _ends(standing: Standing) -> Iterator[datetime]:
 
 
 def _counted(standings: Collection[Standing]) -> str:
-    counts = Counter(each.severity for each in standings)
-    by_severity = ", ".join(f"{counts[each]} {severity(each)}" for each in reversed(Severity) if counts[each])
-    return f"{len(standings)} target(s): {by_severity}"
+    counts = Counter(map(mark, standings))
+    words = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
+    return (
+        f"{counted(len(standings), 'target')}: {', '.join(f'{counts[each]} {each}' for each in words if counts[each])}"
+    )
 
 
 def _advice(standing: Standing) -> Iterator[Row]:
@@ -136,12 +143,17 @@ def state(standing: Standing) -> str:
 def further(standing: Standing) -> str:
     """How many findings are not shown; empty: none."""
     count = len(standing.findings) - MOST_FINDINGS
-    return f"And {count} more finding(s), none of them worse." if count > 0 else ""
+    return f"And {counted(count, 'more finding')}, not worse than these." if count > 0 else ""
 
 
 def severity(severity: Severity) -> str:
     """A severity in one word, as in the label."""
     return severity.name.lower()
+
+
+def mark(standing: Standing) -> str:
+    """How bad a target stands, in one word: its severity, or ``unknown`` where nothing is known to be well."""
+    return severity(standing.severity) if standing.is_judged or standing.severity >= Severity.WARNING else UNKNOWN
 
 
 def about(finding: Finding) -> Sequence[Row]:

@@ -35,6 +35,7 @@ MOST_COPIES = 100_000
 """Values that anchors may add to those that are written: as many as ten thousand targets with ten keys in common."""
 
 _FOR_THE_INDENT = "lines that belong together begin in the same column, and a value in quotes ends with its quote"
+_FOR_THE_EMPTY = "; if it belongs to {} above, put more spaces before it"
 _TOO_DEEP = f"nested too deeply: at most {_DEEPEST} levels"
 _COLON = (
     "a colon in the wrong place: this line stands too far in, the line before it has no colon, or text with a colon"
@@ -117,7 +118,7 @@ class Source:
     read_file: Callable[[str], bytes]
     problems: list[Problem]
     homes: Mapping[str, str] = field(default_factory=dict)
-    """By key the blocks in which it may stand, for whoever wrote it elsewhere."""
+    """By key where it may stand, as the end of a sentence, for whoever wrote it elsewhere."""
 
     def wrong(self, message: str, *, line: int | None = None, path: str = "") -> None:
         """Collect a problem."""
@@ -249,17 +250,23 @@ Readers = Mapping[str, Reader]
 
 def block(place: Place, readers: Readers, *, shy: bool = False) -> Block:
     """A mapping with known keys; ``shy`` shows no unknown key, where one may well be a secret without its colon."""
-    found = Block(place)
+    found, empty = Block(place), ""
     for key, child in place.entries():
         if key in readers:
             _read_into(found, key, child, readers[key])
+            empty = key if child.is_empty and key not in found.faulty else ""
         else:
             at = Place(place.source, child.node, child.line, place.path) if shy else child
-            near, home = did_you_mean(key, readers), "" if shy else place.source.homes.get(key, "")
-            at.wrong(
-                f"unknown key{near}" if near or not home else f"unknown key here; one of this name stands under {home}"
-            )
+            home = "" if shy else place.source.homes.get(key, "")
+            at.wrong(f"unknown key{_instead(key, readers, home)}{_FOR_THE_EMPTY.format(empty) if empty else ''}")
     return found
+
+
+def _instead(key: str, readers: Readers, home: str) -> str:
+    """The end of a sentence about an unknown key: where it stands, how it is written, or which other is meant."""
+    if home:
+        return f" here; one of this name stands {home}"
+    return "; put a space behind -" if key.startswith("-") else did_you_mean(key, readers)
 
 
 def each(place: Place, reader: Reader) -> Block:

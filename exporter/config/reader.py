@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -32,6 +32,7 @@ from exporter.config.entra import entra_keys, read_entra
 from exporter.config.looks import NODE_KEYS, check_nodes, looks_like, read_nodes, read_vantages
 from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
 from exporter.config.settings import Config, Look, Module, Target
+from exporter.names import printable
 from exporter.policy import DEFAULTS, IN_PLACE, THRESHOLD_NAMES, PolicySettings, Profile
 
 __all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files", "target_at"]
@@ -113,7 +114,9 @@ def target_at(address: str, taken: Collection[str] = ()) -> Target:
 
 def _default_name(url: str) -> str:
     parts = urlsplit(url)
-    return parts.hostname if parts.hostname and parts.scheme != "file" else parts.path.rpartition("/")[2]
+    if parts.hostname and parts.scheme != "file":
+        return parts.hostname
+    return printable(unquote(parts.path.rpartition("/")[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,9 +361,11 @@ BLOCKS: Mapping[str, Readers] = {
 }
 """Every key that a configuration may have, by its block."""
 
-_HOMES = {
-    key: " or ".join(name for name, readers in BLOCKS.items() if key in readers and name != "top level")
-    for readers in BLOCKS.values()
-    for key in readers
-}
-"""By key the blocks in which it may stand."""
+
+def _home(key: str) -> str:
+    below = " or ".join(name for name, readers in BLOCKS.items() if key in readers and readers is not _TOP_KEYS)
+    return " or ".join([*(["at the top level"] if key in _TOP_KEYS else []), *([f"under {below}"] if below else [])])
+
+
+_HOMES = {key: _home(key) for readers in BLOCKS.values() for key in readers}
+"""By key the blocks in which it may stand, as the end of a sentence."""

@@ -4,12 +4,16 @@ A file or a variable may come after the start, and secrets change: so loading a 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from exporter.config import fields
 from exporter.config.document import reason
 from exporter.config.settings import INTERNET, Config, Entra, Module, Secret
+from exporter.config.urls import MASK, secrets
+
+_NO_ADDRESS = "neither an IP address nor a name: no name ends in digits alone"
 
 
 def lacking(config: Config, *, read_file: Callable[[str], bytes], environment: Mapping[str, str]) -> Iterator[str]:
@@ -24,12 +28,7 @@ def lacking(config: Config, *, read_file: Callable[[str], bytes], environment: M
     for target in config.targets:
         for key, secret in _secrets_of_entra(target.entra):
             yield from _unknown(f"target {target.name}: {key}", secret, read_file, environment)
-        for look in target.looks:
-            if look.address is not None and fields.seems_ip_address(look.address):
-                yield (
-                    f"target {target.name}: node {look.node} has the address {look.address}, which is neither an IP"
-                    " address nor a name: no name ends in digits alone"
-                )
+    yield from _leading_nowhere(config)
 
 
 def doubtful(config: Config) -> Iterator[str]:
@@ -47,6 +46,48 @@ def doubtful(config: Config) -> Iterator[str]:
                     f"target {target.name}: the vantage {vantage} is not the one called {INTERNET}, in small letters,"
                     " which sees what Entra ID sees"
                 )
+    for what in _masked(config):
+        yield f"{what} is {MASK}, as /config shows what may be secret: write what it stands for"
+
+
+def _leading_nowhere(config: Config) -> Iterator[str]:
+    """What no look or inquiry can get to, as sentences."""
+    for target in config.targets:
+        for look in target.looks:
+            if look.address is not None and fields.seems_ip_address(look.address):
+                yield f"target {target.name}: node {look.node} has the address {look.address}, which is {_NO_ADDRESS}"
+    for what, url in _urls(config):
+        parts = urlsplit(url)
+        if fields.seems_ip_address(parts.netloc):
+            yield f"{what} leads to {parts.hostname}, which is {_NO_ADDRESS}"
+
+
+def _masked(config: Config) -> Iterator[str]:
+    """Where the configuration has in place of a secret what stands for one."""
+    for module in config.modules.values():
+        in_place = {key.removesuffix("_file"): secret.text for key, secret in _secrets_of_module(module)}
+        if module.oauth2:
+            in_place |= {f"oauth2.endpoint_params.{name}": text for name, text in module.oauth2.endpoint_params.items()}
+        yield from (f"module {module.name}: {key}" for key, text in in_place.items() if text == MASK)
+    for what, url in _urls(config):
+        parts = urlsplit(url)
+        if MASK in {*secrets(url), parts.username, parts.fragment}:
+            yield f"a part of {what}"
+
+
+def _urls(config: Config) -> Iterator[tuple[str, str]]:
+    """Every URL, with whose it is."""
+    for module in config.modules.values():
+        if module.oauth2:
+            yield f"module {module.name}: oauth2.token_url", module.oauth2.token_url
+        if module.proxy_url:
+            yield f"module {module.name}: proxy_url", module.proxy_url.text or ""
+    for target in config.targets:
+        yield f"target {target.name}: url", target.url
+        for key in ("login_url", "graph_url"):
+            url = target.entra and getattr(target.entra, key)
+            if url:
+                yield f"target {target.name}: entra.{key}", url
 
 
 def _modules_in_use(config: Config) -> set[str]:

@@ -82,6 +82,11 @@ class Standing:
         return of_entity(self.record.entity, self.rollovers)
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the document has what the target is about; otherwise nothing is known to be well."""
+        return bool(self.rollovers if self.record.target.entity_id is None else self.rollover)
+
+    @property
     def readable(self) -> bool | None:
         """Whether the document can be read from the internet; None: not known."""
         return self.record.readable_from_internet

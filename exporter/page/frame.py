@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
 
+from exporter.names import counted as counted  # noqa: PLC0414 -- the pages have it from here
 from exporter.page.asked import Asked
 from exporter.page.html import NOTHING, Html, element
 
@@ -90,8 +91,3 @@ def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked:
         for words, (css, count) in counts.items()
     )
     return element("ul", *links, class_="chips", aria_label=title)
-
-
-def counted(count: int, thing: str) -> str:
-    """How many things there are."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -1,12 +1,5 @@
-"""By which colour a target is shown."""
+"""By which colour a target is shown: by the word that says on every surface how bad it stands."""
 
-from exporter.findings import Standing
-from exporter.report import severity
+from exporter.report import UNKNOWN, mark
 
-UNKNOWN = "unknown"
-
-
-def mark(standing: Standing) -> str:
-    """By which colour a target is shown: its severity, or ``unknown``."""
-    # Of what was not looked at, or has nothing to judge, nothing is known to be well.
-    return severity(standing.severity) if standing.findings or standing.rollovers else UNKNOWN
+__all__ = ["UNKNOWN", "mark"]

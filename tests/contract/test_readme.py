@@ -10,7 +10,8 @@ from exporter.config.reader import load
 from exporter.config.settings import INTERNET, SERVICE, Secret
 from exporter.demo.scenarios import SCENARIOS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def configuration(number: int, folder: Path) -> Path:
@@ -44,10 +45,19 @@ def test_the_configuration_says_what_the_text_around_it_says(example: Path) -> N
     assert federation.watch == ("https://idp.example.edu/*",)
 
 
+@pytest.mark.parametrize("file", [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"], ids=lambda file: file.name)
+def test_no_paragraph_says_the_same_twice(file: Path) -> None:
+    """Two versions of a text, one below the other, begin alike."""
+    prose = re.sub(r"^ *```.*?^ *```", "", file.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for paragraph in re.split(r"\n\s*\n", prose):
+        beginnings = [line[:60] for line in paragraph.splitlines() if len(line) > 60 and not line.startswith("|")]
+        assert len(beginnings) == len(set(beginnings))
+
+
 def test_every_file_it_links_to_is_there() -> None:
     links = set(re.findall(r"\]\(([^)#:]+)\)", README))
     assert links
-    assert [link for link in links if not (Path(__file__).parents[2] / link).exists()] == []
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_the_two_commands_are_the_first_things_it_shows() -> None:

@@ -282,7 +282,7 @@ def test_several_targets_are_told_the_worst_first_and_counted(check: Check, roll
     ran = check(rolling, str(broken), "file:///nowhere/other.xml")
     assert ran.code == 1
     assert re.findall("^Target +(.*)$", ran.out, re.MULTILINE) == ["broken.xml", "other.xml", "metadata.xml"]
-    assert ran.out.endswith("\nChecked     3 target(s): 1 critical, 1 warning, 1 info\n")
+    assert ran.out.endswith("\nChecked     3 targets: 1 critical, 1 warning, 1 info\n")
     lines = check(rolling, "--json", str(broken)).out.splitlines()
     assert [json.loads(line)["severity"] for line in lines] == ["critical", "info"]
 
@@ -292,7 +292,7 @@ def of_severity(folder: Path, severity: Severity) -> str:
     content = {
         Severity.OK: builders.saml_metadata(keys=[(Use.SIGNING, NEW)]),
         Severity.INFO: builders.adfs(OLD, NEW, signer=OLD),
-        Severity.WARNING: b"no metadata",
+        Severity.WARNING: builders.saml_metadata(keys=[(Use.SIGNING, OLD)]),
         Severity.CRITICAL: builders.saml_metadata(keys=[]),
     }
     file = folder / f"{severity.name}.xml"
@@ -316,6 +316,23 @@ def test_the_exit_code_is_that_of_the_table(
     assert ran.out.count("\n") == 1
 
 
+@pytest.mark.parametrize("fail_on", FailOn)
+@pytest.mark.parametrize("content", [builders.entity(), b"no metadata", None])
+def test_of_what_nothing_is_known_it_is_never_said_that_all_is_well(
+    content: bytes | None, fail_on: FailOn, check: Check, tmp_path: Path, steady: str
+) -> None:
+    file = tmp_path / "unknown.xml"
+    if content is not None:
+        file.write_bytes(content)
+    hidden = content == builders.entity() or fail_on is FailOn.CRITICAL
+    code, word = (3, "UNKNOWN") if hidden else (1, "WARNING")
+    for named in ([str(file)], [str(file), steady]):
+        assert check(*named, f"--fail-on={fail_on}").code == code
+        ran = check(*named, f"--fail-on={fail_on}", "--nagios")
+        assert (ran.code, ran.err) == (code, "")
+        assert re.match(rf"FEDMETA {word} - (2 targets: .*; )?unknown\.xml: ", ran.out)
+
+
 def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
     ran = check("fedmeta.yml", "--nagios")
     why = "fedmeta.yml is the name of a configuration file: give it as --config.file=fedmeta.yml"
@@ -326,6 +343,9 @@ def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
 def test_a_certificate_is_that_of_one_target(check: Check, rolling: str, steady: str) -> None:
     assert check(rolling, f"{steady}?", "--print-certificate").code == 3
     assert check("--config.file=fedmeta.yml", "--all", "--print-certificate").code == 3
+    for form in ("base64", "pem"):
+        ran = check(steady, f"--certificate-format={form}")
+        assert ran == Run(3, "", "--certificate-format is for --print-certificate\n")
 
 
 def command(*arguments: str) -> Sequence[str]:

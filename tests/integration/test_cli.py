@@ -192,7 +192,8 @@ def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str])
 @pytest.mark.parametrize("command", ["serve", "check", "rules", "demo"])
 def test_a_command_after_the_flags_is_not_taken_for_a_host(command: str) -> None:
     ran = run("--log.level=debug", command, "sts.contoso.com")
-    assert ran == Run(1, "", f"{command} is a command: it comes first, before the flags\n")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.endswith(f"error: {command} is a command: it comes first, before the flags\n")
 
 
 @pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
@@ -251,7 +252,7 @@ def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_u
     check = (f"--config.file={file}", "--config.check")
     assert run(*check) == Run(1, "", warnings + lacking)
     monkeypatch.setenv("THE_SECRET", "hunter2")
-    assert run(*check) == Run(0, "1 targets, 3 warning(s)\n", warnings)
+    assert run(*check) == Run(0, "1 target, 3 warnings\n", warnings)
     file.write_text("modules: {a: {tls_config: {ca_file: ca.pem}}}\ntargets: [{host: a.example, module: a}]\n")
     absent = f"module a: ca_file: {tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
     assert run(*check) == Run(1, "", absent)

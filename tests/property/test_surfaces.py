@@ -18,6 +18,7 @@ from replay.lives import DAYS as DAYS_OF_A_LIFE
 from replay.lives import LIVES, START, on
 from scrapes import FARM, RUNS, adfs_entity, answer, document, failed, good, idp, signed_by, told, unanswered
 
+from exporter.check import EXIT_CODES, FailOn
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.scenarios import SCENARIOS, Scenario
 from exporter.exposition.render import Renderer, render_probe
@@ -35,6 +36,7 @@ from exporter.statement import statement
 
 WORLDS = 1000
 LABELS = ("finding", "severity", "entity_id", "domain", "node", "vantage")
+CODES_OF_A_PLUGIN = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
 Shown = tuple[str, ...]
 """What a surface says of a finding, in the order of the labels; empty where it is not about such a thing."""
 
@@ -83,10 +85,20 @@ def in_the_text(text: str) -> list[Shown]:
     return found
 
 
+def in_a_word(there: Standing) -> str:
+    """How bad a target stands: nothing is known where nothing bad was found, and nothing was there to judge."""
+    return there.severity.name.lower() if there.rollovers or there.severity >= Severity.WARNING else "unknown"
+
+
+def code_of(there: Standing) -> int:
+    """The exit code of ``check --nagios``."""
+    return EXIT_CODES[True, FailOn.WARNING].of([there])
+
+
 def in_the_json(there: Standing, now: datetime) -> list[Shown]:
     """The findings of a target as JSON, in their order."""
     said = json.loads(json.dumps(statement(there, now)))
-    assert said["severity"] == there.severity.name.lower()
+    assert said["severity"] == in_a_word(there)
     return [
         shown({"finding": each["finding"], "severity": each["severity"], **each["about"]}) for each in said["findings"]
     ]
@@ -104,7 +116,7 @@ def in_the_scrape(scrape: bytes) -> set[Shown]:
 def agree(record: Record, now: datetime) -> Standing:
     """How the target stands, if all surfaces say that, and none says more."""
     there = standing(record, now)
-    expected, text = judged(there.findings), report(there, now)
+    expected, text, word = judged(there.findings), report(there, now), in_a_word(there)
     tree, found = on_the_page(there, now)
     (card,) = on_the_first_page([there], now)
 
@@ -125,7 +137,9 @@ def agree(record: Record, now: datetime) -> Standing:
     for place in (tree, card):
         colours = {each.get("class", "").split()[-1] for each in place.xpath(".//p[contains(@class, 'state')]")}
         assert len(colours) == 1
-        assert colours <= {there.severity.name.lower(), "unknown"}
+        assert colours == {word}
+    assert code_of(there) == CODES_OF_A_PLUGIN[word]
+    assert EXIT_CODES[False, FailOn.CRITICAL].of([there]) or there.is_judged
     assert all(line.isprintable() for line in text.split("\n"))
     return there
 
@@ -138,14 +152,16 @@ DAYS = st.integers(-60, 420)
 
 @st.composite
 def published(draw: st.DrawFn) -> Document:
-    """Up to three certificates of any dates, in a farm or another publisher, signed or not, whole or not."""
+    """Up to three certificates of any dates, in a farm, another publisher or no role, signed or not, whole or not."""
     lives = draw(st.lists(st.tuples(st.integers(-400, 5), DAYS), max_size=3))
     signing = tuple(
         dated(NOW + begin * DAY, NOW + (begin + max(1, end - begin)) * DAY, nth=nth)
         for nth, (begin, end) in enumerate(lives, 1)
     )
     encryption = dated(NOW - 300 * DAY, NOW + draw(DAYS) * DAY, nth=9)
-    entity = adfs_entity(*signing, encryption=encryption) if draw(st.booleans()) else idp(*signing)
+    publisher = idp(*signing)
+    kinds = [adfs_entity(*signing, encryption=encryption), publisher, publisher, replace(publisher, roles=())]
+    entity = draw(st.sampled_from(kinds))
     others = [idp(*signing[:1], entity_id=f"urn:{number}") for number in range(draw(st.integers(0, 7)))]
     aggregate = bool(others)
     state = draw(st.sampled_from(SignatureState))

@@ -4,27 +4,30 @@ import io
 import re
 from contextlib import ExitStack
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, watched
+from builders import DAY, NOW, beside, probed, watched
 from found import known
 from hypothesis import given
 from hypothesis import strategies as st
-from scrapes import FARM, adfs_entity, after, aggregate, document, failed, good, idp, pair, signed_by
+from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, failed, good, idp, pair, signed_by
 
 from exporter.advice import ADVICE
-from exporter.check import NotCheckedError, targets, unknown
+from exporter.check import EXIT_CODES, FailOn, NotCheckedError, targets, unknown
 from exporter.config.settings import Look, Target, Tls
 from exporter.demo.scenarios import SCENARIOS
 from exporter.findings import standing
 from exporter.model import Reason
+from exporter.names import printable
 from exporter.record import Record, bare
 from exporter.report import LONGEST_LINE, coloured, report, reports, status_line
 from exporter.rollover import Severity
 
 SIGNING, ENCRYPTION = pair("1", "2", not_before=NOW - 100 * DAY, not_after=NOW + 265 * DAY)
-STEADY = after(FARM, good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW))
+LOOK = good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW)
+STEADY = after(FARM, LOOK)
 TROUBLE = replace(aggregate(), target=replace(aggregate().target, watch=("*",)))
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 PERFORMANCE = re.compile(r"critical=\d+;;0;0 warning=\d+;0;;0 info=\d+;;;0 days_left=(-?\d+\.\d\d|U)")
@@ -59,10 +62,29 @@ def test_hosts_and_urls_are_looked_at_in_the_order_in_which_they_are_named_and_e
     assert found[1].url == "https://a.example/metadata"
 
 
-def test_two_targets_of_one_name_are_two() -> None:
-    assert [each.url for each in meant("/a/metadata.xml", "/b/metadata.xml")] == [
-        "file:///a/metadata.xml",
-        "file:///b/metadata.xml",
+def test_two_targets_of_one_name_are_two_and_each_is_called_as_it_was_typed() -> None:
+    addresses = ("/a/metadata.xml", "b/metadata.xml", "https://fs.example/?key=hunter2", "fs.example", "c/other.xml")
+    found = meant(*addresses)
+    assert found[0].url == "file:///a/metadata.xml"
+    assert [each.name for each in found] == [
+        "/a/metadata.xml",
+        "b/metadata.xml",
+        f"https://fs.example/?key=*** {sha256(addresses[2].encode()).hexdigest()[:8]}",
+        "fs.example",
+        "other.xml",
+    ]
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["/a/", "/b/", "c/"]), NAMES.map("{}.xml".format)), min_size=1, max_size=3))
+def test_a_file_by_its_path_has_its_name_and_no_two_have_the_same(paths: list[tuple[str, str]]) -> None:
+    addresses = list(dict.fromkeys(map("".join, paths)))
+    found = [each.name for each in meant(*addresses)]
+    names = [printable(address.rpartition("/")[2]) for address in addresses]
+    assert found == [
+        name if names.count(name) == 1 else address for name, address in zip(names, addresses, strict=True)
     ]
 
 
@@ -166,11 +188,19 @@ def test_a_document_that_cannot_be_read_comes_with_advice(reason: Reason) -> Non
     assert text.endswith(f"Try {reason}: {ADVICE[reason]}")
 
 
+def test_of_looks_that_fail_alike_the_advice_stands_once() -> None:
+    places = [replace(FARM.look, node=node, address=node) for node in ("wap1", "wap2")]
+    record = beside(after(FARM, failed(Reason.DNS, NOW, phases={})), *places)
+    for place, reason in zip(places, (Reason.DNS, Reason.REFUSED), strict=True):
+        record = probed(record, failed(reason, NOW, phases={}), look=place)
+    assert re.findall(r"^Try +(\w+):", report(standing(record, NOW), NOW), re.MULTILINE) == ["dns", "refused"]
+
+
 def test_several_targets_have_a_report_each_and_are_counted() -> None:
     found = [standing(each, NOW) for each in (TROUBLE, STEADY, bare(FARM))]
     text = reports(found, NOW)
     assert all(report(each, NOW) in text for each in found)
-    assert text.endswith("\n\nChecked     3 target(s): 1 critical, 2 ok")
+    assert text.endswith("\n\nChecked     3 targets: 1 critical, 1 ok, 1 unknown")
 
 
 def test_colours_are_on_severities_and_change_no_word() -> None:
@@ -187,6 +217,41 @@ def test_no_word_that_others_chose_is_painted() -> None:
     record = after(watched("idp", "https://idp.example/"), good(document(idp(SIGNING, entity_id=hostile)), NOW))
     assert "(critical)" in report(standing(record, NOW), NOW)
     assert coloured(report(standing(record, NOW), NOW)).count("\x1b[1;31m") == 0
+
+
+UNJUDGED = after(FARM, good(document(replace(idp(SIGNING), roles=())), NOW))
+UNREAD = after(FARM, failed(Reason.DNS, NOW, phases={}))
+OTHER = after(
+    replace(FARM, entity_id="urn:other"),
+    good(document(idp(SIGNING), idp(SIGNING, entity_id="urn:b"), aggregate=True), NOW),
+)
+WARNED = after(FARM, replace(LOOK, tls_not_after=NOW + DAY))
+
+
+@pytest.mark.parametrize("fail_on", FailOn)
+@pytest.mark.parametrize("nagios", [False, True])
+@pytest.mark.parametrize("beside", [(), (STEADY,), (WARNED,)])
+@pytest.mark.parametrize("record", [UNJUDGED, UNREAD, OTHER, bare(FARM)])
+def test_where_nothing_is_known_of_a_target_the_exit_code_is_never_0(
+    record: Record, beside: tuple[Record, ...], fail_on: FailOn, *, nagios: bool
+) -> None:
+    codes = EXIT_CODES[nagios, fail_on]
+    found = [standing(each, NOW, remembers=False) for each in (*beside, record)]
+    by_findings = codes.found[max(each.severity for each in found)]
+
+    assert codes.of(found) == (by_findings or 3)
+    assert codes.of(found[:-1] or [standing(STEADY, NOW)]) != 3
+
+
+def test_a_status_line_that_says_unknown_is_about_whom_nothing_is_known_of() -> None:
+    there = [
+        standing(replace(each, target=replace(FARM, name=name)), NOW, remembers=False)
+        for each, name in ((WARNED, "a"), (UNREAD, "b"))
+    ]
+    assert status_line(there, "UNKNOWN", NOW).startswith(
+        "FEDMETA UNKNOWN - 2 targets: 2 warning; b: Unreadable (warning): "
+    )
+    assert status_line(there, "WARNING", NOW).startswith("FEDMETA WARNING - 2 targets: 2 warning; a: ")
 
 
 def data(line: str) -> dict[str, tuple[float, str, str]]:
@@ -218,11 +283,26 @@ def test_the_performance_data_say_what_the_findings_say(record: Record) -> None:
 
 def test_a_status_line_names_the_worst_target_and_counts_all() -> None:
     line = status_line([standing(each, NOW) for each in (TROUBLE, STEADY)], "CRITICAL", NOW)
-    assert line.startswith("FEDMETA CRITICAL - 2 target(s): 1 critical, 1 ok; ")
+    assert line.startswith("FEDMETA CRITICAL - 2 targets: 1 critical, 1 ok; ")
     alone = status_line([standing(STEADY, NOW)], "OK", NOW)
     assert alone.startswith("FEDMETA OK - fs.example: Steady: Nothing to do: ")
     assert alone.endswith("days_left=265.00")
     assert status_line([standing(bare(FARM), NOW)], "OK", NOW).endswith("days_left=U")
+
+
+def test_the_days_left_are_those_of_the_first_end_of_all_targets_and_of_the_entities_that_are_watched() -> None:
+    sooner, latest = (certificate(digit, not_after=NOW + days * DAY) for digit, days in (("3", 200), ("4", 300)))
+    several = document(
+        idp(SIGNING, entity_id="urn:a"), idp(sooner, entity_id="urn:b"), idp(latest, entity_id="urn:c"), aggregate=True
+    )
+
+    def left(*watch: str) -> float:
+        there = standing(after(replace(FARM, watch=watch), good(several, NOW)), NOW)
+        beside = standing(after(FARM, good(document(idp(latest)), NOW)), NOW)
+        (found,) = {data(status_line(each, "OK", NOW))["days_left"][0] for each in ([there, beside], [beside, there])}
+        return found
+
+    assert (left(), left("urn:a"), left("urn:a", "urn:c"), left("urn:*")) == (300, 265, 265, 200)
 
 
 @given(st.text())

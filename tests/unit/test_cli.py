@@ -15,7 +15,18 @@ import pytest
 from builders import NOW
 
 from exporter import __version__, hangup
-from exporter.cli import Listen, _parsed, _parser, _route_prefix, _run, _until_done, _url_of, default_storage, main
+from exporter.cli import (
+    COMMANDS,
+    Listen,
+    _parsed,
+    _parser,
+    _route_prefix,
+    _run,
+    _until_done,
+    _url_of,
+    default_storage,
+    main,
+)
 from exporter.config.reader import load
 from exporter.fetch import BUDGET
 from exporter.refused import RefusedError
@@ -174,7 +185,7 @@ def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only(
         "json": False,
         "nagios": False,
         "certificate": None,
-        "certificate_format": "base64",
+        "certificate_format": None,
         "resolver": "c-ares",
         "log_level": "warning",
         "log_format": "logfmt",
@@ -237,6 +248,10 @@ def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
         (["chekc", "fs.example", "--json"], "did you mean check?"),
         (["--log.level=debug", "Demo"], "Demo is no command; did you mean demo?"),
         (["fs.example", "adfs"], "adfs is no command. A host of this name is watched by: fedmeta-exporter serve adfs"),
+        (["--nagios", "fs.example"], "unrecognized arguments: --nagios"),
+        (["--fail-on", "critical", "fs.example"], "unrecognized arguments: --fail-on"),
+        (["help"], "help is no command; did you mean --help?"),
+        (["version"], "version is no command; did you mean --version?"),
         (["check", "-x"], "-x is no flag; a name that begins with - stands behind --, after all flags"),
         (["check", "-hotel"], "-hotel is no flag"),
         (["check", "-hh"], "-hh is no flag"),
@@ -252,8 +267,38 @@ def test_a_mistyped_command_is_no_target_and_a_name_no_flag(
     assert sentence in printed.err
 
 
+VALUES = {"--format": "prometheusrule", "--web.route-prefix": "/a", "--web.external-url": "https://a.example/"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("end", [["steady"], ["sts.x.y"], []])
+def test_a_command_behind_any_flag_is_told_to_come_first(
+    command: str, end: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- argparse shows flags no other way
+    flags = {
+        action.option_strings[-1]: []
+        if action.nargs == 0
+        else [VALUES.get(action.option_strings[-1], f"{action.default}")]
+        for parser in commands.choices.values()
+        for action in parser._actions  # noqa: SLF001 -- likewise
+        if action.option_strings and "--help" not in action.option_strings
+    }
+    assert len(flags) > 20
+    for flag, value in flags.items():
+        main([flag, *value, command, *end])
+        assert f"error: {command} is a command: it comes first, before the flags\n" in capsys.readouterr().err
+
+
+def test_a_plugin_with_its_flag_before_the_command_says_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--nagios", "check", "fs.example"]) == 3
+    assert capsys.readouterr().out.startswith("FEDMETA UNKNOWN - ")
+
+
 def test_a_word_is_a_host_where_the_command_says_so() -> None:
     assert _parsed(["serve", "adfs"]).addresses == ["adfs"]
+    assert _parsed(["serve", "rules", "help"]).addresses == ["rules", "help"]
+    assert _parsed(["--", "-adfs"]).addresses == ["-adfs"]
     assert _parsed(["check", "adfs"]).addresses == ["adfs"]
     assert _parsed(["adfs:8443", "fs.example", "https://adfs/"]).addresses == [
         "adfs:8443",

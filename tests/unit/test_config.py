@@ -4,6 +4,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,35 @@ def test_the_name_of_a_target_counts_although_its_url_is_wrong() -> None:
 
 
 KEYS = sorted({key for readers in BLOCKS.values() for key in readers})
+WHOLE = {
+    "top level": "{}",
+    "defaults": "defaults: {}",
+    "targets[]": "targets: [{}]",
+    "targets[].nodes[]": "targets: [{{host: a.example, nodes: [{}]}}]",
+    "targets[].entities": "targets: [{{host: a.example, entities: {}}}]",
+    "modules.<name>": "modules: {{a: {}}}",
+    "modules.<name>.tls_config": "modules: {{a: {{tls_config: {}}}}}",
+    "policies.<name>": "policies: {{a: {}}}",
+    "policies.<name>.thresholds": "policies: {{a: {{thresholds: {}}}}}",
+    "probe": "probe: {}",
+}
+"""A configuration around each block that shows unknown keys."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_key_that_has_its_place_elsewhere_is_led_there_and_to_no_near_word(name: str) -> None:
+    for key in KEYS:
+        homes = [each for each, readers in BLOCKS.items() if key in readers]
+        if name not in homes:
+            text = WHOLE[name].format(f"{{{key}: x}}")
+            (line,) = (each for each in problems_of(partial(read, text)) if "unknown key" in each)
+            stands = line.partition("unknown key here; one of this name stands ")[2].replace("under ", "").split(" or ")
+            assert stands == [
+                *(["at the top level"] if "top level" in homes else []),
+                *(each for each in homes if each != "top level"),
+            ]
+
+
 SYNTAX = [
     *"\n -:[]{},\"'#|>?%@`\\\t&*!~<",
     "\n  ",
@@ -337,7 +367,7 @@ def test_a_host_becomes_the_adfs_address_and_every_address_has_a_name() -> None:
         ("sts.müller.example", f"https://sts.müller.example{adfs}"),
         ("metadata.example.org", "http://metadata.example.org:8080/aggregate.xml?all=yes"),
         ("metadata.xml", "file:///srv/metadata.xml"),
-        ("other%20metadata.xml", "file://localhost/srv/other%20metadata.xml"),
+        ("other metadata.xml", "file://localhost/srv/other%20metadata.xml"),
         ("sts.contoso.com/wap1", "https://192.0.2.1/FederationMetadata/2007-06/FederationMetadata.xml"),
     ]
 

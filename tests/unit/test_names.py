@@ -1,8 +1,12 @@
 """Names that others chose are shown in few characters, and two of them never become one."""
 
+from pathlib import Path
+
 import pytest
 
-from exporter.names import LONGEST, LONGEST_SHORTENED, shortened
+from exporter.names import LONGEST, LONGEST_SHORTENED, counted, shortened
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", ["", "CN=x", "x" * LONGEST])
@@ -21,3 +25,13 @@ def test_two_long_names_that_begin_alike_stay_two() -> None:
 
 def test_a_name_that_no_text_can_hold_is_shortened_too() -> None:
     assert shortened("\ud800" * 600).endswith("…" + shortened("\ud800" * 600)[-8:])
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 targets"), (1, "1 target"), (2, "2 targets")])
+def test_a_noun_is_in_the_number_of_its_number(count: int, words: str) -> None:
+    assert counted(count, "target") == words
+
+
+def test_no_text_leaves_the_number_of_a_noun_to_its_reader() -> None:
+    texts = [*(ROOT / "exporter").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    assert [str(each) for each in texts if "(s)" in each.read_text("utf-8")] == []

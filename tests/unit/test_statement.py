@@ -93,7 +93,10 @@ def test_the_lists_of_the_schema_are_those_of_the_program() -> None:
     words: set[type[StrEnum]] = {Evidence, FaultKind, Kind, Position, Profile, ProfileEvidence, Reason, Role}
     words |= {SignatureState, State, TrustReason, TrustSource, TrustState, UpdateResult, Use, Weakness, Slot}
     lists = {frozenset(each["enum"]) - {None} for each in subschemas(SCHEMA) if "enum" in each}
-    severities = {frozenset(("info", "warning", "critical")), frozenset(("ok", "info", "warning", "critical"))}
+    severities = {
+        frozenset(("info", "warning", "critical")),
+        frozenset(("ok", "unknown", "info", "warning", "critical")),
+    }
     assert lists == {frozenset(each) for each in words} | severities
 
 
@@ -114,7 +117,7 @@ def test_no_key_of_the_schema_may_be_left_out_but_where_it_says_whose() -> None:
 
 def test_nothing_is_known_of_what_was_not_looked_at() -> None:
     said = told(bare(FARM))
-    assert (said["severity"], said["state"], said["findings"]) == ("ok", "Not looked at yet", [])
+    assert (said["severity"], said["state"], said["findings"]) == ("unknown", "Not looked at yet", [])
     assert said["outlook"] == "Nothing is known of it yet."
     assert (said["document"], said["entities"]) == (None, [])
     (look,) = said["looks"]

@@ -8,6 +8,7 @@ import trustme
 
 from exporter.config.reader import load
 from exporter.config.surroundings import doubtful, lacking
+from exporter.config.written import written
 
 CA = trustme.CA().cert_pem.bytes()
 EVERYTHING = """
@@ -89,6 +90,14 @@ def test_a_file_of_certificates_that_holds_none_is_told_without_what_it_holds(fi
     assert "hunter" not in told
 
 
+def test_a_file_of_a_private_key_needs_no_certificate() -> None:
+    files = {
+        **dict.fromkeys(FILES, CA),
+        "key.pem": b"-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n",
+    }
+    assert lacks(EVERYTHING, files, {"THE_SECRET": "x"}) == []
+
+
 @pytest.mark.parametrize("environment", [{}, {"THE_SECRET": ""}])
 def test_a_variable_that_is_not_set_is_told(environment: dict[str, str]) -> None:
     assert lacks(EVERYTHING, dict.fromkeys(FILES, CA), environment) == [
@@ -118,6 +127,78 @@ def test_a_node_whose_address_is_none_is_told(address: str, *, is_one: bool) -> 
     assert lacks(f"targets: [{{host: a.example, nodes: ['{address}']}}]", {}, {}) == ([] if is_one else [told])
 
 
+@pytest.mark.parametrize(
+    ("where", "text"),
+    [
+        ("target a: url", "targets: [{name: a, host: '%s'}]"),
+        ("target a: url", "targets: [{name: a, url: 'https://%s:8443/m.xml'}]"),
+        ("target a: entra.login_url", "targets: [{name: a, host: a.example, entra: {login_url: 'https://%s/', ^}}]"),
+        ("target a: entra.graph_url", "targets: [{name: a, host: a.example, entra: {graph_url: 'https://%s/', ^}}]"),
+        ("module default: proxy_url", "modules: {default: {proxy_url: 'http://kim:hunter2@%s:3128'}}"),
+        ("module default: oauth2.token_url", "modules: {default: {oauth2: {token_url: 'https://%s/t', ~}}}"),
+    ],
+)
+def test_a_host_of_any_address_that_is_none_is_told(where: str, text: str) -> None:
+    text = text.replace("^", "tenant: t, client_id: c, domains: [a.com], client_secret_env: S")
+    text = text.replace("~", "client_id: c, client_secret: hunter2")
+    for host in ("10.0.0.300", "1.2.3"):
+        assert lacks(text % host, {}, {"S": "x"}) == [
+            f"{where} leads to {host}, which is neither an IP address nor a name: no name ends in digits alone"
+        ]
+    for host in ("10.0.0.30", "[2001:db8::1]", "a.example", "10.example"):
+        assert lacks(text % host, {}, {"S": "x"}) == []
+
+
+SECRETS = """
+modules:
+  a:
+    basic_auth: {username: kim, password: hunter2}
+    http_headers: {X-Key: hunter3, X-File: {file: header}}
+    proxy_url: http://kim:hunter4@proxy.example
+  b:
+    authorization: {credentials: hunter5}
+  c:
+    oauth2:
+      client_id: c
+      client_secret: hunter6
+      token_url: https://login.example/?key=hunter7
+      endpoint_params: {resource: hunter8}
+targets:
+  - {name: a, url: "https://a.example/?x=hunter9", module: a}
+  - {name: b, url: "https://b.example/?hunter10", module: b}
+  - {name: c, url: "https://c.example/m?id=1#hunter11", module: c}
+  - name: d
+    host: d.example
+    entra:
+      source: user_realm
+      domains: [a.com]
+      login_url: https://login.example/?a=1&b=hunter12
+"""
+
+
+def test_every_secret_that_is_masked_is_told_where_what_config_shows_is_used_as_a_configuration() -> None:
+    assert doubts(SECRETS) == []
+    saved = written(load("fedmeta.yml", read_file=lambda _: SECRETS.encode(), list_files=lambda _: ()))
+    assert doubts(saved) == [
+        f"{what} is ***, as /config shows what may be secret: write what it stands for"
+        for what in (
+            "a part of module a: proxy_url",
+            "a part of module c: oauth2.token_url",
+            "a part of target a: url",
+            "a part of target b: url",
+            "a part of target c: url",
+            "a part of target d: entra.login_url",
+            "module a: basic_auth.password",
+            "module a: http_headers.X-Key",
+            "module b: authorization.credentials",
+            "module c: oauth2.client_secret",
+            "module c: oauth2.endpoint_params.resource",
+        )
+    ]
+    shown = "\n".join(line for line in saved.splitlines() if not line.startswith("#"))
+    assert len(doubts(saved)) == sum("***" in line for line in shown.splitlines())
+
+
 def test_a_module_or_policy_that_nothing_uses_is_told() -> None:
     text = "modules: {a: {}, b: {}, c: {}, default: {}}\npolicies: {x: {}, y: {}, default: {}}\n"
     text += (
@@ -136,8 +217,9 @@ def test_what_probe_may_use_has_a_use() -> None:
 
 def test_a_vantage_that_is_almost_called_internet_is_told_once_for_each_target() -> None:
     text = "targets: [{host: a.example, vantage: Internet, nodes: [wap1]}, {host: b.example, vantage: internet}]"
-    told = "the vantage Internet is not the one called internet, in small letters, which sees what Entra ID sees"
-    assert doubts(text) == [f"target a.example: {told}"]
+    told = "is not the one called internet, in small letters, which sees what Entra ID sees"
+    assert doubts(text) == [f"target a.example: the vantage Internet {told}"]
+    assert doubts(text.replace("Internet", "' internet '")) == [f"target a.example: the vantage  internet  {told}"]
 
 
 def test_the_example_of_the_documentation_is_beyond_doubt() -> None:
