@@ -488,6 +488,7 @@ def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_re
         "../",
         "../runbooks",
         "../metrics",
+        "../config",
         "../-/healthy",
         "../-/ready",
         "",
