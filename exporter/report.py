@@ -97,7 +97,7 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
     if others:
         text = f"{_counted(standings)}; {text}"
     # What stands behind this sign is performance data.
-    line = told(" ".join(text.replace("|", "/").split()), LONGEST_LINE)
+    line = told(" ".join(printable(text.replace("|", "/")).split()), LONGEST_LINE)
     found = Counter(each.severity for standing in standings for each in standing.findings)
     ends = [end for standing in standings for end in _ends(standing)]
     left = f"{(min(ends) - now).total_seconds() / _DAY:.2f}" if ends else "U"
@@ -297,7 +297,7 @@ def _lines(rows: Sequence[Row]) -> Sequence[str]:
 def _row(label: str, text: str) -> Iterator[str]:
     """The lines of a text beside its label."""
     # Addresses and fingerprints are copied: a word too long for the line stays whole.
-    words = printable(" ".join(text.split()))
+    words = " ".join(printable(text).split())
     for line in wrap(words, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
         yield f"{label:<{_LABEL}}{line}"
         label = ""

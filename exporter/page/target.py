@@ -102,7 +102,7 @@ def _finding(finding: Finding, now: datetime) -> Html:
     return element(
         "div",
         element("h3", f"{title(finding.kind)} ({word})"),
-        paragraph(", ".join(f"{label.lower()} {each}" for label, each in about(finding)), "small"),
+        paragraph(_about(finding), "small"),
         element("p", sentence(finding, now)),
         element("p", f"To do: {next_step.text}"),
         element("pre", *commands) if commands else NOTHING,
@@ -112,6 +112,11 @@ def _finding(finding: Finding, now: datetime) -> Html:
         data_severity=word,
         **data,
     )
+
+
+def _about(finding: Finding) -> Html:
+    names = ((f"{label.lower()} ", element("bdi", each)) for label, each in about(finding))
+    return together(*(piece for nth, name in enumerate(names) for piece in (", " if nth else "", *name)))
 
 
 # --- an aggregate
@@ -362,10 +367,10 @@ def _facts(document: Document, now: datetime) -> Iterator[tuple[str, str]]:
     yield "SHA-256", document.digest
 
 
-def _fault(fault: Fault) -> str:
-    whose = f", of {fault.entity_id}" if fault.entity_id else ""
+def _fault(fault: Fault) -> Html:
+    whose = (", of ", element("bdi", fault.entity_id)) if fault.entity_id else ()
     times = f", {fault.times} times" if fault.times > 1 else ""
-    return f"{fault.detail} ({fault.kind}{whose}{times})"
+    return together(element("bdi", fault.detail), f" ({fault.kind}", *whose, f"{times})")
 
 
 def _more(count: int, thing: str) -> Html:

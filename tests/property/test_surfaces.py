@@ -44,7 +44,7 @@ def judged(findings: Sequence[Finding]) -> list[Shown]:
 
 
 def shown(labels: Mapping[str, str]) -> Shown:
-    # White space that a publisher wrote into a name is one space on every surface for people.
+    # Several spaces that a publisher wrote into a name are one on every surface for people.
     return tuple(" ".join(labels.get(name, "").split()) for name in LABELS)
 
 

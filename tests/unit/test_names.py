@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.names import LONGEST, LONGEST_SHORTENED, shortened
+from exporter.names import LONGEST, LONGEST_SHORTENED, printable, shortened
 
 
 @pytest.mark.parametrize("name", ["", "CN=x", "x" * LONGEST])
@@ -21,3 +21,18 @@ def test_two_long_names_that_begin_alike_stay_two() -> None:
 
 def test_a_name_that_no_text_can_hold_is_shortened_too() -> None:
     assert shortened("\ud800" * 600).endswith("…" + shortened("\ud800" * 600)[-8:])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://idp.example/", "https://idp.example/"),
+        ("CN=Müller, O=אוניברסיטה", "CN=Müller, O=אוניברסיטה"),
+        ("elpmaxe\u202e\u200b", r"elpmaxe\u202e\u200b"),
+        ("a\tb\nc\x1b[2J", r"a\tb\nc\x1b[2J"),
+        ("a\u00a0b\u2028c", r"a\xa0b\u2028c"),
+        ("\ud800\U000e0001", r"\ud800\U000e0001"),
+    ],
+)
+def test_what_cannot_be_printed_is_shown_by_its_number(text: str, shown: str) -> None:
+    assert printable(text) == shown
