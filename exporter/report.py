@@ -213,10 +213,16 @@ def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:
 
 
 def _certificate(label: str, certificate: Certificate, now: datetime) -> Iterator[Row]:
-    begin, end = certificate.not_before, certificate.not_after
-    left = f"{span(end - now)} left" if now < end else f"ended {span(now - end)} ago"
     yield label, f"{certificate.thumbprint}, SHA-256 {certificate.fingerprint[:_BEGINNING]}"
-    yield "", f"from {moment(begin)} to {moment(end)}, {left}"
+    yield "", f"from {moment(certificate.not_before)} to {moment(certificate.not_after)}, {left(certificate, now)}"
+
+
+def left(certificate: Certificate, now: datetime) -> str:
+    """How long a certificate is valid yet, or when it begins to be or ended."""
+    if now < certificate.not_before:
+        return f"begins in {span(certificate.not_before - now)}"
+    away = span(certificate.not_after - now)
+    return f"{away} left" if now < certificate.not_after else f"ended {away} ago"
 
 
 def evidence(claim: Claim, primary: Certificate) -> str:

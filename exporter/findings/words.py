@@ -95,7 +95,7 @@ def _age(finding: Finding, now: datetime) -> str:
 
 
 _TITLES: Mapping[Kind, str] = {
-    Kind.SIGNING_CERTIFICATE_EXPIRED: "Expired",
+    Kind.SIGNING_CERTIFICATE_EXPIRED: "Certificate not valid now",
     Kind.TRUST_BROKEN: "Locked out of Microsoft 365",
     Kind.KEY_SET_REPLACED: "All keys replaced",
     Kind.METADATA_OUTDATED: "Metadata outdated",
@@ -116,7 +116,7 @@ _TITLES: Mapping[Kind, str] = {
     Kind.POSSIBLE_PRIMARY_ENDING: "Possible primary ends",
     Kind.ROLLOVER_OVERDUE: "Successor overdue",
     Kind.RENEWAL_DUE: "Renewal due",
-    Kind.SP_CERTIFICATE_EXPIRED: "Expired (no identity provider)",
+    Kind.SP_CERTIFICATE_EXPIRED: "Certificate not valid now (no identity provider)",
     Kind.SP_CERTIFICATE_ENDING: "Certificate ends (no identity provider)",
     Kind.SP_KEY_SET_REPLACED: "All keys replaced (no identity provider)",
     Kind.SP_METADATA_OUTDATED: "Metadata outdated (no identity provider)",

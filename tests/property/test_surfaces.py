@@ -126,6 +126,19 @@ def agree(record: Record, now: datetime) -> Standing:
         colours = {each.get("class", "").split()[-1] for each in place.xpath(".//p[contains(@class, 'state')]")}
         assert len(colours) == 1
         assert colours <= {there.severity.name.lower(), "unknown"}
+    bars = tree.xpath("//svg/g[rect][not(contains(@class, 'mark'))]")
+    certificates = tree.xpath("//article[@data-fingerprint]")
+    assert [each.get("class") for each in bars] == [each.get("class") for each in certificates[: len(bars)]]
+    valid = {
+        each.fingerprint
+        for entity in (record.document.metadata.entities if record.document else ())
+        for signs in (True, False)
+        for each in entity.certificates(signs=signs)
+        if each.not_before <= now < each.not_after
+    }
+    assert {each.get("data-fingerprint") for each in certificates if each.get("class") == "ok"} <= valid
+    others = [each for each in certificates if each.get("data-fingerprint") not in valid]
+    assert not any(" left" in "".join(each.itertext()) for each in others)
     assert all(line.isprintable() for line in text.split("\n"))
     return there
 

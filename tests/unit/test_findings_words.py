@@ -377,6 +377,7 @@ def test_a_primary_that_has_not_begun_is_another_trouble_than_one_that_ended() -
 
     assert "not valid before 2026-06-02 12:00 UTC" in text
     assert "clock" in text
+    assert title(Kind.SIGNING_CERTIFICATE_EXPIRED) == "Certificate not valid now"
 
 
 def test_beside_a_successor_an_expired_primary_needs_no_other() -> None:
