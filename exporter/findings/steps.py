@@ -59,6 +59,8 @@ _OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in (
 
 _NEW = "'<thumbprint of the new one>'"
 
+_FILE = "--config.file='<configuration file>'"
+
 _ADD = f"Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_NEW}"
 
 
@@ -474,9 +476,9 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
 def _print(target: str, position: str) -> str:
     if target.startswith("-"):
         # It would be taken for a flag.
-        return f"fedmeta-exporter check --config.file=fedmeta.yml --print-certificate={position} -- {quote(target)}"
+        return f"fedmeta-exporter check {_FILE} --print-certificate={position} -- {quote(target)}"
     which = "" if position == "successor" else f"={position}"
-    return f"fedmeta-exporter check {quote(target)} --config.file=fedmeta.yml --print-certificate{which}"
+    return f"fedmeta-exporter check {quote(target)} {_FILE} --print-certificate{which}"
 
 
 def _free(facts: Trusting, now: datetime) -> Slot | None:
