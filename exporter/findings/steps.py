@@ -281,7 +281,10 @@ def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
 def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
     if finding.place is not None and finding.place.node != SERVICE:
         return Step("Take the node out of service, or repair it: people whom it serves may be unable to sign in.")
-    return Step("Repair it: partners that refresh themselves from it do not learn of a new certificate.")
+    return Step(
+        "Repair what is there, or correct the address or path if it is wrong: partners that read the metadata there do"
+        " not learn of a new certificate."
+    )
 
 
 def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
