@@ -1,11 +1,12 @@
 """Whatever a reader asks of the pages, and whatever others wrote, they are whole, and hold no markup of theirs."""
 
 from dataclasses import fields, replace
-from urllib.parse import parse_qsl
+from pathlib import PurePosixPath
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from builders import DAY, NOW, looking, watched
 from found import STEADY, refused, seen, trusting
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 from scrapes import RUNS, after, aggregate, certificate, document, federated, good, idp
@@ -88,6 +89,26 @@ def test_nothing_that_others_wrote_is_seen_but_what_can_be_printed(text: str) ->
     for each in standings:
         assert all(line.isprintable() for line in report(each, NOW).split("\n"))
     assert status_line(standings, "CRITICAL", NOW).isprintable()
+
+
+@given(st.text(st.sampled_from("./%2eE\\?#:é"), min_size=1, max_size=4))
+@example(".")
+@example("..")
+@example("%2e")
+def test_a_name_leads_to_its_page_or_nowhere(name: str) -> None:
+    record = seen(STEADY)
+    page = overview(
+        [standing(replace(record, target=replace(record.target, name=name)), NOW)], NOW, Asked(), status=RUNS
+    )
+    (heading,) = etree.fromstring(page.removeprefix("<!DOCTYPE html>\n")).iterfind(".//article/h2")
+
+    assert "".join(heading.itertext()) == name
+    links = [urljoin("http://exporter.test/fed/", each.get("href", "")) for each in heading]
+    # A browser takes an address apart as the URL standard says: there "." may be written "%2e", too.
+    resolved = [PurePosixPath(urlsplit(each).path) for each in links]
+    assert [unquote(each.name) for each in resolved] == ([] if name in {".", ".."} else [name])
+    assert all(each.parent == PurePosixPath("/fed/targets") for each in resolved)
+    assert not any(unquote(each.name) in {".", ".."} for each in resolved)
 
 
 @given(ODD, ODD)
