@@ -463,7 +463,8 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
     else:
         # Whoever pastes it after somebody else has written or promoted may write over the certificate in use.
         text += (
-            " The command names a slot by how things are now: if anybody writes or promotes before you do, ask again."
+            " The slot in the command is the right one now. If somebody writes into Entra ID or promotes a certificate"
+            " before you run it, look here again first: then it may be the other slot."
         )
     flag = _SLOT_FLAGS[slot] if slot else "<slot>"
     return Step(

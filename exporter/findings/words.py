@@ -48,7 +48,10 @@ def _to_ask(standing: Standing) -> str:
     if not policy.profile.is_adfs:
         return ""
     if policy.auto_certificate_rollover is None:
-        return " Ask AD FS once whether AutoCertificateRollover is on, and write the answer into the policy."
+        return (
+            " Ask AD FS once whether AutoCertificateRollover is on (Get-AdfsProperties shows True or False), and write"
+            " that into the policy, as auto_certificate_rollover."
+        )
     if not policy.auto_certificate_rollover:
         return ""
     trusted = {each.primary_trusted for each in standing.verdicts}

@@ -761,7 +761,7 @@ def test_a_step_that_names_a_slot_says_that_this_holds_for_now() -> None:
         for finding in standing(record, at).findings:
             done = step(finding, at)
             names = any(re.search(r" -(Next)?SigningCertificate '", each) for each in done.commands)
-            assert ("if anybody writes or promotes before you do, ask again" in done.text) is names, finding.kind
+            assert ("look here again first: then it may be the other slot" in done.text) is names, finding.kind
             naming += names
 
     assert naming
