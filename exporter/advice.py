@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.model import Reason
 
 _NO_METADATA = (
-    "Is it the URL of the metadata? That of AD FS ends in /FederationMetadata/2007-06/FederationMetadata.xml."
+    "Is it the metadata? AD FS publishes it at https://HOST/FederationMetadata/2007-06/FederationMetadata.xml."
 )
 _ON_THE_WAY = (
     "A proxy or a cache on the way may spoil the answer: ask the publisher's own server, or tell its administrator."
@@ -25,11 +25,13 @@ ADVICE: Mapping[Reason, str] = {
     Reason.TLS_NAME: "Ask for a name that is in the TLS certificate, or give that name as server_name under tls_config"
     " of a module in a configuration file.",
     Reason.TLS_UNTRUSTED: "If your own authority issued the TLS certificate, name that authority's certificate (PEM):"
-    " --ca-file=FILE, or with a configuration file ca_file under tls_config of the module.",
+    " --ca-file=FILE, or with a configuration file ca_file under tls_config of the module. If one is named already, the"
+    " TLS certificate is from another authority.",
     Reason.TLS: "Does a web server with TLS answer at this port? openssl s_client -connect HOST:PORT shows it.",
     Reason.PROXY: "Does the proxy run, and does it let this address through? It is the proxy_url of the module.",
-    Reason.CREDENTIALS: "Are the files and environment variables there that the module names, and may this user read"
-    " them? --config.check reads them all.",
+    Reason.CREDENTIALS: "Is each file there that --ca-file or the module names, and each environment variable? May this"
+    " user read it, and does it hold what it should: certificates and keys as PEM? With a configuration file,"
+    " --config.check reads them all.",
     Reason.HTTP_STATUS: "Open the URL in a browser. Is the path right, and is the endpoint switched on? On AD FS:"
     " Get-AdfsEndpoint -AddressPath /FederationMetadata/2007-06/FederationMetadata.xml.",
     Reason.REDIRECT: "Give the address to which it leads in the end, if that is the publisher's own.",
@@ -38,14 +40,14 @@ ADVICE: Mapping[Reason, str] = {
     Reason.TRUNCATED: _ON_THE_WAY,
     Reason.TOO_LARGE: "Give the module a larger body_size_limit, in a configuration file.",
     Reason.FILE: "Is the path right, and may this user read the file? An address on the web begins with https://.",
-    Reason.HTML: "A page for people came: for signing in, about an error, or from a firewall. Open the URL in a browser"
+    Reason.HTML: "A page for people came: for signing in, about an error, or from a firewall. Open it in a browser"
     " to see it. " + _NO_METADATA,
     Reason.DOCTYPE: "Ask the publisher for a document without <!DOCTYPE: metadata needs none.",
     Reason.NOT_XML: _NO_METADATA,
     Reason.NOT_METADATA: _NO_METADATA,
     Reason.NO_ENTITY: "Ask the publisher: the document names nobody.",
-    Reason.ENTITY_MISMATCH: "Is the entityID right, which --entity or entity_id in the configuration names? Without it,"
-    " check says which entities the document has.",
+    Reason.ENTITY_MISMATCH: "Is the entityID right, which --entity or entity_id in the configuration names? Each letter"
+    " counts: capitals, http:// or https://, a slash at the end. Search the document itself for entityID: it has all.",
     Reason.SIGNER_MISMATCH: "Does signer in the policy name the certificate that signs the document now? If it does,"
     " do not use the document before its publisher has explained it.",
     Reason.INTERNAL: "Please report it, with the traceback that is in the log.",

@@ -12,8 +12,13 @@ LONGEST_SHORTENED = LONGEST + len("…") + _DIGITS
 
 
 def printable(text: str) -> str:
-    """A text with ``�`` for each character that none can print or, as half of a pair, none can encode."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    r"""A text with an escape as in ``\u202e`` for each character that none can print, or that turns the text around.
+
+    What is printable already stays as it is. White space is printable where it is a space.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def told(text: str, longest: int) -> str:

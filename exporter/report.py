@@ -102,7 +102,7 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
     if len(standings) > 1:
         text = f"{_counted(standings)}; {text}"
     # What stands behind this sign is performance data.
-    line = told(" ".join(text.replace("|", "/").split()), LONGEST_LINE)
+    line = told(" ".join(printable(text.replace("|", "/")).split()), LONGEST_LINE)
     found = Counter(each.severity for standing in standings for each in standing.findings)
     ends = [end for standing in standings for end in _ends(standing)]
     left = f"{(min(ends) - now).total_seconds() / _DAY:.2f}" if ends else "U"
@@ -225,10 +225,16 @@ def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:
 
 
 def _certificate(label: str, certificate: Certificate, now: datetime) -> Iterator[Row]:
-    begin, end = certificate.not_before, certificate.not_after
-    left = f"{span(end - now)} left" if now < end else f"ended {span(now - end)} ago"
     yield label, f"{certificate.thumbprint}, SHA-256 {certificate.fingerprint[:_BEGINNING]}"
-    yield "", f"from {moment(begin)} to {moment(end)}, {left}"
+    yield "", f"from {moment(certificate.not_before)} to {moment(certificate.not_after)}, {left(certificate, now)}"
+
+
+def left(certificate: Certificate, now: datetime) -> str:
+    """How long a certificate is valid yet, or when it begins to be or ended."""
+    if now < certificate.not_before:
+        return f"begins in {span(certificate.not_before - now)}"
+    away = span(certificate.not_after - now)
+    return f"{away} left" if now < certificate.not_after else f"ended {away} ago"
 
 
 def evidence(claim: Claim, primary: Certificate) -> str:
@@ -309,7 +315,7 @@ def _lines(rows: Sequence[Row]) -> Sequence[str]:
 def _row(label: str, text: str) -> Iterator[str]:
     """The lines of a text beside its label."""
     # Addresses and fingerprints are copied: a word too long for the line stays whole.
-    words = printable(" ".join(text.split()))
+    words = " ".join(printable(text).split())
     for line in wrap(words, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
         yield f"{label:<{_LABEL}}{line}"
         label = ""

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from exporter.certificates.der import by_the_rules
-from exporter.certificates.text import first_value
+from exporter.certificates.text import first_value, is_whole
 from exporter.model import Certificate, Weakness
 from exporter.names import shortened
 
@@ -54,7 +54,6 @@ _WEAK_DIGESTS = {
 _SHORTEST_KEY = {"RSA": 2048, "DSA": 2048, "EC": 224}
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 """What ``cryptography`` raises for a name or key; TypeError for a BIT STRING in a name."""
-_LONGEST_DETAIL = 200
 _LONGEST = 64 * 2**10
 """Bytes of a certificate that is read: real ones have a few thousand."""
 _USUAL_PARTS = 16
@@ -103,7 +102,8 @@ def read(der: bytes) -> tuple[Certificate, tuple[str, ...]]:
     that cannot be read has size 0, and a signature algorithm that has no name here is its dotted OID. Names and dates
     may break the rules of DER as far as OpenSSL reads them.
 
-    Raises :class:`CertificateError`.
+    Raises :class:`CertificateError`. What it and the sentences say is written here: a library's words are for those who
+    wrote it.
     """
     der = _first(der)
     with quietly:
@@ -162,8 +162,11 @@ def _opened(der: bytes) -> tuple[x509.Certificate, tuple[str, ...]]:
 def _load(der: bytes) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion) as error:
-        raise CertificateError(f"no certificate: {_said(error)}") from error
+    except x509.InvalidVersion as error:
+        raise CertificateError("no certificate: its version is not known") from error
+    except ValueError as error:
+        why = "its bytes are those of something else, or were changed" if is_whole(der) else "its end is missing"
+        raise CertificateError(f"no certificate: {why}") from error
 
 
 def _read(der: bytes, loaded: x509.Certificate, broken: tuple[str, ...]) -> tuple[Certificate, tuple[str, ...]]:
@@ -171,23 +174,25 @@ def _read(der: bytes, loaded: x509.Certificate, broken: tuple[str, ...]) -> tupl
         not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
         serial_number = str(loaded.serial_number)
     except ValueError as error:
-        raise CertificateError(f"no dates or serial number: {_said(error)}") from error
+        raise CertificateError("its dates or its serial number cannot be read") from error
     unreadable = list(broken)
     subject = issuer = key_algorithm = UNKNOWN
     self_issued, key_size = False, 0
     try:
         subject = loaded.subject.rfc4514_string()
-    except _UNREADABLE as error:
-        unreadable.append(f"subject cannot be read: {_said(error)}")
+    except _UNREADABLE:
+        unreadable.append("subject cannot be read")
     try:
         self_issued = subject is not UNKNOWN and loaded.subject == loaded.issuer
         issuer = subject if self_issued else loaded.issuer.rfc4514_string()
-    except _UNREADABLE as error:
-        unreadable.append(f"issuer cannot be read: {_said(error)}")
+    except _UNREADABLE:
+        unreadable.append("issuer cannot be read")
     try:
         key_algorithm, key_size = _key(loaded)
-    except _UNREADABLE as error:
-        unreadable.append(f"key cannot be read: {_said(error)}")
+    except UnsupportedAlgorithm:
+        unreadable.append("key cannot be read: its algorithm, or its curve, is not known")
+    except (ValueError, TypeError):
+        unreadable.append("key cannot be read")
     oid = loaded.signature_algorithm_oid
     signature_algorithm = _SIGNATURE_ALGORITHMS.get(oid)
     if signature_algorithm is None:
@@ -229,8 +234,4 @@ def _key(loaded: x509.Certificate) -> tuple[str, int]:
             return "Ed25519", 256
         case ed448.Ed448PublicKey():
             return "Ed448", 456
-    raise ValueError(f"{type(key).__name__} is not known")
-
-
-def _said(error: Exception) -> str:
-    return str(error)[:_LONGEST_DETAIL]
+    raise UnsupportedAlgorithm("no key that signs")

@@ -45,6 +45,11 @@ def first_value(der: bytes) -> bytes:
     return der[: _size(der)]
 
 
+def is_whole(der: bytes) -> bool:
+    """Whether a value that may be a certificate does not end before its length says."""
+    return (_size(der) or 0) <= len(der)
+
+
 def _blocks(text: str) -> tuple[list[str], bool]:
     """Each stretch of base64, and whether there is other text around PEM's."""
     before, *parts = _PEM_LINE.split(text)

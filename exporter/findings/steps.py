@@ -59,6 +59,8 @@ _OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in (
 
 _NEW = "'<thumbprint of the new one>'"
 
+_FILE = "--config.file='<configuration file>'"
+
 _ADD = f"Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_NEW}"
 
 
@@ -279,7 +281,10 @@ def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
 def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
     if finding.place is not None and finding.place.node != SERVICE:
         return Step("Take the node out of service, or repair it: people whom it serves may be unable to sign in.")
-    return Step("Repair it: partners that refresh themselves from it do not learn of a new certificate.")
+    return Step(
+        "Repair what is there, or correct the address or path if it is wrong: partners that read the metadata there do"
+        " not learn of a new certificate."
+    )
 
 
 def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
@@ -458,7 +463,8 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
     else:
         # Whoever pastes it after somebody else has written or promoted may write over the certificate in use.
         text += (
-            " The command names a slot by how things are now: if anybody writes or promotes before you do, ask again."
+            " The slot in the command is the right one now. If somebody writes into Entra ID or promotes a certificate"
+            " before you run it, look here again first: then it may be the other slot."
         )
     flag = _SLOT_FLAGS[slot] if slot else "<slot>"
     return Step(
@@ -474,9 +480,9 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
 def _print(target: str, position: str) -> str:
     if target.startswith("-"):
         # It would be taken for a flag.
-        return f"fedmeta-exporter check --config.file=fedmeta.yml --print-certificate={position} -- {quote(target)}"
+        return f"fedmeta-exporter check {_FILE} --print-certificate={position} -- {quote(target)}"
     which = "" if position == "successor" else f"={position}"
-    return f"fedmeta-exporter check {quote(target)} --config.file=fedmeta.yml --print-certificate{which}"
+    return f"fedmeta-exporter check {quote(target)} {_FILE} --print-certificate{which}"
 
 
 def _free(facts: Trusting, now: datetime) -> Slot | None:

@@ -48,7 +48,10 @@ def _to_ask(standing: Standing) -> str:
     if not policy.profile.is_adfs:
         return ""
     if policy.auto_certificate_rollover is None:
-        return " Ask AD FS once whether AutoCertificateRollover is on, and write the answer into the policy."
+        return (
+            " Ask AD FS once whether AutoCertificateRollover is on (Get-AdfsProperties shows True or False), and write"
+            " that into the policy, as auto_certificate_rollover."
+        )
     if not policy.auto_certificate_rollover:
         return ""
     trusted = {each.primary_trusted for each in standing.verdicts}
@@ -95,7 +98,7 @@ def _age(finding: Finding, now: datetime) -> str:
 
 
 _TITLES: Mapping[Kind, str] = {
-    Kind.SIGNING_CERTIFICATE_EXPIRED: "Expired",
+    Kind.SIGNING_CERTIFICATE_EXPIRED: "Certificate not valid now",
     Kind.TRUST_BROKEN: "Locked out of Microsoft 365",
     Kind.KEY_SET_REPLACED: "All keys replaced",
     Kind.METADATA_OUTDATED: "Metadata outdated",
@@ -116,7 +119,7 @@ _TITLES: Mapping[Kind, str] = {
     Kind.POSSIBLE_PRIMARY_ENDING: "Possible primary ends",
     Kind.ROLLOVER_OVERDUE: "Successor overdue",
     Kind.RENEWAL_DUE: "Renewal due",
-    Kind.SP_CERTIFICATE_EXPIRED: "Expired (no identity provider)",
+    Kind.SP_CERTIFICATE_EXPIRED: "Certificate not valid now (no identity provider)",
     Kind.SP_CERTIFICATE_ENDING: "Certificate ends (no identity provider)",
     Kind.SP_KEY_SET_REPLACED: "All keys replaced (no identity provider)",
     Kind.SP_METADATA_OUTDATED: "Metadata outdated (no identity provider)",

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Self, TypeVar
 from urllib.parse import urlencode
 
-from exporter.names import told
 from exporter.page.html import Html, element, together
 
 LONGEST = 200
@@ -49,9 +48,9 @@ class Asked:
         """What a query asks; what it cannot mean counts as not asked."""
         sort = query.get("sort", "")
         return cls(
-            severity=told(query.get("severity", ""), LONGEST),
-            state=told(query.get("state", ""), LONGEST),
-            q=told(query.get("q", "").strip(), LONGEST),
+            severity=query.get("severity", "")[:LONGEST],
+            state=query.get("state", "")[:LONGEST],
+            q=query.get("q", "")[:LONGEST].strip(),
             sort=Sort(sort) if sort in set(Sort) else Sort.WORST,
             start=_number(query.get("start", "")),
             finding=_number(query.get("finding", "")),

@@ -37,7 +37,7 @@ class Bar:
 
     certificate: Certificate
     text: str
-    position: str
+    css: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _mark(mark: _Mark, top: int, scale: _Scale, height: int) -> Html:
 def _bar(bar: Bar, top: int, scale: _Scale) -> Html:
     certificate = bar.certificate
     rect = _rect(certificate.not_before, certificate.not_after, top + _LETTERS + 4, scale)
-    return element("g", rect, class_=bar.position)
+    return element("g", rect, class_=bar.css)
 
 
 def _rect(begin: datetime, end: datetime, y: int, scale: _Scale) -> Html:

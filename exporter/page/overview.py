@@ -95,7 +95,7 @@ def _card(standing: Standing, now: datetime) -> Html:
     ends = f"{which} ends on {moment(datetime.fromtimestamp(end, now.tzinfo))}." if end else ""
     return element(
         "article",
-        element("h2", element("a", target.name, href=f"targets/{quote(target.name, safe='')}")),
+        element("h2", _link(target.name)),
         paragraph(told(shown(target.url), _SENTENCE), "small"),
         element("p", state(standing), class_=f"state {mark(standing)}"),
         what,
@@ -104,6 +104,11 @@ def _card(standing: Standing, now: datetime) -> Html:
         data_target=target.name,
         data_severity=severity(standing.severity),
     )
+
+
+def _link(name: str) -> str:
+    """A name that leads to the target's page, where it has one: a browser takes these two out of every address."""
+    return name if name in {".", ".."} else element("a", name, href=f"targets/{quote(name, safe='')}")
 
 
 def _wanted(asked: Asked) -> Callable[[Standing], bool]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from exporter.config.urls import MASK, shown
-from exporter.findings import Finding, Standing, moment, outlook, sentence, span, step, title
+from exporter.findings import Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
@@ -16,9 +16,9 @@ from exporter.page.axis import BARS, Bar, axis
 from exporter.page.certificates import FORMS, Published, published
 from exporter.page.frame import counted, field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
-from exporter.page.marks import mark
+from exporter.page.marks import UNKNOWN, mark
 from exporter.record import LookRecord
-from exporter.report import about, domain, evidence, seen, severity, state, worst_first
+from exporter.report import about, domain, evidence, left, seen, severity, state, worst_first
 from exporter.rollover import WORDS, Position, Rollover, State
 from exporter.rules import runbook
 
@@ -36,6 +36,9 @@ CHANGES = 20
 
 _NAME = 200
 """Characters of a name that somebody asks for, and nobody has."""
+
+_NOT_VALID = frozenset({Kind.SIGNING_CERTIFICATE_EXPIRED, Kind.SP_CERTIFICATE_EXPIRED})
+"""Findings that say that a primary is not valid now."""
 
 _SIGNATURES: Mapping[SignatureState, str] = {
     SignatureState.TRUSTED: "verified, by a signer that the policy names",
@@ -102,7 +105,7 @@ def _finding(finding: Finding, now: datetime) -> Html:
     return element(
         "div",
         element("h3", f"{title(finding.kind)} ({word})"),
-        paragraph(", ".join(f"{label.lower()} {each}" for label, each in about(finding)), "small"),
+        paragraph(_about(finding), "small"),
         element("p", sentence(finding, now)),
         element("p", f"To do: {next_step.text}"),
         element("pre", *commands) if commands else NOTHING,
@@ -112,6 +115,11 @@ def _finding(finding: Finding, now: datetime) -> Html:
         data_severity=word,
         **data,
     )
+
+
+def _about(finding: Finding) -> Html:
+    names = ((f"{label.lower()} ", element("bdi", each)) for label, each in about(finding))
+    return together(*(piece for nth, name in enumerate(names) for piece in (", " if nth else "", *name)))
 
 
 # --- an aggregate
@@ -180,13 +188,16 @@ def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     certificates = published(entity, rollover)
     yield element("h3", "Rollover", id="rollover")
     yield table(_rollover(entity, rollover))
-    bars = [Bar(each.certificate, _bar(each), each.position if each.signs else "") for each in certificates]
+    bars = [_bar(each, standing, entity.entity_id, now) for each in certificates]
     yield axis(standing, rollover, bars, now)
     yield _more(len(bars) - BARS, "certificate")
     yield element("h3", "Certificates", id="certificates")
     yield element(
         "div",
-        *(_certificate(each, known, record.target.name, now) for each in certificates[:CERTIFICATES]),
+        *(
+            _certificate(each, bar, known, record.target.name, now)
+            for each, bar in zip(certificates[:CERTIFICATES], bars, strict=False)
+        ),
         class_="grid",
     )
     yield _more(len(certificates) - CERTIFICATES, "certificate")
@@ -208,32 +219,44 @@ def _rollover(entity: Entity, rollover: Rollover) -> Iterator[tuple[str, str]]:
         yield "Promotion", f"predicted for about {moment(rollover.promotion)}"
 
 
-def _bar(each: Published) -> str:
-    return f"{each.title} {each.certificate.thumbprint[:8]}, until {each.certificate.not_after:%Y-%m-%d}"
+def _bar(each: Published, standing: Standing, entity_id: str, now: datetime) -> Bar:
+    certificate = each.certificate
+    begins = f"from {certificate.not_before:%Y-%m-%d} " if now < certificate.not_before else ""
+    text = f"{each.title} {certificate.thumbprint[:8]}, {begins}until {certificate.not_after:%Y-%m-%d}"
+    return Bar(certificate, text, _colour(each, standing, entity_id, now))
 
 
-def _certificate(each: Published, known: EntityHistory, name: str, now: datetime) -> Html:
+def _colour(each: Published, standing: Standing, entity_id: str, now: datetime) -> str | None:
+    """By which colour a certificate is shown; a primary that is not valid now by that of the finding that says so."""
+    certificate, position = each.certificate, each.position
+    if not each.signs or position is Position.SECONDARY:
+        return None
+    if now >= certificate.not_after or (position is Position.PRIMARY and now < certificate.not_before):
+        found = (one for one in standing.findings if one.kind in _NOT_VALID and one.entity_id == entity_id)
+        return next((severity(one.severity) for one in found), UNKNOWN)
+    return "ok" if position is Position.PRIMARY else "info"
+
+
+def _certificate(each: Published, bar: Bar, known: EntityHistory, name: str, now: datetime) -> Html:
     certificate = each.certificate
     begin, end = certificate.not_before, certificate.not_after
-    left = f"{span(end - now)} left" if now < end else f"ended {span(now - end)} ago"
     first = known.first_seen.get(certificate.fingerprint)
     rows = [
         ("Thumbprint", certificate.thumbprint),
         ("SHA-256", certificate.fingerprint),
         ("Subject", shortened(certificate.subject)),
         *([("Issuer", shortened(certificate.issuer))] if not certificate.self_issued else ()),
-        ("Valid", f"{moment(begin)} to {moment(end)}, {left}"),
+        ("Valid", f"{moment(begin)} to {moment(end)}, {left(certificate, now)}"),
         *([("First seen", moment(first))] if first else ()),
         ("Key", f"{certificate.key_algorithm}, {certificate.key_size} bits"),
         ("Roles", ", ".join(each.roles)),
     ]
-    css = {Position.PRIMARY: "ok", Position.SUCCESSOR: "info"}.get(each.position) if each.signs else None
     return element(
         "article",
         element("h4", each.title),
         table(rows),
         _downloads(certificate, name),
-        class_=css,
+        class_=bar.css,
         data_fingerprint=certificate.fingerprint,
     )
 
@@ -362,10 +385,10 @@ def _facts(document: Document, now: datetime) -> Iterator[tuple[str, str]]:
     yield "SHA-256", document.digest
 
 
-def _fault(fault: Fault) -> str:
-    whose = f", of {fault.entity_id}" if fault.entity_id else ""
+def _fault(fault: Fault) -> Html:
+    whose = (", of ", element("bdi", fault.entity_id)) if fault.entity_id else ()
     times = f", {fault.times} times" if fault.times > 1 else ""
-    return f"{fault.detail} ({fault.kind}{whose}{times})"
+    return together(element("bdi", fault.detail), f" ({fault.kind}", *whose, f"{times})")
 
 
 def _more(count: int, thing: str) -> Html:

@@ -338,12 +338,12 @@ def test_no_certificate_is_trusted_and_not_trusted_in_one_text(texts: Mapping[Ca
         assert not {*re.findall(r"\b[0-9A-F]{40}\b", refused)} & {*re.findall(r"\b[0-9A-F]{40}\b", held)}, text
 
 
-def test_the_file_with_the_configuration_has_one_name(texts: Mapping[Case, str]) -> None:
-    said = "\n".join(
-        (*texts.values(), *(text for _, text in steps()), *(each for a in OF_EXPORTERS for each in expected(a)))
-    )
+def test_the_file_with_the_configuration_has_one_name_in_alerts_and_one_in_findings(texts: Mapping[Case, str]) -> None:
+    of_alerts = "\n".join((*texts.values(), *(each for a in OF_EXPORTERS for each in expected(a))))
+    of_findings = "\n".join(text for _, text in steps())
 
-    assert set(re.findall(r"--config\.file[ =](\S+)", said)) == {"fedmeta.yml"}
+    assert set(re.findall(r"--config\.file[ =](\S+)", of_alerts)) == {"fedmeta.yml"}
+    assert set(re.findall(r"--config\.file[ =]('.*?'|\S+)", of_findings)) == {"'<configuration file>'"}
 
 
 @each_alert

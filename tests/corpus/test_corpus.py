@@ -18,6 +18,7 @@ from typing import Any
 import mutants
 from lxml import etree
 from peer import XmlSec
+from soak.der import SAID
 
 from exporter import certificates, metadata, signature
 from exporter.model import Certificate, Entity, FaultKind, Metadata, Reason, SignatureState
@@ -245,6 +246,18 @@ def test_every_document_says_what_the_oracle_says(corpus: Path) -> None:
     assert found == []
     assert names == {each.name for each in (corpus / "documents").iterdir()}
     assert names >= UNREADABLE_DOCUMENTS.keys()
+
+
+def test_what_is_wrong_with_a_real_certificate_is_said_in_our_own_words(corpus: Path) -> None:
+    said = [
+        fault.detail
+        for _, body, oracle in documents(corpus)
+        if "error" not in oracle
+        for fault in metadata.read(metadata.tree(body)).faults
+        if fault.kind in {FaultKind.CERTIFICATE_DER, FaultKind.CERTIFICATE_ATTRIBUTE}
+    ]
+    assert said
+    assert [each for each in said if not SAID.fullmatch(each.partition(": ")[2])] == []
 
 
 def test_every_signature_over_a_root_verifies_or_is_known_not_to(corpus: Path) -> None:

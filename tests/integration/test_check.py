@@ -499,7 +499,7 @@ def test_a_primary_that_is_not_trusted_is_told_with_the_way_out(of: Check) -> No
     ran = of("promoted-early")
     assert ran.code == 1
     assert "State       Locked out of Microsoft 365 (critical)\n" in ran.out
-    assert "fedmeta-exporter check promoted-early --config.file=fedmeta.yml --print-certificate=primary\n" in ran.out
+    assert "check promoted-early --config.file='<configuration file>' --print-certificate=primary\n" in ran.out
 
 
 def test_a_vantage_from_where_nothing_is_read_says_why(of: Check) -> None:

@@ -46,7 +46,7 @@ def judged(findings: Sequence[Finding]) -> list[Shown]:
 
 
 def shown(labels: Mapping[str, str]) -> Shown:
-    # White space that a publisher wrote into a name is one space on every surface for people.
+    # Several spaces that a publisher wrote into a name are one on every surface for people.
     return tuple(" ".join(labels.get(name, "").split()) for name in LABELS)
 
 
@@ -140,6 +140,19 @@ def agree(record: Record, now: datetime) -> Standing:
         assert colours == {word}
     assert code_of(there) == CODES_OF_A_PLUGIN[word]
     assert EXIT_CODES[False, FailOn.CRITICAL].of([there]) or there.is_judged
+    bars = tree.xpath("//svg/g[rect][not(contains(@class, 'mark'))]")
+    certificates = tree.xpath("//article[@data-fingerprint]")
+    assert [each.get("class") for each in bars] == [each.get("class") for each in certificates[: len(bars)]]
+    valid = {
+        each.fingerprint
+        for entity in (record.document.metadata.entities if record.document else ())
+        for signs in (True, False)
+        for each in entity.certificates(signs=signs)
+        if each.not_before <= now < each.not_after
+    }
+    assert {each.get("data-fingerprint") for each in certificates if each.get("class") == "ok"} <= valid
+    others = [each for each in certificates if each.get("data-fingerprint") not in valid]
+    assert not any(" left" in "".join(each.itertext()) for each in others)
     assert all(line.isprintable() for line in text.split("\n"))
     return there
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 from odd import COMMON_NAME, UTF8, odd, value
+from soak.der import SAID
 
 from exporter import certificates
 from exporter.model import Weakness
@@ -159,7 +160,7 @@ def test_one_attribute_that_cannot_be_read_costs_only_itself(
 def test_a_key_of_no_signing_algorithm_is_unknown() -> None:
     certificate, unreadable = certificates.read(certified(x25519.X25519PrivateKey.generate().public_key()))
     assert (certificate.key_algorithm, certificate.key_size) == ("unknown", 0)
-    assert unreadable == ("key cannot be read: X25519PublicKey is not known",)
+    assert unreadable == ("key cannot be read: its algorithm, or its curve, is not known",)
 
 
 @pytest.mark.parametrize(
@@ -176,10 +177,25 @@ def test_a_key_of_no_signing_algorithm_is_unknown() -> None:
     ids=["empty", "one byte", "indefinite length", "a number", "text", "truncated", "version 10"],
 )
 def test_what_is_no_certificate_is_refused(der: bytes) -> None:
-    with pytest.raises(certificates.CertificateError, match="no certificate"):
+    with pytest.raises(certificates.CertificateError, match="no certificate") as caught:
         certificates.read(der)
+    assert SAID.fullmatch(str(caught.value))
     with pytest.raises(certificates.CertificateError):
         certificates.load(der)
+
+
+@pytest.mark.parametrize(
+    ("der", "why"),
+    [
+        (pair().der[:200], "its end is missing"),
+        (pair().der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"), 1), "its version is not known"),
+        (b"no certificate", "its bytes are those of something else, or were changed"),
+    ],
+)
+def test_why_it_is_none_is_said_in_words_for_a_person(der: bytes, why: str) -> None:
+    with pytest.raises(certificates.CertificateError) as caught:
+        certificates.read(der)
+    assert str(caught.value) == f"no certificate: {why}"
 
 
 def test_a_certificate_without_readable_dates_is_refused() -> None:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, beside, probed, watched
+from builders import DAY, NOW, beside, looking, probed, watched
 from found import known
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,6 +180,31 @@ def test_authorities_are_for_addresses_and_must_be_there(config: str, tmp_path: 
 
 def test_there_is_advice_for_every_reason() -> None:
     assert ADVICE.keys() == set(Reason)
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.FILE,
+        Reason.TOO_LARGE,
+        Reason.HTML,
+        Reason.DOCTYPE,
+        Reason.NOT_XML,
+        Reason.NOT_METADATA,
+        Reason.NO_ENTITY,
+        Reason.ENTITY_MISMATCH,
+        Reason.SIGNER_MISMATCH,
+    ],
+)
+def test_what_can_be_so_of_a_local_file_is_advised_without_a_word_of_its_url(reason: Reason) -> None:
+    file = looking(FARM, url="file:///tmp/metadata.xml")
+    text = " ".join(report(standing(after(file, failed(reason, NOW, phases={})), NOW), NOW).split())
+    assert "URL" not in text.partition("To do")[2]
+
+
+@pytest.mark.parametrize("reason", [Reason.TLS_UNTRUSTED, Reason.CREDENTIALS])
+def test_what_a_useless_ca_file_brings_about_is_advised_by_the_name_of_its_flag(reason: Reason) -> None:
+    assert "--ca-file" in ADVICE[reason]
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -53,7 +53,7 @@ ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshol
 STOP = "# Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it:"
 BEFORE_ON = "# First see that AD FS lists no further successor, which it would promote by itself:"
 RENEW = (OWN, ASK, f"{GENERATE}  # if it was on", f"{ADD}  # if it was off")
-PRINT = "fedmeta-exporter check fs.example --config.file=fedmeta.yml --print-certificate"
+PRINT = "fedmeta-exporter check fs.example --config.file='<configuration file>' --print-certificate"
 
 
 def promote(thumbprint: str) -> Sequence[str]:
@@ -245,7 +245,9 @@ def test_a_command_of_ours_is_one_that_the_program_takes() -> None:
     assert ours
     for each in ours:
         flags = _parser().parse_args(shlex.split(each)[1:])
-        assert (flags.command, flags.addresses, flags.config_file) == ("check", ["fs.example"], "fedmeta.yml")
+        said = (flags.command, flags.addresses, flags.config_file)
+        # Which one is in force nobody knows here.
+        assert said == ("check", ["fs.example"], "<configuration file>")
 
 
 def test_a_name_is_quoted_for_the_shell() -> None:
@@ -266,7 +268,7 @@ def test_a_name_is_no_flag_in_a_command(name: str, kind: Kind) -> None:
 
     flags = _parser().parse_args(shlex.split(command)[1:])
 
-    assert (flags.addresses, flags.config_file) == ([name], "fedmeta.yml")
+    assert (flags.addresses, flags.config_file) == ([name], "<configuration file>")
     assert flags.certificate == ("primary" if kind is Kind.TRUST_BROKEN else "successor")
 
 
@@ -377,6 +379,7 @@ def test_a_primary_that_has_not_begun_is_another_trouble_than_one_that_ended() -
 
     assert "not valid before 2026-06-02 12:00 UTC" in text
     assert "clock" in text
+    assert title(Kind.SIGNING_CERTIFICATE_EXPIRED) == "Certificate not valid now"
 
 
 def test_beside_a_successor_an_expired_primary_needs_no_other() -> None:
@@ -758,7 +761,7 @@ def test_a_step_that_names_a_slot_says_that_this_holds_for_now() -> None:
         for finding in standing(record, at).findings:
             done = step(finding, at)
             names = any(re.search(r" -(Next)?SigningCertificate '", each) for each in done.commands)
-            assert ("if anybody writes or promotes before you do, ask again" in done.text) is names, finding.kind
+            assert ("look here again first: then it may be the other slot" in done.text) is names, finding.kind
             naming += names
 
     assert naming

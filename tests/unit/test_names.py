@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.names import LONGEST, LONGEST_SHORTENED, counted, shortened
+from exporter.names import LONGEST, LONGEST_SHORTENED, counted, printable, shortened
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,3 +35,18 @@ def test_a_noun_is_in_the_number_of_its_number(count: int, words: str) -> None:
 def test_no_text_leaves_the_number_of_a_noun_to_its_reader() -> None:
     texts = [*(ROOT / "exporter").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
     assert [str(each) for each in texts if "(s)" in each.read_text("utf-8")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://idp.example/", "https://idp.example/"),
+        ("CN=Müller, O=אוניברסיטה", "CN=Müller, O=אוניברסיטה"),
+        ("elpmaxe\u202e\u200b", r"elpmaxe\u202e\u200b"),
+        ("a\tb\nc\x1b[2J", r"a\tb\nc\x1b[2J"),
+        ("a\u00a0b\u2028c", r"a\xa0b\u2028c"),
+        ("\ud800\U000e0001", r"\ud800\U000e0001"),
+    ],
+)
+def test_what_cannot_be_printed_is_shown_by_its_number(text: str, shown: str) -> None:
+    assert printable(text) == shown

@@ -168,6 +168,15 @@ def test_a_target_is_found_by_its_domain_and_never_by_a_secret() -> None:
     assert names(record, secret, q="a-secret") == []
 
 
+def test_a_name_that_cannot_be_printed_is_shown_by_its_numbers_and_found_by_itself() -> None:
+    name = "fs\u200b\u202e"
+    tree = shown(named(seen(STEADY), name), named(seen(STEADY), "fs"), q=name)
+
+    (link,) = tree.iterfind(".//article/h2/a")
+    assert (text_of(link), link.get("href")) == (r"fs\u200b\u202e", "targets/fs%E2%80%8B%E2%80%AE")
+    assert [each.get("value") for each in tree.iterfind(".//input")] == [name]
+
+
 def test_the_summary_counts_all_targets_and_leads_to_those_alone() -> None:
     severities, states = counts(shown(*farms(), state="Steady", sort="name"))
 

@@ -171,6 +171,36 @@ def test_a_certificate_that_has_ended_says_how_long_ago_and_who_issued_it() -> N
     assert any(text.endswith("ended 3.0 days ago") for label, text in rows(tree) if label == "Valid")
 
 
+@pytest.mark.parametrize(
+    ("record", "days", "css", "valid"),
+    [
+        (seen(ending(18)), 0, "ok", "18.0 days left"),
+        (seen(ending(18)), 20, "critical", "ended 2.0 days ago"),
+        (EXAMPLES[Kind.SP_CERTIFICATE_EXPIRED].record, 0, "warning", "ended 3.0 days ago"),
+        (seen(ending(18), settings=PolicySettings(expiry=False)), 20, "unknown", "ended 2.0 days ago"),
+        (seen(ending(18)), -377, "critical", "begins in 30.0 days"),
+    ],
+    ids=["valid", "ended", "no identity provider", "dates do not count", "not begun"],
+)
+def test_a_primary_has_the_colour_of_its_validity_on_its_card_and_on_the_axis(
+    record: Record, days: int, css: str, valid: str
+) -> None:
+    tree = shown(record, NOW + days * DAY)
+
+    assert tree.findall(".//article[@data-fingerprint]")[0].get("class") == css
+    assert tree.xpath(".//svg/g[rect][not(contains(@class, 'mark'))]/@class")[0] == css
+    assert next(text for label, text in rows(tree) if label == "Valid").endswith(f", {valid}")
+
+
+def test_a_successor_that_has_not_begun_says_when_it_will() -> None:
+    early = replace(NEW, not_before=NOW + 5 * DAY)
+
+    (_, card, *_) = shown(seen(farm(OLD, early))).iterfind(".//article[@data-fingerprint]")
+    assert card.get("class") == "info"
+    assert "begins in 5.0 days" in text_of(card)
+    assert "Signing, successor 33333333, from 2026-06-06 until 2027-05-30" in axis(seen(farm(OLD, early)))
+
+
 def test_a_key_of_several_roles_is_primary_where_it_is_judged() -> None:
     tree = shown(seen(STEADY))
 
