@@ -12,7 +12,7 @@ from textwrap import wrap
 from exporter.advice import ADVICE
 from exporter.config.settings import TrustSource
 from exporter.config.urls import shown
-from exporter.findings import Finding, Standing, headline, moment, outlook, sentence, span, step, title
+from exporter.findings import UNKNOWN, Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.names import counted, printable, told
@@ -29,9 +29,6 @@ MOST_FINDINGS = 200
 
 LONGEST_LINE = 1000
 """Characters that a status line says of the worst target: monitoring systems cut off what is much longer."""
-
-UNKNOWN = "unknown"
-"""In place of a severity: nothing bad was found, and nothing is known to be well."""
 
 Row = tuple[str, str]
 """A label, and what stands beside it."""
@@ -120,8 +117,8 @@ def _ends(standing: Standing) -> Iterator[datetime]:
 
 
 def _counted(standings: Collection[Standing]) -> str:
-    counts = Counter(map(mark, standings))
-    words = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
+    counts = Counter(each.word for each in standings)
+    words = (*(each.word for each in reversed(Severity)), UNKNOWN)
     return (
         f"{counted(len(standings), 'target')}: {', '.join(f'{counts[each]} {each}' for each in words if counts[each])}"
     )
@@ -137,23 +134,13 @@ def _advice(standing: Standing) -> Iterator[Row]:
 def state(standing: Standing) -> str:
     """How a target stands in a few words, and how bad that is where something was found."""
     words = headline(standing)
-    return words if standing.severity is Severity.OK else f"{words} ({severity(standing.severity)})"
+    return words if standing.severity is Severity.OK else f"{words} ({standing.severity.word})"
 
 
 def further(standing: Standing) -> str:
     """How many findings are not shown; empty: none."""
     count = len(standing.findings) - MOST_FINDINGS
     return f"And {counted(count, 'more finding')}, not worse than these." if count > 0 else ""
-
-
-def severity(severity: Severity) -> str:
-    """A severity in one word, as in the label."""
-    return severity.name.lower()
-
-
-def mark(standing: Standing) -> str:
-    """How bad a target stands, in one word: its severity, or ``unknown`` where nothing is known to be well."""
-    return severity(standing.severity) if standing.is_judged or standing.severity >= Severity.WARNING else UNKNOWN
 
 
 def about(finding: Finding) -> Sequence[Row]:
@@ -299,7 +286,7 @@ def _position(certificate: Certificate, rollover: Rollover | None) -> str:
 def _finding(finding: Finding, now: datetime) -> Sequence[str]:
     next_step = step(finding, now)
     rows = [
-        (severity(finding.severity).capitalize(), f"{title(finding.kind)} ({finding.kind})"),
+        (finding.severity.word.capitalize(), f"{title(finding.kind)} ({finding.kind})"),
         *about(finding),
         ("", sentence(finding, now)),
         ("To do", next_step.text),

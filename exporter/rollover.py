@@ -77,6 +77,11 @@ class Severity(IntEnum):
     WARNING = 2
     CRITICAL = 3
 
+    @property
+    def word(self) -> str:
+        """It in one word, as in labels."""
+        return self.name.lower()
+
 
 class Position(StrEnum):
     """What a published certificate is in the rollover."""

@@ -12,7 +12,7 @@ from exporter.findings import Finding, Standing, headline, outlook, sentence, st
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity
 from exporter.record import LookRecord
-from exporter.report import MOST_FINDINGS, mark, severity, worst_first
+from exporter.report import MOST_FINDINGS, worst_first
 from exporter.rollover import Rollover
 from exporter.served import Served
 from exporter.trust import Verdict
@@ -41,7 +41,7 @@ def statement(standing: Standing, now: datetime) -> Json:
         "url": shown(record.target.url),
         "labels": dict(record.target.labels),
         "as_of": _moment(now),
-        "severity": mark(standing),
+        "severity": standing.word,
         "state": headline(standing),
         "outlook": None if standing.findings else outlook(standing),
         "findings": [_finding(each, now) for each in standing.findings[:MOST_FINDINGS]],
@@ -73,10 +73,10 @@ def _brief(standing: Standing) -> Json:
         "target": target.name,
         "url": shown(target.url),
         "labels": dict(target.labels),
-        "severity": mark(standing),
+        "severity": standing.word,
         "state": headline(standing),
         "findings": [
-            {"finding": each.kind, "severity": severity(each.severity), "about": dict(each.about)} for each in found
+            {"finding": each.kind, "severity": each.severity.word, "about": dict(each.about)} for each in found
         ],
         "findings_left_out": len(standing.findings) - len(found),
     }
@@ -90,7 +90,7 @@ def _finding(finding: Finding, now: datetime) -> Json:
     next_step = step(finding, now)
     return {
         "finding": finding.kind,
-        "severity": severity(finding.severity),
+        "severity": finding.severity.word,
         "title": title(finding.kind),
         "about": dict(finding.about),
         "sentence": sentence(finding, now),

@@ -46,7 +46,7 @@ def look_fragment(standing: Standing, *, limit: int) -> Fragment:
 
 
 def _write_finding(writer: Writer, finding: Finding) -> None:
-    writer.write(families.FINDING, 1, finding=finding.kind, severity=finding.severity.name.lower(), **finding.about)
+    writer.write(families.FINDING, 1, finding=finding.kind, severity=finding.severity.word, **finding.about)
 
 
 def _write_look(writer: Writer, look: LookRecord) -> None:

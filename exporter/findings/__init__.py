@@ -1,6 +1,6 @@
 """What is wrong with a target, about to be, or worth knowing: judged once, and read by every surface."""
 
-from exporter.findings.finding import Finding, Standing
+from exporter.findings.finding import UNKNOWN, Finding, Standing
 from exporter.findings.judge import standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, span
@@ -8,6 +8,7 @@ from exporter.findings.steps import Step
 from exporter.findings.words import headline, outlook, sentence, step, title
 
 __all__ = [
+    "UNKNOWN",
     "Finding",
     "Kind",
     "Standing",

@@ -16,6 +16,9 @@ from exporter.record import Record
 from exporter.rollover import Rollover, Severity
 from exporter.trust import Verdict
 
+UNKNOWN = "unknown"
+"""In place of a severity: nothing bad was found, and nothing is known to be well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -85,6 +88,11 @@ class Standing:
     def is_judged(self) -> bool:
         """Whether the document has what the target is about; otherwise nothing is known to be well."""
         return bool(self.rollovers if self.record.target.entity_id is None else self.rollover)
+
+    @property
+    def word(self) -> str:
+        """How bad it stands, in one word: its severity, or ``unknown`` where nothing is known to be well."""
+        return self.severity.word if self.is_judged or self.severity >= Severity.WARNING else UNKNOWN
 
     @property
     def readable(self) -> bool | None:

@@ -9,14 +9,13 @@ from urllib.parse import quote
 
 from exporter.config.urls import shown
 from exporter.exposition.own import Status
-from exporter.findings import Standing, headline, moment, outlook, sentence
+from exporter.findings import UNKNOWN, Standing, headline, moment, outlook, sentence
 from exporter.names import told
 from exporter.page.asked import Asked, Sort, part
 from exporter.page.frame import counted, field, framed, paragraph, summary
 from exporter.page.html import NOTHING, Html, element, together
-from exporter.page.marks import UNKNOWN, mark
 from exporter.page.status import facts, troubles
-from exporter.report import severity, state
+from exporter.report import state
 from exporter.rollover import Severity
 
 CARDS = 60
@@ -28,7 +27,7 @@ ROOM = 200_000
 _SENTENCE = 600
 """Characters of a sentence: the page of the target has all of it."""
 
-_SEVERITIES = (*(severity(each) for each in reversed(Severity)), UNKNOWN)
+_SEVERITIES = (*(each.word for each in reversed(Severity)), UNKNOWN)
 
 _SORTS: Mapping[Sort, str] = {Sort.WORST: "The worst first", Sort.NAME: "By name", Sort.ENDS: "The first to end first"}
 
@@ -97,12 +96,12 @@ def _card(standing: Standing, now: datetime) -> Html:
         "article",
         element("h2", _link(target.name)),
         paragraph(told(shown(target.url), _SENTENCE), "small"),
-        element("p", state(standing), class_=f"state {mark(standing)}"),
+        element("p", state(standing), class_=f"state {standing.word}"),
         what,
         paragraph(ends, "small"),
-        class_=mark(standing),
+        class_=standing.word,
         data_target=target.name,
-        data_severity=severity(standing.severity),
+        data_severity=standing.word,
     )
 
 
@@ -116,7 +115,7 @@ def _wanted(asked: Asked) -> Callable[[Standing], bool]:
 
     def wanted(standing: Standing) -> bool:
         return (
-            asked.severity in {"", mark(standing)}
+            asked.severity in {"", standing.word}
             and asked.state in {"", headline(standing)}
             and (not word or any(word in each.casefold() for each in _names(standing)))
         )
@@ -133,14 +132,14 @@ def _names(standing: Standing) -> Iterable[str]:
 
 
 def _by_severity(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
-    counts = Counter(map(mark, standings))
+    counts = Counter(each.word for each in standings)
     return {each: (each, counts[each]) for each in _SEVERITIES if counts[each]}
 
 
 def _by_state(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
     """Each state with its colour and how many there are, in the order of the targets."""
     counts = Counter(map(headline, standings))
-    marks = {headline(each): mark(each) for each in standings}
+    marks = {headline(each): each.word for each in standings}
     return {words: (css, counts[words]) for words, css in marks.items()}
 
 

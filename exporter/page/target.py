@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from exporter.config.urls import MASK, shown
-from exporter.findings import Finding, Kind, Standing, moment, outlook, sentence, span, step, title
+from exporter.findings import UNKNOWN, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
@@ -16,9 +16,8 @@ from exporter.page.axis import BARS, Bar, axis
 from exporter.page.certificates import FORMS, Published, published
 from exporter.page.frame import counted, field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
-from exporter.page.marks import UNKNOWN, mark
 from exporter.record import LookRecord
-from exporter.report import about, domain, evidence, left, seen, severity, state, worst_first
+from exporter.report import about, domain, evidence, left, seen, state, worst_first
 from exporter.rollover import WORDS, Position, Rollover, State
 from exporter.rules import runbook
 
@@ -66,7 +65,7 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         name,
         element("h1", name),
         element("p", _address(shown(record.target.url)), class_="small"),
-        element("p", state(standing), class_=f"state {mark(standing)}"),
+        element("p", state(standing), class_=f"state {standing.word}"),
         paragraph("" if standing.findings else outlook(standing)),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
         element("h2", "What was found") if standing.findings else NOTHING,
@@ -97,7 +96,7 @@ def _address(url: str) -> Html | str:
 
 
 def _finding(finding: Finding, now: datetime) -> Html:
-    word, next_step = severity(finding.severity), step(finding, now)
+    word, next_step = finding.severity.word, step(finding, now)
     data = {f"data_{name}": each for name, each in finding.about.items()}
     # Each is a block of its own: where one is too long for the screen, its next line stands further in.
     commands = [element("code", each) for each in next_step.commands]
@@ -233,7 +232,7 @@ def _colour(each: Published, standing: Standing, entity_id: str, now: datetime) 
         return None
     if now >= certificate.not_after or (position is Position.PRIMARY and now < certificate.not_before):
         found = (one for one in standing.findings if one.kind in _NOT_VALID and one.entity_id == entity_id)
-        return next((severity(one.severity) for one in found), UNKNOWN)
+        return next((one.severity.word for one in found), UNKNOWN)
     return "ok" if position is Position.PRIMARY else "info"
 
 
