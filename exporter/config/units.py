@@ -1,6 +1,7 @@
 """Durations and sizes as Prometheus writes them."""
 
 import re
+from fractions import Fraction
 
 DAY = 86400
 """Seconds."""
@@ -38,7 +39,7 @@ def size(text: str) -> int:
     if match is None:
         raise ValueError("must be a size such as 512KB or 16MB")
     number, prefix = match.groups("")
-    return int(float(number) * 1024 ** _PREFIXES.index(prefix or " "))
+    return int(Fraction(number) * 1024 ** _PREFIXES.index(prefix or " "))
 
 
 def as_duration(seconds: float) -> str:

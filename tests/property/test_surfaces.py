@@ -22,7 +22,7 @@ from exporter.check import EXIT_CODES, FailOn
 from exporter.config.settings import INTERNET, Entra, TrustSource
 from exporter.demo.scenarios import SCENARIOS, Scenario
 from exporter.exposition.render import Renderer, render_probe
-from exporter.findings import Finding, Kind, Standing, standing
+from exporter.findings import UNKNOWN, Finding, Kind, Standing, standing
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.metadata import DocumentError
 from exporter.model import Document, Fault, FaultKind, Reason, Signature, SignatureState
