@@ -163,6 +163,14 @@ def test_a_key_of_no_signing_algorithm_is_unknown() -> None:
     assert unreadable == ("key cannot be read: its algorithm, or its curve, is not known",)
 
 
+def test_a_key_whose_point_is_on_no_curve_costs_only_itself() -> None:
+    der = bytearray(certified(ec.generate_private_key(ec.SECP256R1()).public_key()))
+    der[der.index(bytes.fromhex("03420004")) + 4] ^= 1
+    certificate, unreadable = certificates.read(bytes(der))
+    assert (certificate.key_algorithm, certificate.key_size) == ("unknown", 0)
+    assert unreadable == ("key cannot be read",)
+
+
 @pytest.mark.parametrize(
     "der",
     [

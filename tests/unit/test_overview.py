@@ -244,6 +244,11 @@ def test_a_name_of_any_signs_leads_to_its_page() -> None:
     assert shown(record).findall(".//script") == []
 
 
+def test_what_no_page_can_hold_is_shown_by_its_number_in_a_field_too() -> None:
+    (field,) = shown(seen(STEADY), q="a\x00\u202e").iterfind(".//input[@name='q']")
+    assert field.get("value") == "a\\x00\u202e"
+
+
 def test_the_page_says_when_it_was_made_and_by_which_version_and_leads_to_the_rest() -> None:
     tree = shown(seen(STEADY), now=NOW + 59 * SECOND)
 
