@@ -119,7 +119,7 @@ _TITLES: Mapping[Kind, str] = {
     Kind.POSSIBLE_PRIMARY_ENDING: "Possible primary ends",
     Kind.ROLLOVER_OVERDUE: "Successor overdue",
     Kind.RENEWAL_DUE: "Renewal due",
-    Kind.SP_CERTIFICATE_EXPIRED: "Certificate not valid now (no identity provider)",
+    Kind.SP_CERTIFICATE_EXPIRED: "Not valid now (no identity provider)",
     Kind.SP_CERTIFICATE_ENDING: "Certificate ends (no identity provider)",
     Kind.SP_KEY_SET_REPLACED: "All keys replaced (no identity provider)",
     Kind.SP_METADATA_OUTDATED: "Metadata outdated (no identity provider)",
