@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.resources import files
 
-from exporter.names import counted as counted  # noqa: PLC0414 -- the pages have it from here
 from exporter.page.asked import Asked
 from exporter.page.html import NOTHING, Html, element
 

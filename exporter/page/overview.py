@@ -10,9 +10,9 @@ from urllib.parse import quote
 from exporter.config.urls import shown
 from exporter.exposition.own import Status
 from exporter.findings import UNKNOWN, Standing, headline, moment, outlook, sentence
-from exporter.names import told
+from exporter.names import counted, told
 from exporter.page.asked import Asked, Sort, part
-from exporter.page.frame import counted, field, framed, paragraph, summary
+from exporter.page.frame import field, framed, paragraph, summary
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.page.status import facts, troubles
 from exporter.report import state

@@ -4,7 +4,8 @@ import platform
 
 from exporter.exposition.own import Status
 from exporter.findings import moment
-from exporter.page.frame import counted, paragraph, table
+from exporter.names import counted
+from exporter.page.frame import paragraph, table
 from exporter.page.html import Html, element, together
 
 _BAD = "state warning"

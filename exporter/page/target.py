@@ -10,11 +10,11 @@ from exporter.findings import UNKNOWN, Finding, Kind, Standing, moment, outlook,
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
-from exporter.names import shortened, told
+from exporter.names import counted, shortened, told
 from exporter.page.asked import Asked, part
 from exporter.page.axis import BARS, Bar, axis
 from exporter.page.certificates import FORMS, Published, published
-from exporter.page.frame import counted, field, framed, paragraph, summary, table
+from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
 from exporter.report import about, domain, evidence, left, seen, state, worst_first
