@@ -323,3 +323,13 @@ def _trust_of(scenario: Scenario, domain: Domain, now: datetime) -> DomainTrust:
         update=domain.update,
         updated=now + domain.updated * DAY,
     )
+
+
+HEADLINES = (
+    (EXAMPLES[Kind.ROLLOVER_MISSING], "Successor missing (critical)", "critical"),
+    (EXAMPLES[Kind.METADATA_UNREACHABLE], "Unreadable (warning)", "warning"),
+    (EXAMPLES[Kind.SUCCESSOR_PUBLISHED], "Successor published (info)", "info"),
+    (Example(seen(STEADY)), "Steady", "ok"),
+    (Example(bare(FARM)), "Not looked at yet", "unknown"),
+)
+"""A target for each severity, and one of which nothing is known: its state on the pages, and its colour."""

@@ -33,6 +33,7 @@ from stack import free_port
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.config.reader import load
 from exporter.config.settings import SERVICE
 from exporter.demo.scenarios import SCENARIOS
 from exporter.model import Observation, Use
@@ -398,6 +399,16 @@ def test_the_demo_shows_every_scenario_in_its_state_and_says_what_to_open() -> N
         assert f'data-target="{scenario.name}"' in page
         for domain in scenario.domains:
             assert f"<td>{domain.name}</td>" in pages[scenario.name]
+
+
+def test_what_the_demo_shows_as_its_configuration_can_be_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "again.yml"
+
+    def keep(url: str) -> None:
+        file.write_text(get(url, "/config")[1], encoding="utf-8")
+
+    assert run("demo", LOOPBACK, do=keep).code == 0
+    assert [each.name for each in load(str(file)).targets] == [each.name for each in SCENARIOS]
 
 
 def test_below_the_path_of_its_external_address_the_exporter_answers(tmp_path: Path) -> None:

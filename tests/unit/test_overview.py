@@ -7,7 +7,7 @@ from time import process_time
 
 import pytest
 from builders import DAY, NOW, SECOND, watched
-from found import EXAMPLES, OLD, STEADY, Example, ending, seen, trusting
+from found import EXAMPLES, HEADLINES, OLD, STEADY, Example, ending, seen, trusting
 from lxml import etree
 from pages import LINKS
 from scrapes import FARM, RUNS, after, aggregate, certificate, document, federated, good, idp
@@ -66,16 +66,7 @@ def farms() -> tuple[Record, ...]:
     )
 
 
-@pytest.mark.parametrize(
-    ("example", "state", "css"),
-    [
-        (EXAMPLES[Kind.ROLLOVER_MISSING], "Successor missing (critical)", "critical"),
-        (EXAMPLES[Kind.METADATA_UNREACHABLE], "Unreadable (warning)", "warning"),
-        (EXAMPLES[Kind.SUCCESSOR_PUBLISHED], "Successor published (info)", "info"),
-        (Example(seen(STEADY)), "Steady", "ok"),
-        (Example(bare(FARM)), "Not looked at yet", "unknown"),
-    ],
-)
+@pytest.mark.parametrize(("example", "state", "css"), HEADLINES)
 def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example, state: str, css: str) -> None:
     tree = shown(example.record, now=example.at)
 

@@ -9,7 +9,21 @@ from pathlib import Path
 import builders
 import pytest
 from builders import DAY, ENTITY_ID, HOST, HOUR, NOW, beside, knowing, pair, probed, watched
-from found import EXAMPLES, LONG_ENCRYPTION, NEW, OLD, STEADY, STRANGE, Example, ending, farm, refused, seen, trusting
+from found import (
+    EXAMPLES,
+    HEADLINES,
+    LONG_ENCRYPTION,
+    NEW,
+    OLD,
+    STEADY,
+    STRANGE,
+    Example,
+    ending,
+    farm,
+    refused,
+    seen,
+    trusting,
+)
 from lxml import etree
 from pages import LINKS
 from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, federated, good, idp
@@ -102,16 +116,7 @@ def test_a_finding_names_whom_it_is_about(kind: Kind, whom: str | None) -> None:
     assert [text_of(each) for each in paragraphs] == ([] if whom is None else [whom])
 
 
-@pytest.mark.parametrize(
-    ("example", "state", "css"),
-    [
-        (EXAMPLES[Kind.ROLLOVER_MISSING], "Successor missing (critical)", "critical"),
-        (EXAMPLES[Kind.METADATA_UNREACHABLE], "Unreadable (warning)", "warning"),
-        (EXAMPLES[Kind.SUCCESSOR_PUBLISHED], "Successor published (info)", "info"),
-        (Example(seen(STEADY)), "Steady", "ok"),
-        (Example(bare(FARM)), "Not looked at yet", "unknown"),
-    ],
-)
+@pytest.mark.parametrize(("example", "state", "css"), HEADLINES)
 def test_the_worst_finding_is_the_headline_and_gives_the_colour(example: Example, state: str, css: str) -> None:
     (headline,) = shown(example.record, example.at).xpath(".//p[contains(@class, 'state')]")
 
