@@ -1,11 +1,10 @@
-"""Flags, signals, exit codes. Commands: ``serve`` (the default), ``check``, ``rules``, ``demo`` and ``completion``."""
+"""What each command does, the signals that end it, and its exit code."""
 
 import argparse
 import asyncio
 import json
 import logging
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -15,17 +14,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from io import TextIOWrapper
-from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
 from shlex import quote
 from typing import TextIO, TypeVar
-from urllib.parse import urlsplit
 
 import shtab
 from aiohttp import web
 
-from exporter import __version__, ending, fetch, hangup, log, memory, rules
+from exporter import ending, hangup, log, memory, rules
 from exporter.check import (
     EXIT_CODES,
     NAGIOS_WORDS,
@@ -33,13 +30,10 @@ from exporter.check import (
     FailOn,
     NotCheckedError,
     configuration_among,
-    exit_codes,
     looked_at,
     targets,
     unknown,
 )
-from exporter.config import units
-from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
 from exporter.config.surroundings import doubtful, lacking
@@ -48,6 +42,7 @@ from exporter.demo.configuration import configuration
 from exporter.demo.scenarios import SCENARIOS
 from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
+from exporter.flags import Listen, command_line, parsed, route_prefix
 from exporter.history import MEMORY
 from exporter.model import Certificate
 from exporter.names import counted, printable
@@ -63,10 +58,6 @@ from exporter.statement import statement
 
 T = TypeVar("T")
 
-COMMANDS = ("serve", "check", "rules", "demo", "completion")
-SHELLS = ("bash", "zsh", "fish")
-DEFAULT_LISTEN = ":10059"
-DEMO_LISTEN = "127.0.0.1:10059"
 SHUTDOWN = 0.25
 """Seconds that a running scrape has to end in when the program stops; aiohttp waits for so long twice."""
 
@@ -79,25 +70,11 @@ FLUSHING = 0.25
 THREADS = 2 * PROBES
 """For reading files and documents; twice as many as looks, because one that gave up may leave a thread behind."""
 
-_FLAGS = ("help", "version")
-"""Those that other programs have as commands."""
-
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-"""What may be a command, mistyped: the names of most hosts have a dot."""
-
-_SHORT_FLAG = re.compile(r"-[^-]")
-
 Command = Callable[[argparse.Namespace], int | None]
 """Gives an exit code; None is 0."""
 
-Listen = tuple[str | None, int]
-"""Host (None: every address) and port."""
-
 Announce = Callable[[Sequence[str]], None]
 """Takes the URLs that are served, in the order in which they were asked for."""
-
-_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
-"""What an address may hold as it is, in a route, and no part that leads upwards."""
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     That of ``check`` is in :data:`exporter.check.EXIT_CODES`.
     """
     try:
-        flags = _parsed(arguments)
+        flags = parsed(arguments)
     except SystemExit as stop:
         if stop.code and {"check", "--nagios"}.issubset(arguments):
             _print(f"{unknown('wrong flags: standard error says which')}\n")
@@ -141,41 +118,6 @@ def main(arguments: Sequence[str]) -> int:
         return refusal.code
 
 
-def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """What the arguments say; ends the program as argparse does where they say nothing."""
-    parser = _parser()
-    for each in takewhile("--".__ne__, arguments):
-        if _SHORT_FLAG.match(each) and each != "-h":
-            parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
-    is_named = bool(arguments) and arguments[0] in {*COMMANDS, "-h", "--help", "--version"}
-    flags, further = parser.parse_known_args(arguments if is_named else ["serve", *arguments])
-    if not is_named:
-        _refuse_commands(parser, [*flags.addresses, *further])
-        _refuse_words(parser, arguments[:1])
-    # argparse takes addresses in one place only, and gives back those that stand behind a flag.
-    if "addresses" in flags and not any(each.startswith("-") for each in further):
-        flags.addresses += further
-    elif further:
-        parser.error(f"unrecognized arguments: {' '.join(further)}")
-    if not is_named:
-        _refuse_words(parser, flags.addresses)
-    return flags
-
-
-def _refuse_commands(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    """Ends the program where no command comes first, and one of the words is one."""
-    for each in words:
-        if each in COMMANDS:
-            parser.error(f"{each} is a command: it comes first, before the flags")
-
-
-def _refuse_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    """Ends the program where no command is named, and one of the words may be meant as one."""
-    for each in filter(_WORD.fullmatch, words):
-        end = f"; did you mean --{each}?" if each in _FLAGS else did_you_mean(each, COMMANDS) or "."
-        parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
-
-
 def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = Path.home) -> Path:
     """Where state is kept unless the flag says otherwise (XDG Base Directory Specification, ``$XDG_STATE_HOME``).
 
@@ -188,292 +130,6 @@ def default_storage(environment: Mapping[str, str], home: Callable[[], Path] = P
     except RuntimeError as error:
         raise RefusedError("no home folder to keep state in; name a file with --storage.path") from error
     return folder / "fedmeta-exporter" / "state.sqlite"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fedmeta-exporter",
-        description="Watches federation metadata and says how a certificate rollover is going.",
-        epilog="Without a command: serve. See 'fedmeta-exporter serve --help' for its flags.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"fedmeta-exporter {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    serve = commands.add_parser("serve", allow_abbrev=False, help="watch targets and serve /metrics")
-    _add_log(serve, "info")
-    serve.add_argument(
-        "addresses", nargs="*", metavar="HOST|URL", help="what to watch, instead of a configuration file"
-    )
-    _path(serve.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)"))
-    serve.add_argument(
-        "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
-    )
-    _add_listen(serve, DEFAULT_LISTEN)
-    serve.add_argument(
-        "--web.enable-lifecycle",
-        dest="lifecycle",
-        action="store_true",
-        help="open POST /-/reload to whoever can connect",
-    )
-    serve.add_argument(
-        "--web.external-url",
-        dest="external",
-        type=_external,
-        metavar="URL",
-        help="where people reach the exporter, behind a proxy; its path stands before every route",
-    )
-    serve.add_argument(
-        "--web.route-prefix",
-        dest="prefix",
-        type=_prefix,
-        metavar="PATH",
-        help="what stands before every route (default: the path of --web.external-url)",
-    )
-    serve.add_argument(
-        "--storage.path",
-        dest="storage",
-        metavar="FILE",
-        help="where all that must survive a restart is kept; empty: nowhere (default: the XDG state folder)",
-    )
-    serve.add_argument(
-        "--limit.entities",
-        dest="limit",
-        type=_count,
-        default=Options(Config()).limit,
-        metavar="N",
-        help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--limit.documents",
-        dest="documents",
-        type=_size,
-        default="32MB",
-        metavar="SIZE",
-        help="bytes of documents that are read and parsed at once, which takes up to forty times as much memory"
-        " (default: %(default)s)",
-    )
-    serve.add_argument(
-        "--limit.probes",
-        dest="probes",
-        type=_some,
-        default=Options(Config()).probes,
-        metavar="N",
-        help="requests for /probe at once; 503 for those beyond (default: %(default)s)",
-    )
-    _add_resolver(serve)
-    _add_check(
-        commands.add_parser(
-            "check",
-            allow_abbrev=False,
-            help="look at targets once and say how they stand",
-            epilog=exit_codes(),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-    )
-    _add_rules(commands.add_parser("rules", allow_abbrev=False, help="print the alert rules for Prometheus"))
-    demo = commands.add_parser("demo", allow_abbrev=False, help="simulate farms on loopback and watch them")
-    _add_log(demo, "info")
-    _add_listen(demo, DEMO_LISTEN)
-    completion = commands.add_parser(
-        "completion", allow_abbrev=False, help="print what a shell needs to complete commands and flags"
-    )
-    # It logs nothing.
-    completion.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
-    completion.add_argument("shell", choices=SHELLS, help="the shell that reads it")
-    return parser
-
-
-def _path(argument: argparse.Action) -> None:
-    """Lets a shell complete an argument with the names of files."""
-    argument.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it
-
-
-def _add_check(parser: argparse.ArgumentParser) -> None:
-    # On its standard output stands what was asked for; nothing else is worth a line but trouble.
-    _add_log(parser, "warning")
-    _path(
-        parser.add_argument(
-            "addresses",
-            nargs="*",
-            metavar="HOST|URL|FILE|-|TARGET",
-            help="what to look at; - is a document on standard input; with --config.file names of its targets",
-        )
-    )
-    _path(
-        parser.add_argument(
-            "--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the targets"
-        )
-    )
-    parser.add_argument("--all", dest="everything", action="store_true", help="every target of --config.file")
-    parser.add_argument(
-        "--entity", metavar="ENTITYID", help="the entity that is meant, where the document is about several"
-    )
-    _path(
-        parser.add_argument(
-            "--ca-file",
-            dest="ca_file",
-            metavar="FILE",
-            help="PEM of the authorities that TLS certificates may come from, instead of the system's",
-        )
-    )
-    parser.add_argument(
-        "--fail-on",
-        dest="fail_on",
-        default=FailOn.WARNING.value,
-        choices=[each.value for each in FailOn],
-        help="the severity from which on the exit code is not 0 (default: %(default)s)",
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="one JSON object a line, for each target")
-    form.add_argument(
-        "--nagios",
-        action="store_true",
-        help="one line, exit code and performance data as for Nagios, Icinga and Checkmk",
-    )
-    form.add_argument(
-        "--print-certificate",
-        dest="certificate",
-        nargs="?",
-        const="successor",
-        choices=["primary", "successor"],
-        help="print this certificate of one target and nothing else (default: successor); stands after the target",
-    )
-    parser.add_argument(
-        "--certificate-format",
-        dest="certificate_format",
-        choices=["base64", "pem"],
-        help="with --print-certificate: base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it"
-        " (default: base64)",
-    )
-    _add_resolver(parser)
-
-
-def _add_rules(parser: argparse.ArgumentParser) -> None:
-    # It logs nothing.
-    parser.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
-    parser.add_argument(
-        "--format",
-        dest="form",
-        default=rules.Form.RULES.value,
-        choices=[each.value for each in rules.Form],
-        help="rules is a file for Prometheus, prometheusrule a manifest for its operator in Kubernetes"
-        " (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--job",
-        type=_by(rules.checked_job),
-        default=rules.JOB,
-        metavar="REGEX",
-        help="how a job is known of which no exporter ever answered; matches its whole name (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--runbook-base",
-        dest="runbooks",
-        type=_by(rules.checked_page),
-        default=rules.RUNBOOKS,
-        metavar="URL",
-        help="the page that has the runbooks; each alert's section is put behind it (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--grafana-base",
-        dest="grafana",
-        type=_by(rules.checked_root),
-        metavar="URL",
-        help="where Grafana is; without it links to dashboards begin at its root, /d/",
-    )
-
-
-def _add_log(parser: argparse.ArgumentParser, level: str) -> None:
-    parser.add_argument("--log.level", dest="log_level", default=level, choices=["debug", "info", "warning", "error"])
-    parser.add_argument("--log.format", dest="log_format", default="logfmt", choices=[each.value for each in log.Form])
-
-
-def _add_resolver(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dns.resolver",
-        dest="resolver",
-        default="c-ares",
-        choices=list(fetch.RESOLVERS),
-        help="what looks names up: c-ares, or the system, which knows all of nsswitch.conf and needs a thread for each"
-        " name (default: %(default)s)",
-    )
-
-
-def _add_listen(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--web.listen-address",
-        dest="listen",
-        action=_Further,
-        type=_address,
-        default=default,
-        metavar="[HOST]:PORT",
-        help="where to serve; may be given several times (default: %(default)s)",
-    )
-
-
-class _Further(argparse.Action):
-    """Adds what is given to what was given before; the default is for where nothing is."""
-
-    def __call__(
-        self,
-        _: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,  # noqa: ARG002 -- argparse names it
-    ) -> None:
-        before = getattr(namespace, self.dest)
-        setattr(namespace, self.dest, values if before is self.default else before + values)
-
-
-def _address(text: str) -> tuple[Listen, ...]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 -- the last TCP port
-        raise argparse.ArgumentTypeError(f"{text!r} is not [HOST]:PORT")
-    return ((host.removeprefix("[").removesuffix("]") or None, int(port)),)
-
-
-def _prefix(text: str) -> str:
-    path = text.rstrip("/")
-    if not text.startswith("/") or not _PATH.fullmatch(path):
-        raise argparse.ArgumentTypeError(f"{text!r} is not / and a path of letters, digits and . _ ~ - in its parts")
-    return path
-
-
-def _external(text: str) -> str:
-    """The path of an address that people reach the exporter at."""
-    return _prefix(f"{urlsplit(_by(rules.checked_root)(text)).path}/")
-
-
-def _by(check: Callable[[str], str]) -> Callable[[str], str]:
-    """What gives a flag's value, or says by this check what is wrong with it, which it does not repeat."""
-
-    def checked(text: str) -> str:
-        try:
-            return check(text)
-        except Mistake as mistake:
-            raise argparse.ArgumentTypeError(str(mistake)) from None
-
-    return checked
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of entities")
-    return int(text)
-
-
-def _some(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests, at least 1")
-    return int(text)
-
-
-def _size(text: str) -> int:
-    try:
-        return units.size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _now() -> datetime:
@@ -492,7 +148,7 @@ def _serve(flags: argparse.Namespace) -> None:
         limit=flags.limit,
         probes=flags.probes,
         documents=flags.documents,
-        prefix=_route_prefix(flags),
+        prefix=route_prefix(flags),
         resolver=flags.resolver,
     )
     with log.beside(FLUSHING), _state(flags.storage, config) as state:
@@ -508,10 +164,6 @@ def _check_surroundings(config: Config) -> None:
     if lacks:
         raise RefusedError("\n".join(lacks))
     print(f"{counted(len(config.targets), 'target')}, {counted(len(doubts), 'warning') if doubts else 'no problems'}")
-
-
-def _route_prefix(flags: argparse.Namespace) -> str:
-    return next((each for each in (flags.prefix, flags.external) if each is not None), "")
 
 
 def _log_listening(urls: Sequence[str]) -> None:
@@ -659,7 +311,7 @@ def _rules(flags: argparse.Namespace) -> None:
 
 
 def _completion(flags: argparse.Namespace) -> None:
-    _print(f"{shtab.complete(_parser(), flags.shell).rstrip()}\n")
+    _print(f"{shtab.complete(command_line(), flags.shell).rstrip()}\n")
 
 
 def _demo(flags: argparse.Namespace) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from exporter.check import EXIT_CODES, FailOn, exit_codes
-from exporter.cli import COMMANDS, _parser
 from exporter.config.settings import Config
+from exporter.flags import COMMANDS, command_line
 from exporter.rollover import Severity
 from exporter.server import Options, application
 from exporter.state import open_state
@@ -54,7 +54,7 @@ def documented_flags() -> Iterator[tuple[tuple[str, str], str]]:
 
 def test_every_flag_is_documented_with_its_commands_and_default_and_no_other() -> None:
     assert len(dict(documented_flags())) == len(list(documented_flags())), "each once"
-    assert dict(documented_flags()) == dict(options(_parser()))
+    assert dict(documented_flags()) == dict(options(command_line()))
 
 
 def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
@@ -92,7 +92,7 @@ def test_the_exit_codes_of_check_are_those_of_the_table_in_the_document_and_in_i
 
 
 def commands() -> Mapping[str, argparse.ArgumentParser]:
-    (found,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
+    (found,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
     return dict(found.choices)
 
 

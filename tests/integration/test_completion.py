@@ -9,7 +9,8 @@ from shlex import join
 
 import pytest
 
-from exporter.cli import COMMANDS, SHELLS, _parser, main
+from exporter.cli import main
+from exporter.flags import COMMANDS, SHELLS, command_line
 
 PATIENCE = 30
 
@@ -52,7 +53,7 @@ def test_every_command_and_flag_is_in_the_script_of_every_shell(shell: str) -> N
 
 
 def every_help() -> str:
-    parser = _parser()
+    parser = command_line()
     (commands,) = (each.choices for each in parser._actions if isinstance(each.choices, dict))  # noqa: SLF001 -- argparse has no other way
     return "".join(each.format_usage() for each in (parser, *commands.values()))
 

@@ -25,7 +25,7 @@ from packaging.utils import canonicalize_name
 from stack import free_port
 
 from exporter import __version__
-from exporter.cli import DEFAULT_LISTEN
+from exporter.flags import DEFAULT_LISTEN
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 LIST = "import importlib.metadata as m; [print(d.name, d.version) for d in m.distributions()]"

@@ -16,11 +16,6 @@ from builders import NOW
 
 from exporter import __version__, hangup
 from exporter.cli import (
-    COMMANDS,
-    Listen,
-    _parsed,
-    _parser,
-    _route_prefix,
     _run,
     _until_done,
     _url_of,
@@ -29,14 +24,11 @@ from exporter.cli import (
 )
 from exporter.config.reader import load
 from exporter.fetch import BUDGET
+from exporter.flags import COMMANDS, Listen, command_line, parsed, route_prefix
 from exporter.refused import RefusedError
 from exporter.reload import Configuration
 from exporter.server import Options
 from exporter.state import Saved, State
-
-
-def parsed(*arguments: str) -> argparse.Namespace:
-    return _parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +44,11 @@ def parsed(*arguments: str) -> argparse.Namespace:
     ],
 )
 def test_an_address_to_listen_on_is_a_host_or_none_and_a_port(text: str, listen: Listen) -> None:
-    assert parsed("serve", f"--web.listen-address={text}").listen == (listen,)
+    assert parsed(["serve", f"--web.listen-address={text}"]).listen == (listen,)
 
 
 def test_every_address_to_listen_on_that_is_given_is_meant() -> None:
-    given = parsed("serve", "--web.listen-address=127.0.0.1:1", "--web.listen-address=[::1]:2")
+    given = parsed(["serve", "--web.listen-address=127.0.0.1:1", "--web.listen-address=[::1]:2"])
     assert given.listen == (("127.0.0.1", 1), ("::1", 2))
 
 
@@ -96,7 +88,7 @@ def test_the_address_that_is_shown_is_one_that_a_person_can_open(address: tuple[
     ],
 )
 def test_routes_stand_below_the_prefix_or_else_the_path_of_the_external_address(flags: list[str], prefix: str) -> None:
-    assert _route_prefix(parsed("serve", *flags)) == prefix
+    assert route_prefix(parsed(["serve", *flags])) == prefix
 
 
 @pytest.mark.parametrize(
@@ -147,7 +139,7 @@ def test_a_user_without_a_home_is_told_which_flag_helps() -> None:
 
 
 def test_serve_has_defaults_for_everything() -> None:
-    flags = parsed("serve", "fs.example", "https://idp.example/metadata")
+    flags = parsed(["serve", "fs.example", "https://idp.example/metadata"])
     assert vars(flags) == {
         "command": "serve",
         "addresses": ["fs.example", "https://idp.example/metadata"],
@@ -168,13 +160,13 @@ def test_serve_has_defaults_for_everything() -> None:
 
 
 def test_a_limit_is_a_number_or_a_size() -> None:
-    assert parsed("serve", "--limit.entities=0").limit == 0
-    assert parsed("serve", "--limit.documents=1GB").documents == 2**30
-    assert parsed("serve", "--limit.probes=1").probes == 1
+    assert parsed(["serve", "--limit.entities=0"]).limit == 0
+    assert parsed(["serve", "--limit.documents=1GB"]).documents == 2**30
+    assert parsed(["serve", "--limit.probes=1"]).probes == 1
 
 
 def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only() -> None:
-    assert vars(parsed("check", "fs.example")) == {
+    assert vars(parsed(["check", "fs.example"])) == {
         "command": "check",
         "addresses": ["fs.example"],
         "config_file": None,
@@ -201,11 +193,11 @@ def test_check_has_defaults_for_everything_but_the_target_and_logs_trouble_only(
     ],
 )
 def test_the_certificate_that_is_printed_is_the_successor_unless_told_otherwise(flag: str, position: str) -> None:
-    assert parsed("check", "fs.example", flag).certificate == position
+    assert parsed(["check", "fs.example", flag]).certificate == position
 
 
 def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
-    assert parsed("demo").listen == (("127.0.0.1", 10059),)
+    assert parsed(["demo"]).listen == (("127.0.0.1", 10059),)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +267,7 @@ VALUES = {"--format": "prometheusrule", "--web.route-prefix": "/a", "--web.exter
 def test_a_command_behind_any_flag_is_told_to_come_first(
     command: str, end: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- argparse shows flags no other way
+    (commands,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- argparse shows flags no other way
     flags = {
         action.option_strings[-1]: []
         if action.nargs == 0
@@ -296,11 +288,11 @@ def test_a_plugin_with_its_flag_before_the_command_says_unknown(capsys: pytest.C
 
 
 def test_a_word_is_a_host_where_the_command_says_so() -> None:
-    assert _parsed(["serve", "adfs"]).addresses == ["adfs"]
-    assert _parsed(["serve", "rules", "help"]).addresses == ["rules", "help"]
-    assert _parsed(["--", "-adfs"]).addresses == ["-adfs"]
-    assert _parsed(["check", "adfs"]).addresses == ["adfs"]
-    assert _parsed(["adfs:8443", "fs.example", "https://adfs/"]).addresses == [
+    assert parsed(["serve", "adfs"]).addresses == ["adfs"]
+    assert parsed(["serve", "rules", "help"]).addresses == ["rules", "help"]
+    assert parsed(["--", "-adfs"]).addresses == ["-adfs"]
+    assert parsed(["check", "adfs"]).addresses == ["adfs"]
+    assert parsed(["adfs:8443", "fs.example", "https://adfs/"]).addresses == [
         "adfs:8443",
         "fs.example",
         "https://adfs/",
@@ -308,7 +300,7 @@ def test_a_word_is_a_host_where_the_command_says_so() -> None:
 
 
 def test_a_name_that_begins_with_a_hyphen_stands_behind_two() -> None:
-    assert _parsed(["check", "--config.file=fedmeta.yml", "--", "-x", "-hotel"]).addresses == ["-x", "-hotel"]
+    assert parsed(["check", "--config.file=fedmeta.yml", "--", "-x", "-hotel"]).addresses == ["-x", "-hotel"]
 
 
 def test_to_a_plugin_a_wrong_flag_is_no_state_of_a_target(capsys: pytest.CaptureFixture[str]) -> None:
@@ -320,7 +312,7 @@ def test_to_a_plugin_a_wrong_flag_is_no_state_of_a_target(capsys: pytest.Capture
 
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_addresses_may_stand_on_both_sides_of_a_flag(command: str) -> None:
-    flags = _parsed([command, "a.example", "--log.level=error", "b.example", "c.example"])
+    flags = parsed([command, "a.example", "--log.level=error", "b.example", "c.example"])
     assert flags.addresses == ["a.example", "b.example", "c.example"]
 
 
