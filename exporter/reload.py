@@ -46,6 +46,11 @@ class Configuration:
         self._seen: Mapping[str, bytes] | None = None
         """The target files as they were last; None: not looked at yet."""
 
+    async def begin(self) -> None:
+        """Follows the configuration for the first time; a reload waits for its end."""
+        async with self._lock:
+            await self._watch.follow(self.config.targets)
+
     async def reload(self) -> str | None:
         """Reads the configuration again and follows it; what is wrong with it, or None."""
         if self._file is None:

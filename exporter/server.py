@@ -5,7 +5,7 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,8 +39,13 @@ from exporter.watch import LATE, Watch
 
 T = TypeVar("T")
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
 SCRAPE_OFFSET = 0.5
 """Seconds before the scraper's own deadline at which ``/probe`` answers."""
+
+BEGINNING = 2.0
+"""Seconds that the start waits for what was saved to be read, before it serves: mostly it is by then."""
 
 RENDERERS = 2
 """Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
@@ -49,7 +54,7 @@ PROBE_REQUESTS = 32
 """Requests for ``/probe`` under way at once."""
 
 RETRY_AFTER = 5
-"""Seconds after which whom ``/probe`` had to refuse may try again: half of what a probe may take by default."""
+"""Seconds after which whoever was refused for now may try again: half of what a probe may take by default."""
 
 SHOWN = 5
 """Loops that ``/-/healthy`` names."""
@@ -132,15 +137,19 @@ def application(
     app.cleanup_ctx.extend([_renderers, _probers, _client, _collector, _watch, _configuration])
     app.on_response_prepare.append(_guard)
     routes = (
-        ("GET", "/", _overview),
-        ("GET", "/targets/{name:[^/]+}", _target),
-        ("GET", "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}", _certificate),
+        ("GET", "/", _once_begun(_overview)),
+        ("GET", "/targets/{name:[^/]+}", _once_begun(_target)),
+        (
+            "GET",
+            "/targets/{name:[^/]+}/certificates/{fingerprint:[0-9a-f]+}.{form:[a-z0-9]+}",
+            _once_begun(_certificate),
+        ),
         ("GET", "/favicon.svg", _icon),
         ("GET", "/runbooks", _runbooks),
-        ("GET", "/api/v1/targets", _api_targets),
-        ("GET", "/api/v1/targets/{name:[^/]+}", _api_target),
+        ("GET", "/api/v1/targets", _once_begun(_api_targets)),
+        ("GET", "/api/v1/targets/{name:[^/]+}", _once_begun(_api_target)),
         ("GET", "/config", _config),
-        ("GET", "/metrics", _metrics),
+        ("GET", "/metrics", _once_begun(_metrics)),
         ("GET", "/probe", _probe),
         ("GET", "/-/healthy", _healthy),
         ("GET", "/-/ready", _ready),
@@ -257,9 +266,7 @@ async def _collector(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _watch(app: web.Application) -> AsyncIterator[None]:
-    watch = Watch(client=app[_CLIENT], state=app[_STATE], clock=app[_CLOCK])
-    await watch.follow(app[_OPTIONS].config.targets)
-    app[_WATCH] = watch
+    app[_WATCH] = watch = Watch(client=app[_CLIENT], state=app[_STATE], clock=app[_CLOCK])
     yield
     await watch.stop()
 
@@ -268,15 +275,33 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
     options = app[_OPTIONS]
     configuration = Configuration(options.config, file=options.config_file, watch=app[_WATCH], clock=app[_CLOCK])
     app[CONFIGURATION] = configuration
-    following = asyncio.create_task(configuration.follow_target_files())
-    yield
-    await _cancelled(following)
+    beginning, following = map(asyncio.create_task, (configuration.begin(), configuration.follow_target_files()))
+    try:
+        # Who asks whether it lives must get an answer, however much was saved.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGINNING):
+                await asyncio.shield(beginning)
+        yield
+    finally:
+        for each in (following, beginning):
+            await _cancelled(each)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+def _once_begun(answer: Handler) -> Handler:
+    """The handler, or 503 while what was saved is read: half of the answer would be taken for all of it."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        if not request.app[_WATCH].begun:
+            return _busy("What was saved before the start is still being read")
+        return await answer(request)
+
+    return answered
 
 
 async def _home(request: web.Request) -> web.Response:

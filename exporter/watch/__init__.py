@@ -100,6 +100,8 @@ class Watch:
         self._openings = 0
         """How often the state file was opened later than at the start."""
         self._reading: asyncio.Task[None] | None = None
+        self.begun = False
+        """Whether all that is to be watched is, and what was saved of it is known."""
         self.failures: Counter[Reason] = Counter()
         """Failed probes since the start, by reason."""
         self.inquiry_failures: Counter[TrustReason] = Counter()
@@ -124,8 +126,9 @@ class Watch:
         Inquiries do not count: who asks is about to send us scrapes, and those are worth having while Entra ID is down.
         """
         if not self._ready:
-            self._ready = self._clock() >= self._ready_by or all(
-                look.observation for record in self.records for look in record.looks
+            self._ready = self.begun and (
+                self._clock() >= self._ready_by
+                or all(look.observation for record in self.records for look in record.looks)
             )
         return self._ready
 
@@ -143,7 +146,6 @@ class Watch:
         A changed one keeps what is true of it still: what was got at the same address, and what Entra ID of the same
         cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
         """
-        now = self._clock()
         self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
         kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.whole}
@@ -154,7 +156,8 @@ class Watch:
             self._changing = frozenset()
         if not self._ready:
             timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
-            self._ready_by = now + timedelta(seconds=max(timeouts, default=0))
+            self._ready_by = self._clock() + timedelta(seconds=max(timeouts, default=0))
+        self.begun = True
         # Not earlier: what fails removes nobody, and nobody is removed before the last scrape that shows him.
         noted = await attempt(self._note(wanted))
         if isinstance(noted, Raised):

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -24,8 +25,10 @@ from exporter.demo.scenarios import SCENARIOS, OtherLook, Scenario, document, fa
 from exporter.demo.simulator import Simulation, serving
 from exporter.model import Reason
 from exporter.policy import PolicySettings
+from exporter.record import Record
 from exporter.server import CONFIGURATION, Options, application
-from exporter.state import State, open_state
+from exporter.state import Saved, State, open_state
+from exporter.watch.beginning import restored
 
 Client = TestClient[web.Request, web.Application]
 
@@ -235,6 +238,91 @@ async def test_a_restart_shows_what_was_known_before_the_first_probe_ends(
     assert certificates(after) == certificates(before)
     first_seen = "fedmeta_certificate_first_seen_timestamp_seconds"
     assert list(after.samples(first_seen)) == list(before.samples(first_seen))
+
+
+WHILE_BEGINNING = {
+    "/-/healthy": 200,
+    "/-/ready": 503,
+    "/config": 200,
+    "/favicon.svg": 200,
+    "/probe": 200,
+    "/runbooks": 200,
+}
+"""What is answered while what was saved is read; anything else is 503 as well."""
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """What was saved is not read before this is set."""
+    go_on = threading.Event()
+
+    def slow(target: Target, saved: Saved) -> Record:
+        assert go_on.wait(10)
+        return restored(target, saved)
+
+    monkeypatch.setattr("exporter.watch.restored", slow)
+    monkeypatch.setattr("exporter.server.BEGINNING", 0.01)
+    yield go_on
+    go_on.set()
+
+
+@pytest.fixture
+async def saved(simulation: Simulation, tmp_path: Path) -> Path:
+    """A state file that knows a farm, which is down by now."""
+    file = tmp_path / "state" / "state.sqlite"
+    with kept_in(file, REAL_NOW) as state:
+        async with running(config_for(simulation, target_named(simulation, "published")), state=state) as client:
+            await when_ready(client)
+    simulation.take_down("published")
+    return file
+
+
+async def test_while_what_was_saved_is_read_it_lives_and_nothing_is_shown_by_halves(
+    simulation: Simulation, saved: Path, held_up: threading.Event
+) -> None:
+    with kept_in(saved, REAL_NOW) as state:
+        async with running(config_for(simulation, target_named(simulation, "published")), state=state) as client:
+            paths = {each.canonical for each in client.app.router.resources()} - {"/-/reload"}
+            assert paths > WHILE_BEGINNING.keys()
+            for path in paths:
+                filled = path.format(name="published", fingerprint="ab", form="pem")
+                answer = await client.get(filled, params={"target": simulation.base_url})
+                assert answer.status == WHILE_BEGINNING.get(path, 503), path
+                if path not in WHILE_BEGINNING:
+                    assert answer.headers["Retry-After"] == "5"
+                    assert "is still being read" in await answer.text()
+            held_up.set()
+            scrape = await when_ready(client)
+    assert scrape.state("published") == "published"
+
+
+async def test_a_reload_while_what_was_saved_is_read_waits_for_its_end(
+    simulation: Simulation, saved: Path, held_up: threading.Event, tmp_path: Path
+) -> None:
+    file = tmp_path / "fedmeta.yml"
+    file.write_text("targets: []")
+    with kept_in(saved, REAL_NOW) as state:
+        config = config_for(simulation, target_named(simulation, "published"))
+        async with running(config, state=state, file=file) as client:
+            reloading = asyncio.create_task(client.post("/-/reload"))
+            assert (await client.get("/metrics")).status == 503
+            assert not reloading.done()
+            held_up.set()
+            assert (await reloading).status == 200
+            assert (await scraped(client)).value("fedmeta_exporter_targets") == 0
+
+
+async def test_it_can_be_stopped_while_what_was_saved_is_read_which_stays_saved(
+    simulation: Simulation, saved: Path, held_up: threading.Event
+) -> None:
+    target = target_named(simulation, "published")
+    with kept_in(saved, REAL_NOW) as state:
+        before = state.load(target.name, target.url)
+        async with running(config_for(simulation, target), state=state) as client:
+            assert (await client.get("/-/healthy")).status == 200
+        assert not held_up.is_set()
+    with kept_in(saved, REAL_NOW) as state:
+        assert before == state.load(target.name, target.url) is not None
 
 
 async def test_a_restart_forgets_a_saved_document_of_another_entity_than_configured(
