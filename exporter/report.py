@@ -150,7 +150,7 @@ def about(finding: Finding) -> Sequence[Row]:
 
 def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
     """What is known of a target, without judgement: profile and looks, then each entity, then each domain."""
-    record, policy, rollovers = standing.record, standing.policy, worst_first(standing)
+    record, policy, rollovers = standing.record, standing.policy, standing.worst_first
     since = record.differing_since
     yield [
         ("Profile", f"{policy.profile}, known by {policy.evidence}"),
@@ -162,16 +162,6 @@ def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
     if len(rollovers) > SHOWN:
         yield [("Entities", f"and {len(rollovers) - SHOWN} more")]
     yield from (list(domain(each, standing.rollover, now)) for each in record.domains)
-
-
-def worst_first(standing: Standing) -> Sequence[Rollover]:
-    """The rollovers of a target, those with the worst findings first."""
-    places: dict[str | None, int] = {}
-    for number, each in enumerate(standing.findings):
-        places.setdefault(each.entity_id, number)
-    return sorted(
-        standing.rollovers, key=lambda each: (places.get(each.entity_id, len(standing.findings)), *each.urgency)
-    )
 
 
 def _look(look: LookRecord) -> Row:

@@ -12,7 +12,7 @@ from exporter.findings import Finding, Standing, headline, outlook, sentence, st
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity
 from exporter.record import LookRecord
-from exporter.report import MOST_FINDINGS, worst_first
+from exporter.report import MOST_FINDINGS
 from exporter.rollover import Rollover
 from exporter.served import Served
 from exporter.trust import Verdict
@@ -33,7 +33,7 @@ def statement(standing: Standing, now: datetime) -> Json:
     Every key is always there; what is not known is None. Moments are texts as in RFC 3339, in UTC; no value is secret.
     """
     record, policy = standing.record, standing.policy
-    rollovers = worst_first(standing)
+    rollovers = standing.worst_first
     told = rollovers[:MOST_ENTITIES]
     entities = {each.entity_id: each for each in (record.document.metadata.entities if record.document else ())}
     return {

@@ -105,6 +105,14 @@ class Standing:
         ends = [each.urgency[1] for each in self.rollovers if each.entity_id in self.watched and each.primary]
         return self.findings[0].kind.rank if self.findings else len(Kind), min(ends, default=0.0)
 
+    @property
+    def worst_first(self) -> Sequence[Rollover]:
+        """The rollovers, those with the worst findings first."""
+        places: dict[str | None, int] = {}
+        for number, each in enumerate(self.findings):
+            places.setdefault(each.entity_id, number)
+        return sorted(self.rollovers, key=lambda each: (places.get(each.entity_id, len(self.findings)), *each.urgency))
+
     def holds(self, now: datetime) -> bool:
         """Whether the same question asked now has the same answer."""
         return self.since <= now < self.until

@@ -17,7 +17,7 @@ from exporter.page.certificates import FORMS, Published, published
 from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
-from exporter.report import about, domain, evidence, left, seen, state, worst_first
+from exporter.report import about, domain, evidence, left, seen, state
 from exporter.rollover import WORDS, Position, Rollover, State
 from exporter.rules import runbook
 
@@ -134,7 +134,7 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
     found = sorted(
         (
             each
-            for each in worst_first(standing)
+            for each in standing.worst_first
             if asked.state in {"", WORDS[each.state]} and word in each.entity_id.casefold()
         ),
         key=lambda each: each.entity_id not in standing.watched,
