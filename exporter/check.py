@@ -1,6 +1,7 @@
 """``check``: which targets are meant, one look at each, and the exit code."""
 
 import asyncio
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -211,7 +212,7 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
 
 def _url_of(address: str) -> str:
     """The URL of a file that is named by its path; any other address as it is."""
-    is_path = not set(address).isdisjoint("/\\") or address.lower().endswith(".xml") or Path(address).is_file()
+    is_path = not set(address).isdisjoint("/\\") or address.lower().endswith(".xml") or os.path.isfile(address)  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
     return Path(address).absolute().as_uri() if is_path and "://" not in address else address
 
 
@@ -219,6 +220,8 @@ def _received(kept: ExitStack) -> Target:
     """The target whose document comes on standard input."""
     try:
         file = Path(kept.enter_context(TemporaryDirectory(prefix="fedmeta-check-")), "stdin")
+        if sys.stdin is None:
+            raise Mistake("standard input is closed")
         # One byte more: the look says that it is too large.
         file.write_bytes(sys.stdin.buffer.read(Module().body_size_limit + 1))
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -100,7 +101,8 @@ def main(arguments: Sequence[str]) -> int:
         flags = parsed(arguments)
     except SystemExit as stop:
         if stop.code and {"check", "--nagios"}.issubset(arguments):
-            _print(f"{unknown('wrong flags: standard error says which')}\n")
+            with suppress(RefusedError):
+                _print(f"{unknown('wrong flags: standard error says which')}\n")
             return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
@@ -160,10 +162,19 @@ def _check_surroundings(config: Config) -> None:
     doubts = sorted(doubtful(config))
     for each in doubts:
         print(f"warning: {each}", file=sys.stderr)
-    lacks = list(lacking(config, read_file=lambda file: Path(file).read_bytes(), environment=os.environ))
+    lacks = list(lacking(config, read_file=_content, environment=os.environ))
     if lacks:
         raise RefusedError("\n".join(lacks))
-    print(f"{counted(len(config.targets), 'target')}, {counted(len(doubts), 'warning') if doubts else 'no problems'}")
+    problems = counted(len(doubts), "warning") if doubts else "no problems"
+    _print(f"{counted(len(config.targets), 'target')}, {problems}\n")
+
+
+def _content(file: str) -> bytes:
+    """What a file holds. Raises OSError."""
+    if Path(file).is_fifo():
+        # To open it would wait for whoever writes to it.
+        raise OSError(errno.EINVAL, "it is a pipe")
+    return Path(file).read_bytes()
 
 
 def _log_listening(urls: Sequence[str]) -> None:
@@ -202,10 +213,13 @@ def _check(flags: argparse.Namespace) -> int:
     hangup.end()
     try:
         return _looked_at(flags)
-    except NotCheckedError as refusal:
-        if flags.nagios:
+    except RefusedError as refusal:
+        if not flags.nagios:
+            raise
+        # For a plugin everything that is no answer has one code, and it is not that of a warning.
+        with suppress(RefusedError):
             _print(f"{unknown(str(refusal))}\n")
-        raise
+        raise NotCheckedError(str(refusal)) from refusal
 
 
 def _looked_at(flags: argparse.Namespace) -> int:
@@ -368,14 +382,21 @@ async def _run_demo(listen: Sequence[Listen], state: State) -> None:
 def _introduce(simulation: Simulation, file: Path, urls: Sequence[str]) -> None:
     url, check = urls[0], f"{_own_name()} check --config.file={quote(str(file))}"
     width = max(len(scenario.name) for scenario in SCENARIOS)
-    print(f"{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for")
-    print("Entra ID says there what it trusts, all on loopback only:\n")
-    for scenario in SCENARIOS:
-        print(f"  {scenario.name:<{width}}  {scenario.sentence}")
-    print(f"\nOpen {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees.")
-    print("Look at one of them, or at all, from another terminal:\n")
-    print(f"  {check} {SCENARIOS[0].name}\n  {check} --all\n")
-    print("Stop with Ctrl-C.", flush=True)
+    farms = "\n".join(f"  {scenario.name:<{width}}  {scenario.sentence}" for scenario in SCENARIOS)
+    _print(f"""\
+{len(SCENARIOS)} simulated farms publish federation metadata at {simulation.base_url}, and a stand-in for
+Entra ID says there what it trusts, all on loopback only:
+
+{farms}
+
+Open {url}/ to see what the exporter says of them, {url}/metrics for what Prometheus sees.
+Look at one of them, or at all, from another terminal:
+
+  {check} {SCENARIOS[0].name}
+  {check} --all
+
+Stop with Ctrl-C.
+""")
 
 
 def _own_name() -> str:

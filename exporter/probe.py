@@ -91,11 +91,11 @@ async def probe(
         except TimeoutError:
             document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
         except DocumentError as error:
-            # The names in it are those of the document, which an endpoint may make of what it was sent.
-            document, failure = None, (error.reason, fetch.hidden(error.detail, answer.secrets))
+            document, failure = None, (error.reason, error.detail)
     if document is not None:
         failure = _mismatch(document, entity_id, signers)
-    reason, detail = failure or (None, "")
+    # The names in it are those of the document, which an endpoint may make of what it was sent.
+    reason, detail = (failure[0], fetch.hidden(failure[1], answer.secrets)) if failure else (None, "")
     return Observation(
         at=now,
         reason=reason,

@@ -47,9 +47,15 @@ class Configuration:
         """The target files as they were last; None: not looked at yet."""
 
     async def begin(self) -> None:
-        """Follows the configuration for the first time; a reload waits for its end."""
-        async with self._lock:
-            await self._watch.follow(self.config.targets)
+        """Follows the configuration for the first time, until that succeeds; a reload waits for its turn."""
+        while not self._watch.begun:
+            async with self._lock:
+                outcome = await attempt(self._watch.follow(self.config.targets))
+            if isinstance(outcome, Raised):
+                log_mistake("the start of the watch", outcome.error)
+                # Its traceback holds whatever was at hand.
+                del outcome
+                await asyncio.sleep(LOOK_EVERY)
 
     async def reload(self) -> str | None:
         """Reads the configuration again and follows it; what is wrong with it, or None."""
@@ -67,6 +73,8 @@ class Configuration:
                 problems = str(config.error)
             elif isinstance(config.error, TimeoutError):
                 problems = f"{self._file}, or a file that it names, was not read within {PATIENCE:g} s"
+                # They may be read in time later, as they are now: the next look at the target files finds them changed.
+                self._seen = {}
             else:
                 problems = admitted(config.error)
                 log_mistake("reload", config.error)

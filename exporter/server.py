@@ -278,9 +278,7 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
     beginning, following = map(asyncio.create_task, (configuration.begin(), configuration.follow_target_files()))
     try:
         # Who asks whether it lives must get an answer, however much was saved.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BEGINNING):
-                await asyncio.shield(beginning)
+        await asyncio.wait({beginning}, timeout=BEGINNING)
         yield
     finally:
         for each in (following, beginning):

@@ -13,9 +13,14 @@ _PIECE = 8
 
 def hidden(text: str, secrets: Iterable[str]) -> str:
     """A text on one line, its words apart by one space; a word that may be of a secret is ``…``."""
-    places = _places(text.lower(), {form.lower() for secret in secrets for form in _forms(secret)})
+    places = _places(_folded(text), {_folded(form) for secret in secrets for form in _forms(secret)})
     words = ("…" if places.intersection(range(*word.span())) else word.group() for word in re.finditer(r"\S+", text))
     return " ".join(words)
+
+
+def _folded(text: str) -> str:
+    """A text in small letters, each where its large one was: a few have two small ones in their place."""
+    return "".join(small if len(small := each.lower()) == 1 else each for each in text)
 
 
 def _places(text: str, forms: Iterable[str]) -> set[int]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Self, TypeVar
 from urllib.parse import urlencode
 
+from exporter.metadata import LONGEST_ENTITY_ID
 from exporter.page.html import Html, element, together
 
 LONGEST = 200
@@ -54,7 +55,7 @@ class Asked:
             sort=Sort(sort) if sort in set(Sort) else Sort.WORST,
             start=_number(query.get("start", "")),
             finding=_number(query.get("finding", "")),
-            entity=query.get("entity", ""),
+            entity=query.get("entity", "")[:LONGEST_ENTITY_ID],
         )
 
     def but(self, **changes: str | int) -> str:

@@ -82,7 +82,7 @@ def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked:
             element(
                 "a",
                 f"{words} {count}",
-                href=asked.but(**{name: "" if words == chosen else words}, start=0),
+                href=asked.but(**{name: "" if words == chosen else words}, start=0, entity=""),
                 class_=css or None,
                 aria_current="true" if words == chosen else None,
             ),

@@ -605,6 +605,56 @@ def test_what_cannot_be_written_is_said_in_one_line(command: str, why: str, meta
     assert (ran.returncode, ran.stderr) == (1, f"cannot write: {why}\n")
 
 
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (["check", "METADATA"], 1),
+        (["check", "--nagios", "METADATA"], 3),
+        (["check", "--nagios", "--fail-on=critical", "METADATA"], 3),
+        (["check", "--nagios", "--bogus"], 3),
+        (["check", "--nagios", "--config.file=/nowhere.yml", "--all"], 3),
+        (["--config.check", "METADATA"], 1),
+        (["completion", "bash"], 1),
+        (["demo", "--web.listen-address=127.0.0.1:0"], 1),
+    ],
+)
+def test_what_cannot_be_written_ends_every_command_with_a_sentence_and_a_plugin_knows_nothing(
+    flags: Sequence[str], code: int, metadata: str
+) -> None:
+    command = [sys.executable, "-m", "exporter", *(each.replace("METADATA", metadata) for each in flags)]
+    with Path("/dev/full").open("w") as out:
+        ran = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
+    assert ran.returncode == code
+    assert ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_what_was_closed_before_the_start_is_said_to_be() -> None:
+    command = [sys.executable, "-m", "exporter", "check", "-"]
+    ran = subprocess.run(  # noqa: S603 -- ours
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (ran.returncode, ran.stderr) == (3, "address 1: standard input is closed\n")
+
+
+def test_a_pipe_in_place_of_a_file_is_lacking_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "password")
+    module = {
+        "basic_auth": {"username": "kim", "password_file": str(pipe)},
+        "tls_config": {"ca_file": str(pipe)},
+    }
+    targets = [{"name": "a", "url": "https://a.example/", "module": "own"}]
+    (file := tmp_path / "fedmeta.yml").write_text(json.dumps({"modules": {"own": module}, "targets": targets}))
+    command = [sys.executable, "-m", "exporter", "--config.check", f"--config.file={file}"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
+    assert ran.returncode == 1
+    assert ran.stderr.count(f"{pipe} cannot be read: it is a pipe") == 2
+
+
 def test_a_log_that_nobody_reads_holds_up_neither_the_watch_nor_the_end(tmp_path: Path, metadata: str) -> None:
     unread, pipe = os.pipe()
     os.set_blocking(pipe, False)

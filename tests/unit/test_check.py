@@ -97,6 +97,12 @@ def test_a_file_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ]
 
 
+def test_what_is_too_long_for_a_path_is_no_file() -> None:
+    assert refused("a" * 300) == (
+        "address 1: must name a host, of which no part between dots is longer than 63 characters"
+    )
+
+
 def test_all_wrong_addresses_are_told_at_once_by_their_numbers() -> None:
     assert refused("gopher://kim:hunter2@a.example/", "b.example", "c d") == (
         "address 1: must be http, https or file\naddress 3: must not contain white space or control characters"

@@ -469,6 +469,18 @@ def test_of_very_many_findings_a_part_is_shown_and_links_lead_to_the_others() ->
     assert len(found) == 250
 
 
+def test_long_words_that_a_visitor_asks_for_make_no_long_page() -> None:
+    entities = [
+        idp(certificate("a", not_after=NOW + (nth - 10) * DAY), entity_id="\N{GRINNING FACE}" * 1020 + f"{nth:04}")
+        for nth in range(120)
+    ]
+    record = after(watched("all", "https://a.example/", watch=("*",)), good(document(*entities, aggregate=True), NOW))
+    words = dict.fromkeys(("q", "state", "severity", "entity", "start", "finding"), "\N{GRINNING FACE}" * 8000)
+
+    for asked in (words, {**words, "q": "", "state": "", "entity": entities[9].entity_id}):
+        assert len(text_of_page(record, **asked)) < 300_000
+
+
 def test_long_texts_of_others_make_no_long_page() -> None:
     long = "&" * 1000
     entities = [idp(certificate("a", not_after=NOW), entity_id=f"urn:{nth}{long}") for nth in range(250)]

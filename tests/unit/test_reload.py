@@ -16,7 +16,7 @@ from clockwork import Clockwork, run
 
 from exporter.config.reader import load, matching_files
 from exporter.config.settings import Config, Target
-from exporter.reload import Configuration, _digests
+from exporter.reload import LOOK_EVERY, Configuration, _digests
 from exporter.watch import Watch
 
 SECRET = "correct.horse.battery"  # noqa: S105 -- no real one
@@ -35,6 +35,7 @@ class Follower:
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     under_way: int = 0
     most: int = 0
+    begun: bool = False
 
     async def follow(self, targets: Iterable[Target]) -> None:
         self.under_way += 1
@@ -44,6 +45,7 @@ class Follower:
             if self.errors:
                 raise self.errors.pop(0)
             self.followed.append([target.name for target in targets])
+            self.begun = True
         finally:
             self.under_way -= 1
 
@@ -308,6 +310,49 @@ async def test_to_follow_the_target_files_ends_when_it_is_cancelled(
     async with following(configuration(folder.parent / "fedmeta.yml", follower)) as task:
         await looks.again()
     assert task.cancelled()
+
+
+@pytest.mark.parametrize("kind", [ValueError, TimeoutError, StrangeError, asyncio.CancelledError])
+def test_a_start_that_fails_is_told_and_tried_again_and_a_reload_waits_for_its_turn(
+    file: Path, kind: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    loop, follower = Clockwork(), Follower(errors=[kind(SECRET), kind(SECRET)])
+    in_force = configuration(file, follower, loop.now)
+
+    async def start() -> float:
+        beginning = asyncio.create_task(in_force.begin())
+        await asyncio.sleep(0)
+        reloading = asyncio.create_task(in_force.reload())
+        await asyncio.sleep(0)
+        follower.gate.set()
+        assert await reloading
+        await beginning
+        return loop.time()
+
+    assert run(loop, start()) == LOOK_EVERY
+    assert (follower.followed, follower.most) == ([["one"]], 1)
+    assert caplog.messages[0] == "the start of the watch failed by a mistake of ours"
+    assert not any(SECRET in str(vars(record)) for record in caplog.records)
+
+
+async def test_a_configuration_that_was_not_read_in_time_is_read_again_though_no_file_changes(
+    folder: Path, follower: Follower, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    late = [True, True]
+
+    def slow(file: str) -> Config:
+        if late:
+            late.pop()
+            raise TimeoutError
+        return load(file)
+
+    monkeypatch.setattr("exporter.reload.load", slow)
+    async with following(in_force):
+        await looks.again()
+        targets_in(folder / "team.yml", "two")
+        await until(lambda: follower.followed == [["one", "two"]])
+    assert not late
 
 
 async def test_a_configuration_that_hangs_is_told_and_the_next_is_read(
