@@ -45,6 +45,7 @@ from exporter.demo.simulator import Simulation, serving
 from exporter.findings import Standing, standing
 from exporter.flags import Listen, command_line, parsed, route_prefix
 from exporter.history import MEMORY
+from exporter.mistakes import Raised, attempt, log_mistake
 from exporter.model import Certificate
 from exporter.names import counted, printable
 from exporter.page import FORMS
@@ -52,7 +53,7 @@ from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
 from exporter.report import coloured, report, reports, status_line
 from exporter.rollover import State as RolloverState
-from exporter.rounds import PROBES, Raised, attempt, log_mistake
+from exporter.rounds import PROBES
 from exporter.server import CONFIGURATION, Options, application
 from exporter.state import State, open_state
 from exporter.statement import statement

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.rounds import log_mistake
+from exporter.mistakes import log_mistake
 
 _resource: Any = importlib.import_module("resource") if importlib.util.find_spec("resource") else None
 """Python's module of limits; None on Windows, which has none of descriptors."""

@@ -15,8 +15,8 @@ from typing import TypeVar
 
 from exporter.config.reader import ConfigError, load, matching_files
 from exporter.config.settings import Config
+from exporter.mistakes import Raised, admitted, attempt, for_ever, log_mistake
 from exporter.reading import reading
-from exporter.rounds import Raised, admitted, attempt, for_ever, log_mistake
 from exporter.watch import Watch
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,11 @@
-"""One round of probing the looks of a target, and one of asking about its domains: for the watch and ``check`` alike.
-
-The last resort is here, and nowhere else: whatever is raised, it costs one probe or one answer.
-"""
+"""One probe of a look, and one inquiry about a domain, which cost no more than themselves: for whoever makes them."""
 
 import asyncio
-import logging
-import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
 
 from exporter import entra as entra_id
 from exporter import fetch
@@ -19,75 +13,16 @@ from exporter import inquiry as inquiries
 from exporter.config.settings import Entra, Look, Target
 from exporter.history import History
 from exporter.inquiry import DomainRecord, Inquiry, TrustReason
+from exporter.mistakes import Raised, admitted, attempt, log_mistake
 from exporter.model import Observation, Reason, Tally
 from exporter.probe import probe
 from exporter.record import LookRecord, Record, advance, answered, bare, joined, remembered
-
-T = TypeVar("T")
 
 PROBES = 32
 """Probes under way at once."""
 
 INQUIRIES = 8
 """Inquiries under way at once. They have slots of their own: Entra ID that is slow must hold up no probe."""
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """What some work raised in place of giving something."""
-
-    error: BaseException
-
-
-async def attempt(work: Awaitable[T]) -> T | Raised:
-    """What some work gives, or what it raised, of any kind. Only the end of the task that awaits it passes through."""
-    try:
-        return await work
-    except BaseException as error:
-        if isinstance(error, GeneratorExit) or is_ending():
-            raise
-        return Raised(error)
-
-
-def is_ending() -> bool:
-    """Whether the running task was told to end."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def for_ever(turn: Callable[[], Awaitable[None]], *, failed: Callable[[BaseException], float]) -> None:
-    """Takes turn after turn, until its task is cancelled; a turn rests before or after its work by itself.
-
-    What a turn raises is given to ``failed``, which says after how many seconds the next one is to come.
-    """
-    while not is_ending():
-        outcome = await attempt(turn())
-        if isinstance(outcome, Raised):
-            pause = 0.0
-            with suppress(BaseException):
-                pause = failed(outcome.error)
-            # Its traceback holds whatever the turn had at hand.
-            del outcome
-            # Others get their turn first, also where the pause cannot be had.
-            await asyncio.sleep(0)
-            await attempt(asyncio.sleep(pause))
-
-
-def log_mistake(what: str, error: BaseException) -> None:
-    """A line about a mistake of ours, with its traceback. Raises nothing.
-
-    Without what the errors say: it may quote what they stumbled over, a token for one.
-    """
-    with suppress(BaseException):
-        told = {"traceback": "".join(_frames(error)), "kind": _place(error)}
-        _log.error("%s failed by a mistake of ours", what, extra=told)
-
-
-def admitted(error: BaseException) -> str:
-    """What a person is told of a mistake of ours: no word of the error, which may quote a secret."""
-    return f"a mistake of ours ({type(error).__name__}): the log has the traceback"
 
 
 async def probe_first(
@@ -148,7 +83,7 @@ class Probed:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Answered:
     """One inquiry, and what it changed."""
 
     inquiry: Inquiry
@@ -199,7 +134,7 @@ class Rounds:
         was, latest.record = latest.record, joined(latest.record, after, history=history, now=self.clock())
         return Probed((past.at(look.place), after), (was, latest.record))
 
-    async def ask(self, latest: Latest, entra: Entra) -> AsyncIterator[Asked]:
+    async def ask(self, latest: Latest, entra: Entra) -> AsyncIterator[Answered]:
         """One inquiry about each domain of a target, in turn, answered into its latest record.
 
         Whoever wants us to wait ends the round, so the domain that was asked about the longest ago is the first.
@@ -211,7 +146,7 @@ class Rounds:
             before = next(each for each in latest.record.domains if each.domain == domain)
             after = inquiries.advance(before, inquiry)
             latest.record = answered(latest.record, after, now=self.clock())
-            yield Asked(inquiry, before, after)
+            yield Answered(inquiry, before, after)
             if inquiry.ends_round:
                 return
 
@@ -290,17 +225,3 @@ def _same_past(record: Record, other: Record, look: Look) -> bool:
 
 def _asked_at(domain: DomainRecord) -> datetime:
     return domain.inquiry.at if domain.inquiry else datetime.min.replace(tzinfo=UTC)
-
-
-def _place(error: BaseException) -> str:
-    """What failed: the types of the errors, and where the first was raised. Nobody outside chooses a word of it."""
-    chain = list(fetch.chain(error))
-    frames = traceback.extract_tb(chain[-1].__traceback__, limit=-1)
-    return " ".join((*(type(each).__qualname__ for each in chain), *(f"{at.filename}:{at.lineno}" for at in frames)))
-
-
-def _frames(error: BaseException) -> Iterator[str]:
-    """A traceback that ends with the error, then those of the errors behind it."""
-    for each in fetch.chain(error):
-        yield from traceback.format_tb(each.__traceback__)
-        yield f"{type(each).__qualname__}\n"

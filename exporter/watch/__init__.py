@@ -16,9 +16,10 @@ from functools import partial
 from exporter.config.settings import Entra, Look, Target
 from exporter.fetch import Client
 from exporter.inquiry import Inquiry, TrustReason
+from exporter.mistakes import Raised, attempt, for_ever, log_mistake
 from exporter.model import Document, Reason, Tally
 from exporter.record import Record, bare, clamped, resumed
-from exporter.rounds import Latest, Raised, Rounds, attempt, for_ever, log_mistake
+from exporter.rounds import Latest, Rounds
 from exporter.served import Served
 from exporter.state import State
 from exporter.watch.beginning import continued, restored
@@ -146,7 +147,9 @@ class Watch:
         A changed one keeps what is true of it still: what was got at the same address, and what Entra ID of the same
         cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
         """
-        self._state.on_open = partial(asyncio.get_running_loop().call_soon_threadsafe, self._opened)
+        loop = asyncio.get_running_loop()
+        now, began = self._clock(), loop.time()
+        self._state.on_open = partial(loop.call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}
         kept = {name: each for name, each in self._watched.items() if wanted.get(name) == each.target and each.whole}
         self._changing = frozenset(self._watched.keys() - kept.keys())
@@ -156,7 +159,8 @@ class Watch:
             self._changing = frozenset()
         if not self._ready:
             timeouts = (look.module.timeout for target in wanted.values() for look in target.looks)
-            self._ready_by = self._clock() + timedelta(seconds=max(timeouts, default=0))
+            # To read what was saved may have taken long, and their looks begin now.
+            self._ready_by = now + timedelta(seconds=int(loop.time() - began) + max(timeouts, default=0))
         self.begun = True
         # Not earlier: what fails removes nobody, and nobody is removed before the last scrape that shows him.
         noted = await attempt(self._note(wanted))

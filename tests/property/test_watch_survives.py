@@ -20,6 +20,7 @@ from exporter.config.settings import Entra, Look, Target, TrustSource
 from exporter.entra import EntraError
 from exporter.fetch import FREE, Budget, Client, Found, Share
 from exporter.inquiry import DomainTrust, TrustReason
+from exporter.mistakes import Raised, attempt
 from exporter.model import Observation, Reason
 from exporter.probe import read_document
 from exporter.record import Record
@@ -237,8 +238,8 @@ def test_one_failure_costs_one_turn_of_one_target(
 
     async def life() -> None:
         here.faults.armed = 1
-        failed = await rounds.attempt(here.watch.follow(here.targets))
-        if here.faults.raised and isinstance(failed, rounds.Raised):
+        failed = await attempt(here.watch.follow(here.targets))
+        if here.faults.raised and isinstance(failed, Raised):
             assert here.watch.records == (), "what was not taken on is not shown as watched"
             await here.watch.follow(here.targets)
         # Every seam is passed within three minutes.
@@ -249,7 +250,7 @@ def test_one_failure_costs_one_turn_of_one_target(
         assert here.watch.late == []
         counted = here.watch.restarts.total() + here.watch.failures[Reason.INTERNAL]
         counted += here.watch.inquiry_failures[TrustReason.INTERNAL]
-        assert counted == 1 - isinstance(failed, rounds.Raised)
+        assert counted == 1 - isinstance(failed, Raised)
         assert set(here.memory.records) == {"fs", "other"}
         await here.watch.stop()
 
@@ -318,10 +319,10 @@ async def reloaded(here: World, chance: random.Random) -> None:
         replace(each, labels={"nth": str(chance.random())}) if chance.random() < 0.3 else each for each in here.targets
     ]
     chance.shuffle(targets)
-    outcome = await rounds.attempt(here.watch.follow(targets))
+    outcome = await attempt(here.watch.follow(targets))
     names = {record.target.name for record in here.watch.records}
     assert names == {each.name for each in targets}, "a reload leaves nobody out"
-    if not isinstance(outcome, rounds.Raised):
+    if not isinstance(outcome, Raised):
         here.targets = targets
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exporter.log import Form, beside, finish, set_up
-from exporter.rounds import log_mistake
+from exporter.mistakes import log_mistake
 
 log = logging.getLogger("exporter.test")
 
