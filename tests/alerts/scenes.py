@@ -30,7 +30,8 @@ TEXTS: Mapping[str, Mapping[str, Any]] = yaml.safe_load(
 )
 """By story: the labels of its alert, its description, and what that becomes when its facts have been gone for hours.
 
-And what it is to an exporter that has just taken the target over, where that knows less.
+And what it is to an exporter that has just taken the target over, where that knows less, and beside one that is blind,
+where what that cannot read is such a finding too.
 """
 
 OWN: list[tuple[Status, bytes]] = []
@@ -269,8 +270,8 @@ class Scene:
     def moments(self) -> Mapping[int, str]:
         """What the alert says in which minute, as far as that is compared."""
         firing, said = self.minutes_of_firing(), TEXTS[self.name]
-        key = "moved" if self.situation is MOVED and "moved" in said else "says"
-        moments = {self.story.holds + self.story.told: said[key]}
+        key = "moved" if self.situation is MOVED else "blind" if self.situation.blind else "says"
+        moments = {self.story.holds + self.story.told: said.get(key, said["says"])}
         if self.situation is FAILING_FOR_HOURS:
             moments[self.story.over - STEP] = said.get("gone", said["says"])
         return {minute: text for minute, text in moments.items() if minute in firing}
