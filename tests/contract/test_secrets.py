@@ -304,6 +304,33 @@ async def test_no_secret_is_shown_whatever_fails(file: Path, endpoints: Federati
         assert secret in sent, f"{secret} never went out"
 
 
+async def test_an_entity_that_is_named_by_what_its_endpoint_was_sent_is_another_and_is_not_named(
+    endpoints: Federation, tmp_path: Path
+) -> None:
+    before, _, after = builders.saml_metadata().decode().partition(builders.ENTITY_ID)
+    endpoints.at("https://named.example.org/", quoting(f"{before}urn:", after))
+    blocks = dict(modules(tmp_path))
+    config = {
+        "modules": {
+            name: {**blocks[name], "tls_config": {"ca_file": endpoints.ca_file}}
+            for name in ("basic", "bearer", "headers")
+        },
+        "targets": [
+            {"name": name, "url": "https://named.example.org/", "module": name, "entity_id": builders.ENTITY_ID}
+            for name in ("basic", "bearer", "headers")
+        ],
+    }
+    (file := tmp_path / "fedmeta.yml").write_text(json.dumps(config))
+    logged = io.StringIO()
+    async with running(file, endpoints, logged) as client:
+        await ready(client)
+        metrics = await text(client, "/metrics")
+        targets = [await text(client, f"/targets/{name}") for name in ("basic", "bearer", "headers")]
+    shown = "\n".join([metrics, *targets, logged.getvalue(), state_in(tmp_path)])
+    assert metrics.count('reason="entity_mismatch"} 1') == 3
+    assert not (found := HIDDEN.search(shown)), shown[max(0, found.start() - 200) : found.end()]
+
+
 # Entra ID
 
 
