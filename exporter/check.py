@@ -18,10 +18,9 @@ from exporter.config.reader import ConfigError, load, target_at
 from exporter.config.settings import Look, Module, Target, Tls
 from exporter.config.urls import told_apart
 from exporter.findings import Standing
-from exporter.names import told
 from exporter.record import Record
 from exporter.refused import RefusedError
-from exporter.report import LONGEST_LINE
+from exporter.report import plugin_line
 from exporter.rollover import Severity
 from exporter.rounds import Rounds
 
@@ -104,8 +103,7 @@ def _row(head: str, cells: Iterable[str], columns: Iterable[str]) -> str:
 
 def unknown(why: str) -> str:
     """The status line of a plugin that could not look."""
-    line = told(" ".join(why.replace("|", "/").split()), LONGEST_LINE)
-    return f"FEDMETA {NAGIOS_WORDS[NotCheckedError.code]} - {line}"
+    return plugin_line(NAGIOS_WORDS[NotCheckedError.code], why)
 
 
 @contextmanager

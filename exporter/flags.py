@@ -4,6 +4,7 @@ import argparse
 import re
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import shtab
@@ -14,6 +15,8 @@ from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.settings import Config
 from exporter.server import Options
+
+T = TypeVar("T")
 
 COMMANDS = ("serve", "check", "rules", "demo", "completion")
 SHELLS = ("bash", "zsh", "fish")
@@ -147,7 +150,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit.entities",
         dest="limit",
-        type=_count,
+        type=_number("entities", least=0),
         default=Options(Config()).limit,
         metavar="N",
         help="entities of an aggregate that get series without being watched, the worst first (default: %(default)s)",
@@ -155,7 +158,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit.documents",
         dest="documents",
-        type=_size,
+        type=_by(units.size),
         default="32MB",
         metavar="SIZE",
         help="bytes of documents that are read and parsed at once, which takes up to forty times as much memory"
@@ -164,7 +167,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit.probes",
         dest="probes",
-        type=_some,
+        type=_number("requests", least=1),
         default=Options(Config()).probes,
         metavar="N",
         help="requests for /probe at once; 503 for those beyond (default: %(default)s)",
@@ -328,35 +331,27 @@ def _external(text: str) -> str:
     return _prefix(f"{urlsplit(_by(rules.checked_root)(text)).path}/")
 
 
-def _by(check: Callable[[str], str]) -> Callable[[str], str]:
-    """What gives a flag's value, or says by this check what is wrong with it, which it does not repeat."""
+def _by(check: Callable[[str], T]) -> Callable[[str], T]:
+    """What gives a flag's value, or says by this check what is wrong with it."""
 
-    def checked(text: str) -> str:
+    def checked(text: str) -> T:
         try:
             return check(text)
-        except Mistake as mistake:
+        except (Mistake, ValueError) as mistake:
             raise argparse.ArgumentTypeError(str(mistake)) from None
 
     return checked
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of entities")
-    return int(text)
+def _number(of: str, *, least: int) -> Callable[[str], int]:
+    """What gives a flag's number, which is no lower than the least that has a meaning."""
 
+    def checked(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {of}, at least {least}")
+        return int(text)
 
-def _some(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of requests, at least 1")
-    return int(text)
-
-
-def _size(text: str) -> int:
-    try:
-        return units.size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return checked
 
 
 def route_prefix(flags: argparse.Namespace) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from textwrap import wrap
 
 from exporter.advice import ADVICE
-from exporter.config.settings import TrustSource
+from exporter.config.settings import Look, TrustSource
 from exporter.config.urls import shown
 from exporter.findings import UNKNOWN, Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
@@ -98,15 +98,19 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
         text += f" And {counted(len(worst.findings) - 1, 'more finding')}."
     if len(standings) > 1:
         text = f"{_counted(standings)}; {text}"
-    # What stands behind this sign is performance data.
-    line = told(" ".join(printable(text.replace("|", "/")).split()), LONGEST_LINE)
     found = Counter(each.severity for standing in standings for each in standing.findings)
     ends = [end for standing in standings for end in _ends(standing)]
     left = f"{(min(ends) - now).total_seconds() / _DAY:.2f}" if ends else "U"
     return (
-        f"FEDMETA {word} - {line} | critical={found[Severity.CRITICAL]};;0;0 warning={found[Severity.WARNING]};0;;0"
+        f"{plugin_line(word, text)} | critical={found[Severity.CRITICAL]};;0;0 warning={found[Severity.WARNING]};0;;0"
         f" info={found[Severity.INFO]};;;0 days_left={left}"
     )
+
+
+def plugin_line(word: str, text: str) -> str:
+    """What a plugin prints before its performance data (Monitoring Plugins Guidelines), on one line."""
+    # What stands behind this sign is performance data.
+    return f"FEDMETA {word} - {told(' '.join(printable(text.replace('|', '/')).split()), LONGEST_LINE)}"
 
 
 def _ends(standing: Standing) -> Iterator[datetime]:
@@ -166,9 +170,12 @@ def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
 
 def _look(look: LookRecord) -> Row:
     """From where a look was, whether it could read the document, and what it got."""
-    node, address = look.look.node, look.look.address
-    where = f"{node} at {address}" if address not in {None, node} else node
-    return "Look", f"{where}, from {look.look.vantage}: {seen(look)}"
+    return "Look", f"{where(look.look)}, from {look.look.vantage}: {seen(look)}"
+
+
+def where(look: Look) -> str:
+    """The node that is looked at, with its address where that says more."""
+    return f"{look.node} at {look.address}" if look.address not in {None, look.node} else look.node
 
 
 def seen(look: LookRecord) -> str:

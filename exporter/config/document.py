@@ -308,7 +308,6 @@ def compose(source: Source) -> Place:
     except UnicodeDecodeError as error:
         source.wrong("not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1)
     except _YamlError as error:
-        node = None
         source.wrong(error.problem, line=error.line)
     return Place(source, node or yaml.ScalarNode(_NULL, ""), 1, "")
 

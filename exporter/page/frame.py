@@ -72,7 +72,7 @@ def field(title: str, control: Html) -> Html:
 
 
 def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked: Asked) -> Html:
-    """How many targets there are of each kind, each a link to those alone."""
+    """How many there are of each kind, each a link to those alone."""
     chosen = getattr(asked, name)
     if not counts:
         return NOTHING

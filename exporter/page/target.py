@@ -17,7 +17,7 @@ from exporter.page.certificates import FORMS, Published, published
 from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
-from exporter.report import about, domain, evidence, left, seen, state
+from exporter.report import about, domain, evidence, left, seen, state, where
 from exporter.rollover import WORDS, Position, Rollover, State
 from exporter.rules import runbook
 
@@ -328,7 +328,6 @@ def _places(standing: Standing, now: datetime) -> Iterator[Html]:
 
 def _look(each: LookRecord, now: datetime) -> Html:
     look, observation, failure, lately = each.look, each.observation, each.lately.failure, each.lately
-    where = f"{look.node} at {look.address}" if look.address not in {None, look.node} else look.node
     rows = [("Now", seen(each))]
     if observation is not None:
         rows += [("Looked", f"{moment(observation.at)}, {span(now - observation.at)} ago"), *_phases(observation)]
@@ -340,7 +339,7 @@ def _look(each: LookRecord, now: datetime) -> Html:
         rows.append(("Last day", f"{counted(lately.probes, 'look')}, {lately.failures} failed"))
     if failure is not None and failure is not observation:
         rows += [("Last failed", f"{moment(failure.at)}, {failure.reason}: {failure.detail}"), *_phases(failure)]
-    title_of_it = f"{where}, from {look.vantage}"
+    title_of_it = f"{where(look)}, from {look.vantage}"
     return element("article", element("h4", title_of_it), table(rows), data_node=look.node, data_vantage=look.vantage)
 
 

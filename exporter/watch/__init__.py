@@ -117,7 +117,7 @@ class Watch:
 
     @property
     def lag(self) -> Tally:
-        """How long probes that were due had to wait for a slot."""
+        """How long probes that were due had to wait for a slot, or for room for their document."""
         return self._rounds.lag
 
     @property
