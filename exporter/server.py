@@ -5,22 +5,20 @@ import gzip
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from aiohttp import Payload, web
 from aiohttp.abc import AbstractResolver
 
 from exporter import __version__, fetch, memory, statement
-from exporter.config.reader import ConfigError, from_addresses
-from exporter.config.settings import Config, Target
+from exporter.allowed import NotAllowedError, asked_target, deadline, is_allowed
+from exporter.config.settings import Config
 from exporter.config.written import written
 from exporter.connections import HEADERS
 from exporter.exposition.own import Format, Status, render_own
@@ -40,9 +38,6 @@ from exporter.watch import LATE, Watch
 T = TypeVar("T")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-SCRAPE_OFFSET = 0.5
-"""Seconds before the scraper's own deadline at which ``/probe`` answers."""
 
 BEGINNING = 2.0
 """Seconds that the start waits for what was saved to be read, before it serves: mostly it is by then."""
@@ -79,14 +74,6 @@ class Options:
     """What stands before every route; ``/`` and a path, or nothing."""
     resolver: str = "c-ares"
     """What looks names up, by its name in :data:`~exporter.fetch.RESOLVERS`."""
-
-
-class NotAllowedError(Exception):
-    """``/probe`` may not look there; the text says why, and ``status`` is the HTTP status for it."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
 
 
 class _NoTargetError(Exception):
@@ -164,54 +151,6 @@ def application(
         app.router.add_get("/", _home)
         app.router.add_get(options.prefix, _home)
     return app
-
-
-def deadline(scrape_timeout: str | None, module_timeout: float) -> float:
-    """Seconds that ``/probe`` may take: the module's timeout, or less where the scraper gives up earlier.
-
-    ``scrape_timeout`` is Prometheus's ``X-Prometheus-Scrape-Timeout-Seconds``; what is no positive number says nothing.
-    """
-    try:
-        given = float(scrape_timeout or 0)
-    except ValueError:
-        return module_timeout
-    if not 0 < given < float("inf"):
-        return module_timeout
-    return min(module_timeout, given - SCRAPE_OFFSET if given > SCRAPE_OFFSET else given)
-
-
-def asked_target(config: Config, address: str, module: str, policy: str) -> Target:
-    """The target of a ``/probe`` request. Raises :class:`NotAllowedError`."""
-    if module not in config.modules:
-        raise NotAllowedError(400, "no such module")
-    if policy not in config.policies:
-        raise NotAllowedError(400, "no such policy")
-    try:
-        (target,) = from_addresses([address]).targets
-    except ConfigError as error:
-        raise NotAllowedError(400, f"target: {error.problems[0].message}") from error
-    parts = urlsplit(target.url)
-    # file://localhost/ has a host, and is a file all the same.
-    host = "" if parts.scheme == "file" else parts.hostname or ""
-    if not is_allowed(host, config.probe_allow):
-        raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
-    chosen = config.modules[module]
-    if not chosen.serves_probe:
-        why = "probe is false" if chosen.probe is False else "it has credentials, and probe: true is not among its keys"
-        raise NotAllowedError(403, f"module {module} in the configuration is not for /probe: {why}")
-    if chosen.has_credentials and not chosen.is_for(target.url):
-        raise NotAllowedError(
-            403,
-            f"the credentials of module {module} are not for this host: its hosts in the configuration do not name it,"
-            " with this scheme and port",
-        )
-    look = replace(target.look, module=chosen)
-    return replace(target, looks=(look,), policy=config.policies[policy])
-
-
-def is_allowed(host: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the patterns names the host; an address without a host (a file) is never allowed."""
-    return bool(host) and any(fnmatchcase(host.lower(), pattern) for pattern in patterns)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
