@@ -306,6 +306,10 @@ def signers(place: Place) -> tuple[bytes, ...]:
 
 def _host_pattern(place: Place) -> str:
     pattern = place.text().lower()
+    address = pattern.removeprefix("[").removesuffix("]")
+    if is_ip_address(address):
+        # As a pattern its brackets would be one of several characters.
+        return address
     if not set(pattern).isdisjoint("/@ ") or pattern.count(":") == 1:
         raise Mistake("must be a pattern of host names, such as *.contoso.com")
     return pattern

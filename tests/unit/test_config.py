@@ -544,7 +544,7 @@ def test_a_target_wins_over_the_defaults_and_labels_are_put_together() -> None:
         ),
         watched("c.contoso.com", url.format("c"), module=slow, interval=3600.0, vantage="internet", labels=defaults),
     )
-    assert config.probe_allow == ("*.contoso.com", "2001:db8::*")
+    assert config.probe_allow == ("*.contoso.com", "2001:db8::*", "::1")
     assert config.target_files == ("more/*.yml", "more/a.yml", "later/**/*.yml")
 
 
