@@ -12,7 +12,7 @@ from textwrap import wrap
 from exporter.advice import ADVICE
 from exporter.config.settings import Look, TrustSource
 from exporter.config.urls import shown
-from exporter.findings import UNKNOWN, Finding, Standing, headline, moment, outlook, sentence, span, step, title
+from exporter.findings import UNKNOWN, Block, Finding, Standing, headline, moment, outlook, sentence, span, step, title
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
 from exporter.model import Certificate
 from exporter.names import counted, printable, told
@@ -288,8 +288,14 @@ def _finding(finding: Finding, now: datetime) -> Sequence[str]:
         ("", sentence(finding, now)),
         ("To do", next_step.text),
     ]
+    return [*_lines(rows), *(line for block in next_step.blocks for line in _block(block))]
+
+
+def _block(block: Block) -> Iterator[str]:
+    yield ""
+    yield from _row("", block.before) if block.before else ()
     # A command is copied: it stays on its line.
-    return [*_lines(rows), *(" " * _LABEL + printable(each) for each in next_step.commands)]
+    yield from (" " * _LABEL + printable(each) for each in block.commands)
 
 
 def _lines(rows: Sequence[Row]) -> Sequence[str]:

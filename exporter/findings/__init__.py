@@ -4,11 +4,12 @@ from exporter.findings.finding import UNKNOWN, Finding, Standing
 from exporter.findings.judge import standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, span
-from exporter.findings.steps import Step
+from exporter.findings.steps import Block, Step
 from exporter.findings.words import headline, outlook, sentence, step, title
 
 __all__ = [
     "UNKNOWN",
+    "Block",
     "Finding",
     "Kind",
     "Standing",

@@ -107,11 +107,17 @@ class Standing:
 
     @property
     def worst_first(self) -> Sequence[Rollover]:
-        """The rollovers, those with the worst findings first."""
+        """The rollovers: of the entity that is meant, of those that are watched, of others, each the worst first."""
         places: dict[str | None, int] = {}
         for number, each in enumerate(self.findings):
             places.setdefault(each.entity_id, number)
-        return sorted(self.rollovers, key=lambda each: (places.get(each.entity_id, len(self.findings)), *each.urgency))
+
+        def place(each: Rollover) -> tuple[float, ...]:
+            is_other = each.entity_id != self.record.target.entity_id
+            found = places.get(each.entity_id, len(self.findings))
+            return is_other, each.entity_id not in self.watched, found, *each.urgency
+
+        return sorted(self.rollovers, key=place)
 
     def holds(self, now: datetime) -> bool:
         """Whether the same question asked now has the same answer."""

@@ -33,6 +33,8 @@ from exporter.model import Certificate, Role
 from exporter.primary import Evidence
 from exporter.rollover import WORDS, Rollover
 
+_MINUTE = timedelta(minutes=1)
+
 
 def _expired(_finding: Finding, facts: Rolling, now: datetime) -> str:
     primary = facts.rollover.primary
@@ -321,7 +323,8 @@ def _unreachable(finding: Finding, facts: Unread, now: datetime) -> str:
 def _fails(facts: Unread, now: datetime) -> str:
     got = facts.probes - facts.failures
     what = "few usable documents, or none," if 0 < got * FEW < facts.probes else "no usable document"
-    return f"has given {what} for {span(now - facts.since)}"
+    # A single look knows of no time before.
+    return f"gives {what}" if now - facts.since < _MINUTE else f"has given {what} for {span(now - facts.since)}"
 
 
 def _share(facts: Unread) -> str:
@@ -332,9 +335,12 @@ def _share(facts: Unread) -> str:
 
 
 def _another(finding: Finding, facts: Unread, now: datetime) -> str:
+    got = facts.observation.detail
+    if now - facts.since < _MINUTE:
+        return f"{_where(finding)} can be read, and gives {got}: nothing watches the certificates of the one meant."
     return (
-        f"{_where(finding)} can be read, and for {span(now - facts.since)} has given {facts.observation.detail}. What"
-        f" is told of the entity before is as of {moment(facts.since)}: nothing watches its certificates."
+        f"{_where(finding)} can be read, and for {span(now - facts.since)} has given {got}. What is told of the entity"
+        f" before is as of {moment(facts.since)}: nothing watches its certificates."
     )
 
 

@@ -6,8 +6,8 @@ this program's own. AD FS promotes only while AutoCertificateRollover is off, an
 was read may be an old copy, so nobody is told to generate anything before a look at the farm.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any
@@ -47,13 +47,18 @@ _ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThresho
 
 _GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
 
-_IF_ON, _IF_OFF = "  # if it was on", "  # if it was off"
+_NOTE, _CONDITION = "# ", "  # "
+
+_IF_ON, _IF_OFF = (f"{_CONDITION}if it was {each}" for each in ("on", "off"))
 
 _PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
 
-_STOP = "# Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it:"
+_STOP = (
+    f"{_NOTE}Stop here until Entra ID trusts this one for every domain and every other partner knows it;"
+    " then promote it:"
+)
 
-_BEFORE_ON = "# First see that AD FS lists no further successor, which it would promote by itself:"
+_BEFORE_ON = f"{_NOTE}First see that AD FS lists no further successor, which it would promote by itself:"
 
 _OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
 
@@ -65,12 +70,48 @@ _ADD = f"Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_NEW}"
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """Commands that may be pasted at once."""
+
+    before: str
+    """What must be so first, as sentences; empty where nothing must."""
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What to do next."""
 
     text: str
     commands: tuple[str, ...] = ()
-    """In this order; empty where no command helps."""
+    """In this order; empty where no command helps. What stands behind # must be so first."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The commands in blocks, each of which ends where somebody has to look, to wait or to decide.
+
+        A shell passes over what stands behind #, and runs the next line.
+        """
+        blocks: list[Block] = []
+        notes: list[str] = []
+        for each in self.commands:
+            if each.startswith(_NOTE):
+                notes.append(each.removeprefix(_NOTE))
+                continue
+            command, _, condition = each.partition(_CONDITION) if each.endswith((_IF_ON, _IF_OFF)) else (each, "", "")
+            if condition:
+                notes = [*(note.replace(":", ".") for note in notes), f"{condition.capitalize()}:"]
+            if notes or not blocks or _shown_by(command) != _shown_by(blocks[-1].commands[-1]):
+                blocks.append(Block(" ".join(notes), (command,)))
+            else:
+                blocks[-1] = replace(blocks[-1], commands=(*blocks[-1].commands, command))
+            notes = []
+        return blocks
+
+
+def _shown_by(command: str) -> str:
+    """What shows something that the next step depends on: the publisher, or this program; empty: it is an act."""
+    return next((each for each in ("Get-", "fedmeta-exporter ") if command.startswith(each)), "")
 
 
 _NOT_BEGUN = Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
@@ -132,12 +173,14 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> Step:
         return Step(f"{text}.")
     if policy.auto_certificate_rollover:
         return Step(f"{text}. AD FS promotes it by itself.")
+    # To promote would lock them out: how to do it is told once Entra ID trusts it for all of them.
+    waits = False in facts.trusted.values()
     if policy.auto_certificate_rollover is None:
         promote = f"{_PROMOTE} {thumbprint(facts.rollover.successor)}{_IF_OFF}"
         text += ". Ask AD FS whether it promotes by itself; if not, promote it before the primary ends."
-        return Step(text, (_ASK, _STOP, promote))
-    then = _sign(policy, " before the primary ends")
-    return _promote(facts.rollover.successor, policy, f"{text}; then {then}", now)
+        return Step(text, (_ASK,) if waits else (_ASK, _STOP, promote))
+    text += f"; then {_sign(policy, ' before the primary ends')}"
+    return Step(f"{text}.") if waits else _promote(facts.rollover.successor, policy, text, now)
 
 
 def _ignored(_finding: Finding, facts: Rolling, _now: datetime) -> Step:

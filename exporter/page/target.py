@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from exporter.config.urls import MASK, shown
-from exporter.findings import UNKNOWN, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
+from exporter.findings import UNKNOWN, Block, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
@@ -98,8 +98,6 @@ def _address(url: str) -> Html | str:
 def _finding(finding: Finding, now: datetime) -> Html:
     word, next_step = finding.severity.word, step(finding, now)
     data = {f"data_{name}": each for name, each in finding.about.items()}
-    # Each is a block of its own: where one is too long for the screen, its next line stands further in.
-    commands = [element("code", each) for each in next_step.commands]
     section = runbook(finding.kind)
     return element(
         "div",
@@ -107,13 +105,19 @@ def _finding(finding: Finding, now: datetime) -> Html:
         paragraph(_about(finding), "small"),
         element("p", sentence(finding, now)),
         element("p", f"To do: {next_step.text}"),
-        element("pre", *commands) if commands else NOTHING,
+        *(_block(each) for each in next_step.blocks),
         element("p", element("a", "Runbook", href=f"../runbooks#{section}"), class_="small") if section else NOTHING,
         class_=f"finding {word}",
         data_finding=finding.kind,
         data_severity=word,
         **data,
     )
+
+
+def _block(block: Block) -> Html:
+    # Where one is too long for the screen, its next line stands further in.
+    commands = element("pre", *(element("code", each) for each in block.commands))
+    return together(paragraph(block.before), commands)
 
 
 def _about(finding: Finding) -> Html:

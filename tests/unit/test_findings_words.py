@@ -206,6 +206,33 @@ def everything() -> Sequence[tuple[Finding, Example]]:
     return [(finding, each) for each in records() for finding in standing(*each).findings]
 
 
+def test_what_can_be_pasted_at_once_holds_no_look_before_an_act_no_condition_and_no_promotion_behind_a_stop() -> None:
+    for finding, (_, at) in everything():
+        blocks, commands = step(finding, at).blocks, step(finding, at).commands
+        pasted = [each for block in blocks for each in block.commands]
+        assert pasted == [each.split("  # ")[0] for each in commands if not each.startswith("#")]
+        for block in blocks:
+            assert block.commands
+            assert block.before == "" or block.before[-1] in ".:"
+            assert not any("#" in each for each in block.commands)
+            looks = {each.partition("-")[0] for each in block.commands} & {"Get", "fedmeta"}
+            assert not looks or len({each.partition("-")[0] for each in block.commands}) == 1
+            promotes = any("-IsPrimary" in each and "Token-Signing" in each for each in block.commands)
+            assert not promotes or block.before.startswith("Stop here until Entra ID trusts this one")
+
+
+def test_what_would_lock_out_a_domain_that_is_known_to_wait_is_not_there_to_be_pasted() -> None:
+    waiting = [
+        (finding, at)
+        for finding, (_, at) in everything()
+        if finding.kind is Kind.SUCCESSOR_PUBLISHED
+        and isinstance(finding.facts, Rolling)
+        and False in finding.facts.trusted.values()
+    ]
+    assert waiting
+    assert not any("-IsPrimary" in each for finding, at in waiting for each in step(finding, at).commands)
+
+
 def test_all_that_is_said_can_be_read_aloud() -> None:
     for finding, (_, at) in everything():
         for text in (sentence(finding, at), step(finding, at).text):
@@ -490,7 +517,7 @@ def test_a_node_that_cannot_be_read_is_named_and_to_be_taken_out_of_service() ->
     record = probed(record, refused(), look=record.target.looks[1])
     text = told(Kind.METADATA_UNREACHABLE, Example(record))
 
-    assert "Node wap1 (from default) has given no usable document" in text
+    assert "Node wap1 (from default) gives no usable document" in text
     assert "Take the node out of service" in text
 
 

@@ -90,10 +90,12 @@ def test_a_finding_has_its_title_severity_sentence_step_and_whole_commands(kind:
     severity, next_step = kind.severity.name.lower(), step(finding, at)
     assert shown_finding.get("class") == f"finding {severity}"
     assert text_of(shown_finding.find("h3")) == f"{title(kind)} ({severity})"
-    told, todo, *_ = (text_of(each) for each in shown_finding.findall("p") if each.get("class") is None)
+    told, todo, *notes = (text_of(each) for each in shown_finding.findall("p") if each.get("class") is None)
     assert (told, todo) == (sentence(finding, at), f"To do: {next_step.text}")
-    assert tuple(text_of(each) for each in shown_finding.findall("pre/code")) == next_step.commands
-    assert len(shown_finding.findall("pre")) == bool(next_step.commands)
+    assert [tuple(map(text_of, each)) for each in shown_finding.findall("pre")] == [
+        each.commands for each in next_step.blocks
+    ]
+    assert notes == [each.before for each in next_step.blocks if each.before]
     section = f"fedmeta{kind.replace('_', '')}"
     runbook = [each.get("href", "") for each in shown_finding.iterfind(".//a")]
     assert runbook == ([f"../runbooks#{section}"] if f"## {section}" in SECTIONS else [])

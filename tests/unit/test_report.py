@@ -5,19 +5,21 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from builders import DAY, HOST, HOUR, NOW, beside, knowing, looking, probed, watched
 from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, good, idp, pair, published, signed_by
 
 from exporter.config.settings import INTERNET, Entra, TrustSource
-from exporter.findings import standing, step
+from exporter.findings import Kind, standing, step
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.inquiry import advance as after_inquiry
 from exporter.model import Observation, Reason, SignatureState
 from exporter.policy import PolicySettings, Profile
 from exporter.record import Record, bare
 from exporter.report import report as text_of
+from exporter.statement import statement
 
 OLD, ENCRYPTION = pair("1", "2", not_before=NOW - 347 * DAY, not_after=NOW + 18 * DAY)
 NEW = certificate("3", not_before=NOW - 2 * DAY, not_after=NOW + 363 * DAY)
@@ -106,7 +108,8 @@ def test_a_farm_in_the_middle_of_its_rollover_reads_like_this(golden: Callable[[
 def test_no_line_is_longer_than_100_columns_but_for_a_word_or_a_command_that_is() -> None:
     farm = looked(asked(published(), graph({Slot.SIGNING: "1"})), wap1=refused("no " * 80), wap2=None)
 
-    commands = [f"{'':12}{each}" for finding in standing(farm, NOW).findings for each in step(finding, NOW).commands]
+    steps = [step(each, NOW) for each in standing(farm, NOW).findings]
+    commands = [f"{'':12}{each}" for next_step in steps for block in next_step.blocks for each in block.commands]
     assert max(len(line) for line in report(farm, NOW).splitlines() if line not in commands) <= 100
     address = f"https://idp.example/{'a' * 100}"
     assert address in report(after(watched("idp", address), good(document(idp()), NOW)), NOW)
@@ -211,21 +214,34 @@ def entities(text: str) -> list[str]:
     return re.findall(r"^Entity +https://(\w+)\.", text, re.MULTILINE)
 
 
-def test_of_an_aggregate_the_entities_with_findings_are_shown_first_and_the_others_counted() -> None:
+def test_of_an_aggregate_the_entities_that_are_watched_are_shown_first_then_the_worst_and_the_others_counted() -> None:
     record = aggregate()
 
     text = report(record, NOW)
 
     assert re.findall(r"^Entity +https://(\w+)\.", text, re.MULTILINE) == [
+        "watched",
         "none",
         "expired",
         "missing",
         "due",
-        "watched",
     ]
     assert "Entities    and 1 more" in text.splitlines()
     ending = replace(record, target=replace(record.target, watch=("https://due.*",)))
     assert re.findall(r"^Entity +https://(\w+)\.", report(ending, NOW), re.MULTILINE)[:3] == ["due", "due", "none"]
+
+
+def test_of_the_entity_that_is_meant_is_told_first_and_of_strangers_nothing_is_found() -> None:
+    record = aggregate()
+    meant = replace(record, target=replace(record.target, entity_id="https://watched.example/", watch=()))
+
+    found = standing(meant, NOW)
+
+    assert [each.kind for each in found.findings if each.kind is Kind.ENTITIES_IN_TROUBLE] == []
+    assert found.worst_first[0].entity_id == "https://watched.example/"
+    assert re.findall(r"^Entity +https://(\w+)\.", report(meant, NOW), re.MULTILINE)[0] == "watched"
+    (first, *_) = cast("list[Mapping[str, object]]", statement(found, NOW)["entities"])
+    assert first["entity_id"] == "https://watched.example/"
 
 
 def test_a_certificate_that_has_ended_says_since_when() -> None:
