@@ -31,8 +31,9 @@ from exporter.model import (
 )
 from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state
-from exporter.state.rows import SCHEMA, TABLES, Changes, row_of, stored
+from exporter.state.rows import SCHEMA, TABLES, Changes, newest, row_of, stored
 from exporter.state.saved import changes, joined, read, saved_of
+from exporter.state.text import history_of, history_text
 
 ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
 TARGET = watched("fs", "https://fs.example/metadata", entra=ENTRA)
@@ -195,7 +196,7 @@ class Store:
                 for table in TABLES
                 for row in connection.execute(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
             ]
-        held, unreadable = read(each for each in rows if each)
+        held, unreadable = read(newest(each for each in rows if each))
         assert unreadable == 0
         known = held.get(target.name)
         assert found == (known.at(target.url) if known else None)
@@ -512,3 +513,10 @@ def test_what_a_file_holds_of_an_entity_with_too_long_an_id_does_not_come_back(p
     found = after_restart(path)
     assert found is not None
     assert found.history.entities.keys() == {"e" * 1024}
+
+
+def test_a_history_that_is_too_long_is_written_without_the_certificates_of_keys_that_cannot_be_read() -> None:
+    known = replace(entity(), kept={KeyPlace(Role.IDP, "IDPSSODescriptor", Use.SIGNING, 0): certificate()})
+    longest = len(history_text(known))
+    assert history_of(history_text(known, longest)) == known
+    assert history_of(history_text(known, longest - 1)) == replace(known, kept={})
