@@ -9,7 +9,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,10 @@ class Odd(NamedTuple):
     column: str
     value: Any
 
+    def __repr__(self) -> str:
+        whole = repr(self.value)
+        return f"{self.table}.{self.column} = {whole[:200]} ({len(whole)} characters)"
+
 
 @dataclass
 class Endpoint:
@@ -93,11 +97,8 @@ class Endpoint:
     folder: Path
     port: int = 0
     up: bool = False
-    asked: list[Mapping[str, str]] = field(default_factory=list)
-    """The headers of every request."""
 
     async def answer(self, request: web.Request) -> web.Response:
-        self.asked.append(request.headers)
         if not self.up:
             raise web.HTTPServiceUnavailable
         if request.headers.get("If-None-Match") == '"one"':

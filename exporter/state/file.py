@@ -18,6 +18,7 @@ from typing import Any
 from exporter.state import disk, older, salvage
 from exporter.state.connection import connect, is_damage, is_locked, speaks_of_the_file, transaction
 from exporter.state.rows import (
+    HIGHEST,
     PAGE_SIZE,
     SCHEMA,
     VERSION,
@@ -25,6 +26,7 @@ from exporter.state.rows import (
     Row,
     missing,
     newest,
+    renumbered,
     stored,
     understood,
     unvalidated,
@@ -194,9 +196,10 @@ def _mended(path: Path, now: datetime, patience: float) -> Found:
     disk.delete(fresh)
     known, examined = _examined(path, patience)
     if examined.fault or known is None:
-        _write_new(fresh, examined.rows)
+        rows = renumbered(examined.rows)
+        _write_new(fresh, rows)
         aside = _give_name(path, fresh, now)
-        return Found(examined.rows, examined.fault, aside, missing(examined.rows) if examined.fault else 0)
+        return Found(rows, examined.fault, aside, missing(rows) if examined.fault else 0)
     disk.tighten(path)
     if known is not older.TODAY:
         try:
@@ -279,7 +282,10 @@ def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Found]:
     found, bad = older.rows(known, tables)
     if bad:
         faults.append("a row is not as it was written")
-    return known, Found(newest(found), next(iter(faults), ""), strange=sum(not understood(row) for row in found))
+    rows = newest(found)
+    if max(_serials(rows)) > HIGHEST:
+        faults.append("a serial is too high")
+    return known, Found(rows, next(iter(faults), ""), strange=sum(not understood(row) for row in found))
 
 
 @contextmanager

@@ -33,8 +33,13 @@ _LONGEST_URL = 2**16
 
 _LONGEST_MOMENT = 64
 
-_MOST = 2**62
-"""The highest serial, and number of entities: SQLite has none above 2**63, and serials go on from there."""
+HIGHEST = 2**40
+"""The highest serial that a file of ours can have: with ten writes a second it takes three thousand years."""
+
+_ROOM = 2**62
+"""The highest serial that is read: SQLite has no number above 2**63, and what is written next has a higher one."""
+
+_MOST_ENTITIES = 2**20
 
 _Check = Callable[[Any], bool]
 
@@ -65,7 +70,7 @@ _CHECKS: Mapping[str, _Check] = {
     "since": _MOMENT,
     "etag": _VALIDATOR,
     "last_modified": _VALIDATOR,
-    "entities": _number(_MOST),
+    "entities": _number(_MOST_ENTITIES),
     "packed": lambda value: type(value) is bytes,
     "entity_id": _text(LONGEST_ENTITY_ID),
     "history": _text(LONGEST_TEXT),
@@ -81,7 +86,7 @@ _CHECKS: Mapping[str, _Check] = {
 How long a document is once it is unpacked is asked where that is done.
 """
 
-_is_serial = _number(_MOST)
+_is_serial = _number(_ROOM)
 
 # No WITHOUT ROWID: a row that is damaged must not take with it those that would be found through it.
 SCHEMA: Sequence[str] = tuple(
@@ -147,6 +152,12 @@ def newest(rows: Iterable[Row]) -> Sequence[Row]:
         if known is None or known.serial < row.serial:
             found[row.key] = row
     return tuple(found.values())
+
+
+def renumbered(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows in the same order in time, with the lowest serials that say so."""
+    serials = {serial: nth for nth, serial in enumerate(sorted({row.serial for row in rows}), 1)}
+    return tuple(row._replace(serial=serials[row.serial]) for row in rows)
 
 
 def missing(rows: Iterable[Row]) -> int:

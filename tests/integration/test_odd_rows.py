@@ -25,6 +25,7 @@ ODD: dict[str, Odd] = {
     "a document that is larger than it may be": Odd("document", "packed", zlib.compress(bytes(LIMIT + 1))),
     "a serial that is text": Odd("target", "serial", "one"),
     "the highest serial": Odd("target", "serial", 2**63 - 1),
+    "the highest serial that is read": Odd("document", "serial", 2**62),
     "a fingerprint that is a number": Odd("entity", "history", Part(SIGHTINGS, [[[1, None], AT, AT]])),
     "a fingerprint of 1 MB": Odd("entity", "history", Part(FIRST_SEEN, {'"\n' + "x" * 2**20: AT})),
     "a set of keys without any": Odd("entity", "history", Part(SIGHTINGS, [])),
