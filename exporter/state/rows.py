@@ -63,7 +63,7 @@ _VALIDATOR = _or_null(_text(_LONGEST_URL, is_validator))
 _CHECKS: Mapping[str, _Check] = {
     "name": _NAME,
     "target": _NAME,
-    "url": _text(_LONGEST_URL),
+    "url": _text(_LONGEST_URL, bool),
     "last_success": _MOMENT,
     "differing_since": _MOMENT,
     "got": _MOMENT,
