@@ -1,4 +1,4 @@
-"""The odd rows of a state file that once took scrapes, pages or looks from everybody, each by itself."""
+"""Odd rows of a state file, each by itself: half of them once took scrapes, pages, looks or saves."""
 
 import zlib
 
@@ -46,5 +46,5 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Endpoint:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_a_row_that_once_cost_more_than_itself_costs_that_row(endpoint: Endpoint, odd: Odd) -> None:
+def test_an_odd_row_costs_that_row_at_most(endpoint: Endpoint, odd: Odd) -> None:
     assert_it_costs_that_row_at_most(endpoint, odd)
