@@ -241,6 +241,13 @@ def resumed(saved: History, since: History, now: datetime, *, expecting: Contain
     return replace(since, entities=entities, dropped=dropped + lost)
 
 
+def within_bounds(entities: Mapping[str, EntityHistory]) -> tuple[Mapping[str, EntityHistory], int]:
+    """The entities of a target as they may be remembered, whoever wrote them down; and how much was too much."""
+    found = {entity_id: _forget(entity, None) for entity_id, entity in entities.items()}
+    kept, dropped = _within_bound({entity_id: entity for entity_id, (entity, _) in found.items()})
+    return kept, dropped + sum(lost for _, lost in found.values())
+
+
 def key_sets(entity: Entity) -> Mapping[tuple[Role, Use], frozenset[str]]:
     """The fingerprints that each role publishes for signing, which keys without a use are for too, and encryption."""
     sets: dict[tuple[Role, Use], set[str]] = {}

@@ -336,6 +336,15 @@ class Phase(StrEnum):
     PARSE = "parse"
 
 
+LONGEST_VALIDATOR = 1_024
+"""Characters of a validator: many servers refuse a request whose headers have 8 kB, and it is not alone there."""
+
+
+def is_validator(value: str) -> bool:
+    """Whether a value may stand in the header of a request (RFC 9110 5.5), where it is sent back one day."""
+    return len(value) <= LONGEST_VALIDATOR and value.isascii() and value.isprintable()
+
+
 @dataclass(frozen=True, slots=True)
 class Validators:
     """What an answer says by which to ask next time whether anything changed (RFC 9110 8.8)."""

@@ -26,6 +26,7 @@ from exporter.demo.documents import (
     mint,
     sign,
 )
+from exporter.history import EntityHistory, KeySetHistory, Sighting
 from exporter.model import (
     Certificate,
     Entity,
@@ -301,6 +302,14 @@ def verdict(
     seen = {entity.entity_id: first_seen or {} for entity in metadata.entities}
     (rollover,) = judge(metadata, policy, signature=signature, first_seen=seen, now=now)
     return rollover
+
+
+def remembered(fingerprint: str, at: datetime) -> EntityHistory:
+    """What is remembered of an entity whose only certificate was first seen at a moment."""
+    return EntityHistory(
+        first_seen={fingerprint: at},
+        key_sets={(Role.IDP, Use.SIGNING): KeySetHistory((Sighting(frozenset({fingerprint}), at, at),))},
+    )
 
 
 def watched(name: str, url: str, **settings: object) -> Target:

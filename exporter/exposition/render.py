@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import add, is_
+from operator import add, is_, itemgetter
 from types import MappingProxyType
 
 from exporter.exposition.documents import document_fragment
@@ -17,6 +17,9 @@ from exporter.rollover import FOREVER
 from exporter.standings import Standings
 
 SECONDS_PER_DAY = 86400
+
+_ROOM = 2**19
+"""Bytes that removals take in a scrape: some 5,000 of targets with short names, 500 of those with the longest."""
 
 _NOBODY: Mapping[str, datetime] = MappingProxyType({})
 
@@ -104,8 +107,11 @@ def render(
 
 
 def _removals(removed: Mapping[str, datetime], now: datetime) -> Fragment:
+    """Who was removed, the latest first: what has no room is missing."""
     writer = Writer()
-    for name, at in removed.items():
+    for name, at in sorted(removed.items(), key=itemgetter(1), reverse=True):
+        if writer.size > _ROOM:
+            break
         writer.write(REMOVED, at.timestamp(), target=name)
     return writer.fragment(now, FOREVER)
 

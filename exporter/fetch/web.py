@@ -35,7 +35,7 @@ from exporter.fetch.progress import (
 )
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
-from exporter.model import Phase, Reason, Validators
+from exporter.model import Phase, Reason, Validators, is_validator
 from exporter.names import told
 
 MAX_REDIRECTS = 5
@@ -390,8 +390,7 @@ def _conditions(question: Question) -> dict[str, str]:
 
 
 def _validator(value: str | None) -> str | None:
-    # It will stand in a request's header one day.
-    return value if value is not None and value.isascii() and value.isprintable() else None
+    return value if value is not None and is_validator(value) else None
 
 
 def _origin(url: URL) -> tuple[str, str | None, int | None]:

@@ -167,7 +167,7 @@ class Reader:
         Raises :class:`DocumentError`.
         """
         if not self._entities:
-            raise DocumentError(Reason.NO_ENTITY, "no EntityDescriptor with an entityID")
+            raise DocumentError(Reason.NO_ENTITY, self._none())
         aggregate = len(self._entities) > 1
         bounds = self._root if aggregate else next(iter(self._entities.values())).bounds
         entities = tuple(
@@ -179,6 +179,13 @@ class Reader:
         return Metadata(
             entities, aggregate, bounds.valid_until, bounds.cache_duration, (*self._faults, *self._further_faults())
         )
+
+    def _none(self) -> str:
+        """Why there is no entity: the first that has an entityID has one that is too long, or none has any."""
+        too_long = next((each.detail for each in self._faults if each.kind is FaultKind.ENTITY_ID_LENGTH), None)
+        if too_long is None:
+            return "no EntityDescriptor with an entityID"
+        return short(f"no EntityDescriptor with an entityID of at most {LONGEST_ENTITY_ID} characters; {too_long}")
 
     def _fault(self, kind: FaultKind, entity_id: str | None, detail: str) -> None:
         self._counts[kind] += 1

@@ -17,7 +17,20 @@ from typing import Any
 
 from exporter.state import disk, older, salvage
 from exporter.state.connection import connect, is_damage, is_locked, speaks_of_the_file, transaction
-from exporter.state.rows import PAGE_SIZE, SCHEMA, VERSION, Changes, Row, missing, newest, stored, unvalidated
+from exporter.state.rows import (
+    HIGHEST,
+    PAGE_SIZE,
+    SCHEMA,
+    VERSION,
+    Changes,
+    Row,
+    missing,
+    newest,
+    renumbered,
+    stored,
+    understood,
+    unvalidated,
+)
 
 APPLICATION_ID = 0x46454D45
 """``FEME``: marks the file as ours (SQLite, "PRAGMA application_id")."""
@@ -62,6 +75,8 @@ class Found:
     """The name of the damaged file now."""
     lost: int = 0
     """Rows that the damaged file must have held too, at least."""
+    strange: int = 0
+    """Rows that are as they were written, and that nobody of ours wrote."""
 
 
 class File:
@@ -151,7 +166,7 @@ def glance(path: Path) -> Sequence[Row]:
         if rows or log:
             return rows
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as connection:
-            return _read(connection)[1]
+            return _read(connection)[1].rows
     except (OSError, sqlite3.Error):
         return ()
 
@@ -181,9 +196,10 @@ def _mended(path: Path, now: datetime, patience: float) -> Found:
     disk.delete(fresh)
     known, examined = _examined(path, patience)
     if examined.fault or known is None:
-        _write_new(fresh, examined.rows)
+        rows = renumbered(examined.rows)
+        _write_new(fresh, rows)
         aside = _give_name(path, fresh, now)
-        return Found(examined.rows, examined.fault, aside, missing(examined.rows) if examined.fault else 0)
+        return Found(rows, examined.fault, aside, missing(rows) if examined.fault else 0)
     disk.tighten(path)
     if known is not older.TODAY:
         try:
@@ -223,15 +239,15 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
         # Before SQLite leaves out what it thinks is damaged in the log, and deletes that.
         logged = newest(salvage.rows(path.read_bytes(), log)) if log else ()
         with closing(connect(path, patience)) as connection:
-            known, rows, fault = _read(connection)
-        if not fault and max(_serials(logged)) <= max(_serials(rows)):
-            return known, Found(rows)
+            known, found = _read(connection)
         # Of what only the log has, a transaction may be left in part: a newer target, and an older document.
-        whole = max(_serials(rows))
+        whole = max(_serials(found.rows))
+        if not found.fault and max(_serials(logged)) <= whole:
+            return known, found
         logged = tuple(unvalidated(row) if row.serial > whole else row for row in logged)
         image = path.read_bytes() if not log else b""
-        found = newest((*rows, *logged, *salvage.rows(image)))
-        return known, Found(found, fault or "its log is damaged")
+        rows = newest((*found.rows, *logged, *salvage.rows(image)))
+        return known, Found(rows, found.fault or "its log is damaged")
     likely = marked or disk.size(path) <= _SMALL or SCHEMA[0].encode() in disk.head(path, PAGE_SIZE)
     rows = newest(salvage.rows(path.read_bytes(), log)) if likely else ()
     if not rows and not marked:
@@ -243,7 +259,7 @@ def _examined(path: Path, patience: float) -> tuple[older.Format | None, Found]:
     return None, Found(rows, "its header is damaged")
 
 
-def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Sequence[Row], str]:
+def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Found]:
     """The format of a file, as many of its rows as SQLite finds, and what is damaged."""
     # Text that is damaged must not keep us from saying so.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
@@ -257,7 +273,7 @@ def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Sequence
             faults.append(str(verdict))
     known = older.format_of({table: tuple(columns) for table, columns in shape.items()})
     if known is None:
-        return None, (), next(iter(faults), "its tables are of no version")
+        return None, Found((), next(iter(faults), "its tables are of no version"))
     for table, columns in known.tables.items():
         tables[table] = []
         with _noted(faults):
@@ -266,7 +282,10 @@ def _read(connection: sqlite3.Connection) -> tuple[older.Format | None, Sequence
     found, bad = older.rows(known, tables)
     if bad:
         faults.append("a row is not as it was written")
-    return known, newest(found), next(iter(faults), "")
+    rows = newest(found)
+    if max(_serials(rows)) > HIGHEST:
+        faults.append("a serial is too high")
+    return known, Found(rows, next(iter(faults), ""), strange=sum(not understood(row) for row in found))
 
 
 @contextmanager

@@ -53,6 +53,6 @@ def read(rows: Iterable[Row]) -> tuple[Marks, int]:
     for name, watched, since in (row.values for row in rows if row.table == "watch"):
         try:
             marks[name] = Mark(bool(watched), zoned(since))
-        except (TypeError, ValueError):
+        except (ArithmeticError, TypeError, ValueError):
             unreadable += 1
     return marks, unreadable

@@ -1,8 +1,12 @@
 """The rows of the state file, each sealed and numbered, so that any one of them can be trusted alone. Pure."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from exporter.metadata import LONGEST_ENTITY_ID
+from exporter.model import is_validator
+from exporter.names import LONGEST
 
 VERSION = 4
 """The format that is written; older ones are read (:mod:`exporter.state.older`)."""
@@ -21,6 +25,68 @@ TABLES: Mapping[str, Sequence[str]] = {
 
 KEYS: Mapping[str, int] = {"target": 1, "document": 1, "entity": 2, "domain": 2, "watch": 1}
 """How many columns are the key."""
+
+LONGEST_TEXT = 2**22
+"""Characters of a history, or of what Entra ID says of a domain: four times what the longest of ours has."""
+
+_LONGEST_URL = 2**16
+
+_LONGEST_MOMENT = 64
+
+HIGHEST = 2**40
+"""The highest serial that a file of ours can have: with ten writes a second it takes three thousand years."""
+
+_ROOM = 2**62
+"""The highest serial that is read: SQLite has no number above 2**63, and what is written next has a higher one."""
+
+_MOST_ENTITIES = 2**20
+
+_Check = Callable[[Any], bool]
+
+
+def _text(longest: int, also: _Check = lambda _: True) -> _Check:
+    return lambda value: type(value) is str and len(value) <= longest and also(value)
+
+
+def _number(most: int) -> _Check:
+    return lambda value: type(value) is int and 0 <= value <= most
+
+
+def _or_null(check: _Check) -> _Check:
+    return lambda value: value is None or check(value)
+
+
+_NAME, _MOMENT = _text(LONGEST), _or_null(_text(_LONGEST_MOMENT))
+
+_VALIDATOR = _or_null(_text(_LONGEST_URL, is_validator))
+
+_CHECKS: Mapping[str, _Check] = {
+    "name": _NAME,
+    "target": _NAME,
+    "url": _text(_LONGEST_URL, bool),
+    "last_success": _MOMENT,
+    "differing_since": _MOMENT,
+    "got": _MOMENT,
+    "since": _MOMENT,
+    "etag": _VALIDATOR,
+    "last_modified": _VALIDATOR,
+    "entities": _number(_MOST_ENTITIES),
+    "packed": lambda value: type(value) is bytes,
+    "entity_id": _text(LONGEST_ENTITY_ID),
+    "history": _text(LONGEST_TEXT),
+    "domain": _NAME,
+    "source": _NAME,
+    "cloud": _NAME,
+    "tenant": _NAME,
+    "trust": _text(LONGEST_TEXT),
+    "watched": _number(1),
+}
+"""What may stand in a column of each name: SQLite takes anything anywhere, and a seal is no secret.
+
+How long a document is once it is unpacked is asked where that is done.
+"""
+
+_is_serial = _number(_ROOM)
 
 # No WITHOUT ROWID: a row that is damaged must not take with it those that would be found through it.
 SCHEMA: Sequence[str] = tuple(
@@ -63,9 +129,14 @@ def row_of(found: Sequence[Any]) -> Row | None:
     for table, columns in TABLES.items():
         if len(found) == len(columns) + 2:
             *values, serial, sealed = found
-            if seal((table, *values, serial)) == sealed:
+            if seal((table, *values, serial)) == sealed and _is_serial(serial):
                 return Row(table, tuple(values), serial)
     return None
+
+
+def understood(row: Row) -> bool:
+    """Whether each column has what may stand there."""
+    return all(_CHECKS[column](value) for column, value in zip(TABLES[row.table], row.values, strict=True))
 
 
 def seal(row: tuple[Any, ...]) -> int:
@@ -74,13 +145,19 @@ def seal(row: tuple[Any, ...]) -> int:
 
 
 def newest(rows: Iterable[Row]) -> Sequence[Row]:
-    """The rows without what a newer one of the same key replaced."""
+    """The rows that are understood, without what a newer one of the same key replaced."""
     found: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
+    for row in filter(understood, rows):
         known = found.get(row.key)
         if known is None or known.serial < row.serial:
             found[row.key] = row
     return tuple(found.values())
+
+
+def renumbered(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows in the same order in time, with the lowest serials that say so."""
+    serials = {serial: nth for nth, serial in enumerate(sorted({row.serial for row in rows}), 1)}
+    return tuple(row._replace(serial=serials[row.serial]) for row in rows)
 
 
 def missing(rows: Iterable[Row]) -> int:

@@ -8,9 +8,8 @@ from typing import Any
 from exporter.certificates import CertificateError
 from exporter.config.settings import Cloud, TrustSource
 from exporter.config.urls import told_apart
-from exporter.history import EntityHistory, History
+from exporter.history import EntityHistory, History, within_bounds
 from exporter.inquiry import DomainRecord
-from exporter.metadata import LONGEST_ENTITY_ID
 from exporter.model import NO_VALIDATORS, Validators
 from exporter.record import Question, Record
 from exporter.state.rows import Changes, Row
@@ -169,9 +168,7 @@ def _read(rows: Iterable[Row]) -> tuple[Saved | None, int]:
             saved = replace(saved, url=url)
             if row.table == "entity":
                 _, entity_id, _, text = row.values
-                # A file of a version that read longer ones may have some; they would stand in labels.
-                if len(entity_id) <= LONGEST_ENTITY_ID:
-                    entities[entity_id] = history_of(text)
+                entities[entity_id] = history_of(text)
             elif row.table == "document":
                 got, saved = moment_of(row.values[2]), replace(saved, packed=row.values[3])
             else:
@@ -187,9 +184,9 @@ def _read(rows: Iterable[Row]) -> tuple[Saved | None, int]:
     looked = saved.last_success or got
     # Validators speak of the document: without it they would be answered by "not modified".
     validators = saved.validators if saved.packed is not None else NO_VALIDATORS
-    saved = replace(
-        saved, last_success=looked, history=History(entities, looked), validators=validators, answers=answers
-    )
+    kept, dropped = within_bounds(entities)
+    history = History(kept, looked, dropped=dropped)
+    saved = replace(saved, last_success=looked, history=history, validators=validators, answers=answers)
     return (saved if saved.url or answers else None), unreadable
 
 

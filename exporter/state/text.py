@@ -2,15 +2,22 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from exporter import certificates
 from exporter.config.settings import TrustSource
-from exporter.history import Change, EntityHistory, KeySetHistory, Sighting
+from exporter.history import PER_KEY_SET, Change, EntityHistory, KeySetHistory, Sighting
 from exporter.inquiry import DomainTrust, Slot, UpdateResult, service_name
 from exporter.model import Certificate, KeyPlace, Role, Use
+from exporter.state.rows import LONGEST_TEXT
+
+_Value = TypeVar("_Value")
+
+_FINGERPRINT = re.compile("[0-9a-f]{1,64}")
 
 
 def moment_text(moment: datetime | None) -> str | None:
@@ -19,16 +26,20 @@ def moment_text(moment: datetime | None) -> str | None:
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """The moment in a text. Raises ValueError, also where it names no time zone."""
+    """The moment in a text. Raises as :func:`zoned` does."""
     return zoned(text) if text else None
 
 
 def zoned(text: str) -> datetime:
-    """The moment in a text that must have one. Raises ValueError, and TypeError for what is no text."""
+    """The moment in a text that must have one, in UTC.
+
+    Raises ValueError, also where it names no time zone, TypeError for what is no text, and OverflowError for what UTC
+    has no year for.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"no time zone: {text}")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def trust_text(trust: DomainTrust) -> str:
@@ -49,16 +60,14 @@ def trust_of(text: str, source: TrustSource) -> DomainTrust:
     """What a source said of a domain.
 
     What the text lacks is not known. Raises :class:`~exporter.certificates.CertificateError`, and ValueError,
-    TypeError, KeyError or AttributeError for what is written in another way than here.
+    TypeError, KeyError, AttributeError or OverflowError for what is written in another way than here.
     """
     plain = json.loads(text)
     return DomainTrust(
         source=source,
-        federated=plain["federated"],
-        certificates={
-            Slot(slot): certificates.read(base64.b64decode(der))[0] for slot, der in plain["certificates"].items()
-        },
-        unreadable=tuple(map(Slot, plain.get("unreadable", ()))),
+        federated=_of(bool, plain["federated"]),
+        certificates={Slot(slot): _certificate(der) for slot, der in plain["certificates"].items()},
+        unreadable=tuple(dict.fromkeys(map(Slot, plain.get("unreadable", ())))),
         # A file of a version that kept longer ones, or such as none can print, may have some.
         service=service_name(plain["service"]) if plain.get("service") is not None else None,
         update=UpdateResult(plain["update"]) if plain.get("update") else None,
@@ -66,8 +75,16 @@ def trust_of(text: str, source: TrustSource) -> DomainTrust:
     )
 
 
-def history_text(history: EntityHistory) -> str:
-    """An entity's history."""
+def history_text(history: EntityHistory, longest: int = LONGEST_TEXT) -> str:
+    """An entity's history; where it is too long, without the certificates of keys that cannot be read now.
+
+    Their length is the publisher's, and the bounds of a history make the rest of it a quarter as long at most.
+    """
+    text = _history_text(history)
+    return text if len(text) <= longest else _history_text(replace(history, kept={}))
+
+
+def _history_text(history: EntityHistory) -> str:
     return _json(
         {
             "first_seen": {fingerprint: at.isoformat() for fingerprint, at in history.first_seen.items()},
@@ -93,20 +110,20 @@ def history_of(text: str) -> EntityHistory:
     """The history of an entity in a text. Raises as :func:`trust_of` does."""
     plain = json.loads(text)
     return EntityHistory(
-        first_seen={fingerprint: zoned(at) for fingerprint, at in plain["first_seen"].items()},
+        first_seen={_fingerprint(each): zoned(at) for each, at in plain["first_seen"].items()},
         key_sets={
             (Role(each["role"]), Use(each["use"])): KeySetHistory(
-                _sightings(each["sightings"]),
+                _sightings(each["sightings"], range(PER_KEY_SET + 1)),
                 {Change(change): zoned(at) for change, at in each["changes"].items()},
             )
             for each in plain["key_sets"]
         },
-        primaries=_sightings(plain["primaries"]),
+        primaries=_sightings(plain["primaries"], range(1, 2)) if plain["primaries"] else (),
         last_promotion=moment_of(plain.get("last_promotion")),
         left=moment_of(plain.get("left")),
         began=moment_of(plain.get("began")),
         kept={
-            KeyPlace(Role(role), element, Use(use), position): certificates.read(base64.b64decode(der))[0]
+            KeyPlace(Role(role), _of(str, element), Use(use), _of(int, position)): _certificate(der)
             for role, element, use, position, der in plain.get("kept", ())
         },
     )
@@ -120,8 +137,33 @@ def _plain_keys(kept: Mapping[KeyPlace, Certificate]) -> list[list[Any]]:
     return [[*place, base64.b64encode(each.der).decode()] for place, each in kept.items()]
 
 
-def _sightings(plain: list[list[Any]]) -> tuple[Sighting, ...]:
-    return tuple(Sighting(frozenset(fingerprints), zoned(first), zoned(last)) for fingerprints, first, last in plain)
+def _sightings(plain: list[list[Any]], sizes: range) -> tuple[Sighting, ...]:
+    """Sightings, at least one; the set in force has one of these sizes, for nothing makes it smaller but a look."""
+    found = tuple(
+        Sighting(frozenset(map(_fingerprint, fingerprints)), zoned(first), zoned(last))
+        for fingerprints, first, last in plain
+    )
+    if len(found[-1].fingerprints) not in sizes:
+        raise ValueError(f"a set in force of {len(found[-1].fingerprints)}")
+    return found
+
+
+def _certificate(text: str) -> Certificate:
+    return certificates.read(base64.b64decode(text))[0]
+
+
+def _fingerprint(text: str) -> str:
+    """A fingerprint, as it is shown. Raises ValueError, and TypeError for what is no text."""
+    if _FINGERPRINT.fullmatch(text) is None:
+        raise ValueError("no fingerprint")
+    return text
+
+
+def _of(kind: type[_Value], value: object) -> _Value:
+    """A value of this very type. Raises TypeError."""
+    if type(value) is not kind:
+        raise TypeError(f"{type(value).__name__}, not {kind.__name__}")
+    return value
 
 
 def _json(plain: Mapping[str, Any]) -> str:

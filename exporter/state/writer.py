@@ -154,7 +154,7 @@ class Writer:
             raise
         self._file = file
         late = self._ledger.opened(held, marked)
-        self._tell(found, unreadable + unmarked)
+        self._tell(found, found.strange + unreadable + unmarked)
         if late and self._thread is threading.current_thread():
             try:
                 self._opened_late()

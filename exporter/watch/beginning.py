@@ -28,7 +28,8 @@ def restored(target: Target, saved: Saved) -> Record:
     if saved.packed is None:
         return record
     try:
-        document = _read(saved.packed, target.policy, saved.history, saved.last_success)
+        body = _unpacked(saved.packed, target.look.module.body_size_limit)
+        document = _read(body, target.policy, saved.history, saved.last_success)
     except (DocumentError, zlib.error) as error:
         log.warning("saved document not used", extra={"target": target.name, "error": str(error)})
         return record
@@ -66,16 +67,26 @@ def _probed_anew(look: Look, known: LookRecord, policy: PolicySettings | None, h
         return LookRecord(look)
     document = known.document
     if document is not None and policy is not None:
-        document = with_last_good(_read(document.packed, policy, history, known.last_success), document)
+        body = zlib.decompress(document.packed)
+        document = with_last_good(_read(body, policy, history, known.last_success), document)
     turns = known.turns if document is known.document else NO_TURNS
     return replace(known, look=look, document=document, turns=turns, observation=None, probes=0, failures=0)
 
 
-def _read(packed: bytes, policy: PolicySettings, history: History, at: datetime | None) -> Document:
-    """A document that was got before. Raises :class:`~exporter.metadata.DocumentError` and ``zlib.error``."""
-    return read_document(
-        zlib.decompress(packed), policy.signers, at=at or LONG_AGO, primary=policy.primary, history=history
-    )
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    """What was packed. Raises ``zlib.error``, also where it is more than so many bytes: no more is unpacked then."""
+    unpacking = zlib.decompressobj()
+    body = unpacking.decompress(packed, limit + 1)
+    if len(body) > limit:
+        raise zlib.error(f"larger than {limit} bytes (body_size_limit)")
+    if not unpacking.eof:
+        raise zlib.error("its end is missing")
+    return body
+
+
+def _read(body: bytes, policy: PolicySettings, history: History, at: datetime | None) -> Document:
+    """A document that was got before. Raises :class:`~exporter.metadata.DocumentError`."""
+    return read_document(body, policy.signers, at=at or LONG_AGO, primary=policy.primary, history=history)
 
 
 def _of_its_entity(record: Record) -> Record:

@@ -88,3 +88,21 @@ def test_a_state_file_with_such_a_document_serves_scrapes_though_the_endpoint_is
     assert LONG[:2000] not in text
     assert LONG[:2000] not in shown
     assert ("fedmeta_certificates_omitted" in text) == (name == "16,000 certificates")
+
+
+def test_a_saved_document_that_unpacks_to_a_gigabyte_is_unpacked_as_far_as_one_may_be_long(tmp_path: Path) -> None:
+    now, packing = datetime.now(UTC), zlib.compressobj(9)
+    bomb = b"".join(packing.compress(bytes(2**20)) for _ in range(2**10)) + packing.flush()
+    with published() as server:
+        config = server.config("/gone")
+        url = f"http://127.0.0.1:{server.port}/gone"
+        document = replace(read_document(builders.saml_metadata(), ()), packed=bomb)
+        with kept_in(tmp_path / "state.sqlite", now) as state:
+            state.load("evil", url)
+            state.keep(knowing(bare(watched("evil", url)), document=document, last_success=now))
+        # The file is as it was, also after a restart.
+        for _ in range(2):
+            with exporter(tmp_path, config) as process:
+                assert process.get("/metrics")[0] == 200
+                assert process.status("VmHWM") < 200_000
+                assert any("saved document not used" in line for line in process.lines)

@@ -300,12 +300,12 @@ async def test_a_status_that_no_standard_knows_is_told_by_its_number(
     assert error.detail == "HTTP 599"
 
 
+@pytest.mark.parametrize(("etag", "last_modified"), [(b'"\xff"', b"\xc3\xa9"), (b"e" * 1025, b"l" * 8000)])
 async def test_validators_that_could_not_stand_in_a_request_are_dropped(
-    federation: Federation, client: fetch.Client
+    federation: Federation, client: fetch.Client, etag: bytes, last_modified: bytes
 ) -> None:
-    await federation.speak(
-        "odd.test", says(b'HTTP/1.1 200 OK\r\nETag: "\xff"\r\nLast-Modified: \xc3\xa9\r\nContent-Length: 0\r\n\r\n')
-    )
+    head = b"HTTP/1.1 200 OK\r\nETag: %b\r\nLast-Modified: %b\r\nContent-Length: 0\r\n\r\n"
+    await federation.speak("odd.test", says(head % (etag, last_modified)))
 
     answer = await fetch.fetch("http://odd.test/", Module(), client=client, timeout=5)
 

@@ -451,6 +451,20 @@ def test_a_removed_target_vanishes_and_the_others_stay() -> None:
     assert records[0].target.name.encode() not in text
 
 
+def test_of_very_many_removed_targets_the_latest_are_told_in_half_a_megabyte() -> None:
+    removed = {f"{nth:05}{'n' * 500}": NOW - nth * SECOND for nth in range(20_000)}
+
+    text = Renderer(limit=scrapes.LIMIT).render((), NOW, removed=removed, openmetrics=False)
+
+    told = [
+        dict(labels)["target"]
+        for name, labels in scrapes.samples(text)
+        if name == "fedmeta_target_removed_timestamp_seconds"
+    ]
+    assert 500_000 < len(text) < 600_000
+    assert told == list(removed)[: len(told)]
+
+
 def test_targets_stand_in_the_order_of_the_configuration() -> None:
     records = scrapes.federation()
 

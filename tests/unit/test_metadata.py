@@ -683,8 +683,12 @@ def test_an_entity_id_of_1024_characters_is_read_and_a_longer_one_is_left_out(pa
 
 
 def test_a_document_about_an_entity_with_too_long_an_id_alone_is_about_none(parse: Parse) -> None:
-    with pytest.raises(DocumentError, match="no_entity"):
+    with pytest.raises(DocumentError, match="no_entity") as refused:
         parse(saml_metadata("u" * 1025))
+    assert refused.value.detail.startswith(
+        "no EntityDescriptor with an entityID of at most 1024 characters; an entityID of 1025 characters: uuu"
+    )
+    assert len(refused.value.detail) <= 200
 
 
 def test_entities_after_the_first_10000_are_left_out_and_counted(parse: Parse) -> None:

@@ -31,8 +31,9 @@ from exporter.model import (
 )
 from exporter.record import Record, bare
 from exporter.state import Saved, State, open_state
-from exporter.state.rows import SCHEMA, TABLES, Changes, row_of, stored
+from exporter.state.rows import SCHEMA, TABLES, Changes, newest, row_of, stored
 from exporter.state.saved import changes, joined, read, saved_of
+from exporter.state.text import history_of, history_text
 
 ENTRA = Entra(("contoso.com", "fabrikam.com"), tenant="contoso.onmicrosoft.com")
 TARGET = watched("fs", "https://fs.example/metadata", entra=ENTRA)
@@ -57,19 +58,20 @@ def until(holds: Callable[[], object]) -> None:
 moments = st.datetimes(timezones=st.just(UTC))
 fingerprints = st.text("0123456789abcdef", min_size=1, max_size=64)
 sightings = st.builds(Sighting, st.frozensets(fingerprints, max_size=3), moments, moments)
+primaries = st.builds(Sighting, st.frozensets(fingerprints, min_size=1, max_size=1), moments, moments)
 key_sets = st.builds(
     KeySetHistory,
     st.lists(sightings, min_size=1, max_size=3).map(tuple),
     st.dictionaries(st.sampled_from(Change), moments),
 )
-entity_histories = st.builds(
-    EntityHistory,
-    first_seen=st.dictionaries(fingerprints, moments, max_size=3),
-    key_sets=st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from(Use)), key_sets, max_size=3),
-    primaries=st.lists(sightings, max_size=2).map(tuple),
-    last_promotion=st.none() | moments,
-    began=st.none() | moments,
-    kept=st.dictionaries(
+
+
+@st.composite
+def entity_histories(draw: st.DrawFn) -> EntityHistory:
+    """Histories as looks make them: first seen is what a key set has, and a primary is one certificate."""
+    sets = draw(st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from(Use)), key_sets, max_size=3))
+    known = {each for found in sets.values() for sighting in found.sightings for each in sighting.fingerprints}
+    kept = st.dictionaries(
         st.builds(
             KeyPlace,
             st.sampled_from(Role),
@@ -79,14 +81,23 @@ entity_histories = st.builds(
         ),
         st.integers(0, 2).map(lambda nth: certificate(nth=nth)),
         max_size=2,
-    ),
-)
+    )
+    return EntityHistory(
+        first_seen={each: draw(moments) for each in sorted(known)},
+        key_sets=sets,
+        primaries=tuple(draw(st.lists(primaries, max_size=2))),
+        last_promotion=draw(st.none() | moments),
+        began=draw(st.none() | moments),
+        kept=draw(kept),
+    )
+
+
 trusts = st.builds(
     DomainTrust,
     source=st.just(TrustSource.GRAPH),
     federated=st.booleans(),
     certificates=st.dictionaries(st.sampled_from(Slot), st.integers(0, 2).map(lambda nth: certificate(nth=nth))),
-    unreadable=st.lists(st.sampled_from(Slot), max_size=2).map(tuple),
+    unreadable=st.lists(st.sampled_from(Slot), max_size=2, unique=True).map(tuple),
     service=st.none() | st.text(st.characters(exclude_categories=["Cs"])).map(service_name),
     update=st.none() | st.sampled_from(UpdateResult),
     updated=st.none() | moments,
@@ -185,7 +196,7 @@ class Store:
                 for table in TABLES
                 for row in connection.execute(f"SELECT * FROM {table}")  # noqa: S608 -- our own words
             ]
-        held, unreadable = read(each for each in rows if each)
+        held, unreadable = read(newest(each for each in rows if each))
         assert unreadable == 0
         known = held.get(target.name)
         assert found == (known.at(target.url) if known else None)
@@ -240,7 +251,7 @@ def test_nothing_comes_back_where_nothing_was_saved(store: Store) -> None:
 
 @settings(deadline=None)
 @given(
-    entities=st.dictionaries(entity_ids, entity_histories, max_size=3),
+    entities=st.dictionaries(entity_ids, entity_histories(), max_size=3),
     at=moments,
     content=st.binary(),
     validators=st.builds(Validators, *2 * (st.none() | st.text(st.characters(exclude_categories=["Cs"])),)),
@@ -502,3 +513,10 @@ def test_what_a_file_holds_of_an_entity_with_too_long_an_id_does_not_come_back(p
     found = after_restart(path)
     assert found is not None
     assert found.history.entities.keys() == {"e" * 1024}
+
+
+def test_a_history_that_is_too_long_is_written_without_the_certificates_of_keys_that_cannot_be_read() -> None:
+    known = replace(entity(), kept={KeyPlace(Role.IDP, "IDPSSODescriptor", Use.SIGNING, 0): certificate()})
+    longest = len(history_text(known))
+    assert history_of(history_text(known, longest)) == known
+    assert history_of(history_text(known, longest - 1)) == replace(known, kept={})

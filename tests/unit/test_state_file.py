@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, certificate, knowing, watched
+from builders import DAY, NOW, certificate, knowing, remembered, watched
 
 from exporter.config.settings import Entra, Target, TrustSource
 from exporter.history import EntityHistory, History
@@ -45,7 +45,7 @@ def record(target: Target = TARGET, content: bytes = b"<EntityDescriptor/>") -> 
         document=Document(nothing, unsigned, len(content), content.hex(), packed=zlib.compress(content, 1)),
         validators=Validators('"1"', "now"),
         last_success=NOW,
-        history=History({f"urn:{nth}": EntityHistory(first_seen={f"{nth:064}": NOW}) for nth in range(5)}, NOW),
+        history=History({f"urn:{nth}": remembered(f"{nth:064}", NOW) for nth in range(5)}, NOW),
         differing_since=NOW - DAY,
         domains=tuple(DomainRecord(each, trust=trust, last_success=NOW) for each in domains),
     )

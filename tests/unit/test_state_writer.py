@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import HOUR, NOW, knowing, watched
+from builders import HOUR, NOW, knowing, remembered, watched
 
 from exporter.config.settings import Target
-from exporter.history import EntityHistory, History
+from exporter.history import History
 from exporter.model import NO_VALIDATORS, Document, Metadata, Signature, SignatureState, Validators
 from exporter.record import Record, bare
 from exporter.state import Saved, State, ledger, open_state, saved, writer
@@ -41,7 +41,7 @@ def record(target: Target = ONE, nth: int = 0) -> Record:
         bare(target),
         document=Document(nothing, Signature(SignatureState.UNSIGNED, None, ""), len(packed), packed.hex(), packed),
         last_success=at,
-        history=History({"urn:a": EntityHistory(first_seen={"aa": at})}, at),
+        history=History({"urn:a": remembered("aa", at)}, at),
     )
 
 
@@ -355,7 +355,7 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     "spoilt",
     [
-        replace(record(), history=History({"urn:a": EntityHistory(first_seen={"aa": None})}, NOW)),  # type: ignore[dict-item]  # what is meant to fail
+        replace(record(), history=History({"urn:a": remembered("aa", None)}, NOW)),  # type: ignore[arg-type]  # what is meant to fail
         knowing(record(), validators=Validators(etag="\ud800")),
         knowing(record(), validators=Validators(etag=object())),  # type: ignore[arg-type]  # what is meant to fail
         knowing(record(), validators=Validators(etag=2**70)),  # type: ignore[arg-type]  # what is meant to fail
