@@ -300,8 +300,6 @@ def _label_fault(label: str) -> str:
     except ValueError:
         # What may stand in a URL at all is asked elsewhere.
         return ""
-    if len(url.raw_host or "") > _LABEL + len(".test"):
-        return f"a part of it is longer than {_LABEL} characters"
     try:
         _ = url.host
     except UnicodeError:
