@@ -45,6 +45,8 @@ class Answer:
     response: fetch.Response
     secrets: Sequence[str] = field(repr=False)
     """What it was sent and must not be shown, in whatever it says."""
+    content: object
+    """What the JSON in it says; None where it is none. It is read once: the event loop waits for that."""
     is_json: bool
     """Whether it is documented to be JSON."""
 
@@ -59,14 +61,6 @@ class Answer:
         return host_of(self.url) or ""
 
     @property
-    def content(self) -> object:
-        """What the JSON in it says; None where it is none."""
-        try:
-            return json.loads(self.response.body)
-        except (ValueError, RecursionError):
-            return None
-
-    @property
     def sentence(self) -> str:
         """The answer in short: ``graph.microsoft.com answers HTTP 400 Bad Request; it says: Request_BadRequest: …``."""
         return f"{self.host} answers {self.response.status_line}{self.words}"
@@ -74,10 +68,9 @@ class Answer:
     @property
     def words(self) -> str:
         """Its own code and words for what went wrong, for the end of a sentence; empty where it has none."""
-        content = self.content
-        if not isinstance(content, dict) and self.is_json and self.response.body:
+        if not isinstance(self.content, dict) and self.is_json and self.response.body:
             return "; its body is no JSON object"
-        return self._said(": ".join(filter(None, error_of(content))))
+        return self._said(": ".join(filter(None, error_of(self.content))))
 
     @property
     def message(self) -> str:
@@ -86,11 +79,10 @@ class Answer:
 
     def json_object(self) -> dict[str, object]:
         """The JSON object in it. Raises :class:`EntraError` (MALFORMED)."""
-        content = self.content
-        if not isinstance(content, dict):
+        if not isinstance(self.content, dict):
             detail = f"{self.host} does not answer with a JSON object (HTTP {self.status})"
             raise EntraError(TrustReason.MALFORMED, detail)
-        return content
+        return self.content
 
     def _said(self, text: str) -> str:
         return text and f"; it says: {fit(text, self.secrets)}"
@@ -127,13 +119,20 @@ class Api:
             response = await fetch.exchange(
                 url, self.module, client=self.client, deadline=self.deadline, form=form, headers=headers
             )
-        answer = Answer(url, response, secrets, is_json)
+        answer = Answer(url, response, secrets, _content(response.body), is_json)
         throttled = answer.status == HTTPStatus.TOO_MANY_REQUESTS
         if throttled or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             reason = TrustReason.THROTTLED if throttled else TrustReason.SERVER
             wait = seconds_to_wait(response.headers.get("Retry-After", ""), datetime.now(UTC))
             raise EntraError(reason, answer.sentence, wait)
         return answer
+
+
+def _content(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 @contextmanager

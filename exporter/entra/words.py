@@ -10,7 +10,7 @@ LONGEST = 300
 """Characters of what is shown."""
 _READ = 4096
 """Characters of which that is made."""
-_NUMBERS = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp): ")
+_NUMBERS = re.compile(r"(?:Trace ID|Correlation ID|Timestamp): ")
 """Where the description of a token endpoint goes over to what is another with each answer."""
 
 

@@ -113,7 +113,7 @@ async def find(
                         addresses = await client.names.resolve(*place)
         except FetchError as error:
             failure = error.reason, error.detail
-    return Found(client.clock() - began, place, tuple(addresses), failure)
+    return Found(client.clock() - began, place, tuple(addresses), progress.host.left_out, failure)
 
 
 async def fetch(
@@ -172,11 +172,11 @@ async def fetch(
     progress.leave()
     return Answer(
         body=reply.body,
-        http_status=progress.http_status,
+        http_status=progress.host.http_status,
         validators=reply.validators,
         phases=progress.phases,
         tls_not_after=progress.tls_not_after,
-        clock=progress.shown,
+        clock=progress.host.shown,
         secrets=secrets,
     )
 
@@ -220,12 +220,12 @@ def _no_answer(timeout: float) -> str:
 async def _complete(error: FetchError, progress: Progress, deadline: float) -> None:
     """Adds to an error what was seen all the same."""
     progress.leave()
-    progress.note_certificate(peer_not_after(progress.tls))
+    progress.note_certificate(peer_not_after(progress.host.tls))
     if error.reason in _HANDSHAKE_FAILED:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 progress.note_certificate(await glance(progress))
     error.phases = progress.phases
-    error.http_status = progress.http_status
+    error.http_status = progress.host.http_status
     error.tls_not_after = progress.tls_not_after
-    error.clock = progress.shown
+    error.clock = progress.host.shown

@@ -14,6 +14,10 @@ from exporter.model import Reason
 ACCEPTED = "gzip, deflate"
 _PIECE = 2**20
 """Bytes decompressed before others get their turn: three milliseconds."""
+_MEMBERS = 1000
+"""Parts, each compressed by itself, that a body may have; each costs the same, and many a packer makes only one."""
+_FED = 2**14
+"""Bytes that are decompressed together: what is left of them is copied after each member."""
 _SNIFFED = 2
 _GZIP = b"\x1f\x8b"
 """How gzip begins (RFC 1952 2.3.1), and neither XML nor JSON."""
@@ -37,25 +41,25 @@ async def read(
         raise _too_large(limit, named)
     inflater = _inflater(response.headers.get("Content-Encoding", ""), secrets)
     room(response.content_length or 0)
-    pieces: list[bytes] = []
-    received = size = 0
+    whole = bytearray()
+    received = 0
     async for chunk in _with_a_beginning(response.content):
         if inflater is None and not received and chunk.startswith(_GZIP):
             # A file that was packed beforehand, and is served as it stands.
             inflater = _Inflater(gzip=True)
         received += len(chunk)
-        current.get().content = received
+        current.get().host.content = received
         for piece in (chunk,) if inflater is None else inflater.feed(chunk):
-            size += len(piece)
-            if max(received, size) > limit:
+            size = max(received, len(whole) + len(piece))
+            if size > limit:
                 raise _too_large(limit, named)
-            room(max(received, size))
-            pieces.append(piece)
+            room(size)
+            whole += piece
             if inflater is not None:
                 await asyncio.sleep(0)
     if inflater is not None:
         inflater.finish()
-    return b"".join(pieces)
+    return bytes(whole)
 
 
 def _too_large(limit: int, named: str) -> FetchError:
@@ -80,10 +84,15 @@ class _Inflater:
     def __init__(self, *, gzip: bool) -> None:
         self._gzip = gzip
         self._member: zlib._Decompress | None = None
+        self._members = 0
         self._head = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """What a chunk holds, in pieces of at most a megabyte."""
+        for start in range(0, len(chunk), _FED):
+            yield from self._feed(chunk[start : start + _FED])
+
+    def _feed(self, chunk: bytes) -> Iterator[bytes]:
         data = self._head + chunk
         self._head = b""
         more = False
@@ -92,6 +101,9 @@ class _Inflater:
                 if len(data) < _SNIFFED:
                     self._head = data
                     return
+                self._members += 1
+                if self._members > _MEMBERS:
+                    raise FetchError(Reason.ENCODING, f"the compressed body has more than {_MEMBERS} members")
                 self._member = zlib.decompressobj(self._wbits(data))
             try:
                 piece = self._member.decompress(data, _PIECE)

@@ -36,6 +36,9 @@ _NO_WAY = {
 }
 
 
+_NOTHING_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""The exporter's own machine lacks what a connection takes: a descriptor, or memory of the system's."""
+
 _TOO_LONG, _TOO_MANY, _TWICE = "Got more than ", "Too many headers received", "Duplicate Content-Length"
 """How the messages of aiohttp's parser begin; it has no types for them."""
 
@@ -116,19 +119,21 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
         return other
     match error, root:
         case aiohttp.InvalidURL(), _:
-            found = FetchError(Reason.DNS, f"{progress.host} is no host that can be looked up")
+            found = FetchError(Reason.DNS, f"{progress.host.name} is no host that can be looked up")
         case OSError(), _ if progress.phase is Phase.RESOLVE:
-            found = FetchError(Reason.DNS, f"{progress.who} does not resolve: {_words(root)}")
+            found = FetchError(Reason.DNS, f"{progress.host.who} does not resolve: {_words(root)}")
         case _, ssl.SSLError():
             found = _tls_failure(root, progress)
         case _, OSError():
             found = _system_failure(root, progress)
         case aiohttp.ServerDisconnectedError(), _:
-            found = FetchError(Reason.RESET, f"{progress.who} closed the connection without an answer")
+            found = FetchError(Reason.RESET, f"{progress.host.who} closed the connection without an answer")
         case aiohttp.ClientPayloadError(), _:
-            found = FetchError(Reason.TRUNCATED, f"{progress.who} closed the connection before the end of the body")
+            found = FetchError(
+                Reason.TRUNCATED, f"{progress.host.who} closed the connection before the end of the body"
+            )
         case aiohttp.ClientResponseError(), _:
-            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.who} {_unread(root)}")
+            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.host.who} {_unread(root)}")
         case _:
             found = None
     return found
@@ -138,31 +143,36 @@ def _tls_failure(root: ssl.SSLError, progress: Progress) -> FetchError:
     if not isinstance(root, ssl.SSLCertVerificationError):
         # Only errors of OpenSSL itself have a reason.
         words: str = getattr(root, "reason", None) or _words(root)
-        return FetchError(Reason.TLS, f"no TLS with {progress.who}: {words.replace('_', ' ').lower()}")
+        return FetchError(Reason.TLS, f"no TLS with {progress.host.who}: {words.replace('_', ' ').lower()}")
     code = root.verify_code
     if code == _EXPIRED:
-        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {progress.who} is expired")
+        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {progress.host.who} is expired")
     if code in _WRONG_NAME:
         return FetchError(
-            Reason.TLS_NAME, f"the TLS certificate of {progress.who} is for another name than {progress.server_name}"
+            Reason.TLS_NAME,
+            f"the TLS certificate of {progress.host.who} is for another name than {progress.host.server_name}",
         )
     reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
-    return FetchError(reason, f"the TLS certificate of {progress.who} does not verify: {root.verify_message}")
+    return FetchError(reason, f"the TLS certificate of {progress.host.who} does not verify: {root.verify_message}")
 
 
 def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
-    if progress.barred and progress.phase is Phase.CONNECT:
-        return FetchError(Reason.REDIRECT, progress.barred)
+    if progress.host.barred and progress.phase is Phase.CONNECT:
+        return FetchError(Reason.REDIRECT, progress.host.barred)
     # With several addresses aiohappyeyeballs may sum up their errors in one text without a number.
     summary = str(root) if root.errno is None else ""
     if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:
-        return FetchError(Reason.REFUSED, f"{progress.host} refuses connections at {progress.place}")
+        return FetchError(Reason.REFUSED, f"{progress.host.name} refuses connections at {progress.host.place}")
     if isinstance(root, ConnectionError):
-        return FetchError(Reason.RESET, f"{progress.who} closed or reset the connection")
+        return FetchError(Reason.RESET, f"{progress.host.who} closed or reset the connection")
     if isinstance(root, TimeoutError):
-        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {progress.place}; stuck in {progress.phase}")
-    if root.errno in _NO_WAY or (summary and progress.phase is Phase.CONNECT):
-        return FetchError(Reason.UNREACHABLE, f"no way to {progress.host} at {progress.place}: {_words(root)}")
+        return FetchError(
+            Reason.TIMEOUT, f"the system gave up waiting for {progress.host.place}; stuck in {progress.phase}"
+        )
+    if root.errno in _NO_WAY | _NOTHING_LEFT or (summary and progress.phase is Phase.CONNECT):
+        where = ", on the exporter's own machine" if root.errno in _NOTHING_LEFT else ""
+        sentence = f"no way to {progress.host.name} at {progress.host.place}: {_words(root)}{where}"
+        return FetchError(Reason.UNREACHABLE, sentence)
     return None
 
 
@@ -181,8 +191,8 @@ def _unread(root: BaseException) -> str:
 def _other_than_an_answer(progress: Progress) -> FetchError | None:
     if page := _page(progress):
         return FetchError(Reason.PROXY, page)
-    if progress.wrapped:
-        sentence = f"the answer of {progress.who} has more than {WRAPPING} bytes around its body"
+    if progress.host.wrapped:
+        sentence = f"the answer of {progress.host.who} has more than {WRAPPING} bytes around its body"
         return FetchError(Reason.PROTOCOL, sentence)
     return None
 
@@ -191,7 +201,7 @@ def _page(progress: Progress) -> str:
     """A sentence where a proxy agreed to a tunnel and sent a page through it; empty where it did not."""
     if not progress.proxied or progress.phase is not Phase.TLS:
         return ""
-    head, _, content = bytes(progress.heard).partition(b"\r\n\r\n")
+    head, _, content = bytes(progress.host.heard).partition(b"\r\n\r\n")
     if content and content[0] in _TLS_RECORDS:
         return ""
     if b"\ncontent-type:" not in head.lower() and not content.lstrip().startswith(b"<"):

@@ -8,7 +8,8 @@ import errno
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,10 +24,15 @@ from exporter.config.settings import IpProtocol, Module
 from exporter.fetch.addresses import barred
 from exporter.model import Phase, Reason
 
+LONGEST_NAME = 253
+"""Characters of a name in DNS at most (RFC 1035 3.1)."""
 _LABEL = 63
 """Characters that stand between two dots of a name at most."""
 _NAMED = 80
 """Characters of a host that is none that are shown."""
+
+TRIED = 8
+"""IPv4 addresses of a name that are tried, and IPv6 addresses."""
 
 _HEARD = 4096
 """Bytes of what a proxy says that are kept: the head of an answer, and how its body begins."""
@@ -49,8 +55,62 @@ class Found:
     place: tuple[str, int] | None = None
     """The host and port that were looked up; None: nothing was."""
     addresses: Sequence[ResolveResult] = ()
+    left_out: int = 0
+    """Further addresses of that host, which are not tried."""
     failure: tuple[Reason, str] | None = None
     """Why there is none of them, and the sentence for it: it is the fetch's own."""
+
+
+@dataclass(slots=True)
+class Host:
+    """What a fetch has come to at one host; a redirect begins with another."""
+
+    name: str = ""
+    at: str = ""
+    """The detour that was taken, for a sentence."""
+    left_out: int = 0
+    """Addresses of its name that are not tried."""
+    address: tuple[Any, ...] = ()
+    """The socket address tried last."""
+    tried: list[tuple[socket.socket, str]] = field(default_factory=list)
+    """The sockets, and the addresses that they were made for."""
+    peer: str = ""
+    """The address that is connected to; empty while none is, and through a proxy."""
+    barred: str = ""
+    """Why an address of it may not be connected to, as a sentence; empty: none was met."""
+    server_name: str = ""
+    """The name that was asked for in the TLS handshake."""
+    tls: ssl.SSLObject | None = None
+    heard: bytearray = field(default_factory=bytearray)
+    """How that begins which came from the proxy."""
+    received: int = 0
+    """Bytes that came."""
+    content: int = 0
+    """Bytes of the body that came with them."""
+    wrapped: bool = False
+    """Whether too much came that is not of the body."""
+    http_status: int | None = None
+    shown: datetime | None = None
+    """What its clock showed."""
+
+    def receive(self, size: int) -> None:
+        """Counts bytes that came. Raises OSError where too many of them are not of the body."""
+        self.received += size
+        self.wrapped = self.received - self.content > WRAPPING + self.content // 4
+        if self.wrapped:
+            raise OSError(f"more than {WRAPPING} bytes came around the body")
+
+    @property
+    def who(self) -> str:
+        """Its name, and where it was sought if elsewhere than under its name, for a sentence."""
+        return self.name + self.at
+
+    @property
+    def place(self) -> str:
+        """The socket address tried last, for a sentence."""
+        host, *port = self.address[:2] or ("",)
+        more = f" (further addresses of its name, not tried: {self.left_out})" if self.left_out else ""
+        return " port ".join((_bare(host), *map(str, port))) + more
 
 
 @dataclass(slots=True)
@@ -58,46 +118,22 @@ class Progress:
     """What a fetch has come to."""
 
     clock: Callable[[], float]
-    host: str = ""
-    """Where it is now: redirects lead elsewhere."""
+    host: Host = field(default_factory=Host)
+    """Where it is now."""
     prefer: IpProtocol = IpProtocol.ANY
     fallback: bool = True
     proxied: bool = False
     proxy: str = ""
     """Where the proxy is, for a sentence; empty until its URL has been read."""
-    heard: bytearray = field(default_factory=bytearray)
-    """How that begins which came from the proxy."""
-    received: int = 0
-    """Bytes that came from this host."""
-    content: int = 0
-    """Bytes of the body that came with them."""
-    wrapped: bool = False
-    """Whether too much came that is not of the body."""
     detours: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     """Hosts and ports to connect to in place of others."""
-    at: str = ""
-    """The detour that was taken, for a sentence."""
     found: Found = Found()
     phases: dict[Phase, float] = field(default_factory=dict)
     phase: Phase | None = None
-    http_status: int | None = None
-    shown: datetime | None = None
-    """What the endpoint's clock showed."""
     tls_not_after: datetime | None = None
     """The earliest of the endpoints on the way."""
-    address: tuple[Any, ...] = ()
-    """The socket address tried last."""
-    tried: list[tuple[socket.socket, str]] = field(default_factory=list)
-    """The sockets of this host, and the addresses that they were made for."""
-    peer: str = ""
-    """The address that is connected to; empty while none is, and through a proxy."""
     home: str | None = None
     """The address at which the target itself answered, once it has redirected; None: it has not. Empty: not known."""
-    barred: str = ""
-    """Why an address of this host may not be connected to, as a sentence; empty: none was met."""
-    server_name: str = ""
-    """The name that was asked for in the TLS handshake."""
-    tls: ssl.SSLObject | None = None
     _since: float = 0.0
 
     @classmethod
@@ -128,50 +164,22 @@ class Progress:
             self.phases[self.phase] = self.phases.get(self.phase, 0.0) + self.clock() - self._since
         self.phase = None
 
-    def go(self, host: str) -> None:
-        """Turns to the next host."""
+    def go(self, name: str) -> None:
+        """Turns to the next host, of which nothing has come yet."""
         self.leave()
-        self.host = host
-        self.at = ""
-        self.heard.clear()
-        self.received = self.content = 0
-        self.wrapped = False
-        self.http_status = None
-        self.shown = None
-        self.tls = None
-        self.address = ()
-        self.tried.clear()
-        self.peer = ""
-        self.barred = ""
-
-    def receive(self, size: int) -> None:
-        """Counts bytes that came. Raises OSError where too many of them are not of the body."""
-        self.received += size
-        self.wrapped = self.received - self.content > WRAPPING + self.content // 4
-        if self.wrapped:
-            raise OSError(f"more than {WRAPPING} bytes came around the body")
+        self.host = Host(name)
 
     def connected(self) -> None:
         """Turns from connecting to waiting for the answer."""
         # Whatever else was tried is closed by now.
-        self.peer = next((address for tried, address in reversed(self.tried) if tried.fileno() >= 0), "")
+        tried = reversed(self.host.tried)
+        self.host.peer = next((address for opened, address in tried if opened.fileno() >= 0), "")
         self.enter(Phase.PROCESSING)
 
     def note_certificate(self, not_after: datetime | None) -> None:
         """Keeps the earliest end of a TLS certificate."""
         if not_after is not None and (self.tls_not_after is None or not_after < self.tls_not_after):
             self.tls_not_after = not_after
-
-    @property
-    def who(self) -> str:
-        """The host, and where it was sought if elsewhere than under its name, for a sentence."""
-        return self.host + self.at
-
-    @property
-    def place(self) -> str:
-        """The socket address tried last, for a sentence."""
-        host, *port = self.address[:2] or ("",)
-        return " port ".join((_bare(host), *map(str, port)))
 
     @property
     def to_proxy(self) -> bool:
@@ -204,6 +212,7 @@ class Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """The addresses of a host, which need no other resolver where it is an address itself, or was looked up ahead.
 
+        Of many they are the first of each kind: the name server chooses how many there are, and each takes a socket.
         Raises OSError when there is none of the kind that is wanted.
         """
         progress = current.get()
@@ -211,8 +220,9 @@ class Resolver(AbstractResolver):
         place = host, port
         if place in progress.detours:
             host, port = progress.detours[place]
-            progress.at = f" at {spelled(host)} port {port}"
+            progress.host.at = f" at {spelled(host)} port {port}"
         if progress.found.place == place:
+            progress.host.left_out = progress.found.left_out
             return list(progress.found.addresses)
         found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
         if progress.prefer is not IpProtocol.ANY:
@@ -222,7 +232,9 @@ class Resolver(AbstractResolver):
             found = preferred + others
             if not found:
                 raise OSError(f"no address of the kind {progress.prefer}")
-        return found
+        few = [*_few(found)]
+        progress.host.left_out = len(found) - len(few)
+        return few
 
     async def close(self) -> None:
         """Closes the other resolver."""
@@ -236,6 +248,15 @@ class Resolver(AbstractResolver):
             return await self._inner.resolve(host, port, family)
         except UnicodeError as error:
             raise OSError(f"no name that DNS can hold ({error})") from error
+
+
+def _few(found: Iterable[ResolveResult]) -> Iterator[ResolveResult]:
+    """The first addresses of each kind, so that one kind keeps out none of another."""
+    counts: Counter[int] = Counter()
+    for each in found:
+        counts[each["family"]] += 1
+        if counts[each["family"]] <= TRIED:
+            yield each
 
 
 def is_address(host: str) -> bool:
@@ -259,12 +280,18 @@ def spelled(host: str) -> str:
 
 def no_name(host: str) -> str:
     """Why a host is no name that DNS can hold (RFC 1035 2.3.4, RFC 3492), for a person; empty where it may be one."""
-    faults = () if is_address(host) else filter(None, map(_label_fault, host.split(".")))
-    fault = next(iter(faults), "")
+    if is_address(host):
+        return ""
+    fault = f"it is longer than {LONGEST_NAME} characters"
+    if len(host) <= LONGEST_NAME:
+        fault = next(filter(None, map(_label_fault, host.split("."))), "")
     return fault and f"{host[:_NAMED]} is no name that DNS can hold: {fault}"
 
 
 def _label_fault(label: str) -> str:
+    if len(label) > _LABEL:
+        # To encode one takes the longer the longer it is.
+        return f"a part of it is longer than {_LABEL} characters"
     try:
         # Alone, one that ends with a digit might be an address.
         url = URL.build(scheme="http", host=f"{label}.test")
@@ -273,8 +300,6 @@ def _label_fault(label: str) -> str:
     except ValueError:
         # What may stand in a URL at all is asked elsewhere.
         return ""
-    if len(url.raw_host or "") > _LABEL + len(".test"):
-        return f"a part of it is longer than {_LABEL} characters"
     try:
         _ = url.host
     except UnicodeError:
@@ -295,16 +320,17 @@ def open_socket(address: tuple[Any, ...]) -> socket.socket:
     """
     family, kind, protocol, _, place = address
     progress = current.get()
+    host = progress.host
     progress.enter(Phase.CONNECT)
     special = None if progress.proxied or progress.home is None else barred(place[0], progress.home)
     if special is not None:
-        progress.barred = f"a redirect leads to {progress.who} at {_bare(place[0])}, and that is {special}"
-        raise OSError(progress.barred)
-    progress.address = place
+        host.barred = f"a redirect leads to {host.who} at {_bare(place[0])}, and that is {special}"
+        raise OSError(host.barred)
+    host.address = place
     _check_zone(family, place)
     opened = _Socket(progress, family, kind, protocol)
     if not progress.proxied:
-        progress.tried.append((opened, place[0]))
+        host.tried.append((opened, place[0]))
     return opened
 
 
@@ -335,8 +361,8 @@ class _Socket(socket.socket):
 
     def __init__(self, progress: Progress, family: int, kind: int, protocol: int) -> None:
         super().__init__(family, kind, protocol)
-        self._progress = progress
-        self._heard = progress.heard if progress.proxied else None
+        self._host = progress.host
+        self._heard = self._host.heard if progress.proxied else None
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """As any socket's: what asyncio asks for while HTTP is spoken."""
@@ -353,7 +379,7 @@ class _Socket(socket.socket):
     def _receive(self, data: bytes | memoryview) -> None:
         if self._heard is not None:
             self._heard += data[: _HEARD - len(self._heard)]
-        self._progress.receive(len(data))
+        self._host.receive(len(data))
 
 
 class Context(ssl.SSLContext):
@@ -370,9 +396,9 @@ class Context(ssl.SSLContext):
         """The TLS side of a connection; asyncio asks for it when TCP is up."""
         progress = current.get()
         progress.enter(Phase.TLS)
-        progress.server_name = str(server_hostname)
-        progress.tls = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
-        return progress.tls
+        progress.host.server_name = str(server_hostname)
+        progress.host.tls = super().wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        return progress.host.tls
 
 
 def peer_not_after(connection: ssl.SSLObject | None) -> datetime | None:

@@ -41,14 +41,14 @@ async def glance(progress: Progress) -> datetime | None:
     Python shows no certificate that failed to verify. Nothing is sent over this connection, no client certificate
     either. Through a proxy the answer is None.
     """
-    if progress.proxied or not progress.address:
+    if progress.proxied or not progress.host.address:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    host, port = progress.address[:2]
+    host, port = progress.host.address[:2]
     try:
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=progress.server_name)
+        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=progress.host.server_name)
     except OSError:
         return None
     not_after = peer_not_after(writer.get_extra_info("ssl_object"))

@@ -14,6 +14,8 @@ _EARLY = 60.0
 _ERROR_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 _NUMBERS = 10**9
 """Above all that Microsoft has for an error: they have up to seven digits."""
+_LONGEST = 2**13
+"""Characters of a token that is taken; most servers read no longer line of a head, and it is looked for in texts."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -51,6 +53,8 @@ def granted(status: int, body: bytes) -> Grant:
     if status != HTTPStatus.OK or not isinstance(token, str) or not _TOKEN.fullmatch(token):
         codes = ", ".join(_codes(answer))
         raise NotGranted(f"{codes or 'an answer without a token'} (HTTP {status})", refused=bool(codes))
+    if len(token) > _LONGEST:
+        raise NotGranted(f"the token has more than {_LONGEST} characters", refused=False)
     kind = answer.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise NotGranted("it is no bearer token", refused=False)

@@ -23,6 +23,7 @@ from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_l
 from exporter.fetch.hidden import hidden
 from exporter.fetch.names import CAres
 from exporter.fetch.progress import (
+    LONGEST_NAME,
     Progress,
     Resolver,
     current,
@@ -43,8 +44,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _SERVICE_LIMIT = 2**17
 """Bytes of what a service answers: twenty times a large answer. The event loop reads it, in milliseconds."""
-_LONGEST_NAME = 253
-"""Characters of a name that an endpoint sends which are shown: DNS has no longer one (RFC 1035 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +217,16 @@ async def get(address: str, question: Question, client: Client) -> Reply:
                 proxy=question.proxy,
             ) as response:
                 progress.enter(Phase.TRANSFER)
-                progress.http_status = response.status
+                progress.host.http_status = response.status
                 if not _is_proxys(response.status, question.proxy):
-                    progress.shown = clock.shown(
+                    progress.host.shown = clock.shown(
                         response.headers.getall("Date", ()), response.headers.getall("Age", ())
                     )
-                progress.note_certificate(peer_not_after(progress.tls))
+                progress.note_certificate(peer_not_after(progress.host.tls))
                 if response.status not in _REDIRECTS:
                     return await _reply(response, question, client)
                 if progress.home is None:
-                    progress.home = progress.peer
+                    progress.home = progress.host.peer
                 following = _following(url, response, question)
                 _check_place(following, origin, question, response.status)
         if _origin(following) != _origin(url):
@@ -253,7 +252,7 @@ async def exchange(
     progress = current.get()
     url = _url(address)
     progress.go(_named(url))
-    async with until(deadline, Reason.TIMEOUT, f"{progress.host} did not answer in time"):
+    async with until(deadline, Reason.TIMEOUT, f"{progress.host.name} did not answer in time"):
         proxy = await _proxy(module)
         context = await client.contexts.get(Tls(ca_file=module.tls.ca_file))
         with translated(progress):
@@ -343,6 +342,9 @@ def _following(url: URL, response: aiohttp.ClientResponse, question: Question) -
         raise FetchError(Reason.REDIRECT, f"{status}, and the module follows no redirects")
     location = response.headers.get("Location", "")
     try:
+        # To encode a name takes the longer the longer it is: half a second for as many letters as a line holds.
+        if len(URL(location, encoded=True).raw_host or "") > LONGEST_NAME:
+            raise FetchError(Reason.REDIRECT, f"{status} to a name of more than {LONGEST_NAME} characters")
         following = url.join(URL(location)).with_user(None)
         host = following.host
     except ValueError:
@@ -378,7 +380,7 @@ def _check_place(following: URL, origin: URL, question: Question, status: int) -
 
 def _foreign(text: str, question: Question) -> str:
     """A text of the other side, fit for a sentence."""
-    return told(hidden(text, question.secrets), _LONGEST_NAME)
+    return told(hidden(text, question.secrets), LONGEST_NAME)
 
 
 def _conditions(question: Question) -> dict[str, str]:

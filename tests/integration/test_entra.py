@@ -697,6 +697,29 @@ async def test_every_form_of_an_answer_is_understood(
     assert await entra_id.ask(entra, DOMAIN, client=client) == trust
 
 
+async def test_an_answer_is_read_once_whatever_is_told_of_it(
+    federation: Federation, entra: Entra, client: fetch.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    loads = json.loads
+
+    def noted(body: bytes) -> object:
+        read.append(body)
+        return loads(body)
+
+    granting(federation, TOKEN)
+    federation.at(GRAPH_URL, refusing)
+    monkeypatch.setattr("exporter.entra.api.json.loads", noted)
+
+    error = await refused(entra_id.ask(entra, DOMAIN, client=client))
+
+    assert (error.reason, [b"Never" in each for each in read].count(True)) == (TrustReason.PERMISSION, 1)
+
+
+async def refusing(_: web.BaseRequest) -> web.StreamResponse:
+    return web.json_response({"error": {"code": "No", "message": "Never."}}, status=403)
+
+
 @pytest.mark.parametrize(
     ("addresses", "service"),
     [

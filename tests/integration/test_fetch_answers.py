@@ -11,16 +11,20 @@ import tracemalloc
 import zlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 import trustme
 from aiohttp import web
 from aiohttp.abc import ResolveResult
+from cost import quickest
 from federation import Federation, Speaks, free_port, joined
 
 from exporter import __version__, fetch
 from exporter.config.settings import IpProtocol, Module, Tls
+from exporter.fetch.body import _Inflater
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT
 from exporter.fetch.progress import WRAPPING
 from exporter.model import NO_VALIDATORS, Phase, Reason, Validators
@@ -238,6 +242,9 @@ async def test_http_may_redirect_to_https(
         ("", "HTTP 302 Found without a usable Location"),
         ("https://[::1", "HTTP 302 Found without a usable Location"),
         ("file:///etc/passwd", "HTTP 302 Found without a usable Location"),
+        (f"https://jo@{'a' * 254}:443/", "HTTP 302 Found to a name of more than 253 characters"),
+        (f"//{'é' * 9000}/", "HTTP 302 Found to a name of more than 253 characters"),
+        (f"https://{'a' * 253}/", f"HTTP 302 Found to a host that is not allowed: {'a' * 253}"),
     ],
 )
 async def test_a_redirect_that_is_not_followed_says_why_and_shows_no_secret(
@@ -401,6 +408,34 @@ async def test_a_broken_encoding_is_told(
 
     assert error.reason is reason
     assert error.detail.startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", raw_deflate)]
+)
+@pytest.mark.parametrize("text", [b"", b"x"])
+async def test_a_body_of_very_many_members_is_refused(
+    encoding: str, pack: Callable[[bytes], bytes], text: bytes, federation: Federation, client: fetch.Client
+) -> None:
+    headers = {"Content-Encoding": encoding}
+    url = federation.serve("http://idp.example.org/", pack(text) * 999 + pack(BODY), **headers)
+    assert (await fetch.fetch(url, Module(), client=client, timeout=20)).body == text * 999 + BODY
+
+    federation.serve(url, pack(text) * 1001, **headers)
+    error = await refused(fetch.fetch(url, Module(), client=client, timeout=20))
+    assert (error.reason, error.detail) == (Reason.ENCODING, "the compressed body has more than 1000 members")
+
+
+def unpacked(body: bytes) -> list[bytes]:
+    return [*_Inflater(gzip=True).feed(body)]
+
+
+def test_what_comes_behind_a_member_is_not_copied_for_each_of_them() -> None:
+    members = gzip.compress(b"") * 900
+    dense = gzip.compress(Random(1).randbytes(2**22))  # noqa: S311 -- repeatable, nothing secret
+    alone, followed = (quickest(partial(unpacked, members + rest)) for rest in (b"", dense))
+    # With a copy for each it is hundreds of times as long.
+    assert followed < 20 * alone
 
 
 @pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "gzip"}])

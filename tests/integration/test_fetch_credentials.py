@@ -1,6 +1,7 @@
 """How a fetch is let in, and that no secret goes where it does not belong."""
 
 import asyncio
+import json
 import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable
@@ -255,6 +256,7 @@ async def test_a_token_that_the_endpoint_refuses_is_not_shown_again(
         ({"error": ["x"]}, 400, "an answer without a token (HTTP 400)"),
         ({"access_token": ""}, 200, "an answer without a token (HTTP 200)"),
         ({"access_token": "line\nbreak"}, 200, "an answer without a token (HTTP 200)"),
+        ({"access_token": "x" * 8193}, 200, "the token has more than 8192 characters"),
         ({"access_token": "x", "token_type": "mac"}, 200, "it is no bearer token"),
         ([], 200, "HTTP 200 without JSON"),
     ],
@@ -274,6 +276,12 @@ async def test_a_token_that_is_not_granted_says_why_and_shows_no_secret(
 
     assert (error.reason, error.detail) == (Reason.CREDENTIALS, f"no token from login.example.org: {detail}")
     assert error.http_status is None
+
+
+def test_a_token_may_have_as_many_characters_as_servers_take_in_a_line() -> None:
+    token = "x" * 8192
+
+    assert fetch.granted(200, json.dumps({"access_token": token}).encode()) == fetch.Grant(token, 0.0)
 
 
 async def test_a_token_endpoint_that_speaks_html_or_not_at_all_is_told(
@@ -344,6 +352,40 @@ async def test_without_a_client_certificate_the_endpoints_own_is_seen_all_the_sa
     # TLS 1.3 servers refuse after the handshake, and asyncio does not always hand their alert on.
     assert error.reason in {Reason.TLS, Reason.RESET}
     assert error.tls_not_after is not None
+
+
+async def test_another_origin_gets_no_client_certificate_and_is_asked_for_by_its_own_name(
+    federation: Federation, client: fetch.Client, module: Module, authority: trustme.CA, tmp_path: Path
+) -> None:
+    came: list[tuple[str, bool]] = []
+
+    async def serves(host: str, name: str, answer: bytes) -> None:
+        context = federation.context(authority.issue_cert(name))
+        context.verify_mode = ssl.CERT_OPTIONAL
+        authority.configure_trust(context)
+        asked: list[str] = []
+        context.sni_callback = lambda _socket, name, _context: asked.append(name)
+
+        async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            came.append((asked.pop(), bool(writer.get_extra_info("peercert"))))
+            writer.write(answer)
+            await writer.drain()
+
+        await federation.speak(host, speak, context)
+
+    moved = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://%s/\r\n\r\n"
+    await serves("first.test", "named.test", moved % b"other.test")
+    await serves("other.test", "other.test", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    certificate, key = tmp_path / "client.pem", tmp_path / "client.key"
+    leaf = authority.issue_cert("exporter.test")
+    leaf.cert_chain_pems[0].write_to_path(str(certificate))
+    leaf.private_key_pem.write_to_path(str(key))
+    tls = replace(module.tls, cert_file=str(certificate), key_file=str(key), server_name="named.test")
+
+    answer = await fetch.fetch("https://first.test/", replace(module, tls=tls), client=client, timeout=5)
+
+    assert (answer.body, came) == (b"ok", [("named.test", True), ("other.test", False)])
 
 
 async def test_the_server_name_and_no_verification_are_as_the_module_says(

@@ -15,7 +15,7 @@ from typing import Any
 import pycares
 import pytest
 from aiohttp import web
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 from federation import Federation, free_port
 from nameserver import Code, Late, NameServer, Says, nameserver
 
@@ -23,6 +23,7 @@ from exporter import fetch
 from exporter.config.settings import IpProtocol, Module, Secret, Tls
 from exporter.fetch import names
 from exporter.fetch.names import CAres, System
+from exporter.fetch.progress import open_socket
 from exporter.model import Phase, Reason
 
 BODY = b"<EntityDescriptor/>"
@@ -126,10 +127,11 @@ async def test_a_name_that_does_not_resolve_is_told_in_the_same_words_by_both_wa
     ("host", "detail"),
     [
         ("", "the address names no host that can be looked up"),
+        ("a." * 127, f"{'a.' * 40} {NO_NAME}: it is longer than 253 characters"),
         (f"{LONG}.test", f"{LONG}.test {NO_NAME}: a part of it is longer than 63 characters"),
         (
-            f"{'ü' * 70}.test",
-            f"{'ü' * 70}.test {NO_NAME}: a part of it has no encoding (xn--) of at most 63 characters",
+            f"{'ü' * 60}.test",
+            f"{'ü' * 60}.test {NO_NAME}: a part of it has no encoding (xn--) of at most 63 characters",
         ),
         ("xn--a.test", f"xn--a.test {NO_NAME}: xn--a is broken punycode"),
         ("sts.xn--zz99999", f"sts.xn--zz99999 {NO_NAME}: xn--zz99999 is broken punycode"),
@@ -228,6 +230,54 @@ async def test_the_preferred_kind_of_address_comes_first(
 
     # Nothing listens at ::1, so what was tried there alone tells itself by its failure.
     assert told == BODY if tried == "127.0.0.1" else isinstance(told, tuple) and "at ::1 port" in told[1]
+
+
+class Many(AbstractResolver):
+    """Leads each name to thousands of addresses of loopback, of both kinds."""
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        del family
+        return [
+            ResolveResult(hostname=host, host=each, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
+            for kind, pattern in ((socket.AF_INET, "127.0.{}.{}"), (socket.AF_INET6, "::ffff:127.1.{}.{}"))
+            for each in (pattern.format(number // 250, 1 + number % 250) for number in range(3000))
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+@both
+@pytest.mark.parametrize(
+    ("preferred", "last", "left_out"),
+    [
+        (IpProtocol.ANY, "::ffff:127.1.0.8", 5984),
+        (IpProtocol.IP4, "::ffff:127.1.0.8", 5984),
+        (IpProtocol.IP6, "127.0.0.8", 5984),
+    ],
+)
+async def test_of_very_many_addresses_of_a_name_the_first_of_each_kind_are_tried(
+    preferred: IpProtocol, last: str, left_out: int, monkeypatch: pytest.MonkeyPatch, *, ahead: bool
+) -> None:
+    tried: list[str] = []
+
+    def noted(address: tuple[Any, ...]) -> socket.socket:
+        tried.append(address[4][0])
+        return open_socket(address)
+
+    monkeypatch.setattr("exporter.fetch.web.open_socket", noted)
+    port = free_port()
+    async with fetch.client(resolver=Many()) as client:
+        module = Module(preferred_ip_protocol=preferred)
+        told = await outcome(f"http://many.test:{port}/", module, client, ahead=ahead)
+
+    assert isinstance(told, tuple)
+    place = f"{tried[-1]} port {port} (further addresses of its name, not tried: {left_out})"
+    assert told[:2] == (Reason.REFUSED, f"many.test refuses connections at {place}")
+    assert tried[-1] == last
+    assert {*tried} == {f"{kind}{number}" for kind in ("127.0.0.", "::ffff:127.1.0.") for number in range(1, 9)}
+    # aiohttp begins anew without the first of each kind, and so on.
+    assert len(tried) <= sum(range(2, 17, 2))
 
 
 @both

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from federation import Federation
+from federation import Federation, free_port
 
 from exporter import fetch
 from exporter.config.settings import Authorization, BasicAuth, Module, Secret
@@ -223,6 +223,26 @@ async def test_the_address_that_answered_counts_and_not_another_of_the_same_name
 
     assert (error.reason, target.came) == (Reason.REDIRECT, ["/"])
     assert error.detail == f"a redirect leads to inside.test at 127.0.0.2, {OWN}"
+
+
+@dataclass
+class Guide(Host):
+    """Sends each who comes further than the one before."""
+
+    ways: list[str] = field(default_factory=list)
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.location = self.ways.pop(0)
+        return await super().answer(request)
+
+
+async def test_an_address_that_was_barred_on_the_way_is_not_why_the_next_host_is_not_reached() -> None:
+    target = Guide("127.0.0.1")
+    async with serving(target), fetch.client(resolver=Rebinding(["127.0.0.2", "127.0.0.1"])) as client:
+        target.ways = [f"http://inside.test:{target.port}/", f"http://127.0.0.1:{free_port()}/"]
+        error = await refused(fetch.fetch(target.url, Module(), client=client, timeout=5))
+
+    assert (error.reason, len(target.came)) == (Reason.REFUSED, 2)
 
 
 async def test_a_target_that_is_there_itself_may_lead_to_where_it_is_also_on_a_way_round() -> None:

@@ -16,7 +16,7 @@ from federation import Federation, Speaks
 
 from exporter import fetch
 from exporter.config.settings import Look, Module, Target
-from exporter.fetch.progress import Found, Progress, _Socket
+from exporter.fetch.progress import Found, Host, Progress, _Socket
 from exporter.model import Reason
 from exporter.record import bare
 from exporter.rounds import Latest, Rounds, probe_first
@@ -26,7 +26,7 @@ LARGE = 400_000
 """Bytes of a body: more than what takes no room."""
 FILLED = b"<!-- -->" * (LARGE // 8)
 GOOD = builders.saml_metadata()
-SMALL = (_Socket, Progress, Found)
+SMALL = (_Socket, Host, Progress, Found)
 """What hangs on asyncio's transports, of which each refers to itself; it holds nothing that came."""
 
 

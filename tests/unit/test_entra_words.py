@@ -4,9 +4,11 @@ import base64
 import html
 import json
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 import pytest
+from cost import quickest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -53,6 +55,11 @@ def test_both_ways_to_name_an_error_are_known(content: object, found: tuple[str,
 )
 def test_a_text_is_made_fit_to_be_shown(text: str, shown: str) -> None:
     assert fit(text, [SECRET]) == shown
+
+
+def test_a_text_of_spaces_takes_no_longer_than_one_of_letters() -> None:
+    letters, spaces = (quickest(partial(fit, text, [SECRET])) for text in ("x" * 4096, " " * 4095 + "x"))
+    assert spaces < 10 * letters
 
 
 def test_a_short_secret_is_hidden_as_a_whole_and_none_hides_nothing() -> None:

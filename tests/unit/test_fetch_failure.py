@@ -3,18 +3,20 @@
 import errno
 import ssl
 import traceback
+from dataclasses import fields
 
 import aiohttp
 import pytest
 
 from exporter.fetch.failure import FetchError, chain, translated
-from exporter.fetch.progress import Progress, peer_not_after
+from exporter.fetch.progress import Host, Progress, peer_not_after
 from exporter.fetch.tls import glance
 from exporter.model import Phase, Reason
 
 
 def a_look(phase: Phase = Phase.CONNECT) -> Progress:
-    progress = Progress(clock=lambda: 0.0, host="idp.test", address=("192.0.2.1", 443), server_name="idp.test")
+    host = Host("idp.test", address=("192.0.2.1", 443), server_name="idp.test")
+    progress = Progress(clock=lambda: 0.0, host=host)
     progress.enter(phase)
     return progress
 
@@ -48,6 +50,14 @@ def verification(code: int, message: str) -> ssl.SSLCertVerificationError:
             Reason.REFUSED,
             "idp.test refuses connections at 192.0.2.1 port 443",
         ),
+        *(
+            (
+                OSError(number, "Nothing left"),
+                Reason.UNREACHABLE,
+                "no way to idp.test at 192.0.2.1 port 443: Nothing left, on the exporter's own machine",
+            )
+            for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+        ),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), Reason.RESET, "idp.test closed or reset the connection"),
         (
             verification(9, "certificate is not yet valid"),
@@ -71,7 +81,7 @@ def test_an_error_of_the_system_has_its_reason(error: OSError, reason: Reason, d
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(errno.EMFILE, "Too many open files"), aiohttp.ClientError("odd"), OSError("odd"), KeyError("odd")],
+    [OSError(errno.EIO, "Input/output error"), aiohttp.ClientError("odd"), OSError("odd"), KeyError("odd")],
 )
 def test_what_is_no_failure_of_the_network_passes(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, translated(a_look(Phase.PROCESSING)):
@@ -80,13 +90,21 @@ def test_what_is_no_failure_of_the_network_passes(error: Exception) -> None:
     assert caught.value is error
 
 
+def test_nothing_of_one_host_is_left_at_the_next() -> None:
+    progress = a_look()
+    for each in fields(Host):
+        setattr(progress.host, each.name, object())
+    progress.go("next.test")
+    assert progress.host == Host("next.test")
+
+
 async def test_where_no_address_was_tried_there_is_no_second_look() -> None:
     assert await glance(Progress(clock=lambda: 0.0)) is None
 
 
 async def test_a_second_look_that_fails_shows_nothing() -> None:
     progress = a_look()
-    progress.address = ("127.0.0.1", 1)
+    progress.host.address = ("127.0.0.1", 1)
 
     assert await glance(progress) is None
 
