@@ -33,6 +33,9 @@ DOMAINS = 20
 FAULTS = 20
 CHANGES = 20
 
+_ENTITIES = "#entities"
+"""Where the list of an aggregate's entities begins: whoever searches it does not want to pass the findings again."""
+
 _NAME = 200
 """Characters of a name that somebody asks for, and nobody has."""
 
@@ -68,15 +71,7 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         element("p", state(standing), class_=f"state {standing.word}"),
         paragraph("" if standing.findings else outlook(standing)),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
-        element("h2", "What was found") if standing.findings else NOTHING,
-        part(
-            standing.findings,
-            asked.finding,
-            lambda finding: _finding(finding, now),
-            most=FINDINGS,
-            room=FINDINGS_ROOM,
-            turn=lambda start: asked.but(finding=start),
-        ),
+        *_findings(standing, now, asked),
         element("h2", "What is known"),
         paragraph(f"Profile {standing.policy.profile}, known by {standing.policy.evidence}.", "small"),
         *_entity(standing, now, asked),
@@ -87,6 +82,43 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         root="../",
         version=version,
     )
+
+
+def _findings(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
+    """Who looks for an entity of an aggregate sees what is about it, and about the document as a whole."""
+    if not standing.findings:
+        return
+    found = (
+        [each for each in standing.findings if _is_asked(each, asked)] if _is_aggregate(standing) else standing.findings
+    )
+    others = len(standing.findings) - len(found)
+    yield element("h2", "What was found", id="findings")
+    if others:
+        everything = element("a", "Show all", href=f"{asked.but(q='', entity='', finding=0)}#findings")
+        yield element(
+            "p", f"Not shown: {counted(others, 'finding')} about other entities. ", everything, class_="small"
+        )
+    yield part(
+        found,
+        asked.finding,
+        lambda finding: _finding(finding, now),
+        most=FINDINGS,
+        room=FINDINGS_ROOM,
+        turn=lambda start: f"{asked.but(finding=start)}#findings",
+    )
+
+
+def _is_asked(finding: Finding, asked: Asked) -> bool:
+    if finding.entity_id is None:
+        return True
+    if asked.entity:
+        return finding.entity_id == asked.entity
+    return asked.q.casefold() in finding.entity_id.casefold()
+
+
+def _is_aggregate(standing: Standing) -> bool:
+    document = standing.record.document
+    return document is not None and document.metadata.aggregate
 
 
 def _address(url: str) -> Html | str:
@@ -125,8 +157,7 @@ def _about(finding: Finding) -> Html:
 
 
 def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
-    document = standing.record.document
-    if document is None or not document.metadata.aggregate:
+    if not _is_aggregate(standing):
         return
     counts = Counter(each.state for each in standing.rollovers)
     word = asked.q.casefold()
@@ -141,13 +172,17 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
     )
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
-    yield summary("States", "state", {WORDS[each]: ("", counts[each]) for each in State if counts[each]}, asked)
+    yield summary(
+        "States", "state", {WORDS[each]: ("", counts[each]) for each in State if counts[each]}, asked, at=_ENTITIES
+    )
     yield element(
         "form",
         field("Entity", element("input", type="search", name="q", value=asked.q)),
         element("input", type="hidden", name="state", value=asked.state),
         element("button", "Show", type="submit"),
-        element("a", "Show all", href="?"),
+        element("a", "Show all", href=f"?{_ENTITIES}"),
+        # A browser keeps it, and puts the query before it.
+        action=_ENTITIES,
         role="search",
     )
     yield NOTHING if found else paragraph("No entity is like that.")
@@ -157,7 +192,7 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
         lambda each: _row(each, asked, is_watched=each.entity_id in standing.watched),
         most=ENTITIES,
         room=ENTITIES_ROOM,
-        turn=lambda start: asked.but(start=start),
+        turn=lambda start: f"{asked.but(start=start)}{_ENTITIES}",
     )
 
 

@@ -226,6 +226,19 @@ def test_of_many_targets_a_part_is_shown_and_links_lead_to_the_others() -> None:
     assert links == {"Earlier": "?q=fs&sort=name", "Further": "?q=fs&sort=name&start=120"}
 
 
+def test_whoever_searched_for_an_entity_finds_it_on_the_page_of_its_aggregate() -> None:
+    records = (named(aggregate(), "all"), named(seen(STEADY), "one"))
+
+    def there(**asked: str) -> list[str]:
+        return [each.get("href", "") for each in shown(*records, **asked).iterfind(".//article/h2/a")]
+
+    assert there(q="DUE.example") == ["targets/all?q=DUE.example"]
+    assert there(q="all") == ["targets/all"]
+    assert there(q=STEADY.metadata.entities[0].entity_id) == ["targets/one"]
+    assert there(q="e") == ["targets/all?q=e", "targets/one"]
+    assert there() == ["targets/all", "targets/one"]
+
+
 def test_a_name_of_any_signs_leads_to_its_page() -> None:
     record = bare(watched(f"https://fs.example/a?b#c {HOSTILE}", "https://fs.example/"))
 

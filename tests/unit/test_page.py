@@ -438,12 +438,13 @@ def test_of_many_entities_a_part_is_shown_and_links_lead_to_the_others() -> None
 
     first, then = part()
     assert first == [f"urn:{nth:03}" for nth in range(100)]
-    assert then["Further"] == "?start=100"
+    assert then["Further"] == "?start=100#entities"
     assert "Earlier" not in then
     second, around = part(start="100", q="urn")
     assert second == [f"urn:{nth:03}" for nth in range(100, 200)]
-    assert (around["Earlier"], around["Further"]) == ("?q=urn", "?q=urn&start=200")
+    assert (around["Earlier"], around["Further"]) == ("?q=urn#entities", "?q=urn&start=200#entities")
     last, before = part(start="200")
+    assert before["Earlier"] == "?start=100#entities"
     assert last == [f"urn:{nth:03}" for nth in range(200, 250)]
     assert "Further" not in before
     assert part(start="9999")[0] == part(start="-1")[0] == part(start="x")[0] == first
@@ -463,10 +464,69 @@ def test_of_very_many_findings_a_part_is_shown_and_links_lead_to_the_others() ->
         further = [each for each in addresses if each.startswith("?finding=")]
         if not further:
             break
-        asked = {"finding": further[0].rpartition("=")[2]}
+        asked = {"finding": further[0].removesuffix("#findings").rpartition("=")[2]}
 
     assert found == [each.get("entity_id", "") for each in whole]
     assert len(found) == 250
+
+
+def many_ended() -> Record:
+    """An aggregate of 50 entities with findings."""
+    entities = [idp(certificate("a", not_after=NOW), entity_id=f"urn:{nth:02}") for nth in range(50)]
+    return after(watched("all", "https://a.example/", watch=("*",)), good(document(*entities, aggregate=True), NOW))
+
+
+@pytest.mark.parametrize(
+    ("asked", "whose"),
+    [
+        ({"q": "URN:42"}, ["urn:42"]),
+        ({"entity": "urn:42"}, ["urn:42"]),
+        ({"entity": "urn:42", "q": "urn:1"}, ["urn:42"]),
+        ({"q": "urn:4"}, [f"urn:4{nth}" for nth in range(10)]),
+        ({"q": "nobody"}, []),
+    ],
+)
+def test_who_looks_for_an_entity_sees_what_was_found_about_it_and_how_much_else_there_is(
+    asked: Mapping[str, str], whose: Sequence[str]
+) -> None:
+    tree = shown(many_ended(), **asked)
+
+    assert [each.get("data-entity-id") for each in tree.iterfind(".//div[@data-finding]")] == list(whose)
+    assert f"Not shown: {50 - len(whose)} findings about other entities. Show all" in text_of(tree)
+    assert "?#findings" in tree.xpath(".//a/@href")
+    assert "Not shown" not in text_of(shown(many_ended()))
+
+
+def test_what_was_found_about_the_document_is_shown_whatever_entity_is_looked_for() -> None:
+    ended = idp(certificate("a", not_after=NOW), entity_id="urn:a")
+    record = after(
+        watched("all", "https://a.example/", watch=("*",)),
+        good(document(ended, aggregate=True, valid_until=NOW + HOUR), NOW),
+    )
+    kinds = {each.kind for each in standing(record, NOW).findings if each.entity_id is None}
+
+    assert {each.get("data-finding") for each in shown(record, q="nobody").iterfind(".//div[@data-finding]")} == kinds
+    assert kinds
+
+
+def test_the_name_of_the_only_entity_hides_no_finding() -> None:
+    example = EXAMPLES[Kind.ROLLOVER_MISSING]
+
+    assert shown(example.record, example.at, q="nobody").findall(".//div[@data-finding]")
+
+
+def test_whatever_changes_the_list_of_entities_leads_to_that_list() -> None:
+    tree = shown(many_ended(), q="urn", state="Expired")
+
+    (form,) = tree.iterfind(".//form")
+    assert form.get("action") == "#entities"
+    assert {each.get("name"): each.get("value") for each in form.iterfind(".//input")} == {
+        "q": "urn",
+        "state": "Expired",
+    }
+    there = [each.get("href", "") for each in tree.xpath(".//form//a | .//ul[@class='chips']//a")]
+    assert len(there) > 1
+    assert {each.partition("#")[2] for each in there} == {"entities"}
 
 
 def test_long_words_that_a_visitor_asks_for_make_no_long_page() -> None:
