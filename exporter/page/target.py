@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
+from exporter.advice import ADVICE
 from exporter.config.urls import MASK, shown
 from exporter.findings import UNKNOWN, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
@@ -365,6 +366,8 @@ def _look(each: LookRecord, now: datetime) -> Html:
     look, observation, failure, lately = each.look, each.observation, each.lately.failure, each.lately
     rows = [("Now", seen(each))]
     if observation is not None:
+        if observation.reason is not None:
+            rows.append(("Try", ADVICE[observation.reason]))
         rows += [("Looked", f"{moment(observation.at)}, {span(now - observation.at)} ago"), *_phases(observation)]
         if observation.tls_not_after is not None:
             rows.append(("TLS until", moment(observation.tls_not_after)))

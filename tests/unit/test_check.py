@@ -188,6 +188,31 @@ def test_there_is_advice_for_every_reason() -> None:
     assert ADVICE.keys() == set(Reason)
 
 
+def test_every_flag_that_advice_names_is_there() -> None:
+    flags = {each for text in ADVICE.values() for each in re.findall(r"--[a-z][a-z.-]*[a-z](?:=[a-z]+)?", text)}
+    assert "--dns.resolver=system" in flags
+    helps = run_help("serve") + run_help("check")
+    for name, _, value in (each.partition("=") for each in flags):
+        (said,) = set(re.findall(rf"{name}[ =](\{{[^}}]*\}})", helps)) or {""}
+        assert re.search(rf"{re.escape(name)}(?![a-z.-])", helps), name
+        assert not value or value in said[1:-1].split(","), value
+
+
+def test_every_key_that_advice_names_is_one_of_the_configuration() -> None:
+    keys = {each for text in ADVICE.values() for each in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)}
+    assert {"proxy_url", "body_size_limit", "server_name", "ca_file", "entity_id"} <= keys
+    reference = Path(__file__).parents[2].joinpath("docs", "configuration.md").read_text(encoding="utf-8")
+    assert keys <= set(re.findall(r"[a-z_]+", reference))
+
+
+def test_every_cmdlet_that_advice_names_is_in_the_runbooks_with_its_parameters() -> None:
+    known = Path(__file__).parents[2].joinpath("docs", "runbooks.md").read_text(encoding="utf-8")
+    cmdlets = {each for text in ADVICE.values() for each in re.findall(r"\b[A-Z][a-z]+-[A-Z]\w+(?: -[A-Z]\w+)?", text)}
+    assert cmdlets
+    for each in cmdlets:
+        assert each in known, each
+
+
 @pytest.mark.parametrize(
     "reason",
     [

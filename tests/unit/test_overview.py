@@ -229,8 +229,8 @@ def test_of_many_targets_a_part_is_shown_and_links_lead_to_the_others() -> None:
 def test_whoever_searched_for_an_entity_finds_it_on_the_page_of_its_aggregate() -> None:
     records = (named(aggregate(), "all"), named(seen(STEADY), "one"))
 
-    def there(**asked: str) -> list[str]:
-        return [each.get("href", "") for each in shown(*records, **asked).iterfind(".//article/h2/a")]
+    def there(q: str = "") -> list[str]:
+        return [each.get("href", "") for each in shown(*records, q=q).iterfind(".//article/h2/a")]
 
     assert there(q="DUE.example") == ["targets/all?q=DUE.example"]
     assert there(q="all") == ["targets/all"]

@@ -26,8 +26,9 @@ from found import (
 )
 from lxml import etree
 from pages import LINKS
-from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, federated, good, idp
+from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, failed, federated, good, idp
 
+from exporter.advice import ADVICE
 from exporter.config.settings import INTERNET
 from exporter.findings import Kind, outlook, sentence, standing, step, title
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
@@ -264,6 +265,21 @@ def test_the_last_failed_look_is_told_with_its_phases_also_once_the_next_one_suc
     assert ("TLS until", "2026-06-02 12:00 UTC") in rows(shown(probed(bare(FARM), failed)))
     # It is said once: what fails now is what failed last.
     assert "Last failed" not in dict(rows(shown(probed(bare(FARM), failed))))
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_place_where_the_document_cannot_be_read_comes_with_the_advice_of_check(reason: Reason) -> None:
+    record = beside(after(FARM, failed(reason, NOW, phases={})), replace(FARM.look, node="wap1", address="wap1"))
+
+    tried = [each for each in rows(shown(record)) if each[0] == "Try"]
+
+    assert tried == [("Try", ADVICE[reason])]
+
+
+def test_a_place_that_is_read_again_needs_no_advice() -> None:
+    record = after(FARM, failed(Reason.HTML, NOW - HOUR, phases={}), good(STEADY, NOW))
+
+    assert "Try" not in [label for label, _ in rows(shown(record))]
 
 
 def test_the_document_is_told_with_signature_validity_and_faults() -> None:
