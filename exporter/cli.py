@@ -374,8 +374,8 @@ async def _run_demo(listen: Sequence[Listen], state: State) -> None:
         async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
             file = Path(folder, "fedmeta.yml")
             await asyncio.to_thread(file.write_text, configuration(simulation.targets), encoding="utf-8")
-            module = simulation.targets[0].look.module
-            modules = {"default": module, module.name: module}
+            named = {look.module.name: look.module for each in simulation.targets for look in each.looks}
+            modules = {"default": simulation.targets[0].look.module, **named}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
             await _run(Options(config), state, listen, partial(_introduce, simulation, file))
 

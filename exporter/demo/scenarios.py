@@ -74,7 +74,7 @@ class OtherLook:
     serves: tuple[int, ...] | None = None
     """Indices of the signing certificates that the node serves; None: all of them, as the service does."""
     reason: Reason | None = None
-    """None: it gets a usable document. REFUSED is the only other: nobody listens where this look leads."""
+    """None: it gets a usable document. RESET is the only other: a firewall closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ SCENARIOS = (
         successor_present=True,
         secondary_present=True,
         vantage="intranet",
-        others=(OtherLook(vantage=INTERNET, reason=Reason.REFUSED),),
+        others=(OtherLook(vantage=INTERNET, reason=Reason.RESET),),
         domains=(
             Domain(
                 "not-public.example",
