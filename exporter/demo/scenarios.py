@@ -106,6 +106,8 @@ class Scenario:
     others: tuple[OtherLook, ...] = ()
     nodes_agree: bool | None = None
     """None: no two looks get a document."""
+    differing: timedelta = timedelta()
+    """For how long they have differed, when the demo begins: it is watched for minutes, and copying takes hours."""
     domains: tuple[Domain, ...] = ()
 
     @property
@@ -292,6 +294,7 @@ SCENARIOS = (
         secondary_present=True,
         others=(OtherLook(node="wap1"), OtherLook(node="wap2", serves=(0,))),
         nodes_agree=False,
+        differing=timedelta(hours=5),
         domains=(Domain("stale-proxy.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
     ),
 )

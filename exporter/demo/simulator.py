@@ -21,6 +21,7 @@ from exporter.demo.documents import KeyKind, mint
 from exporter.demo.graph import Directory
 from exporter.demo.scenarios import Answer, Farm, Scenario, farm
 from exporter.policy import ADFS_METADATA_PATH
+from exporter.record import Record, bare
 
 _LOOPBACK = "127.0.0.1"
 _TENANT = "demo.example"
@@ -67,6 +68,15 @@ class Simulation:
     def take_down(self, name: str, *, node: str = SERVICE) -> None:
         """Answer with status 503 there until something is published there again."""
         self._published.pop((name, node), None)
+
+
+def remembered(targets: Iterable[Target], scenarios: Iterable[Scenario], now: datetime) -> Iterator[Record]:
+    """What an exporter knows of a farm that it watches for longer than the demo runs: since when its nodes differ."""
+    for target, scenario in zip(targets, scenarios, strict=True):
+        if scenario.differing:
+            record, since = bare(target), now - scenario.differing
+            first = replace(record.first, last_success=since)
+            yield replace(record, looks=(first, *record.looks[1:]), differing_since=since)
 
 
 @asynccontextmanager

@@ -71,6 +71,7 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         element("p", _address(shown(record.target.url)), class_="small"),
         element("p", state(standing), class_=f"state {standing.word}"),
         paragraph("" if standing.findings else outlook(standing)),
+        _differing(standing),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
         *_findings(standing, now, asked),
         element("h2", "What is known"),
@@ -83,6 +84,14 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         root="../",
         version=version,
     )
+
+
+def _differing(standing: Standing) -> Html:
+    """Since when places differ, as a link to them: it is no finding before copying takes too long."""
+    since = standing.record.differing_since
+    if since is None:
+        return NOTHING
+    return element("p", element("a", f"Places differ since {moment(since)}.", href="#places"), class_="small")
 
 
 def _findings(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:

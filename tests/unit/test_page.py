@@ -30,7 +30,7 @@ from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, do
 
 from exporter.advice import ADVICE
 from exporter.config.settings import INTERNET
-from exporter.findings import Kind, outlook, sentence, standing, step, title
+from exporter.findings import Kind, moment, outlook, sentence, standing, step, title
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.inquiry import TrustReason
 from exporter.model import (
@@ -325,6 +325,11 @@ def test_places_that_differ_say_since_when() -> None:
     record, at = EXAMPLES[Kind.NODES_DIFFER]
 
     assert "not all places got the same keys and signer." in text_of(shown(record, at))
+    since = record.differing_since
+    assert since is not None
+    for now in (since, at):
+        assert links(shown(record, now))[f"Places differ since {moment(since)}."] == "#places"
+    assert "#places" not in links(shown(seen(STEADY))).values()
 
 
 @pytest.mark.parametrize(("which", "found"), [(OLD, True), (NEW, True), (LONG_ENCRYPTION, True), (STRANGE, False)])
