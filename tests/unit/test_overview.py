@@ -98,6 +98,20 @@ def test_of_several_watched_entities_the_first_end_is_told() -> None:
     record = after(replace(aggregate().target, watch=("*",)), aggregate().observation)  # type: ignore[arg-type]  # there is one
 
     assert "The first primary ends on " in text_of(shown(record))
+    two = replace(record, target=replace(record.target, watch=("https://due*", "https://missing*")))
+    assert "The first primary ends on " in text_of(shown(two))
+    one = replace(record, target=replace(record.target, watch=("https://due*",)))
+    assert "The primary ends on " in text_of(shown(one))
+
+
+def test_a_card_says_the_beginning_of_a_long_address() -> None:
+    record = bare(watched("long", f"https://fs.example/{'a' * 2000}"))
+
+    assert len(text_of(shown(record).findall(".//article/p")[0])) < 700
+
+
+def test_of_a_long_search_the_beginning_counts() -> None:
+    assert len(Asked.by({"q": "a" * 2000}).q) == 200
 
 
 def test_the_worst_target_stands_first() -> None:

@@ -321,6 +321,18 @@ def test_what_entra_id_trusts_can_be_had_as_a_file() -> None:
     assert f"Signing: SHA-256 {OLD.fingerprint}" in text_of(tree)
 
 
+def test_of_many_domains_some_are_shown_and_the_others_counted() -> None:
+    record = trusting(seen(STEADY), federated(signing=OLD))
+    (domain,) = record.domains
+    many = replace(record, domains=tuple(replace(domain, domain=f"{nth}.example") for nth in range(23)))
+
+    tree = shown(many)
+
+    shown_ones = [text for label, text in rows(tree) if label == "Domain"]
+    assert shown_ones == [f"{nth}.example" for nth in range(20)]
+    assert "And 3 more domains." in text_of(tree)
+
+
 def test_places_that_differ_say_since_when() -> None:
     record, at = EXAMPLES[Kind.NODES_DIFFER]
 
