@@ -86,6 +86,12 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
     )
 
 
+def no_target(*, version: str) -> str:
+    """The HTML of a page where no target has the name that is asked for: it leads back to those there are."""
+    back = element("p", "No target has this name: ", element("a", "all targets", href="../"), ".")
+    return framed("No such target", element("h1", "No such target"), back, root="../", version=version)
+
+
 def _differing(standing: Standing) -> Html:
     """Since when places differ, as a link to them: it is no finding before copying takes too long."""
     since = standing.record.differing_since
