@@ -41,7 +41,7 @@ from exporter.config.surroundings import doubtful, lacking
 from exporter.connections import Runner, connections
 from exporter.demo.configuration import configuration
 from exporter.demo.scenarios import SCENARIOS
-from exporter.demo.simulator import Simulation, serving
+from exporter.demo.simulator import Simulation, remembered, serving
 from exporter.findings import Standing, standing
 from exporter.flags import Listen, command_line, parsed, route_prefix
 from exporter.history import MEMORY
@@ -371,11 +371,14 @@ async def _listen(runner: web.AppRunner, host: str | None, port: int) -> str:
 
 async def _run_demo(listen: Sequence[Listen], state: State) -> None:
     with tempfile.TemporaryDirectory(prefix="fedmeta-demo-") as folder:
-        async with serving(SCENARIOS, now=_now().replace(microsecond=0), folder=Path(folder)) as simulation:
+        now = _now().replace(microsecond=0)
+        async with serving(SCENARIOS, now=now, folder=Path(folder)) as simulation:
+            for record in remembered(simulation.targets, SCENARIOS, now):
+                state.keep(record)
             file = Path(folder, "fedmeta.yml")
             await asyncio.to_thread(file.write_text, configuration(simulation.targets), encoding="utf-8")
-            module = simulation.targets[0].look.module
-            modules = {"default": module, module.name: module}
+            named = {look.module.name: look.module for each in simulation.targets for look in each.looks}
+            modules = {"default": simulation.targets[0].look.module, **named}
             config = Config(simulation.targets, modules, {"default": PolicySettings()}, probe_allow=("localhost",))
             await _run(Options(config), state, listen, partial(_introduce, simulation, file))
 

@@ -25,7 +25,7 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import Standing, standing
 from exporter.model import Tally
-from exporter.page import FORMS, ICON, POLICY, Asked, certificate, overview, runbooks, target
+from exporter.page import FORMS, ICON, POLICY, Asked, certificate, no_target, overview, runbooks, target
 from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.report import report
@@ -133,6 +133,7 @@ def application(
         ),
         ("GET", "/favicon.svg", _icon),
         ("GET", "/runbooks", _runbooks),
+        ("GET", "/runbooks/", _runbooks_without_slash),
         ("GET", "/api/v1/targets", _once_begun(_api_targets)),
         ("GET", "/api/v1/targets/{name:[^/]+}", _once_begun(_api_target)),
         ("GET", "/config", _config),
@@ -261,7 +262,10 @@ async def _target(request: web.Request) -> web.Response:
     def page(found: Standing, now: datetime) -> bytes:
         return target(found, now, asked, version=__version__).encode()
 
-    return _html(await _shared_of(app, name, asked, page))
+    try:
+        return _html(await _shared_of(app, name, asked, page))
+    except web.HTTPNotFound:
+        return _html(no_target(version=__version__), status=404)
 
 
 async def _api_targets(request: web.Request) -> web.Response:
@@ -331,9 +335,14 @@ def _not_found() -> web.HTTPNotFound:
     return web.HTTPNotFound(text="No such target.\n")
 
 
-def _html(body: Payload) -> web.Response:
+def _html(body: Payload | str, status: int = 200) -> web.Response:
     headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": POLICY}
-    return web.Response(body=body, headers=headers)
+    return web.Response(body=body, headers=headers, status=status)
+
+
+async def _runbooks_without_slash(request: web.Request) -> web.Response:
+    # Links on the page lead elsewhere below an address with a slash.
+    raise web.HTTPMovedPermanently(f"{request.app[_OPTIONS].prefix}/runbooks")
 
 
 async def _runbooks(request: web.Request) -> web.Response:

@@ -4,24 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from exporter.config.settings import SERVICE, Entra, Look, Target
-
-_OUTSIDE = "outside"
+from exporter.config.settings import SERVICE, Entra, Module, Target
 
 
 def configuration(targets: Sequence[Target]) -> str:
-    """The simulated targets as YAML; with these the exporter finds at them what the demo finds.
-
-    A vantage has no address in a configuration. So one that reaches nothing in the simulation is here one that does not
-    know the authority of the farms.
-    """
-    modules = {each.look.module.name: each.look.module for each in targets}
-    described = {
-        name: {"timeout": f"{each.timeout:g}s", "tls_config": {"ca_file": each.tls.ca_file}}
-        for name, each in modules.items()
-    }
-    described[_OUTSIDE] = {"timeout": "5s"}
-    return yaml.safe_dump({"modules": described, "targets": [_target(each) for each in targets]}, sort_keys=False)
+    """The simulated targets as YAML; with these the exporter finds at them what the demo finds."""
+    modules = {look.module.name: _module(look.module) for each in targets for look in each.looks}
+    return yaml.safe_dump({"modules": modules, "targets": [_target(each) for each in targets]}, sort_keys=False)
 
 
 def _target(target: Target) -> Mapping[str, object]:
@@ -29,14 +18,18 @@ def _target(target: Target) -> Mapping[str, object]:
         "name": target.name,
         "url": target.url,
         "interval": f"{target.look.interval:g}s",
-        "vantages": {each.vantage: _module(each) for each in target.looks if each.node == SERVICE},
+        "vantages": {each.vantage: each.module.name for each in target.looks if each.node == SERVICE},
         "nodes": [{"name": each.node, "address": each.address} for each in target.looks if each.node != SERVICE],
         **({"entra": _entra(target.entra)} if target.entra else {}),
     }
 
 
-def _module(look: Look) -> str:
-    return look.module.name if look.address is None else _OUTSIDE
+def _module(module: Module) -> Mapping[str, object]:
+    return {
+        "timeout": f"{module.timeout:g}s",
+        "tls_config": {"ca_file": module.tls.ca_file},
+        **({"proxy_url": module.proxy_url.text} if module.proxy_url else {}),
+    }
 
 
 def _entra(entra: Entra) -> Mapping[str, object]:

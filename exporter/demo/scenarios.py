@@ -74,7 +74,7 @@ class OtherLook:
     serves: tuple[int, ...] | None = None
     """Indices of the signing certificates that the node serves; None: all of them, as the service does."""
     reason: Reason | None = None
-    """None: it gets a usable document. REFUSED is the only other: nobody listens where this look leads."""
+    """None: it gets a usable document. RESET is the only other: a firewall closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ class Scenario:
     others: tuple[OtherLook, ...] = ()
     nodes_agree: bool | None = None
     """None: no two looks get a document."""
+    differing: timedelta = timedelta()
+    """For how long they have differed, when the demo begins: it is watched for minutes, and copying takes hours."""
     domains: tuple[Domain, ...] = ()
 
     @property
@@ -241,7 +243,7 @@ SCENARIOS = (
         successor_present=True,
         secondary_present=True,
         vantage="intranet",
-        others=(OtherLook(vantage=INTERNET, reason=Reason.REFUSED),),
+        others=(OtherLook(vantage=INTERNET, reason=Reason.RESET),),
         domains=(
             Domain(
                 "not-public.example",
@@ -292,6 +294,7 @@ SCENARIOS = (
         secondary_present=True,
         others=(OtherLook(node="wap1"), OtherLook(node="wap2", serves=(0,))),
         nodes_agree=False,
+        differing=timedelta(hours=5),
         domains=(Domain("stale-proxy.example", TrustState.IN_SYNC, signing=0, next_signing=1),),
     ),
 )

@@ -21,6 +21,7 @@ from exporter.demo.documents import KeyKind, mint
 from exporter.demo.graph import Directory
 from exporter.demo.scenarios import Answer, Farm, Scenario, farm
 from exporter.policy import ADFS_METADATA_PATH
+from exporter.record import Record, bare
 
 _LOOPBACK = "127.0.0.1"
 _TENANT = "demo.example"
@@ -69,6 +70,15 @@ class Simulation:
         self._published.pop((name, node), None)
 
 
+def remembered(targets: Iterable[Target], scenarios: Iterable[Scenario], now: datetime) -> Iterator[Record]:
+    """What an exporter knows of a farm that it watches for longer than the demo runs: since when its nodes differ."""
+    for target, scenario in zip(targets, scenarios, strict=True):
+        if scenario.differing:
+            record, since = bare(target), now - scenario.differing
+            first = replace(record.first, last_success=since)
+            yield replace(record, looks=(first, *record.looks[1:]), differing_since=since)
+
+
 @asynccontextmanager
 async def serving(
     scenarios: Iterable[Scenario], *, now: datetime, folder: Path, key: KeyKind = "rsa"
@@ -98,6 +108,9 @@ async def serving(
         nobody.bind((_LOOPBACK, 0))
         base_url, nowhere = f"https://localhost:{ports[SERVICE]}", nobody.getsockname()[1]
         module = Module(name="demo", tls=Tls(ca_file=str(ca_file)), timeout=5)
+        wall = await opened.enter_async_context(await asyncio.start_server(_hang_up, _LOOPBACK, 0))
+        proxy = Secret(f"http://{_LOOPBACK}:{wall.sockets[0].getsockname()[1]}")
+        outside = replace(module, name="outside", proxy_url=proxy)
         entra = Entra(
             domains=(),
             tenant=_TENANT,
@@ -108,15 +121,15 @@ async def serving(
             login_url=base_url,
             graph_url=base_url,
         )
-        targets = tuple(_target(each, ports, nowhere, module, entra) for each in scenarios)
+        targets = tuple(_target(each, ports, nowhere, outside, entra) for each in scenarios)
         yield Simulation(base_url, targets, ca_file, directory, published)
 
 
-def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, module: Module, entra: Entra) -> Target:
+def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, outside: Module, entra: Entra) -> Target:
     port = nowhere if scenario.answer is Answer.NOTHING else ports[SERVICE]
     own = Look(
         url=f"https://localhost:{port}/{scenario.name}{ADFS_METADATA_PATH}",
-        module=module,
+        module=entra.module,
         interval=15,
         vantage=scenario.vantage,
     )
@@ -125,7 +138,8 @@ def _target(scenario: Scenario, ports: Mapping[str, int], nowhere: int, module: 
             own,
             node=look.node,
             vantage=look.vantage,
-            address=f"{_LOOPBACK}:{nowhere if look.reason else ports[look.node]}",
+            module=outside if look.reason else entra.module,
+            address=None if look.node == SERVICE else f"{_LOOPBACK}:{ports[look.node]}",
         )
         for look in scenario.others
     )
@@ -169,6 +183,14 @@ async def _listening(app: web.Application, context: ssl.SSLContext) -> AsyncIter
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What stands between the internet and a farm: a proxy that agrees to a tunnel, and closes it (RFC 9110 9.3.6)."""
+    while (await reader.readline()).strip():
+        pass
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    writer.close()
 
 
 def _kept(file: Path, content: bytes) -> Path:

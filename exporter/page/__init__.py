@@ -5,6 +5,6 @@ from exporter.page.certificates import FORMS, certificate
 from exporter.page.frame import ICON, POLICY
 from exporter.page.overview import overview
 from exporter.page.runbooks import runbooks
-from exporter.page.target import target
+from exporter.page.target import no_target, target
 
-__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "overview", "runbooks", "target"]
+__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "no_target", "overview", "runbooks", "target"]

@@ -71,8 +71,8 @@ def field(title: str, control: Html) -> Html:
     return element("label", title, control)
 
 
-def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked: Asked) -> Html:
-    """How many there are of each kind, each a link to those alone."""
+def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked: Asked, *, at: str = "") -> Html:
+    """How many there are of each kind, each a link to those alone; ``at`` is where on the page they stand (``#id``)."""
     chosen = getattr(asked, name)
     if not counts:
         return NOTHING
@@ -82,7 +82,7 @@ def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked:
             element(
                 "a",
                 f"{words} {count}",
-                href=asked.but(**{name: "" if words == chosen else words}, start=0, entity=""),
+                href=asked.but(**{name: "" if words == chosen else words}, start=0, entity="") + at,
                 class_=css or None,
                 aria_current="true" if words == chosen else None,
             ),

@@ -52,7 +52,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
     cards = part(
         found,
         asked.start,
-        lambda standing: _card(standing, now),
+        lambda standing: _card(standing, now, asked),
         most=CARDS,
         room=ROOM,
         turn=lambda start: asked.but(start=start),
@@ -78,7 +78,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
     )
 
 
-def _card(standing: Standing, now: datetime) -> Html:
+def _card(standing: Standing, now: datetime, asked: Asked) -> Html:
     """A target in short: the worst that was found, and what to do about it."""
     target, findings = standing.record.target, standing.findings
     if findings:
@@ -94,7 +94,7 @@ def _card(standing: Standing, now: datetime) -> Html:
     ends = f"{which} ends on {moment(datetime.fromtimestamp(end, now.tzinfo))}." if end else ""
     return element(
         "article",
-        element("h2", _link(target.name)),
+        element("h2", _link(target.name, _carried(standing, asked))),
         paragraph(told(shown(target.url), _SENTENCE), "small"),
         element("p", state(standing), class_=f"state {standing.word}"),
         what,
@@ -105,9 +105,17 @@ def _card(standing: Standing, now: datetime) -> Html:
     )
 
 
-def _link(name: str) -> str:
+def _carried(standing: Standing, asked: Asked) -> str:
+    """What is searched for, for the page of an aggregate that has an entity of that name; else nothing."""
+    document, word = standing.record.document, asked.q.casefold()
+    if not word or document is None or not document.metadata.aggregate:
+        return ""
+    return Asked(q=asked.q).but() if any(word in each.entity_id.casefold() for each in standing.rollovers) else ""
+
+
+def _link(name: str, query: str) -> str:
     """A name that leads to the target's page, where it has one: a browser takes these two out of every address."""
-    return name if name in {".", ".."} else element("a", name, href=f"targets/{quote(name, safe='')}")
+    return name if name in {".", ".."} else element("a", name, href=f"targets/{quote(name, safe='')}{query}")
 
 
 def _wanted(asked: Asked) -> Callable[[Standing], bool]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
+from exporter.advice import ADVICE
 from exporter.config.urls import MASK, shown
 from exporter.findings import UNKNOWN, Block, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
@@ -32,6 +33,9 @@ LOOKS = 20
 DOMAINS = 20
 FAULTS = 20
 CHANGES = 20
+
+_ENTITIES = "#entities"
+"""Where the list of an aggregate's entities begins: whoever searches it does not want to pass the findings again."""
 
 _NAME = 200
 """Characters of a name that somebody asks for, and nobody has."""
@@ -67,16 +71,9 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         element("p", _address(shown(record.target.url)), class_="small"),
         element("p", state(standing), class_=f"state {standing.word}"),
         paragraph("" if standing.findings else outlook(standing)),
+        _differing(standing),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
-        element("h2", "What was found") if standing.findings else NOTHING,
-        part(
-            standing.findings,
-            asked.finding,
-            lambda finding: _finding(finding, now),
-            most=FINDINGS,
-            room=FINDINGS_ROOM,
-            turn=lambda start: asked.but(finding=start),
-        ),
+        *_findings(standing, now, asked),
         element("h2", "What is known"),
         paragraph(f"Profile {standing.policy.profile}, known by {standing.policy.evidence}.", "small"),
         *_entity(standing, now, asked),
@@ -87,6 +84,57 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
         root="../",
         version=version,
     )
+
+
+def no_target(*, version: str) -> str:
+    """The HTML of a page where no target has the name that is asked for: it leads back to those there are."""
+    back = element("p", "No target has this name: ", element("a", "all targets", href="../"), ".")
+    return framed("No such target", element("h1", "No such target"), back, root="../", version=version)
+
+
+def _differing(standing: Standing) -> Html:
+    """Since when places differ, as a link to them: it is no finding before copying takes too long."""
+    since = standing.record.differing_since
+    if since is None:
+        return NOTHING
+    return element("p", element("a", f"Places differ since {moment(since)}.", href="#places"), class_="small")
+
+
+def _findings(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
+    """Who looks for an entity of an aggregate sees what is about it, and about the document as a whole."""
+    if not standing.findings:
+        return
+    found = (
+        [each for each in standing.findings if _is_asked(each, asked)] if _is_aggregate(standing) else standing.findings
+    )
+    others = len(standing.findings) - len(found)
+    yield element("h2", "What was found", id="findings")
+    if others:
+        everything = element("a", "Show all", href=f"{asked.but(q='', entity='', finding=0)}#findings")
+        yield element(
+            "p", f"Not shown: {counted(others, 'finding')} about other entities. ", everything, class_="small"
+        )
+    yield part(
+        found,
+        asked.finding,
+        lambda finding: _finding(finding, now),
+        most=FINDINGS,
+        room=FINDINGS_ROOM,
+        turn=lambda start: f"{asked.but(finding=start)}#findings",
+    )
+
+
+def _is_asked(finding: Finding, asked: Asked) -> bool:
+    if finding.entity_id is None:
+        return True
+    if asked.entity:
+        return finding.entity_id == asked.entity
+    return asked.q.casefold() in finding.entity_id.casefold()
+
+
+def _is_aggregate(standing: Standing) -> bool:
+    document = standing.record.document
+    return document is not None and document.metadata.aggregate
 
 
 def _address(url: str) -> Html | str:
@@ -129,8 +177,7 @@ def _about(finding: Finding) -> Html:
 
 
 def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
-    document = standing.record.document
-    if document is None or not document.metadata.aggregate:
+    if not _is_aggregate(standing):
         return
     counts = Counter(each.state for each in standing.rollovers)
     word = asked.q.casefold()
@@ -145,13 +192,17 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
     )
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
-    yield summary("States", "state", {WORDS[each]: ("", counts[each]) for each in State if counts[each]}, asked)
+    yield summary(
+        "States", "state", {WORDS[each]: ("", counts[each]) for each in State if counts[each]}, asked, at=_ENTITIES
+    )
     yield element(
         "form",
         field("Entity", element("input", type="search", name="q", value=asked.q)),
         element("input", type="hidden", name="state", value=asked.state),
         element("button", "Show", type="submit"),
-        element("a", "Show all", href="?"),
+        element("a", "Show all", href=f"?{_ENTITIES}"),
+        # A browser keeps it, and puts the query before it.
+        action=_ENTITIES,
         role="search",
     )
     yield NOTHING if found else paragraph("No entity is like that.")
@@ -161,7 +212,7 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
         lambda each: _row(each, asked, is_watched=each.entity_id in standing.watched),
         most=ENTITIES,
         room=ENTITIES_ROOM,
-        turn=lambda start: asked.but(start=start),
+        turn=lambda start: f"{asked.but(start=start)}{_ENTITIES}",
     )
 
 
@@ -334,6 +385,8 @@ def _look(each: LookRecord, now: datetime) -> Html:
     look, observation, failure, lately = each.look, each.observation, each.lately.failure, each.lately
     rows = [("Now", seen(each))]
     if observation is not None:
+        if observation.reason is not None:
+            rows.append(("Try", ADVICE[observation.reason]))
         rows += [("Looked", f"{moment(observation.at)}, {span(now - observation.at)} ago"), *_phases(observation)]
         if observation.tls_not_after is not None:
             rows.append(("TLS until", moment(observation.tls_not_after)))

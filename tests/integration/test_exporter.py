@@ -247,6 +247,7 @@ WHILE_BEGINNING = {
     "/favicon.svg": 200,
     "/probe": 200,
     "/runbooks": 200,
+    "/runbooks/": 200,
 }
 """What is answered while what was saved is read; anything else is 503 as well."""
 

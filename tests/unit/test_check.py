@@ -19,6 +19,7 @@ from exporter.check import EXIT_CODES, FailOn, NotCheckedError, targets, unknown
 from exporter.config.settings import Look, Target, Tls
 from exporter.demo.scenarios import SCENARIOS
 from exporter.findings import standing
+from exporter.flags import parsed
 from exporter.model import Reason
 from exporter.names import printable
 from exporter.record import Record, bare
@@ -186,6 +187,35 @@ def test_authorities_are_for_addresses_and_must_be_there(config: str, tmp_path: 
 
 def test_there_is_advice_for_every_reason() -> None:
     assert ADVICE.keys() == set(Reason)
+
+
+@pytest.mark.parametrize(
+    "named", sorted(set(re.findall(r"--[a-z][a-z.-]*[a-z](?:=[a-z]+)?", " ".join(ADVICE.values()))))
+)
+def test_every_flag_that_advice_names_is_there(named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("serve", "check"):
+        with pytest.raises(SystemExit):
+            parsed([command, "--help"])
+    helps = capsys.readouterr().out
+    flag, _, value = named.partition("=")
+    said = re.search(rf"  {re.escape(flag)} (?:\{{(.+)\}}|[A-Z]+)?", helps)
+    assert said is not None
+    assert not value or value in said[1].split(",")
+
+
+def test_every_key_that_advice_names_is_one_of_the_configuration() -> None:
+    keys = {each for text in ADVICE.values() for each in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b(?! -)", text)}
+    assert {"proxy_url", "body_size_limit", "server_name", "ca_file", "entity_id"} <= keys
+    reference = Path(__file__).parents[2].joinpath("docs", "configuration.md").read_text(encoding="utf-8")
+    assert keys <= set(re.findall(r"[a-z_]+", reference))
+
+
+def test_every_cmdlet_that_advice_names_is_in_the_runbooks_with_its_parameters() -> None:
+    known = Path(__file__).parents[2].joinpath("docs", "runbooks.md").read_text(encoding="utf-8")
+    cmdlets = {each for text in ADVICE.values() for each in re.findall(r"\b[A-Z][a-z]+-[A-Z]\w+(?: -[A-Z]\w+)?", text)}
+    assert cmdlets
+    for each in cmdlets:
+        assert each in known, each
 
 
 @pytest.mark.parametrize(

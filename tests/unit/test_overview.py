@@ -98,6 +98,20 @@ def test_of_several_watched_entities_the_first_end_is_told() -> None:
     record = after(replace(aggregate().target, watch=("*",)), aggregate().observation)  # type: ignore[arg-type]  # there is one
 
     assert "The first primary ends on " in text_of(shown(record))
+    two = replace(record, target=replace(record.target, watch=("https://due*", "https://missing*")))
+    assert "The first primary ends on " in text_of(shown(two))
+    one = replace(record, target=replace(record.target, watch=("https://due*",)))
+    assert "The primary ends on " in text_of(shown(one))
+
+
+def test_a_card_says_the_beginning_of_a_long_address() -> None:
+    record = bare(watched("long", f"https://fs.example/{'a' * 2000}"))
+
+    assert len(text_of(shown(record).findall(".//article/p")[0])) < 700
+
+
+def test_of_a_long_search_the_beginning_counts() -> None:
+    assert len(Asked.by({"q": "a" * 2000}).q) == 200
 
 
 def test_the_worst_target_stands_first() -> None:
@@ -224,6 +238,19 @@ def test_of_many_targets_a_part_is_shown_and_links_lead_to_the_others() -> None:
     assert [text_of(each) for each in tree.iterfind(".//article/h2")] == [f"fs{nth:03}" for nth in range(60, 120)]
     links = {text_of(each): each.get("href") for each in tree.xpath(".//p[@class='pages']/a")}
     assert links == {"Earlier": "?q=fs&sort=name", "Further": "?q=fs&sort=name&start=120"}
+
+
+def test_whoever_searched_for_an_entity_finds_it_on_the_page_of_its_aggregate() -> None:
+    records = (named(aggregate(), "all"), named(seen(STEADY), "one"))
+
+    def there(q: str = "") -> list[str]:
+        return [each.get("href", "") for each in shown(*records, q=q).iterfind(".//article/h2/a")]
+
+    assert there(q="DUE.example") == ["targets/all?q=DUE.example"]
+    assert there(q="all") == ["targets/all"]
+    assert there(q=STEADY.metadata.entities[0].entity_id) == ["targets/one"]
+    assert there(q="e") == ["targets/all?q=e", "targets/one"]
+    assert there() == ["targets/all", "targets/one"]
 
 
 def test_a_name_of_any_signs_leads_to_its_page() -> None:

@@ -26,10 +26,11 @@ from found import (
 )
 from lxml import etree
 from pages import LINKS
-from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, federated, good, idp
+from scrapes import FARM, PHASES, adfs_entity, after, aggregate, certificate, document, failed, federated, good, idp
 
+from exporter.advice import ADVICE
 from exporter.config.settings import INTERNET
-from exporter.findings import Kind, outlook, sentence, standing, step, title
+from exporter.findings import Kind, moment, outlook, sentence, standing, step, title
 from exporter.history import Change, EntityHistory, History, KeySetHistory, Sighting
 from exporter.inquiry import TrustReason
 from exporter.model import (
@@ -268,6 +269,21 @@ def test_the_last_failed_look_is_told_with_its_phases_also_once_the_next_one_suc
     assert "Last failed" not in dict(rows(shown(probed(bare(FARM), failed))))
 
 
+@pytest.mark.parametrize("reason", Reason)
+def test_a_place_where_the_document_cannot_be_read_comes_with_the_advice_of_check(reason: Reason) -> None:
+    record = beside(after(FARM, failed(reason, NOW, phases={})), replace(FARM.look, node="wap1", address="wap1"))
+
+    tried = [each for each in rows(shown(record)) if each[0] == "Try"]
+
+    assert tried == [("Try", ADVICE[reason])]
+
+
+def test_a_place_that_is_read_again_needs_no_advice() -> None:
+    record = after(FARM, failed(Reason.HTML, NOW - HOUR, phases={}), good(STEADY, NOW))
+
+    assert "Try" not in [label for label, _ in rows(shown(record))]
+
+
 def test_the_document_is_told_with_signature_validity_and_faults() -> None:
     found = document(
         adfs_entity(OLD, encryption=OLD),
@@ -307,10 +323,27 @@ def test_what_entra_id_trusts_can_be_had_as_a_file() -> None:
     assert f"Signing: SHA-256 {OLD.fingerprint}" in text_of(tree)
 
 
+def test_of_many_domains_some_are_shown_and_the_others_counted() -> None:
+    record = trusting(seen(STEADY), federated(signing=OLD))
+    (domain,) = record.domains
+    many = replace(record, domains=tuple(replace(domain, domain=f"{nth}.example") for nth in range(23)))
+
+    tree = shown(many)
+
+    shown_ones = [text for label, text in rows(tree) if label == "Domain"]
+    assert shown_ones == [f"{nth}.example" for nth in range(20)]
+    assert "And 3 more domains." in text_of(tree)
+
+
 def test_places_that_differ_say_since_when() -> None:
     record, at = EXAMPLES[Kind.NODES_DIFFER]
 
     assert "not all places got the same keys and signer." in text_of(shown(record, at))
+    since = record.differing_since
+    assert since is not None
+    for now in (since, at):
+        assert links(shown(record, now))[f"Places differ since {moment(since)}."] == "#places"
+    assert "#places" not in links(shown(seen(STEADY))).values()
 
 
 @pytest.mark.parametrize(("which", "found"), [(OLD, True), (NEW, True), (LONG_ENCRYPTION, True), (STRANGE, False)])
@@ -440,12 +473,13 @@ def test_of_many_entities_a_part_is_shown_and_links_lead_to_the_others() -> None
 
     first, then = part()
     assert first == [f"urn:{nth:03}" for nth in range(100)]
-    assert then["Further"] == "?start=100"
+    assert then["Further"] == "?start=100#entities"
     assert "Earlier" not in then
     second, around = part(start="100", q="urn")
     assert second == [f"urn:{nth:03}" for nth in range(100, 200)]
-    assert (around["Earlier"], around["Further"]) == ("?q=urn", "?q=urn&start=200")
+    assert (around["Earlier"], around["Further"]) == ("?q=urn#entities", "?q=urn&start=200#entities")
     last, before = part(start="200")
+    assert before["Earlier"] == "?start=100#entities"
     assert last == [f"urn:{nth:03}" for nth in range(200, 250)]
     assert "Further" not in before
     assert part(start="9999")[0] == part(start="-1")[0] == part(start="x")[0] == first
@@ -465,10 +499,69 @@ def test_of_very_many_findings_a_part_is_shown_and_links_lead_to_the_others() ->
         further = [each for each in addresses if each.startswith("?finding=")]
         if not further:
             break
-        asked = {"finding": further[0].rpartition("=")[2]}
+        asked = {"finding": further[0].removesuffix("#findings").rpartition("=")[2]}
 
     assert found == [each.get("entity_id", "") for each in whole]
     assert len(found) == 250
+
+
+def many_ended() -> Record:
+    """An aggregate of 50 entities with findings."""
+    entities = [idp(certificate("a", not_after=NOW), entity_id=f"urn:{nth:02}") for nth in range(50)]
+    return after(watched("all", "https://a.example/", watch=("*",)), good(document(*entities, aggregate=True), NOW))
+
+
+@pytest.mark.parametrize(
+    ("asked", "whose"),
+    [
+        ({"q": "URN:42"}, ["urn:42"]),
+        ({"entity": "urn:42"}, ["urn:42"]),
+        ({"entity": "urn:42", "q": "urn:1"}, ["urn:42"]),
+        ({"q": "urn:4"}, [f"urn:4{nth}" for nth in range(10)]),
+        ({"q": "nobody"}, []),
+    ],
+)
+def test_who_looks_for_an_entity_sees_what_was_found_about_it_and_how_much_else_there_is(
+    asked: Mapping[str, str], whose: Sequence[str]
+) -> None:
+    tree = shown(many_ended(), **asked)
+
+    assert [each.get("data-entity-id") for each in tree.iterfind(".//div[@data-finding]")] == list(whose)
+    assert f"Not shown: {50 - len(whose)} findings about other entities. Show all" in text_of(tree)
+    assert "?#findings" in tree.xpath(".//a/@href")
+    assert "Not shown" not in text_of(shown(many_ended()))
+
+
+def test_what_was_found_about_the_document_is_shown_whatever_entity_is_looked_for() -> None:
+    ended = idp(certificate("a", not_after=NOW), entity_id="urn:a")
+    record = after(
+        watched("all", "https://a.example/", watch=("*",)),
+        good(document(ended, aggregate=True, valid_until=NOW + HOUR), NOW),
+    )
+    kinds = {each.kind for each in standing(record, NOW).findings if each.entity_id is None}
+
+    assert {each.get("data-finding") for each in shown(record, q="nobody").iterfind(".//div[@data-finding]")} == kinds
+    assert kinds
+
+
+def test_the_name_of_the_only_entity_hides_no_finding() -> None:
+    example = EXAMPLES[Kind.ROLLOVER_MISSING]
+
+    assert shown(example.record, example.at, q="nobody").findall(".//div[@data-finding]")
+
+
+def test_whatever_changes_the_list_of_entities_leads_to_that_list() -> None:
+    tree = shown(many_ended(), q="urn", state="Expired")
+
+    (form,) = tree.iterfind(".//form")
+    assert form.get("action") == "#entities"
+    assert {each.get("name"): each.get("value") for each in form.iterfind(".//input")} == {
+        "q": "urn",
+        "state": "Expired",
+    }
+    there = [each.get("href", "") for each in tree.xpath(".//form//a | .//ul[@class='chips']//a")]
+    assert len(there) > 1
+    assert {each.partition("#")[2] for each in there} == {"entities"}
 
 
 def test_long_words_that_a_visitor_asks_for_make_no_long_page() -> None:
