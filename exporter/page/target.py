@@ -181,15 +181,11 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
         return
     counts = Counter(each.state for each in standing.rollovers)
     word = asked.q.casefold()
-    # Who is watched comes first, and among both the worst.
-    found = sorted(
-        (
-            each
-            for each in standing.worst_first
-            if asked.state in {"", WORDS[each.state]} and word in each.entity_id.casefold()
-        ),
-        key=lambda each: each.entity_id not in standing.watched,
-    )
+    found = [
+        each
+        for each in standing.worst_first
+        if asked.state in {"", WORDS[each.state]} and word in each.entity_id.casefold()
+    ]
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
     yield summary(
