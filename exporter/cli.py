@@ -34,6 +34,7 @@ from exporter.check import (
     looked_at,
     targets,
     unknown,
+    url_of,
 )
 from exporter.config.reader import ConfigError, from_addresses, load
 from exporter.config.settings import Config
@@ -187,8 +188,9 @@ def _config(flags: argparse.Namespace) -> Config:
     if misplaced := configuration_among(flags.addresses):
         raise RefusedError(misplaced)
     if bool(flags.config_file) == bool(flags.addresses):
-        raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
-    return _read(flags.config_file, flags.addresses)
+        raise RefusedError("name what to watch: either hosts, URLs and files, or --config.file")
+    # What is no file may be a host, or an address whose https:// was left out.
+    return _read(flags.config_file, [url_of(each) if os.path.isfile(each) else each for each in flags.addresses])  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
 
 
 def _read(file: str | None, addresses: Sequence[str]) -> Config:

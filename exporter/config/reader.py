@@ -105,6 +105,8 @@ def target_at(address: str, taken: Collection[str] = ()) -> Target:
 
     Raises :class:`~exporter.config.document.Mistake`.
     """
+    if "://" not in address and not set(address).isdisjoint("/\\"):
+        raise Mistake(f"must be a host name, with or without a port, or {fields.DOCUMENT_SCHEMES}")
     url = fields.checked_target_url(address) if "://" in address else fields.checked_adfs_url(address)
     name = _default_name(url)
     if name in taken:

@@ -228,7 +228,12 @@ def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(
 
 
 def test_a_bad_address_is_named(check: Check) -> None:
-    assert check("gopher://idp.example/") == Run(3, "", "address 1: must be http, https or file\n")
+    assert check("gopher://idp.example/") == Run(
+        3,
+        "",
+        "address 1: must begin with https://, http:// or file:///, as in file:///srv/metadata.xml or"
+        " file:///C:/fed/metadata.xml\n",
+    )
 
 
 def configured(folder: Path, **config: object) -> Path:

@@ -33,6 +33,7 @@ from stack import free_port
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.config.fields import DOCUMENT_SCHEMES
 from exporter.config.reader import load
 from exporter.config.settings import SERVICE
 from exporter.demo.scenarios import SCENARIOS
@@ -187,7 +188,7 @@ def test_the_level_of_the_log_is_that_of_the_flag(metadata: str) -> None:
     "arguments", [[], ["serve"], ["--config.check"], ["--config.file=fedmeta.yml", "sts.contoso.com"]]
 )
 def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str]) -> None:
-    assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
+    assert run(*arguments) == Run(1, "", "name what to watch: either hosts, URLs and files, or --config.file\n")
 
 
 @pytest.mark.parametrize("command", ["serve", "check", "rules", "demo"])
@@ -204,12 +205,28 @@ def test_a_configuration_file_without_its_flag_is_told_with_it(command: list[str
     assert ran == Run(3 if command == ["check"] else 1, "", told)
 
 
+@pytest.mark.parametrize("path", ["metadata", "./metadata", "folder/ok.xml"])
+def test_a_file_is_watched_by_its_path(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(builders.adfs())
+    shown: list[str] = []
+
+    def look(url: str) -> None:
+        until(lambda: get(url, "/-/ready")[0] == 200)
+        shown.append(get(url, "/config")[1])
+
+    assert run("serve", path, LOOPBACK, "--storage.path=", do=look).code == 0
+    assert f"url: {file.as_uri()}\n" in shown[0]
+
+
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
 def test_every_bad_address_is_named(check: list[str]) -> None:
     ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        "address 1: must be http, https or file",
+        f"address 1: must {DOCUMENT_SCHEMES}",
         "address 3: must name a host",
     ]
 
