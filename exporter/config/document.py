@@ -137,6 +137,10 @@ class Source:
         self.problems.append(Problem(self.file, line, path, message))
 
 
+Key = str | int | tuple[str, ...]
+"""A key of a mapping, or several of which one is written; or the index of an item."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A YAML node and where it stands."""
@@ -192,6 +196,21 @@ class Place:
                     taken.add(name)
                     yield name, replace(child, path=self._below(name))
 
+    def below(self, *keys: Key) -> "Place":
+        """Where these keys lead, one below the other; or the place as far down that way as anything is written."""
+        place = self
+        for key in keys:
+            if isinstance(key, int):
+                found = place.items()[key : key + 1] if isinstance(place.node, yaml.SequenceNode) else []
+            else:
+                entries = place.entries() if isinstance(place.node, yaml.MappingNode) else ()
+                keys_here = key if isinstance(key, tuple) else (key,)
+                found = [child for name, child in entries if name in keys_here]
+            if not found:
+                break
+            place = found[0]
+        return place
+
     def _refuse_sign(self) -> None:
         """Raises :class:`Reported` where the first thing in a line looks like a hyphen, space or quote, and is none."""
         keys = [key for key, _ in self.node.value] if isinstance(self.node, yaml.MappingNode) else [self.node]
@@ -203,9 +222,14 @@ class Place:
 
     def _merged(self) -> Iterator["Place"]:
         """The mappings that ``<<`` names, the one that counts most first."""
+        first = 0
         for key, value in self.node.value:
             if key.tag == _MERGE:
                 line = key.start_mark.line + 1
+                if first:
+                    told = f"<< is written twice, first in line {first}: it takes a list, as in <<: [*one, *other]"
+                    self.source.wrong(told, line=line, path=self.path)
+                first = first or line
                 for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     if isinstance(node, yaml.MappingNode):
                         yield replace(self, node=node)

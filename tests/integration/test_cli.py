@@ -261,19 +261,21 @@ def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_u
     text = f"modules: {{a: {{}}}}\ntargets: [{{host: a.example, vantage: Internet, {entra}}}]\n"
     file.write_text(f"{text}policies: {{a: {{}}}}\n")
     warnings = (
-        "warning: module a has no use: no target names it, and /probe may not use it\n"
-        "warning: policy a has no use: no target names it, and /probe may look at nothing\n"
-        "warning: target a.example: the vantage Internet is not the one called internet, in small letters, which sees"
+        f"warning: {file}:1: modules.a: has no use: no target names it, and /probe may not use it\n"
+        f"warning: {file}:2: targets[0].vantage: Internet is not the vantage internet, in small letters, which sees"
         " what Entra ID sees\n"
+        f"warning: {file}:3: policies.a: has no use: no target names it, and /probe may look at nothing\n"
     )
-    lacking = "target a.example: entra.client_secret: the environment variable THE_SECRET is not set, or empty\n"
+    lacking = (
+        f"{file}:2: targets[0].entra.client_secret_env: the environment variable THE_SECRET is not set, or empty\n"
+    )
     check = (f"--config.file={file}", "--config.check")
     assert run(*check) == Run(1, "", warnings + lacking)
     monkeypatch.setenv("THE_SECRET", "hunter2")
     assert run(*check) == Run(0, "1 target, 3 warnings\n", warnings)
     file.write_text("modules: {a: {tls_config: {ca_file: ca.pem}}}\ntargets: [{host: a.example, module: a}]\n")
-    absent = f"module a: ca_file: {tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
-    assert run(*check) == Run(1, "", absent)
+    absent = f"{tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
+    assert run(*check) == Run(1, "", f"{file}:1: modules.a.tls_config.ca_file: {absent}")
 
 
 def test_a_configuration_that_holds_is_checked_without_a_trace(tmp_path: Path, state_home: Path) -> None:
