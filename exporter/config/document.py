@@ -413,7 +413,7 @@ class _Loader(yaml.SafeLoader):
             return super().get_single_node()
         except yaml.MarkedYAMLError as error:
             line = self.line if error.problem_mark is None else error.problem_mark.line
-            _check_first_signs(error.problem_mark)
+            _check_first_signs(self.buffer, line)
             raise _YamlError(_mending(error.problem or ""), line + 1) from None
         except (ValueError, OverflowError):
             # SafeLoader gives the number of an escape such as \UFFFFFFFF to chr() unchecked.
@@ -459,11 +459,9 @@ def _check_copies(root: yaml.Node | None) -> None:
         raise _YamlError(_TOO_DEEP, 1)
 
 
-def _check_first_signs(mark: yaml.Mark | None) -> None:
+def _check_first_signs(text: str, last: int) -> None:
     """Raises :class:`_YamlError` where this line or the one before begins with a sign that only looks like another."""
-    if mark is None or mark.buffer is None:
-        return
-    for number, line in [*enumerate(mark.buffer.split("\n"), 1)][max(mark.line - 1, 0) : mark.line + 1]:
+    for number, line in [*enumerate(text.split("\n"), 1)][max(last - 1, 0) : last + 1]:
         if first := _SIGN_FIRST.match(line):
             raise _YamlError(f"not YAML: {mistaken_sign(first.group())}", number) from None
 
