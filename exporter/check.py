@@ -194,7 +194,7 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
     wrong: list[str] = []
     for number, address in enumerate(addresses, 1):
         try:
-            target = _received(kept) if address == STANDARD_INPUT else target_at(_url_of(address))
+            target = _received(kept) if address == STANDARD_INPUT else target_at(url_of(address))
         except Mistake as mistake:
             wrong.append(f"address {number}: {mistake}")
         else:
@@ -208,7 +208,7 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
     ]
 
 
-def _url_of(address: str) -> str:
+def url_of(address: str) -> str:
     """The URL of a file that is named by its path; any other address as it is."""
     is_path = not set(address).isdisjoint("/\\") or address.lower().endswith(".xml") or os.path.isfile(address)  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
     return Path(address).absolute().as_uri() if is_path and "://" not in address else address

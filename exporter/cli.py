@@ -34,8 +34,9 @@ from exporter.check import (
     looked_at,
     targets,
     unknown,
+    url_of,
 )
-from exporter.config.reader import ConfigError, from_addresses, load
+from exporter.config.reader import ConfigError, Lines, Problem, from_addresses, load_with_lines, matching_files
 from exporter.config.settings import Config
 from exporter.config.surroundings import doubtful, lacking
 from exporter.connections import Runner, connections
@@ -140,10 +141,12 @@ def _now() -> datetime:
 
 
 def _serve(flags: argparse.Namespace) -> None:
-    config = _config(flags)
+    config, lines = _config(flags)
     if flags.config_check:
-        _check_surroundings(config)
+        _check_surroundings(config, lines)
         return
+    # They hold all that is written, which is several times what is meant.
+    del lines
     options = Options(
         config,
         flags.config_file,
@@ -158,16 +161,21 @@ def _serve(flags: argparse.Namespace) -> None:
         _until_done(_run(options, state, flags.listen, _log_listening))
 
 
-def _check_surroundings(config: Config) -> None:
+def _check_surroundings(config: Config, lines: Lines) -> None:
     """Says what is doubtful; raises :class:`RefusedError` where something is lacking."""
-    doubts = sorted(doubtful(config))
+    doubts = sorted(doubtful(config, lines, list_files=matching_files), key=_in_file)
     for each in doubts:
         print(f"warning: {each}", file=sys.stderr)
-    lacks = list(lacking(config, read_file=_content, environment=os.environ))
+    lacks = sorted(lacking(config, lines, read_file=_content, environment=os.environ), key=_in_file)
     if lacks:
-        raise RefusedError("\n".join(lacks))
+        raise RefusedError("\n".join(map(str, lacks)))
     problems = counted(len(doubts), "warning") if doubts else "no problems"
     _print(f"{counted(len(config.targets), 'target')}, {problems}\n")
+
+
+def _in_file(problem: Problem) -> tuple[str, int, str]:
+    """The order in which a person mends problems."""
+    return problem.file, problem.line or 0, str(problem)
 
 
 def _content(file: str) -> bytes:
@@ -183,17 +191,18 @@ def _log_listening(urls: Sequence[str]) -> None:
         _log.info("listening", extra={"url": url})
 
 
-def _config(flags: argparse.Namespace) -> Config:
+def _config(flags: argparse.Namespace) -> tuple[Config, Lines]:
     if misplaced := configuration_among(flags.addresses):
         raise RefusedError(misplaced)
     if bool(flags.config_file) == bool(flags.addresses):
-        raise RefusedError("name what to watch: either hosts and URLs, or --config.file")
-    return _read(flags.config_file, flags.addresses)
+        raise RefusedError("name what to watch: either hosts, URLs and files, or --config.file")
+    # What is no file may be a host, or an address whose https:// was left out.
+    return _read(flags.config_file, [url_of(each) if os.path.isfile(each) else each for each in flags.addresses])  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
 
 
-def _read(file: str | None, addresses: Sequence[str]) -> Config:
+def _read(file: str | None, addresses: Sequence[str]) -> tuple[Config, Lines]:
     try:
-        return load(file) if file else from_addresses(addresses)
+        return load_with_lines(file) if file else (from_addresses(addresses), Lines())
     except ConfigError as error:
         raise RefusedError(str(error)) from error
 

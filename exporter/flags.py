@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 COMMANDS = ("serve", "check", "rules", "demo", "completion")
 SHELLS = ("bash", "zsh", "fish")
+_POSITIONS = ("primary", "successor")
 DEFAULT_LISTEN = ":10059"
 DEMO_LISTEN = "127.0.0.1:10059"
 
@@ -32,6 +33,8 @@ _FLAGS = ("help", "version")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 """What may be a command, mistyped: the names of most hosts have a dot."""
 
+_FLAG = re.compile(r"--[a-z][a-z.-]*")
+
 _SHORT_FLAG = re.compile(r"-[^-]")
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -40,7 +43,7 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """What the arguments say; ends the program as argparse does where they say nothing."""
-    parser = command_line()
+    parser, commands = _with_commands()
     for each in takewhile("--".__ne__, arguments):
         if _SHORT_FLAG.match(each) and each != "-h":
             parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
@@ -53,10 +56,18 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if "addresses" in flags and not any(each.startswith("-") for each in further):
         flags.addresses += further
     elif further:
-        parser.error(f"unrecognized arguments: {' '.join(further)}")
+        parser.error(f"unrecognized arguments: {' '.join(further)}{_instead(further, flags.command, commands)}")
     if not is_named:
         _refuse_words(parser, flags.addresses)
     return flags
+
+
+def _instead(words: Sequence[str], command: str, commands: Mapping[str, argparse.ArgumentParser]) -> str:
+    """The end of a sentence about words that a command does not know: whose the first flag is, or which is meant."""
+    known = {name: _FLAG.findall(parser.format_usage()) for name, parser in commands.items()}
+    flag = next((each.partition("=")[0] for each in words if each.startswith("--")), "")
+    owners = " and ".join(name for name, flags in known.items() if flag in flags)
+    return f"; {flag} is a flag of {owners}" if owners else did_you_mean(flag, known[command])
 
 
 def _refuse_commands(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -75,6 +86,11 @@ def _refuse_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
 
 def command_line() -> argparse.ArgumentParser:
     """The parser of the command line."""
+    return _with_commands()[0]
+
+
+def _with_commands() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser of the command line, and those of the commands by their names."""
     parser = argparse.ArgumentParser(
         prog="fedmeta-exporter",
         description="Watches federation metadata and says how a certificate rollover is going.",
@@ -103,7 +119,7 @@ def command_line() -> argparse.ArgumentParser:
     # It logs nothing.
     completion.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
     completion.add_argument("shell", choices=SHELLS, help="the shell that reads it")
-    return parser
+    return parser, commands.choices
 
 
 def _path(argument: argparse.Action) -> None:
@@ -114,7 +130,7 @@ def _path(argument: argparse.Action) -> None:
 def _add_serve(parser: argparse.ArgumentParser) -> None:
     _add_log(parser, "info")
     parser.add_argument(
-        "addresses", nargs="*", metavar="HOST|URL", help="what to watch, instead of a configuration file"
+        "addresses", nargs="*", metavar="HOST|URL|FILE", help="what to watch, instead of a configuration file"
     )
     _path(parser.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)"))
     parser.add_argument(
@@ -222,7 +238,8 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         dest="certificate",
         nargs="?",
         const="successor",
-        choices=["primary", "successor"],
+        type=_position,
+        choices=_POSITIONS,
         help="print this certificate of one target and nothing else (default: successor); stands after the target",
     )
     parser.add_argument(
@@ -319,6 +336,14 @@ def _address(text: str) -> tuple[Listen, ...]:
     return ((host.removeprefix("[").removesuffix("]") or None, int(port)),)
 
 
+def _position(text: str) -> str:
+    if text not in _POSITIONS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither {' nor '.join(_POSITIONS)}; a target stands before this flag"
+        )
+    return text
+
+
 def _prefix(text: str) -> str:
     path = text.rstrip("/")
     if not text.startswith("/") or not _PATH.fullmatch(path):
@@ -328,6 +353,8 @@ def _prefix(text: str) -> str:
 
 def _external(text: str) -> str:
     """The path of an address that people reach the exporter at."""
+    if not {"#", "?"}.isdisjoint(text):
+        raise argparse.ArgumentTypeError("must have neither ? nor #: of it only the path stands before every route")
     return _prefix(f"{urlsplit(_by(rules.checked_root)(text)).path}/")
 
 

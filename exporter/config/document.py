@@ -6,6 +6,8 @@ in the wrong place. Keys are shown when they look like keys.
 
 import difflib
 import re
+import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -33,6 +35,16 @@ MOST_TOLD = 100
 
 MOST_COPIES = 100_000
 """Values that anchors may add to those that are written: as many as ten thousand targets with ten keys in common."""
+
+_MISTAKEN = {
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", "a space"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b", "'"),
+}
+"""Signs that word processors and web pages write, by what is meant."""
+_SIGN_FIRST = re.compile(f"[ -]*([{''.join(_MISTAKEN)}])")
+_QUOTES = tuple(sign for sign, meant in _MISTAKEN.items() if meant in {'"', "'"})
 
 _FOR_THE_INDENT = "lines that belong together begin in the same column, and a value in quotes ends with its quote"
 _FOR_THE_EMPTY = "; if it belongs to {} above, put more spaces before it"
@@ -125,6 +137,10 @@ class Source:
         self.problems.append(Problem(self.file, line, path, message))
 
 
+Key = str | int | tuple[str, ...]
+"""A key of a mapping, or several of which one is written; or the index of an item."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A YAML node and where it stands."""
@@ -152,6 +168,7 @@ class Place:
         if self.is_empty:
             return []
         if not isinstance(self.node, yaml.SequenceNode):
+            self._refuse_sign()
             raise Mistake("must be a list: each item on a line of its own that begins with - and a space")
         return [
             Place(self.source, node, node.start_mark.line + 1, f"{self.path}[{index}]")
@@ -167,6 +184,7 @@ class Place:
         if self.is_empty:
             return
         if not isinstance(self.node, yaml.MappingNode):
+            self._refuse_sign()
             raise Mistake("must be a mapping: keys, each with a colon and a space after it")
         taken: set[str] = set()
         for name, child in self._written():
@@ -178,11 +196,40 @@ class Place:
                     taken.add(name)
                     yield name, replace(child, path=self._below(name))
 
+    def below(self, *keys: Key) -> "Place":
+        """Where these keys lead, one below the other; or the place as far down that way as anything is written."""
+        place = self
+        for key in keys:
+            if isinstance(key, int):
+                found = place.items()[key : key + 1] if isinstance(place.node, yaml.SequenceNode) else []
+            else:
+                entries = place.entries() if isinstance(place.node, yaml.MappingNode) else ()
+                keys_here = key if isinstance(key, tuple) else (key,)
+                found = [child for name, child in entries if name in keys_here]
+            if not found:
+                break
+            place = found[0]
+        return place
+
+    def _refuse_sign(self) -> None:
+        """Raises :class:`Reported` where the first thing in a line looks like a hyphen, space or quote, and is none."""
+        keys = [key for key, _ in self.node.value] if isinstance(self.node, yaml.MappingNode) else [self.node]
+        for node in keys:
+            if isinstance(node, yaml.ScalarNode) and _SIGN_FIRST.match(node.value):
+                line = node.start_mark.line + 1
+                self.source.wrong(mistaken_sign(node.value), line=line, path=self.path)
+                raise Reported
+
     def _merged(self) -> Iterator["Place"]:
         """The mappings that ``<<`` names, the one that counts most first."""
+        first = 0
         for key, value in self.node.value:
             if key.tag == _MERGE:
                 line = key.start_mark.line + 1
+                if first:
+                    told = f"<< is written twice, first in line {first}: it takes a list, as in <<: [*one, *other]"
+                    self.source.wrong(told, line=line, path=self.path)
+                first = first or line
                 for node in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     if isinstance(node, yaml.MappingNode):
                         yield replace(self, node=node)
@@ -256,14 +303,18 @@ def block(place: Place, readers: Readers, *, shy: bool = False) -> Block:
             _read_into(found, key, child, readers[key])
             empty = key if child.is_empty and key not in found.faulty else ""
         else:
-            at = Place(place.source, child.node, child.line, place.path) if shy else child
+            is_hidden = shy and key not in {f"{each.removesuffix('_file')}_env" for each in readers}
+            at = replace(child, path=place.path) if is_hidden else child
             home = "" if shy else place.source.homes.get(key, "")
-            at.wrong(f"unknown key{_instead(key, readers, home)}{_FOR_THE_EMPTY.format(empty) if empty else ''}")
+            end = _FOR_THE_EMPTY.format(empty) if empty else ""
+            at.wrong(f"unknown key{_instead(key, readers, home, shy=shy)}{end}")
     return found
 
 
-def _instead(key: str, readers: Readers, home: str) -> str:
+def _instead(key: str, readers: Readers, home: str, *, shy: bool) -> str:
     """The end of a sentence about an unknown key: where it stands, how it is written, or which other is meant."""
+    if not shy and (sign := mistaken_sign(key)):
+        return f"; {sign}"
     if home:
         return f" here; one of this name stands {home}"
     return "; put a space behind -" if key.startswith("-") else did_you_mean(key, readers)
@@ -298,6 +349,14 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
+def mistaken_sign(text: str) -> str:
+    """A sentence about the first sign that looks like a hyphen, space or quote and is none; empty: there is no such."""
+    for sign in text:
+        if sign in _MISTAKEN:
+            return f"U+{ord(sign):04X} ({unicodedata.name(sign).lower()}) only looks like {_MISTAKEN[sign]}: write that"
+    return ""
+
+
 def compose(source: Source) -> Place:
     """The root of a file; that of an empty file is empty, and so is that of one that is no YAML, which is collected."""
     node = None
@@ -306,7 +365,7 @@ def compose(source: Source) -> Place:
     except OSError as error:
         source.wrong(f"cannot be read: {reason(error)}")
     except UnicodeDecodeError as error:
-        source.wrong("not UTF-8", line=error.object.count(b"\n", 0, error.start) + 1)
+        source.wrong("not UTF-8: save the file as UTF-8", line=error.object.count(b"\n", 0, error.start) + 1)
     except _YamlError as error:
         source.wrong(error.problem, line=error.line)
     return Place(source, node or yaml.ScalarNode(_NULL, ""), 1, "")
@@ -315,6 +374,8 @@ def compose(source: Source) -> Place:
 def _composed(text: bytes) -> yaml.Node | None:
     if len(text) > LARGEST:
         raise _YamlError(f"larger than {LARGEST} bytes", 1)
+    if text.startswith((BOM_UTF16_BE, BOM_UTF16_LE)) or b"\0" in text[:2]:
+        raise _YamlError("not UTF-8 but UTF-16, as > in Windows PowerShell writes it: save the file as UTF-8", 1)
     node = _Loader(text.decode("utf-8-sig")).get_single_node()
     _check_copies(node)
     return node
@@ -342,13 +403,17 @@ class _Loader(yaml.SafeLoader):
         try:
             super().__init__(text)
         except yaml.reader.ReaderError as error:
-            raise _YamlError("not YAML: a control character", text.count("\n", 0, error.position) + 1) from None
+            line = text.count("\n", 0, error.position) + 1
+            raise _YamlError(
+                f"not YAML: the control character U+{ord(text[error.position]):04X}: delete it", line
+            ) from None
 
     def get_single_node(self) -> yaml.Node | None:
         try:
             return super().get_single_node()
         except yaml.MarkedYAMLError as error:
             line = self.line if error.problem_mark is None else error.problem_mark.line
+            _check_first_signs(self.buffer, line)
             raise _YamlError(_mending(error.problem or ""), line + 1) from None
         except (ValueError, OverflowError):
             # SafeLoader gives the number of an escape such as \UFFFFFFFF to chr() unchecked.
@@ -394,6 +459,13 @@ def _check_copies(root: yaml.Node | None) -> None:
         raise _YamlError(_TOO_DEEP, 1)
 
 
+def _check_first_signs(text: str, last: int) -> None:
+    """Raises :class:`_YamlError` where this line or the one before begins with a sign that only looks like another."""
+    for number, line in [*enumerate(text.split("\n"), 1)][max(last - 1, 0) : last + 1]:
+        if first := _SIGN_FIRST.match(line):
+            raise _YamlError(f"not YAML: {mistaken_sign(first.group())}", number) from None
+
+
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         yield from chain.from_iterable(node.value)
@@ -406,6 +478,8 @@ def _text(node: yaml.Node) -> str:
         raise Mistake("must be text")
     if node.tag == _NULL or not node.value:
         raise Mistake("must not be empty")
+    if node.style is None and node.value.startswith(_QUOTES):
+        raise Mistake(f"begins with a sign that is no quote: {mistaken_sign(node.value)}, or put the whole in quotes")
     if _CONTROL.search(node.value):
         raise Mistake("must be one line without control characters")
     return str(node.value)

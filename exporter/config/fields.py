@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from exporter.config import units, urls
-from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, reason
+from exporter.config.document import Mistake, Place, attempt, did_you_mean, items, mistaken_sign, reason
 from exporter.config.settings import Origin, Secret
 from exporter.names import LONGEST
 from exporter.policy import ADFS_METADATA_PATH
@@ -39,6 +39,13 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SPACE_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEX = re.compile(r"[0-9a-f]*")
+DOCUMENT_SCHEMES = (
+    "begin with https://, http:// or file:///, as in file:///srv/metadata.xml or file:///C:/fed/metadata.xml"
+)
+"""How an address of a document begins, as the end of a sentence."""
+_WEB_SCHEMES = "must begin with http:// or https://"
+_MOST_NAMES = 5
+"""Names that are told where none is near the unknown one."""
 _SHA1_DIGITS = 40
 _SHA256_DIGITS = 64
 
@@ -125,7 +132,8 @@ def named(kind: str, known: Mapping[str, T]) -> Callable[[Place], T]:
     def read(place: Place) -> T:
         name = place.text()
         if name not in known:
-            raise Mistake(f"no {kind} has this name{did_you_mean(name, known)}")
+            there = f"; known: {', '.join(known)}" if len(known) <= _MOST_NAMES else ""
+            raise Mistake(f"no {kind} has this name{did_you_mean(name, known) or there}")
         return known[name]
 
     return read
@@ -165,7 +173,7 @@ def checked_target_url(url: str) -> str:
         if parts.netloc not in {"", "localhost"} or not file.startswith("/") or file.endswith("/") or "\0" in file:
             raise Mistake("must name a file, as in file:///srv/metadata.xml")
         return url
-    _check_web_address(parts, "must be http, https or file")
+    _check_web_address(parts, f"must {DOCUMENT_SCHEMES}")
     return url
 
 
@@ -177,7 +185,7 @@ def adfs_url(place: Place) -> str:
 def checked_adfs_url(host: str) -> str:
     """Where AD FS publishes, for a host with or without a port."""
     if not set(host).isdisjoint("/?#\\@"):
-        raise Mistake("must be a host name, with or without a port; url takes a whole address")
+        raise Mistake("must be a host name, with or without a port; a whole address stands under url")
     _check_web_address(_split(f"https://{host}"), "must be a host name")
     return f"https://{host}{ADFS_METADATA_PATH}"
 
@@ -228,7 +236,7 @@ def checked_service_url(url: str) -> str:
     parts = _split(url)
     if "@" in parts.netloc:
         raise Mistake("must not hold a user name or a password")
-    _check_web_address(parts, "must be http or https")
+    _check_web_address(parts, _WEB_SCHEMES)
     return url
 
 
@@ -236,7 +244,7 @@ def proxy_url(place: Place) -> Secret:
     """A proxy's address; unlike other addresses it may hold a user name and a password."""
     url = place.text()
     parts = _split(url)
-    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), "must be http or https")
+    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), _WEB_SCHEMES)
     return Secret(text=url)
 
 
@@ -324,7 +332,7 @@ def _origin(place: Place) -> Origin:
     name = parts.netloc.removeprefix("*.")
     if "*" in name or (name != parts.netloc and "." not in (parts.hostname or "").removeprefix("*.")):
         raise Mistake("must name a host, or a domain as in *.contoso.com: credentials are not for everybody")
-    _check_web_address(parts._replace(netloc=name), "must be http or https")
+    _check_web_address(parts._replace(netloc=name), _WEB_SCHEMES)
     host = Origin.of(f"{parts.scheme}://{name}")
     return host if name == parts.netloc else host._replace(host=f"*.{host.host}")
 
@@ -357,7 +365,8 @@ def _measured(unit: Callable[[str], N], place: Place) -> N:
 
 def _split(url: str) -> SplitResult:
     if _SPACE_OR_CONTROL.search(url):
-        raise Mistake("must not contain white space or control characters")
+        sign = mistaken_sign(url)
+        raise Mistake(f"must not contain white space or control characters{sign and f'; {sign}'}")
     try:
         return urlsplit(url)
     except ValueError:
@@ -379,6 +388,9 @@ def _check_web_address(parts: SplitResult, wrong_scheme: str) -> None:
 
 
 def _check_host(name: str) -> None:
+    if sign := mistaken_sign(name):
+        # By the rules for names in other scripts they would be a name that nobody has.
+        raise Mistake(f"must name a host; {sign}")
     if ":" in name:
         if not is_ip_address(name):
             raise Mistake("must name a host")

@@ -6,7 +6,7 @@ The keys of every block stand in tables; docs/configuration.md is compared with 
 import glob
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,6 +18,7 @@ from exporter.config.document import (
     LARGEST,
     Block,
     ConfigError,
+    Key,
     Mistake,
     Place,
     Problem,
@@ -35,7 +36,17 @@ from exporter.config.settings import Config, Look, Module, Target
 from exporter.names import printable
 from exporter.policy import DEFAULTS, IN_PLACE, THRESHOLD_NAMES, PolicySettings, Profile
 
-__all__ = ["BLOCKS", "ConfigError", "Problem", "from_addresses", "load", "matching_files", "target_at"]
+__all__ = [
+    "BLOCKS",
+    "ConfigError",
+    "Lines",
+    "Problem",
+    "from_addresses",
+    "load",
+    "load_with_lines",
+    "matching_files",
+    "target_at",
+]
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS = {
@@ -61,6 +72,24 @@ def matching_files(pattern: str) -> Sequence[str]:
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute, which Path.glob refuses
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where in the files of a configuration its parts stand."""
+
+    root: Place | None = None
+    """None: it is in no file, and has targets alone."""
+    targets: Mapping[str, Place] = field(default_factory=dict)
+    """By name."""
+
+    def problem(self, message: str, *keys: Key) -> Problem:
+        """What is wrong with the part that these keys lead to; below ``targets`` the first is the target's name."""
+        if self.root is None:
+            return Problem("", None, f"target {keys[1]}", message)
+        of_target = keys[:1] == ("targets",)
+        place = self.targets[str(keys[1])].below(*keys[2:]) if of_target else self.root.below(*keys)
+        return Problem(place.source.file, place.line, place.path, message)
+
+
 def load(
     file: str,
     *,
@@ -72,13 +101,24 @@ def load(
     ``list_files`` gives the files of a pattern, in order. Raises ConfigError with every problem there is, in the
     order of the files and lines.
     """
+    return load_with_lines(file, read_file=read_file, list_files=list_files)[0]
+
+
+def load_with_lines(
+    file: str,
+    *,
+    read_file: Callable[[str], bytes] = _read_file,
+    list_files: Callable[[str], Sequence[str]] = matching_files,
+) -> tuple[Config, Lines]:
+    """What :func:`load` gives, and where in the files all of it stands."""
+    taken: dict[str, Place] = {}
     problems: list[Problem] = []
     root = compose(Source(file, Path(file).parent, read_file, problems, _HOMES))
-    configs = list(attempt(root, lambda place: _config(place, list_files)))
+    configs = list(attempt(root, lambda place: _config(place, list_files, taken)))
     if problems:
         order = list(dict.fromkeys([file, *(problem.file for problem in problems)]))
         raise ConfigError(sorted(problems, key=lambda problem: (order.index(problem.file), problem.line or 0)))
-    return configs[0]
+    return configs[0], Lines(root, taken)
 
 
 def from_addresses(addresses: Sequence[str]) -> Config:
@@ -105,6 +145,8 @@ def target_at(address: str, taken: Collection[str] = ()) -> Target:
 
     Raises :class:`~exporter.config.document.Mistake`.
     """
+    if "://" not in address and not set(address).isdisjoint("/\\"):
+        raise Mistake(f"must be a host name, with or without a port, or {fields.DOCUMENT_SCHEMES}")
     url = fields.checked_target_url(address) if "://" in address else fields.checked_adfs_url(address)
     name = _default_name(url)
     if name in taken:
@@ -139,7 +181,7 @@ class _Common:
     """By name; None: the module of the target."""
 
 
-def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
+def _config(place: Place, list_files: Callable[[str], Sequence[str]], taken: dict[str, Place]) -> Config:
     found = block(place, _TOP_KEYS)
     modules = found.values.get("modules", Block(place))
     policies = found.values.get("policies", Block(place))
@@ -163,7 +205,6 @@ def _config(place: Place, list_files: Callable[[str], Sequence[str]]) -> Config:
         for item in found.values.get("target_files", ())
         for pattern in attempt(item, fields.path_pattern)
     ]
-    taken: dict[str, Place] = {}
     return Config(
         targets=tuple(
             target

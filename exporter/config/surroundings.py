@@ -3,91 +3,120 @@
 A file or a variable may come after the start, and secrets change: so loading a configuration asks for none of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from exporter.config import fields
-from exporter.config.document import reason
-from exporter.config.settings import INTERNET, Config, Entra, Module, Secret
+from exporter.config.document import Key, Problem, reason
+from exporter.config.reader import Lines
+from exporter.config.settings import INTERNET, SERVICE, Config, Entra, Module, Secret
 from exporter.config.urls import MASK, secrets
 
 _NO_ADDRESS = "neither an IP address nor a name: no name ends in digits alone"
+_EXPRESSION = re.compile(r"^\^|\$$|\\.|(?:^|[^\w-])\.[*+]")
+"""What a regular expression has, and a pattern hardly ever."""
+
+_Told = tuple[tuple[Key, ...], str]
+"""The keys that lead to a part of a configuration, and what is wrong with it."""
 
 
-def lacking(config: Config, *, read_file: Callable[[str], bytes], environment: Mapping[str, str]) -> Iterator[str]:
-    """What a look or an inquiry will fail for want of, as sentences: files that cannot be read, variables not set."""
-    for module in config.modules.values():
+def lacking(
+    config: Config, lines: Lines, *, read_file: Callable[[str], bytes], environment: Mapping[str, str]
+) -> Iterator[Problem]:
+    """What a look or an inquiry will fail for want of: files that cannot be read, variables not set."""
+    for keys, secret in _secrets(config):
+        for message in _unknown(secret, read_file, environment):
+            yield lines.problem(message, *keys)
+    for name, module in config.modules.items():
         tls = {"ca_file": module.tls.ca_file, "cert_file": module.tls.cert_file, "key_file": module.tls.key_file}
         for key, file in tls.items():
-            if file is not None:
-                yield from _unreadable(f"module {module.name}: {key}", file, read_file, pem=key != "key_file")
-        for key, secret in _secrets_of_module(module):
-            yield from _unknown(f"module {module.name}: {key}", secret, read_file, environment)
-    for target in config.targets:
-        for key, secret in _secrets_of_entra(target.entra):
-            yield from _unknown(f"target {target.name}: {key}", secret, read_file, environment)
-    yield from _leading_nowhere(config)
+            for message in _unreadable(file, read_file, pem=key != "key_file") if file is not None else ():
+                yield lines.problem(message, "modules", name, "tls_config", key)
+    for keys, message in _leading_nowhere(config):
+        yield lines.problem(message, *keys)
 
 
-def doubtful(config: Config) -> Iterator[str]:
-    """What works, and not as it was meant, as sentences."""
+def doubtful(config: Config, lines: Lines, *, list_files: Callable[[str], Sequence[str]]) -> Iterator[Problem]:
+    """What works, and not as it was meant; ``list_files`` gives the files of a pattern."""
+    for told in (_useless(config), _misnamed(config), _masked(config)):
+        for keys, message in told:
+            yield lines.problem(message, *keys)
+    for index, pattern in enumerate(config.target_files):
+        if not list_files(pattern):
+            yield lines.problem("matches no file", "target_files", index)
+    if not config.targets and not config.probe_allow:
+        yield lines.problem("nothing is watched: there is no target, and /probe may look at nothing")
+
+
+def _useless(config: Config) -> Iterator[_Told]:
     for name in config.modules.keys() - _modules_in_use(config) - {"default"}:
-        yield f"module {name} has no use: no target names it, and /probe may not use it"
+        yield ("modules", name), "has no use: no target names it, and /probe may not use it"
     policies = {target.policy.name for target in config.targets}
     for name in config.policies.keys() - policies - {"default"}:
         if not config.probe_allow:
-            yield f"policy {name} has no use: no target names it, and /probe may look at nothing"
+            yield ("policies", name), "has no use: no target names it, and /probe may look at nothing"
+
+
+def _misnamed(config: Config) -> Iterator[_Told]:
     for target in config.targets:
         for vantage in dict.fromkeys(look.vantage for look in target.looks):
             if vantage != INTERNET and vantage.strip().lower() == INTERNET:
-                yield (
-                    f"target {target.name}: the vantage {vantage} is not the one called {INTERNET}, in small letters,"
-                    " which sees what Entra ID sees"
-                )
-    for what in _masked(config):
-        yield f"{what} is {MASK}, as /config shows what may be secret: write what it stands for"
-
-
-def _leading_nowhere(config: Config) -> Iterator[str]:
-    """What no look or inquiry can get to, as sentences."""
+                told = f"{vantage} is not the vantage {INTERNET}, in small letters, which sees what Entra ID sees"
+                yield ("targets", target.name, ("vantage", "vantages")), told
+    patterns: dict[tuple[Key, ...], str] = {
+        ("probe", "allow", index): pattern for index, pattern in enumerate(config.probe_allow)
+    }
     for target in config.targets:
-        for look in target.looks:
-            if look.address is not None and fields.seems_ip_address(look.address):
-                yield f"target {target.name}: node {look.node} has the address {look.address}, which is {_NO_ADDRESS}"
-    for what, url in _urls(config):
+        patterns |= {("targets", target.name, "entities", "watch", at): each for at, each in enumerate(target.watch)}
+    for keys, pattern in patterns.items():
+        if _EXPRESSION.search(pattern):
+            yield keys, "seems to be a regular expression, and is a pattern, in which * alone stands for any text"
+
+
+def _leading_nowhere(config: Config) -> Iterator[_Told]:
+    """What no look or inquiry can get to."""
+    for target in config.targets:
+        for index, look in enumerate(look for look in target.looks if look.node != SERVICE):
+            if fields.seems_ip_address(look.address or ""):
+                yield ("targets", target.name, "nodes", index, "address"), f"{look.address} is {_NO_ADDRESS}"
+    for keys, url in _urls(config):
         parts = urlsplit(url)
         if fields.seems_ip_address(parts.netloc):
-            yield f"{what} leads to {parts.hostname}, which is {_NO_ADDRESS}"
+            yield keys, f"leads to {parts.hostname}, which is {_NO_ADDRESS}"
 
 
-def _masked(config: Config) -> Iterator[str]:
+def _masked(config: Config) -> Iterator[_Told]:
     """Where the configuration has in place of a secret what stands for one."""
-    for module in config.modules.values():
-        in_place = {key.removesuffix("_file"): secret.text for key, secret in _secrets_of_module(module)}
-        if module.oauth2:
-            in_place |= {f"oauth2.endpoint_params.{name}": text for name, text in module.oauth2.endpoint_params.items()}
-        yield from (f"module {module.name}: {key}" for key, text in in_place.items() if text == MASK)
-    for what, url in _urls(config):
+    end = f"is {MASK}, as /config shows what may be secret: write what it stands for"
+    for keys, secret in _secrets(config):
+        if secret.text == MASK:
+            yield keys, end
+    for name, module in config.modules.items():
+        for key, text in module.oauth2.endpoint_params.items() if module.oauth2 else ():
+            if text == MASK:
+                yield ("modules", name, "oauth2", "endpoint_params", key), end
+    for keys, url in _urls(config):
         parts = urlsplit(url)
         if MASK in {*secrets(url), parts.username, parts.fragment}:
-            yield f"a part of {what}"
+            yield keys, f"a part of it {end}"
 
 
-def _urls(config: Config) -> Iterator[tuple[str, str]]:
-    """Every URL, with whose it is."""
-    for module in config.modules.values():
+def _urls(config: Config) -> Iterator[tuple[tuple[Key, ...], str]]:
+    """Every URL, with the keys that lead to it."""
+    for name, module in config.modules.items():
         if module.oauth2:
-            yield f"module {module.name}: oauth2.token_url", module.oauth2.token_url
+            yield ("modules", name, "oauth2", "token_url"), module.oauth2.token_url
         if module.proxy_url:
-            yield f"module {module.name}: proxy_url", module.proxy_url.text or ""
+            yield ("modules", name, "proxy_url"), module.proxy_url.text or ""
     for target in config.targets:
-        yield f"target {target.name}: url", target.url
+        yield ("targets", target.name, ("url", "host")), target.url
         for key in ("login_url", "graph_url"):
             url = target.entra and getattr(target.entra, key)
             if url:
-                yield f"target {target.name}: entra.{key}", url
+                yield ("targets", target.name, "entra", key), url
 
 
 def _modules_in_use(config: Config) -> set[str]:
@@ -98,45 +127,53 @@ def _modules_in_use(config: Config) -> set[str]:
     return used
 
 
-def _secrets_of_module(module: Module) -> Iterator[tuple[str, Secret]]:
+def _secrets(config: Config) -> Iterator[tuple[tuple[Key, ...], Secret]]:
+    """Every secret but those in URLs, with the keys that lead to it."""
+    for name, module in config.modules.items():
+        for keys, secret in _secrets_of_module(module):
+            yield ("modules", name, *keys), secret
+    for target in config.targets:
+        for key, secret in _secrets_of_entra(target.entra):
+            yield ("targets", target.name, "entra", key), secret
+
+
+def _secrets_of_module(module: Module) -> Iterator[tuple[tuple[Key, ...], Secret]]:
     if module.basic_auth:
-        yield "basic_auth.password_file", module.basic_auth.password
+        yield ("basic_auth", ("password", "password_file")), module.basic_auth.password
     if module.authorization:
-        yield "authorization.credentials_file", module.authorization.credentials
+        yield ("authorization", ("credentials", "credentials_file")), module.authorization.credentials
     if module.oauth2:
-        yield "oauth2.client_secret_file", module.oauth2.client_secret
+        yield ("oauth2", ("client_secret", "client_secret_file")), module.oauth2.client_secret
     for name, secret in module.http_headers.items():
-        yield f"http_headers.{name}", secret
+        yield ("http_headers", name, "file"), secret
 
 
-def _secrets_of_entra(entra: Entra | None) -> Iterator[tuple[str, Secret]]:
+def _secrets_of_entra(entra: Entra | None) -> Iterator[tuple[Key, Secret]]:
     if entra is None:
         return
     for key in ("client_secret", "client_certificate", "federated_token"):
         secret: Secret | None = getattr(entra, key)
         if secret is not None:
-            yield f"entra.{key}", secret
+            yield (f"{key}_file", f"{key}_env"), secret
 
 
-def _unknown(
-    what: str, secret: Secret, read_file: Callable[[str], bytes], environment: Mapping[str, str]
-) -> Iterator[str]:
+def _unknown(secret: Secret, read_file: Callable[[str], bytes], environment: Mapping[str, str]) -> Iterator[str]:
     if secret.variable is not None and not environment.get(secret.variable):
-        yield f"{what}: the environment variable {secret.variable} is not set, or empty"
+        yield f"the environment variable {secret.variable} is not set, or empty"
     if secret.file is not None:
-        yield from _unreadable(what, secret.file, read_file, pem=False)
+        yield from _unreadable(secret.file, read_file, pem=False)
 
 
-def _unreadable(what: str, file: str, read_file: Callable[[str], bytes], *, pem: bool) -> Iterator[str]:
+def _unreadable(file: str, read_file: Callable[[str], bytes], *, pem: bool) -> Iterator[str]:
     try:
         content = read_file(file)
     except OSError as error:
-        yield f"{what}: {file} cannot be read: {reason(error)}"
+        yield f"{file} cannot be read: {reason(error)}"
         return
     if not content.strip():
-        yield f"{what}: {file} is empty"
+        yield f"{file} is empty"
     elif pem and not _holds_certificate(content):
-        yield f"{what}: {file} holds no certificate in PEM"
+        yield f"{file} holds no certificate in PEM"
 
 
 def _holds_certificate(content: bytes) -> bool:

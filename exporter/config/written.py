@@ -41,7 +41,8 @@ def written(config: Config) -> str:
 
 def _target(target: Target) -> Block:
     look, policy = target.look, target.policy
-    vantages = {each.vantage: each.module.name for each in target.looks if each.node == SERVICE}
+    # A node is looked at from one of them, with its module.
+    vantages = {each.vantage: each.module.name for each in target.looks}
     one = len(vantages) == 1
     return _block(
         name=target.name,
@@ -50,7 +51,6 @@ def _target(target: Target) -> Block:
         module=look.module.name if one else None,
         vantage=look.vantage if one else None,
         vantages=None if one else vantages,
-        # Each is looked at from one vantage.
         nodes=[{"name": each.node, "address": each.address} for each in target.looks if each.node != SERVICE],
         policy=_policy(policy) if policy.is_in_place else policy.name,
         labels=dict(target.labels),

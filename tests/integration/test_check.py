@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -221,6 +222,28 @@ def test_of_an_aggregate_the_configuration_says_whose_certificate_is_meant(check
     assert named == Run(0, f"{base64.b64encode(pair().certificate.der).decode()}\n", "")
 
 
+def test_for_a_certificate_one_document_is_asked_for_and_nobody_else(check: Check, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(builders.adfs())
+
+    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        entra = {"source": "user_realm", "domains": ["contoso.com"], "login_url": f"{url}/entra"}
+        target = {"name": "a", "url": f"{url}/m.xml", "vantages": {"internet": None, "intranet": None}, "entra": entra}
+        file = configured(tmp_path, targets=[target])
+        ran = check("a", f"--config.file={file}", "--print-certificate=primary")
+        server.shutdown()
+    assert ran.code == 0
+    assert asked == ["/m.xml"]
+
+
 def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(check: Check) -> None:
     ran = check("file:///nowhere/metadata.xml", "--print-certificate")
     assert (ran.code, ran.out) == (1, "")
@@ -228,7 +251,12 @@ def test_a_certificate_of_a_document_that_is_not_read_is_an_error_that_says_why(
 
 
 def test_a_bad_address_is_named(check: Check) -> None:
-    assert check("gopher://idp.example/") == Run(3, "", "address 1: must be http, https or file\n")
+    assert check("gopher://idp.example/") == Run(
+        3,
+        "",
+        "address 1: must begin with https://, http:// or file:///, as in file:///srv/metadata.xml or"
+        " file:///C:/fed/metadata.xml\n",
+    )
 
 
 def configured(folder: Path, **config: object) -> Path:

@@ -33,6 +33,7 @@ from stack import free_port
 
 from exporter import __version__
 from exporter.cli import main
+from exporter.config.fields import DOCUMENT_SCHEMES
 from exporter.config.reader import load
 from exporter.config.settings import SERVICE
 from exporter.demo.scenarios import SCENARIOS
@@ -187,7 +188,7 @@ def test_the_level_of_the_log_is_that_of_the_flag(metadata: str) -> None:
     "arguments", [[], ["serve"], ["--config.check"], ["--config.file=fedmeta.yml", "sts.contoso.com"]]
 )
 def test_what_to_watch_comes_from_a_file_or_from_addresses(arguments: list[str]) -> None:
-    assert run(*arguments) == Run(1, "", "name what to watch: either hosts and URLs, or --config.file\n")
+    assert run(*arguments) == Run(1, "", "name what to watch: either hosts, URLs and files, or --config.file\n")
 
 
 @pytest.mark.parametrize("command", ["serve", "check", "rules", "demo"])
@@ -204,12 +205,28 @@ def test_a_configuration_file_without_its_flag_is_told_with_it(command: list[str
     assert ran == Run(3 if command == ["check"] else 1, "", told)
 
 
+@pytest.mark.parametrize("path", ["metadata", "./metadata", "folder/ok.xml"])
+def test_a_file_is_watched_by_its_path(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / path
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(builders.adfs())
+    shown: list[str] = []
+
+    def look(url: str) -> None:
+        until(lambda: get(url, "/-/ready")[0] == 200)
+        shown.append(get(url, "/config")[1])
+
+    assert run("serve", path, LOOPBACK, "--storage.path=", do=look).code == 0
+    assert f"url: {file.as_uri()}\n" in shown[0]
+
+
 @pytest.mark.parametrize("check", [[], ["--config.check"]], ids=["serve", "check"])
 def test_every_bad_address_is_named(check: list[str]) -> None:
     ran = run(*check, "gopher://idp.example/", "sts.contoso.com", "https://:443/")
     assert ran.code == 1
     assert ran.err.splitlines() == [
-        "address 1: must be http, https or file",
+        f"address 1: must {DOCUMENT_SCHEMES}",
         "address 3: must name a host",
     ]
 
@@ -244,19 +261,21 @@ def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_u
     text = f"modules: {{a: {{}}}}\ntargets: [{{host: a.example, vantage: Internet, {entra}}}]\n"
     file.write_text(f"{text}policies: {{a: {{}}}}\n")
     warnings = (
-        "warning: module a has no use: no target names it, and /probe may not use it\n"
-        "warning: policy a has no use: no target names it, and /probe may look at nothing\n"
-        "warning: target a.example: the vantage Internet is not the one called internet, in small letters, which sees"
+        f"warning: {file}:1: modules.a: has no use: no target names it, and /probe may not use it\n"
+        f"warning: {file}:2: targets[0].vantage: Internet is not the vantage internet, in small letters, which sees"
         " what Entra ID sees\n"
+        f"warning: {file}:3: policies.a: has no use: no target names it, and /probe may look at nothing\n"
     )
-    lacking = "target a.example: entra.client_secret: the environment variable THE_SECRET is not set, or empty\n"
+    lacking = (
+        f"{file}:2: targets[0].entra.client_secret_env: the environment variable THE_SECRET is not set, or empty\n"
+    )
     check = (f"--config.file={file}", "--config.check")
     assert run(*check) == Run(1, "", warnings + lacking)
     monkeypatch.setenv("THE_SECRET", "hunter2")
     assert run(*check) == Run(0, "1 target, 3 warnings\n", warnings)
     file.write_text("modules: {a: {tls_config: {ca_file: ca.pem}}}\ntargets: [{host: a.example, module: a}]\n")
-    absent = f"module a: ca_file: {tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
-    assert run(*check) == Run(1, "", absent)
+    absent = f"{tmp_path / 'ca.pem'} cannot be read: No such file or directory\n"
+    assert run(*check) == Run(1, "", f"{file}:1: modules.a.tls_config.ca_file: {absent}")
 
 
 def test_a_configuration_that_holds_is_checked_without_a_trace(tmp_path: Path, state_home: Path) -> None:

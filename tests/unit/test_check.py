@@ -92,9 +92,9 @@ def test_a_file_by_its_path_has_its_name_and_no_two_have_the_same(paths: list[tu
 def test_a_file_is_named_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "document").touch()
-    names = ("document", "not-there.xml", "folder/document", str(tmp_path / "a b"))
+    names = ("document", "not-there.xml", "NOT-THERE.XML", "folder/document", str(tmp_path / "a b"))
     assert [each.url for each in meant(*names)] == [
-        (tmp_path / name).as_uri() for name in ("document", "not-there.xml", "folder/document", "a b")
+        (tmp_path / name).as_uri() for name in ("document", "not-there.xml", "NOT-THERE.XML", "folder/document", "a b")
     ]
 
 
@@ -106,7 +106,8 @@ def test_what_is_too_long_for_a_path_is_no_file() -> None:
 
 def test_all_wrong_addresses_are_told_at_once_by_their_numbers() -> None:
     assert refused("gopher://kim:hunter2@a.example/", "b.example", "c d") == (
-        "address 1: must be http, https or file\naddress 3: must not contain white space or control characters"
+        "address 1: must begin with https://, http:// or file:///, as in file:///srv/metadata.xml or"
+        " file:///C:/fed/metadata.xml\naddress 3: must not contain white space or control characters"
     )
 
 

@@ -100,8 +100,11 @@ def test_routes_stand_below_the_prefix_or_else_the_path_of_the_external_address(
         ("--web.route-prefix=/a//b", "is not / and a path"),
         ("--web.route-prefix=/{name}", "is not / and a path"),
         ("--web.external-url=https://m.example/%2F", "is not / and a path"),
-        ("--web.external-url=https://m.example/?a", "must have neither ? nor #"),
-        ("--web.external-url=m.example/fedmeta", "must be http or https"),
+        (
+            "--web.external-url=https://m.example/?a",
+            "must have neither ? nor #: of it only the path stands before every route",
+        ),
+        ("--web.external-url=m.example/fedmeta", "must begin with http:// or https://"),
     ],
 )
 def test_what_cannot_be_a_prefix_is_refused(flag: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,8 +206,9 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--web.listen-adress=:1", "fs.example"], "unrecognized arguments: --web.listen-adress=:1"),
-        (["--config=fedmeta.yml"], "unrecognized arguments: --config=fedmeta.yml"),
+        (["--web.listen-adress=:1", "fs.example"], "--web.listen-adress=:1; did you mean --web.listen-address?"),
+        (["--config=fedmeta.yml"], "unrecognized arguments: --config=fedmeta.yml; did you mean --config.file?"),
+        (["--config-check"], "unrecognized arguments: --config-check; did you mean --config.check?"),
         (["--limit.entities=many", "fs.example"], "'many' is not a number of entities"),
         (["--limit.entities=-1", "fs.example"], "'-1' is not a number of entities"),
         (["--limit.documents=much", "fs.example"], "must be a size such as 512KB or 16MB"),
@@ -215,9 +219,17 @@ def test_the_demo_listens_on_loopback_only_unless_told_otherwise() -> None:
         (["--config.file"], "expected one argument"),
         (["completion"], "the following arguments are required: shell"),
         (["completion", "tcsh"], "invalid choice: 'tcsh'"),
-        (["demo", "fs.example"], "unrecognized arguments: fs.example"),
-        (["demo", "--storage.path="], "unrecognized arguments: --storage.path="),
-        (["check", "fs.example", "--josn", "idp.example"], "unrecognized arguments: --josn"),
+        (["demo", "fs.example"], "unrecognized arguments: fs.example\n"),
+        (["demo", "--storage.path="], "unrecognized arguments: --storage.path=; --storage.path is a flag of serve\n"),
+        (
+            ["check", "fs.example", "--josn", "idp.example"],
+            "unrecognized arguments: --josn idp.example; did you mean --json?\n",
+        ),
+        (["check", "fs.example", "--xyz"], "unrecognized arguments: --xyz\n"),
+        (
+            ["check", "--print-certificate", "ok.xml"],
+            "'ok.xml' is neither primary nor successor; a target stands before this flag",
+        ),
         (["check", "fs.example", "--fail-on=info"], "--fail-on"),
         (["check", "fs.example", "--json", "--print-certificate"], "not allowed with argument"),
         (["check", "fs.example", "--print-certificate=secondary"], "--print-certificate"),
@@ -240,7 +252,7 @@ def test_a_wrong_flag_is_named_and_the_exit_code_is_2(
         (["chekc", "fs.example", "--json"], "did you mean check?"),
         (["--log.level=debug", "Demo"], "Demo is no command; did you mean demo?"),
         (["fs.example", "adfs"], "adfs is no command. A host of this name is watched by: fedmeta-exporter serve adfs"),
-        (["--nagios", "fs.example"], "unrecognized arguments: --nagios"),
+        (["--nagios", "fs.example"], "unrecognized arguments: --nagios; --nagios is a flag of check"),
         (["--fail-on", "critical", "fs.example"], "unrecognized arguments: --fail-on"),
         (["help"], "help is no command; did you mean --help?"),
         (["version"], "version is no command; did you mean --version?"),
@@ -297,6 +309,12 @@ def test_a_word_is_a_host_where_the_command_says_so() -> None:
         "fs.example",
         "https://adfs/",
     ]
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["serve", "-h"], ["check", "-h"], ["--help"]])
+def test_help_has_a_short_flag(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("usage: fedmeta-exporter")
 
 
 def test_a_name_that_begins_with_a_hyphen_stands_behind_two() -> None:

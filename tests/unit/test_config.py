@@ -17,6 +17,7 @@ from yarl import URL
 
 from exporter.config import units
 from exporter.config.document import LARGEST, MOST_COPIES, MOST_TOLD, MOST_VALUES
+from exporter.config.fields import DOCUMENT_SCHEMES
 from exporter.config.reader import BLOCKS, ConfigError, Problem, from_addresses, load
 from exporter.config.settings import (
     Authorization,
@@ -171,7 +172,7 @@ def test_a_vantage_without_a_module_of_this_name_is_the_only_mistake() -> None:
 
 def test_the_name_of_a_target_counts_although_its_url_is_wrong() -> None:
     assert problems_of(lambda: read("targets: [{url: x, name: a}, {host: b, name: a}]")) == [
-        "fedmeta.yml:1: targets[0].url: must be http, https or file",
+        f"fedmeta.yml:1: targets[0].url: must {DOCUMENT_SCHEMES}",
         "fedmeta.yml:1: targets[1].name: the name a is taken by the target in fedmeta.yml:1",
     ]
 
@@ -655,11 +656,18 @@ def test_addresses_are_watched_with_the_defaults() -> None:
 def test_wrong_addresses_are_all_named_by_their_number() -> None:
     addresses = ["ldap://a", "sts.contoso.com", "https://u:hunter2@a/", "https://sts.contoso.com/x", "", "u:hunter2@a"]
     assert problems_of(lambda: from_addresses(addresses)) == [
-        "address 1: must be http, https or file",
+        f"address 1: must {DOCUMENT_SCHEMES}",
         "address 3: must not hold a user name or a password; a module has keys for them",
         "address 4: sts.contoso.com is named twice; a configuration file can give each target a name of its own",
         "address 5: must name a host",
-        "address 6: must be a host name, with or without a port; url takes a whole address",
+        "address 6: must be a host name, with or without a port; a whole address stands under url",
+    ]
+
+
+@pytest.mark.parametrize("address", ["./metadata.xml", "C:\\fed\\metadata.xml", "sts.contoso.com/adfs"])
+def test_an_address_with_a_path_is_told_how_it_begins(address: str) -> None:
+    assert problems_of(lambda: from_addresses([address])) == [
+        f"address 1: must be a host name, with or without a port, or {DOCUMENT_SCHEMES}"
     ]
 
 

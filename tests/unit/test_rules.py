@@ -172,11 +172,11 @@ BEHIND = {"--runbook-base": "must have no #", "--grafana-base": "must have neith
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("", "must be http or https"),
-        ("wiki.example/runbooks", "must be http or https"),
-        ("/runbooks", "must be http or https"),
-        ("ftp://wiki.example/", "must be http or https"),
-        ("javascript:alert(1)", "must be http or https"),
+        ("", "must begin with http:// or https://"),
+        ("wiki.example/runbooks", "must begin with http:// or https://"),
+        ("/runbooks", "must begin with http:// or https://"),
+        ("ftp://wiki.example/", "must begin with http:// or https://"),
+        ("javascript:alert(1)", "must begin with http:// or https://"),
         ("https:///runbooks", "must name a host"),
         ("https://wiki.example:0/", "must have a port from 1 to 65535"),
         ("https://kim:secret@wiki.example/", CREDENTIALS),

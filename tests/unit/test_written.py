@@ -139,3 +139,8 @@ def test_every_duration_is_read_as_it_is_written(milliseconds: int) -> None:
 @given(st.integers(min_value=1, max_value=2**60))
 def test_every_size_is_read_as_it_is_written(size: int) -> None:
     assert units.size(units.as_size(size)) == size
+
+
+def test_what_a_policy_leaves_open_is_shown_as_unknown() -> None:
+    config = load("fedmeta.yml", read_file=lambda _: b"policies: {a: {}}\n", list_files=lambda _: ())
+    assert yaml.safe_load(written(config))["policies"]["a"]["auto_certificate_rollover"] == "unknown"
