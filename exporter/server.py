@@ -221,8 +221,8 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
         await asyncio.wait({beginning}, timeout=BEGINNING)
         yield
     finally:
-        for each in (following, beginning):
-            await _cancelled(each)
+        await _cancelled(following)
+        await _cancelled(beginning)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

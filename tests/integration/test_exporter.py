@@ -440,7 +440,7 @@ async def test_probe_reports_a_failure_as_a_metric_within_the_scrapers_deadline(
         ({}, 400, "target: must name a host"),
         ({"target": "localhost", "module": "other"}, 400, "no such module"),
         ({"target": "localhost", "policy": "other"}, 400, "no such policy"),
-        ({"target": "gopher://localhost/"}, 400, "http, https or file"),
+        ({"target": "gopher://localhost/"}, 400, "must begin with https://, http://"),
     ],
 )
 async def test_probe_refuses_what_it_may_not_look_at(

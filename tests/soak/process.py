@@ -99,6 +99,10 @@ def exporter(
                 assert popen.poll() is None, "".join(process.lines)
                 assert time.monotonic() < deadline, "it does not serve"
                 time.sleep(0.01)
+            # What was saved may still be read, and only then is anything shown.
+            while process.get("/targets/nobody")[0] == 503:
+                assert time.monotonic() < deadline, "it does not show how targets stand"
+                time.sleep(0.01)
             yield process
         finally:
             popen.kill()

@@ -24,6 +24,7 @@ from found import (
     Example,
     ending,
     farm,
+    mismatched,
     no_longer_readable,
     provider,
     records,
@@ -744,6 +745,15 @@ def test_a_probe_that_fails_once_in_a_while_is_told_as_it_is() -> None:
 
     assert "has given no usable document for 1.0 hours: refused" in text
     assert "5 of 6 probes within the last day got a document" in text
+
+
+def test_a_single_look_that_finds_another_entity_knows_of_no_time_before() -> None:
+    (finding,) = standing(after(FARM, mismatched()), NOW, remembers=False).findings
+
+    assert sentence(finding, NOW) == (
+        "The service (from default) can be read, and gives the document of https://other.example/, not of"
+        " http://fs.example/adfs/services/trust: nothing watches the certificates of the one meant."
+    )
 
 
 def test_a_clock_that_is_behind_is_another_danger_than_one_that_is_ahead() -> None:
