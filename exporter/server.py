@@ -221,14 +221,13 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
         await asyncio.wait({beginning}, timeout=BEGINNING)
         yield
     finally:
-        await _cancelled(following)
-        await _cancelled(beginning)
+        await _cancelled(following, beginning)
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for each in tasks:
+        each.cancel()
+    await asyncio.wait(tasks)
 
 
 def _once_begun(answer: Handler) -> Handler:
