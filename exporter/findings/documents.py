@@ -72,8 +72,7 @@ def of_aggregate(case: Case, document: Document, rollovers: Sequence[Rollover]) 
         return
     mine = {each.entity_id for each in case.rollovers}
     critical = [each for each in rollovers if each.severity is Severity.CRITICAL and each.entity_id not in mine]
-    # Who names one entity, and watches no others, asks about that one.
-    if critical and (record.target.entity_id is None or record.target.watch):
+    if critical:
         worst = sorted(critical, key=lambda each: each.urgency)[:SHOWN]
         states = Counter(each.state for each in critical)
         facts = Unwatched(states, len(rollovers), tuple(each.entity_id for each in worst))

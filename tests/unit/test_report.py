@@ -12,7 +12,7 @@ from builders import DAY, HOST, HOUR, NOW, beside, knowing, looking, probed, wat
 from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, good, idp, pair, published, signed_by
 
 from exporter.config.settings import INTERNET, Entra, TrustSource
-from exporter.findings import Kind, standing, step
+from exporter.findings import standing, step
 from exporter.inquiry import DomainRecord, DomainTrust, Inquiry, Slot, TrustReason, UpdateResult
 from exporter.inquiry import advance as after_inquiry
 from exporter.model import Observation, Reason, SignatureState
@@ -231,13 +231,12 @@ def test_of_an_aggregate_the_entities_that_are_watched_are_shown_first_then_the_
     assert re.findall(r"^Entity +https://(\w+)\.", report(ending, NOW), re.MULTILINE)[:3] == ["due", "due", "none"]
 
 
-def test_of_the_entity_that_is_meant_is_told_first_and_of_strangers_nothing_is_found() -> None:
+def test_of_the_entity_that_is_meant_is_told_first() -> None:
     record = aggregate()
     meant = replace(record, target=replace(record.target, entity_id="https://watched.example/", watch=()))
 
     found = standing(meant, NOW)
 
-    assert [each.kind for each in found.findings if each.kind is Kind.ENTITIES_IN_TROUBLE] == []
     assert found.worst_first[0].entity_id == "https://watched.example/"
     assert re.findall(r"^Entity +https://(\w+)\.", report(meant, NOW), re.MULTILINE)[0] == "watched"
     (first, *_) = cast("list[Mapping[str, object]]", statement(found, NOW)["entities"])
