@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from builders import NOW
+from waiting import until
 
 from exporter import __version__, hangup
 from exporter.cli import (
@@ -400,11 +401,7 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
 
     options = Options(load(str(file)), str(file))
     serving = asyncio.create_task(_run(options, Restoring(None, lambda: NOW), [("127.0.0.1", 0)], lambda _: None))
-    async with asyncio.timeout(10):
-        while True:
-            if "configuration reloaded" in caplog.messages:
-                break
-            await asyncio.sleep(0.01)
+    await until(lambda: "configuration reloaded" in caplog.messages)
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving

@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 from builders import HOUR, NOW
 from clockwork import Clockwork, run
+from waiting import until
 
 from exporter.config.reader import load, matching_files
 from exporter.config.settings import Config, Target
@@ -90,14 +91,6 @@ def configuration(file: Path, follower: Follower, clock: Callable[[], datetime] 
 
 def names(config: Config) -> Sequence[str]:
     return [target.name for target in config.targets]
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_a_configuration_that_holds_is_followed(

@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.abc import ResolveResult
 from builders import HOUR, NOW, SECOND, knowing, looking, watched, with_looks
 from federation import Federation, Names, free_port
+from waiting import until
 
 from exporter import entra as entra_id
 from exporter import fetch, rounds
@@ -78,14 +79,6 @@ def signed_by(*signers: KeyPair) -> PolicySettings:
 
 def clock() -> datetime:
     return NOW
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 # A look
