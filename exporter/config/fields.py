@@ -4,7 +4,6 @@ Every reader raises Mistake with a sentence that follows the place's path and do
 """
 
 import glob
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -195,7 +194,7 @@ def address(place: Place) -> str:
     written = place.text()
     if not set(written).isdisjoint("/?#\\@"):
         raise Mistake("must be an address or a host name, with or without a port")
-    where = f"[{written}]" if ":" in written and is_ip_address(written) else written
+    where = _in_url(written)
     _check_web_address(_split(f"https://{where}"), "must be an address or a host name")
     return where
 
@@ -258,19 +257,10 @@ def authorization_type(place: Place) -> str:
     return word
 
 
-def is_ip_address(name: str) -> bool:
-    """Whether a host is named by its address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def seems_ip_address(address: str) -> bool:
     """Whether a host, with or without a port, ends in digits as no name does, and is no IP address (RFC 1123 2.1)."""
     name = urlsplit(f"//{address}").hostname or ""
-    return name.rstrip(".").rpartition(".")[2].isdecimal() and not is_ip_address(name)
+    return name.rstrip(".").rpartition(".")[2].isdecimal() and not urls.is_ip_address(name)
 
 
 def is_header_name(name: str) -> bool:
@@ -315,7 +305,7 @@ def signers(place: Place) -> tuple[bytes, ...]:
 def _host_pattern(place: Place) -> str:
     pattern = place.text().lower()
     address = pattern.removeprefix("[").removesuffix("]")
-    if is_ip_address(address):
+    if urls.is_ip_address(address):
         # As a pattern its brackets would be one of several characters.
         return address
     if not set(pattern).isdisjoint("/@ ") or pattern.count(":") == 1:
@@ -325,7 +315,7 @@ def _host_pattern(place: Place) -> str:
 
 def _origin(place: Place) -> Origin:
     written = place.text().lower()
-    where = f"[{written}]" if is_ip_address(written) and ":" in written else written
+    where = _in_url(written)
     parts = _split(where if "://" in where else f"https://{where}")
     if parts.path or parts.query or parts.fragment:
         raise Mistake("must be a host with or without a port, and with http:// before it where that is meant")
@@ -335,6 +325,11 @@ def _origin(place: Place) -> Origin:
     _check_web_address(parts._replace(netloc=name), _WEB_SCHEMES)
     host = Origin.of(f"{parts.scheme}://{name}")
     return host if name == parts.netloc else host._replace(host=f"*.{host.host}")
+
+
+def _in_url(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and urls.is_ip_address(host) else host
 
 
 def _certificates(place: Place) -> tuple[bytes, ...]:
@@ -392,7 +387,7 @@ def _check_host(name: str) -> None:
         # By the rules for names in other scripts they would be a name that nobody has.
         raise Mistake(f"must name a host; {sign}")
     if ":" in name:
-        if not is_ip_address(name):
+        if not urls.is_ip_address(name):
             raise Mistake("must name a host")
         return
     if max(map(len, name.split("."))) > _LONGEST_LABEL:

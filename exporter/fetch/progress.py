@@ -5,7 +5,6 @@ from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both r
 """
 
 import errno
-import ipaddress
 import socket
 import ssl
 from collections import Counter
@@ -21,6 +20,7 @@ from yarl import URL
 
 from exporter import certificates
 from exporter.config.settings import IpProtocol, Module
+from exporter.config.urls import is_ip_address
 from exporter.fetch.addresses import barred
 from exporter.model import Phase, Reason
 
@@ -224,7 +224,7 @@ class Resolver(AbstractResolver):
         if progress.found.place == place:
             progress.host.left_out = progress.found.left_out
             return list(progress.found.addresses)
-        found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
+        found = [_itself(host, port)] if is_ip_address(host) else await self._ask(host, port, family)
         if progress.prefer is not IpProtocol.ANY:
             wanted = socket.AF_INET if progress.prefer is IpProtocol.IP4 else socket.AF_INET6
             preferred = [each for each in found if each["family"] == wanted]
@@ -259,15 +259,6 @@ def _few(found: Iterable[ResolveResult]) -> Iterator[ResolveResult]:
             yield each
 
 
-def is_address(host: str) -> bool:
-    """Whether a host is named by its address, which may have a zone (RFC 4007)."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def spelled(host: str) -> str:
     """A host for a sentence: as a person writes it, and as DNS has it (RFC 5890 2.3.2.1) where that differs."""
     try:
@@ -280,7 +271,7 @@ def spelled(host: str) -> str:
 
 def no_name(host: str) -> str:
     """Why a host is no name that DNS can hold (RFC 1035 2.3.4, RFC 3492), for a person; empty where it may be one."""
-    if is_address(host):
+    if is_ip_address(host):
         return ""
     fault = f"it is longer than {LONGEST_NAME} characters"
     if len(host) <= LONGEST_NAME:

@@ -16,6 +16,7 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.config.settings import Module, Tls
+from exporter.config.urls import is_ip_address
 from exporter.fetch import body, clock, credentials
 from exporter.fetch.addresses import barred, barred_name, written
 from exporter.fetch.budget import Budget, anything
@@ -27,7 +28,6 @@ from exporter.fetch.progress import (
     Progress,
     Resolver,
     current,
-    is_address,
     no_name,
     open_socket,
     peer_not_after,
@@ -155,7 +155,7 @@ async def sought(address: str, module: Module, detour: str | None) -> tuple[str,
     elif detour is not None:
         progress.detours = _detours(url, detour)
     host = url.raw_host or ""
-    return None if is_address(host) else (host, url.port or 0)
+    return None if is_ip_address(host) else (host, url.port or 0)
 
 
 async def prepare(
