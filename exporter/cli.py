@@ -24,6 +24,7 @@ import shtab
 from aiohttp import web
 
 from exporter import ending, hangup, log, memory, rules
+from exporter.certificates import FORMS
 from exporter.check import (
     EXIT_CODES,
     NAGIOS_WORDS,
@@ -49,7 +50,6 @@ from exporter.history import MEMORY
 from exporter.mistakes import Raised, attempt, log_mistake
 from exporter.model import Certificate
 from exporter.names import counted, printable
-from exporter.page import FORMS
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
 from exporter.report import coloured, report, reports, status_line

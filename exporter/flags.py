@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import shtab
 
 from exporter import __version__, fetch, log, rules
+from exporter.certificates import FORMS
 from exporter.check import FailOn, exit_codes
 from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
@@ -245,7 +246,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certificate-format",
         dest="certificate_format",
-        choices=["base64", "pem"],
+        choices=sorted(FORMS),
         help="with --print-certificate: base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it"
         " (default: base64)",
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from exporter.advice import ADVICE
+from exporter.certificates import FORMS
 from exporter.config.urls import MASK, shown
 from exporter.findings import UNKNOWN, Block, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
@@ -14,7 +15,7 @@ from exporter.model import Certificate, Document, Entity, Fault, Observation, Si
 from exporter.names import counted, shortened, told
 from exporter.page.asked import Asked, part
 from exporter.page.axis import BARS, Bar, axis
-from exporter.page.certificates import FORMS, Published, published
+from exporter.page.certificates import Published, published
 from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
