@@ -22,18 +22,9 @@ from exporter.fetch.addresses import barred, barred_name, written
 from exporter.fetch.budget import Budget, anything
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
 from exporter.fetch.hidden import hidden
+from exporter.fetch.hosts import LONGEST_NAME, no_name, spelled
 from exporter.fetch.names import CAres
-from exporter.fetch.progress import (
-    LONGEST_NAME,
-    Progress,
-    Resolver,
-    current,
-    no_name,
-    open_socket,
-    peer_not_after,
-    spelled,
-    under_way,
-)
+from exporter.fetch.progress import Progress, Resolver, current, open_socket, peer_not_after, under_way
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators, is_validator
