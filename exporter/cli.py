@@ -335,7 +335,7 @@ def _rules(flags: argparse.Namespace) -> None:
 
 
 def _completion(flags: argparse.Namespace) -> None:
-    _print(f"{shtab.complete(command_line(), flags.shell).rstrip()}\n")
+    _print(f"{shtab.complete(command_line()[0], flags.shell).rstrip()}\n")
 
 
 def _demo(flags: argparse.Namespace) -> None:

@@ -53,8 +53,7 @@ def test_every_command_and_flag_is_in_the_script_of_every_shell(shell: str) -> N
 
 
 def every_help() -> str:
-    parser = command_line()
-    (commands,) = (each.choices for each in parser._actions if isinstance(each.choices, dict))  # noqa: SLF001 -- argparse has no other way
+    parser, commands = command_line()
     return "".join(each.format_usage() for each in (parser, *commands.values()))
 
 
