@@ -31,11 +31,12 @@ from exporter.check import (
     STOPPED,
     FailOn,
     NotCheckedError,
+    as_url,
     configuration_among,
+    is_file,
     looked_at,
     targets,
     unknown,
-    url_of,
 )
 from exporter.config.reader import ConfigError, Lines, Problem, from_addresses, load_with_lines, matching_files
 from exporter.config.settings import Config
@@ -103,8 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         flags = parsed(arguments)
     except SystemExit as stop:
         if stop.code and {"check", "--nagios"}.issubset(arguments):
-            with suppress(RefusedError):
-                _print(f"{unknown('wrong flags: standard error says which')}\n")
+            _print_unknown("wrong flags: standard error says which")
             return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
@@ -197,7 +197,7 @@ def _config(flags: argparse.Namespace) -> tuple[Config, Lines]:
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts, URLs and files, or --config.file")
     # What is no file may be a host, or an address whose https:// was left out.
-    return _read(flags.config_file, [url_of(each) if os.path.isfile(each) else each for each in flags.addresses])  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
+    return _read(flags.config_file, [as_url(each) if is_file(each) else each for each in flags.addresses])
 
 
 def _read(file: str | None, addresses: Sequence[str]) -> tuple[Config, Lines]:
@@ -227,8 +227,7 @@ def _check(flags: argparse.Namespace) -> int:
         if not flags.nagios:
             raise
         # For a plugin everything that is no answer has one code, and it is not that of a warning.
-        with suppress(RefusedError):
-            _print(f"{unknown(str(refusal))}\n")
+        _print_unknown(str(refusal))
         raise NotCheckedError(str(refusal)) from refusal
 
 
@@ -310,6 +309,12 @@ def _print(text: str) -> None:
         print(text, end="", flush=True)
     except OSError as error:
         raise RefusedError(f"cannot write: {error.strerror}") from error
+
+
+def _print_unknown(why: str) -> None:
+    """Prints the line of a plugin that could not look; where even that cannot be written, its exit code says so."""
+    with suppress(RefusedError):
+        _print(f"{unknown(why)}\n")
 
 
 def _certificate(standing: Standing, position: str) -> Certificate:
