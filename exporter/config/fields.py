@@ -42,7 +42,10 @@ DOCUMENT_SCHEMES = (
     "begin with https://, http:// or file:///, as in file:///srv/metadata.xml or file:///C:/fed/metadata.xml"
 )
 """How an address of a document begins, as the end of a sentence."""
-_WEB_SCHEMES = "must begin with http:// or https://"
+WEB_SCHEMES = "begin with http:// or https://"
+"""How the address of somebody who answers begins, likewise."""
+NOT_IN_HOST = "/?#\\@"
+"""What parts of an address stand around its host."""
 _MOST_NAMES = 5
 """Names that are told where none is near the unknown one."""
 _SHA1_DIGITS = 40
@@ -183,7 +186,7 @@ def adfs_url(place: Place) -> str:
 
 def checked_adfs_url(host: str) -> str:
     """Where AD FS publishes, for a host with or without a port."""
-    if not set(host).isdisjoint("/?#\\@"):
+    if not set(host).isdisjoint(NOT_IN_HOST):
         raise Mistake("must be a host name, with or without a port; a whole address stands under url")
     _check_web_address(_split(f"https://{host}"), "must be a host name")
     return f"https://{host}{ADFS_METADATA_PATH}"
@@ -192,7 +195,7 @@ def checked_adfs_url(host: str) -> str:
 def address(place: Place) -> str:
     """Where a host is, as in a URL: ``host`` or ``host:port``, an IPv6 address in brackets."""
     written = place.text()
-    if not set(written).isdisjoint("/?#\\@"):
+    if not set(written).isdisjoint(NOT_IN_HOST):
         raise Mistake("must be an address or a host name, with or without a port")
     where = _in_url(written)
     _check_web_address(_split(f"https://{where}"), "must be an address or a host name")
@@ -235,7 +238,7 @@ def checked_service_url(url: str) -> str:
     parts = _split(url)
     if "@" in parts.netloc:
         raise Mistake("must not hold a user name or a password")
-    _check_web_address(parts, _WEB_SCHEMES)
+    _check_web_address(parts, f"must {WEB_SCHEMES}")
     return url
 
 
@@ -243,7 +246,7 @@ def proxy_url(place: Place) -> Secret:
     """A proxy's address; unlike other addresses it may hold a user name and a password."""
     url = place.text()
     parts = _split(url)
-    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), _WEB_SCHEMES)
+    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), f"must {WEB_SCHEMES}")
     return Secret(text=url)
 
 
@@ -322,7 +325,7 @@ def _origin(place: Place) -> Origin:
     name = parts.netloc.removeprefix("*.")
     if "*" in name or (name != parts.netloc and "." not in (parts.hostname or "").removeprefix("*.")):
         raise Mistake("must name a host, or a domain as in *.contoso.com: credentials are not for everybody")
-    _check_web_address(parts._replace(netloc=name), _WEB_SCHEMES)
+    _check_web_address(parts._replace(netloc=name), f"must {WEB_SCHEMES}")
     host = Origin.of(f"{parts.scheme}://{name}")
     return host if name == parts.netloc else host._replace(host=f"*.{host.host}")
 

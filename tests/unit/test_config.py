@@ -660,7 +660,7 @@ def test_wrong_addresses_are_all_named_by_their_number() -> None:
         "address 3: must not hold a user name or a password; a module has keys for them",
         "address 4: sts.contoso.com is named twice; a configuration file can give each target a name of its own",
         "address 5: must name a host",
-        "address 6: must be a host name, with or without a port; a whole address stands under url",
+        f"address 6: must be a host name, with or without a port, or {DOCUMENT_SCHEMES}",
     ]
 
 
