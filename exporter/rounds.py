@@ -169,7 +169,7 @@ async def _probed(
     client: fetch.Client,
     share: fetch.Share,
     now: datetime,
-    timeout: float | None = None,  # noqa: ASYNC109 -- see probe_first
+    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
     found: fetch.Found | Raised | None = None,
 ) -> tuple[LookRecord, History]:

@@ -69,7 +69,7 @@ def _read_file(name: str) -> bytes:
 
 def matching_files(pattern: str) -> Sequence[str]:
     """The files of a pattern of ``target_files``, in order."""
-    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute, which Path.glob refuses
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 -- patterns may be absolute, which Path.glob refuses
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def offered(*words: str, folder: Path) -> set[str]:
     line = f"COMP_WORDS=(fedmeta-exporter {join(words)}); COMP_CWORD={len(words)}"
     script = f"{printed('bash')}\n{line}\n$(complete -p fedmeta-exporter | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n"
     script += "printf '%s\\n' \"${COMPREPLY[@]}\""
-    ran = subprocess.run(  # noqa: S603 -- likewise
+    ran = subprocess.run(  # noqa: S603 -- bash, with what we printed
         ["/bin/bash", "--norc", "-c", script], cwd=folder, capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert ran.stderr == ""

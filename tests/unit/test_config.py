@@ -234,7 +234,7 @@ def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
     try:
         config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
     except ConfigError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right
+        assert error.problems  # noqa: PT017 -- either outcome is right
     else:
         assert "default" in config.modules
 
@@ -266,7 +266,7 @@ def test_any_yaml_is_a_configuration_or_a_config_error(document: object) -> None
     try:
         config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
     except ConfigError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right
+        assert error.problems  # noqa: PT017 -- either outcome is right
     else:
         assert all(target.look.interval > 0 for target in config.targets)
 
