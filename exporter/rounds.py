@@ -1,4 +1,4 @@
-"""One probe of a look, and one inquiry about a domain, which cost no more than themselves: for whoever makes them."""
+"""Probes of looks and inquiries about domains, for the watch and ``check`` alike; one that fails costs only itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

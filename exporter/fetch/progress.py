@@ -25,7 +25,7 @@ from exporter.fetch.hosts import spelled
 from exporter.model import Phase, Reason
 
 TRIED = 8
-"""IPv4 addresses of a name that are tried, and IPv6 addresses."""
+"""Addresses of a name that are tried, of each kind."""
 
 _HEARD = 4096
 """Bytes of what a proxy says that are kept: the head of an answer, and how its body begins."""
@@ -244,7 +244,7 @@ class Resolver(AbstractResolver):
 
 
 def _few(found: Iterable[ResolveResult]) -> Iterator[ResolveResult]:
-    """The first addresses of each kind, so that one kind keeps out none of another."""
+    """The first addresses of each kind: many of one kind keep out none of the other."""
     counts: Counter[int] = Counter()
     for each in found:
         counts[each["family"]] += 1
