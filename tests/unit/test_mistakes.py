@@ -5,13 +5,10 @@ import traceback
 from contextlib import suppress
 
 import pytest
+from strange import StrangeError
 from waiting import until
 
 from exporter.mistakes import Raised, attempt, for_ever, log_mistake
-
-
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
 
 
 @pytest.mark.parametrize(

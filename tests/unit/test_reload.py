@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 from builders import HOUR, NOW
 from clockwork import Clockwork, run
+from strange import StrangeError
 from waiting import until
 
 from exporter.config.reader import load, matching_files
@@ -21,10 +22,6 @@ from exporter.reload import LOOK_EVERY, Configuration, _digests
 from exporter.watch import Watch
 
 SECRET = "correct.horse.battery"  # noqa: S105 -- no real one
-
-
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
 
 
 @dataclass

@@ -48,10 +48,6 @@ ENTITY_ID = builders.ENTITY_ID
 SIGNER, NEW = builders.pair(key="rsa"), builders.pair(nth=1)
 
 
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
-
-
 @pytest.fixture
 async def client() -> AsyncIterator[fetch.Client]:
     async with fetch.client() as opened:
