@@ -5,7 +5,7 @@ from exporter import hangup
 # Before the imports: they take most of a second, in which a SIGHUP would end the process.
 hangup.hear()
 
-from exporter.cli import run  # noqa: E402 -- see above
+from exporter.cli import run  # noqa: E402 -- its imports are those that take time
 
 if __name__ == "__main__":
     run()

@@ -5,7 +5,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from exporter.config.reader import ConfigError, from_addresses
+from exporter.config.document import Mistake
+from exporter.config.reader import target_at
 from exporter.config.settings import Config, Target
 
 SCRAPE_OFFSET = 0.5
@@ -41,13 +42,10 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
     if policy not in config.policies:
         raise NotAllowedError(400, "no such policy")
     try:
-        (target,) = from_addresses([address]).targets
-    except ConfigError as error:
-        raise NotAllowedError(400, f"target: {error.problems[0].message}") from error
-    parts = urlsplit(target.url)
-    # file://localhost/ has a host, and is a file all the same.
-    host = "" if parts.scheme == "file" else parts.hostname or ""
-    if not is_allowed(host, config.probe_allow):
+        target = target_at(address, files=False)
+    except Mistake as mistake:
+        raise NotAllowedError(400, f"target: {mistake}") from mistake
+    if not is_allowed(urlsplit(target.url).hostname or "", config.probe_allow):
         raise NotAllowedError(403, "probe.allow in the configuration does not name this host")
     chosen = config.modules[module]
     if not chosen.serves_probe:
@@ -64,5 +62,5 @@ def asked_target(config: Config, address: str, module: str, policy: str) -> Targ
 
 
 def is_allowed(host: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the patterns names the host; an address without a host (a file) is never allowed."""
+    """Whether one of the patterns names the host; where there is none, no pattern does."""
     return bool(host) and any(fnmatchcase(host.lower(), pattern) for pattern in patterns)

@@ -194,7 +194,7 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
     wrong: list[str] = []
     for number, address in enumerate(addresses, 1):
         try:
-            target = _received(kept) if address == STANDARD_INPUT else target_at(url_of(address))
+            target = _received(kept) if address == STANDARD_INPUT else target_at(as_url(address))
         except Mistake as mistake:
             wrong.append(f"address {number}: {mistake}")
         else:
@@ -208,10 +208,15 @@ def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[T
     ]
 
 
-def url_of(address: str) -> str:
+def as_url(address: str) -> str:
     """The URL of a file that is named by its path; any other address as it is."""
-    is_path = not set(address).isdisjoint("/\\") or address.lower().endswith(".xml") or os.path.isfile(address)  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
+    is_path = not set(address).isdisjoint("/\\") or address.lower().endswith(".xml") or is_file(address)
     return Path(address).absolute().as_uri() if is_path and "://" not in address else address
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file at a path; none is where it is too long for one."""
+    return os.path.isfile(path)  # noqa: PTH113 -- until Python 3.13 pathlib raises where it is too long
 
 
 def _received(kept: ExitStack) -> Target:

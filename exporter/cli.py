@@ -24,17 +24,19 @@ import shtab
 from aiohttp import web
 
 from exporter import ending, hangup, log, memory, rules
+from exporter.certificates import FORMS
 from exporter.check import (
     EXIT_CODES,
     NAGIOS_WORDS,
     STOPPED,
     FailOn,
     NotCheckedError,
+    as_url,
     configuration_among,
+    is_file,
     looked_at,
     targets,
     unknown,
-    url_of,
 )
 from exporter.config.reader import ConfigError, Lines, Problem, from_addresses, load_with_lines, matching_files
 from exporter.config.settings import Config
@@ -49,7 +51,6 @@ from exporter.history import MEMORY
 from exporter.mistakes import Raised, attempt, log_mistake
 from exporter.model import Certificate
 from exporter.names import counted, printable
-from exporter.page import FORMS
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
 from exporter.report import coloured, report, reports, status_line
@@ -103,8 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         flags = parsed(arguments)
     except SystemExit as stop:
         if stop.code and {"check", "--nagios"}.issubset(arguments):
-            with suppress(RefusedError):
-                _print(f"{unknown('wrong flags: standard error says which')}\n")
+            _print_unknown("wrong flags: standard error says which")
             return EXIT_CODES[True, FailOn.WARNING].wrong_flags
         return int(stop.code or 0)
     log.set_up(flags.log_level, log.Form(flags.log_format))
@@ -197,7 +197,7 @@ def _config(flags: argparse.Namespace) -> tuple[Config, Lines]:
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts, URLs and files, or --config.file")
     # What is no file may be a host, or an address whose https:// was left out.
-    return _read(flags.config_file, [url_of(each) if os.path.isfile(each) else each for each in flags.addresses])  # noqa: PTH113 -- pathlib raises for a name that is too long, until Python 3.13
+    return _read(flags.config_file, [as_url(each) if is_file(each) else each for each in flags.addresses])
 
 
 def _read(file: str | None, addresses: Sequence[str]) -> tuple[Config, Lines]:
@@ -227,8 +227,7 @@ def _check(flags: argparse.Namespace) -> int:
         if not flags.nagios:
             raise
         # For a plugin everything that is no answer has one code, and it is not that of a warning.
-        with suppress(RefusedError):
-            _print(f"{unknown(str(refusal))}\n")
+        _print_unknown(str(refusal))
         raise NotCheckedError(str(refusal)) from refusal
 
 
@@ -312,6 +311,12 @@ def _print(text: str) -> None:
         raise RefusedError(f"cannot write: {error.strerror}") from error
 
 
+def _print_unknown(why: str) -> None:
+    """Prints the line of a plugin that could not look; where even that cannot be written, its exit code says so."""
+    with suppress(RefusedError):
+        _print(f"{unknown(why)}\n")
+
+
 def _certificate(standing: Standing, position: str) -> Certificate:
     """The certificate in this position. Raises :class:`RefusedError` when there is none."""
     name, rollover = standing.record.target.name, standing.rollover
@@ -335,7 +340,7 @@ def _rules(flags: argparse.Namespace) -> None:
 
 
 def _completion(flags: argparse.Namespace) -> None:
-    _print(f"{shtab.complete(command_line(), flags.shell).rstrip()}\n")
+    _print(f"{shtab.complete(command_line()[0], flags.shell).rstrip()}\n")
 
 
 def _demo(flags: argparse.Namespace) -> None:

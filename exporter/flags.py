@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import shtab
 
 from exporter import __version__, fetch, log, rules
+from exporter.certificates import FORMS
 from exporter.check import FailOn, exit_codes
 from exporter.config import units
 from exporter.config.document import Mistake, did_you_mean
@@ -43,7 +44,7 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """What the arguments say; ends the program as argparse does where they say nothing."""
-    parser, commands = _with_commands()
+    parser, commands = command_line()
     for each in takewhile("--".__ne__, arguments):
         if _SHORT_FLAG.match(each) and each != "-h":
             parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
@@ -84,12 +85,7 @@ def _refuse_words(parser: argparse.ArgumentParser, words: Sequence[str]) -> None
         parser.error(f"{each} is no command{end} A host of this name is watched by: fedmeta-exporter serve {each}")
 
 
-def command_line() -> argparse.ArgumentParser:
-    """The parser of the command line."""
-    return _with_commands()[0]
-
-
-def _with_commands() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+def command_line() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
     """The parser of the command line, and those of the commands by their names."""
     parser = argparse.ArgumentParser(
         prog="fedmeta-exporter",
@@ -116,8 +112,7 @@ def _with_commands() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.Arg
     completion = commands.add_parser(
         "completion", allow_abbrev=False, help="print what a shell needs to complete commands and flags"
     )
-    # It logs nothing.
-    completion.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
+    _set_log(completion)
     completion.add_argument("shell", choices=SHELLS, help="the shell that reads it")
     return parser, commands.choices
 
@@ -132,7 +127,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "addresses", nargs="*", metavar="HOST|URL|FILE", help="what to watch, instead of a configuration file"
     )
-    _path(parser.add_argument("--config.file", dest="config_file", metavar="FILE", help="configuration (YAML)"))
+    _add_file(parser, "--config.file", "config_file", "configuration (YAML)")
     parser.add_argument(
         "--config.check", dest="config_check", action="store_true", help="check the configuration and exit"
     )
@@ -202,22 +197,16 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
             help="what to look at; - is a document on standard input; with --config.file names of its targets",
         )
     )
-    _path(
-        parser.add_argument(
-            "--config.file", dest="config_file", metavar="FILE", help="configuration (YAML) with the targets"
-        )
-    )
+    _add_file(parser, "--config.file", "config_file", "configuration (YAML) with the targets")
     parser.add_argument("--all", dest="everything", action="store_true", help="every target of --config.file")
     parser.add_argument(
         "--entity", metavar="ENTITYID", help="the entity that is meant, where the document is about several"
     )
-    _path(
-        parser.add_argument(
-            "--ca-file",
-            dest="ca_file",
-            metavar="FILE",
-            help="PEM of the authorities that TLS certificates may come from, instead of the system's",
-        )
+    _add_file(
+        parser,
+        "--ca-file",
+        "ca_file",
+        "PEM of the authorities that TLS certificates may come from, instead of the system's",
     )
     parser.add_argument(
         "--fail-on",
@@ -245,7 +234,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--certificate-format",
         dest="certificate_format",
-        choices=["base64", "pem"],
+        choices=sorted(FORMS),
         help="with --print-certificate: base64 is DER on one line, as Update-MgDomainFederationConfiguration takes it"
         " (default: base64)",
     )
@@ -253,8 +242,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
-    # It logs nothing.
-    parser.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
+    _set_log(parser)
     parser.add_argument(
         "--format",
         dest="form",
@@ -285,6 +273,15 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="where Grafana is; without it links to dashboards begin at its root, /d/",
     )
+
+
+def _add_file(parser: argparse.ArgumentParser, flag: str, dest: str, what: str) -> None:
+    _path(parser.add_argument(flag, dest=dest, metavar="FILE", help=what))
+
+
+def _set_log(parser: argparse.ArgumentParser) -> None:
+    """For a command that logs nothing: what :func:`_add_log` gives to others."""
+    parser.set_defaults(log_level="warning", log_format=log.Form.LOGFMT)
 
 
 def _add_log(parser: argparse.ArgumentParser, level: str) -> None:

@@ -17,7 +17,7 @@ _listener: Callable[[], object] | None = None
 
 def hear() -> None:
     """Takes SIGHUP from now on; one that comes before :func:`tell` is not lost."""
-    global _before  # noqa: PLW0603 -- see tell
+    global _before  # noqa: PLW0603 -- a process has one SIGHUP
     before = _does(_came)
     _before = before if _before is None else _before
 
@@ -50,7 +50,7 @@ def _does(action: Callable[[int, FrameType | None], object] | signal.Handlers) -
 
 
 def _came(_number: int, _frame: FrameType | None) -> None:
-    global _pending  # noqa: PLW0603 -- see tell
+    global _pending  # noqa: PLW0603 -- a process has one SIGHUP
     if _listener is None:
         _pending = True
     else:

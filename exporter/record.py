@@ -120,6 +120,11 @@ class Record:
         return self.first.document
 
     @property
+    def is_aggregate(self) -> bool:
+        """Whether that document is about several entities."""
+        return self.document is not None and self.document.metadata.aggregate
+
+    @property
     def validators(self) -> Validators:
         """Of the last answer that gave that document, or said that it has not changed."""
         return self.first.validators

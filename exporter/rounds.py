@@ -1,4 +1,4 @@
-"""One probe of a look, and one inquiry about a domain, which cost no more than themselves: for whoever makes them."""
+"""Probes of looks and inquiries about domains, for the watch and ``check`` alike; one that fails costs only itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -169,7 +169,7 @@ async def _probed(
     client: fetch.Client,
     share: fetch.Share,
     now: datetime,
-    timeout: float | None = None,  # noqa: ASYNC109 -- see probe_first
+    timeout: float | None = None,  # noqa: ASYNC109 -- the deadline's phase is told, so it is kept further down
     allow_host: Callable[[str], bool] | None = None,
     found: fetch.Found | Raised | None = None,
 ) -> tuple[LookRecord, History]:

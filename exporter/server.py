@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver
 
 from exporter import __version__, fetch, memory, statement
 from exporter.allowed import NotAllowedError, asked_target, deadline, is_allowed
+from exporter.certificates import FORMS
 from exporter.config.settings import Config
 from exporter.config.written import written
 from exporter.connections import HEADERS
@@ -25,7 +26,7 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import Standing, standing
 from exporter.model import Tally
-from exporter.page import FORMS, ICON, POLICY, Asked, certificate, no_target, overview, runbooks, target
+from exporter.page import ICON, POLICY, Asked, certificate, no_target, overview, runbooks, target
 from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.report import report

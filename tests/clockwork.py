@@ -39,8 +39,8 @@ class Clockwork(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         if not self._ready and self._scheduled:  # type: ignore[attr-defined]  # what BaseEventLoop goes by
-            self._virtual = max(self._virtual, self._scheduled[0].when())  # type: ignore[attr-defined]  # likewise
-        super()._run_once()  # type: ignore[misc]  # likewise
+            self._virtual = max(self._virtual, self._scheduled[0].when())  # type: ignore[attr-defined]  # what BaseEventLoop goes by
+        super()._run_once()  # type: ignore[misc]  # what BaseEventLoop does in a turn
 
 
 def run(loop: Clockwork, work: Coroutine[Any, Any, T]) -> T:

@@ -67,7 +67,7 @@ def _for_closed_files(call: Callable[..., None]) -> Callable[..., None]:
 
     def refusing(path: "str | os.PathLike[str]", *to: "str | os.PathLike[str]", **more: object) -> None:
         links = [f"/proc/self/fd/{each}" for each in os.listdir("/proc/self/fd")]  # noqa: PTH208 -- pathlib is what calls this
-        opened = {os.readlink(link) for link in links if os.path.lexists(link)}  # noqa: PTH115 -- likewise
+        opened = {os.readlink(link) for link in links if os.path.lexists(link)}  # noqa: PTH115 -- pathlib is what calls this
         if os.path.realpath(path) in opened:
             raise PermissionError(errno.EACCES, "another process uses the file", os.fspath(path))
         if any(os.path.lexists(each) for each in to):

@@ -1,7 +1,16 @@
-"""Text to DER: the base64 of one certificate (XML Signature 4.4.4), and what people paste in its place."""
+"""Text to DER, the base64 of one certificate (XML Signature 4.4.4) and what people paste in its place; and back."""
 
 import base64
 import re
+import ssl
+from collections.abc import Callable, Mapping
+
+FORMS: Mapping[str, Callable[[bytes], str]] = {
+    "pem": ssl.DER_cert_to_PEM_cert,
+    "base64": lambda der: f"{base64.b64encode(der).decode()}\n",
+}
+"""How a certificate is written, by the end of the file's name; base64 is DER on one line, as Entra ID's commands take
+it."""
 
 _PEM_LINE = re.compile("-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 _CERTIFICATES = frozenset({"CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"})

@@ -112,11 +112,11 @@ class ConfigError(Exception):
         self.problems = tuple(problems)
 
 
-class Mistake(Exception):  # noqa: N818 - what an operator makes, not an error of the program
+class Mistake(Exception):  # noqa: N818 -- what an operator makes, not an error of the program
     """What is wrong with one place, as a sentence that follows its path."""
 
 
-class Reported(Exception):  # noqa: N818 - likewise
+class Reported(Exception):  # noqa: N818 -- it says that a mistake was told, and is none of the program
     """A place has no value, and why was collected already."""
 
 

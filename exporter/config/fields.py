@@ -4,7 +4,6 @@ Every reader raises Mistake with a sentence that follows the place's path and do
 """
 
 import glob
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -43,7 +42,10 @@ DOCUMENT_SCHEMES = (
     "begin with https://, http:// or file:///, as in file:///srv/metadata.xml or file:///C:/fed/metadata.xml"
 )
 """How an address of a document begins, as the end of a sentence."""
-_WEB_SCHEMES = "must begin with http:// or https://"
+WEB_SCHEMES = "begin with http:// or https://"
+"""How the address of somebody who answers begins, likewise."""
+NOT_IN_HOST = "/?#\\@"
+"""What parts of an address stand around its host."""
 _MOST_NAMES = 5
 """Names that are told where none is near the unknown one."""
 _SHA1_DIGITS = 40
@@ -184,7 +186,7 @@ def adfs_url(place: Place) -> str:
 
 def checked_adfs_url(host: str) -> str:
     """Where AD FS publishes, for a host with or without a port."""
-    if not set(host).isdisjoint("/?#\\@"):
+    if not set(host).isdisjoint(NOT_IN_HOST):
         raise Mistake("must be a host name, with or without a port; a whole address stands under url")
     _check_web_address(_split(f"https://{host}"), "must be a host name")
     return f"https://{host}{ADFS_METADATA_PATH}"
@@ -193,9 +195,9 @@ def checked_adfs_url(host: str) -> str:
 def address(place: Place) -> str:
     """Where a host is, as in a URL: ``host`` or ``host:port``, an IPv6 address in brackets."""
     written = place.text()
-    if not set(written).isdisjoint("/?#\\@"):
+    if not set(written).isdisjoint(NOT_IN_HOST):
         raise Mistake("must be an address or a host name, with or without a port")
-    where = f"[{written}]" if ":" in written and is_ip_address(written) else written
+    where = _in_url(written)
     _check_web_address(_split(f"https://{where}"), "must be an address or a host name")
     return where
 
@@ -236,7 +238,7 @@ def checked_service_url(url: str) -> str:
     parts = _split(url)
     if "@" in parts.netloc:
         raise Mistake("must not hold a user name or a password")
-    _check_web_address(parts, _WEB_SCHEMES)
+    _check_web_address(parts, f"must {WEB_SCHEMES}")
     return url
 
 
@@ -244,7 +246,7 @@ def proxy_url(place: Place) -> Secret:
     """A proxy's address; unlike other addresses it may hold a user name and a password."""
     url = place.text()
     parts = _split(url)
-    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), _WEB_SCHEMES)
+    _check_web_address(parts._replace(netloc=parts.netloc.rpartition("@")[2]), f"must {WEB_SCHEMES}")
     return Secret(text=url)
 
 
@@ -258,19 +260,10 @@ def authorization_type(place: Place) -> str:
     return word
 
 
-def is_ip_address(name: str) -> bool:
-    """Whether a host is named by its address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def seems_ip_address(address: str) -> bool:
     """Whether a host, with or without a port, ends in digits as no name does, and is no IP address (RFC 1123 2.1)."""
     name = urlsplit(f"//{address}").hostname or ""
-    return name.rstrip(".").rpartition(".")[2].isdecimal() and not is_ip_address(name)
+    return name.rstrip(".").rpartition(".")[2].isdecimal() and not urls.is_ip_address(name)
 
 
 def is_header_name(name: str) -> bool:
@@ -315,7 +308,7 @@ def signers(place: Place) -> tuple[bytes, ...]:
 def _host_pattern(place: Place) -> str:
     pattern = place.text().lower()
     address = pattern.removeprefix("[").removesuffix("]")
-    if is_ip_address(address):
+    if urls.is_ip_address(address):
         # As a pattern its brackets would be one of several characters.
         return address
     if not set(pattern).isdisjoint("/@ ") or pattern.count(":") == 1:
@@ -325,16 +318,21 @@ def _host_pattern(place: Place) -> str:
 
 def _origin(place: Place) -> Origin:
     written = place.text().lower()
-    where = f"[{written}]" if is_ip_address(written) and ":" in written else written
+    where = _in_url(written)
     parts = _split(where if "://" in where else f"https://{where}")
     if parts.path or parts.query or parts.fragment:
         raise Mistake("must be a host with or without a port, and with http:// before it where that is meant")
     name = parts.netloc.removeprefix("*.")
     if "*" in name or (name != parts.netloc and "." not in (parts.hostname or "").removeprefix("*.")):
         raise Mistake("must name a host, or a domain as in *.contoso.com: credentials are not for everybody")
-    _check_web_address(parts._replace(netloc=name), _WEB_SCHEMES)
+    _check_web_address(parts._replace(netloc=name), f"must {WEB_SCHEMES}")
     host = Origin.of(f"{parts.scheme}://{name}")
     return host if name == parts.netloc else host._replace(host=f"*.{host.host}")
+
+
+def _in_url(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and urls.is_ip_address(host) else host
 
 
 def _certificates(place: Place) -> tuple[bytes, ...]:
@@ -392,7 +390,7 @@ def _check_host(name: str) -> None:
         # By the rules for names in other scripts they would be a name that nobody has.
         raise Mistake(f"must name a host; {sign}")
     if ":" in name:
-        if not is_ip_address(name):
+        if not urls.is_ip_address(name):
             raise Mistake("must name a host")
         return
     if max(map(len, name.split("."))) > _LONGEST_LABEL:

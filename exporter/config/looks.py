@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from exporter.config import fields
+from exporter.config import fields, urls
 from exporter.config.document import Mistake, Place, Readers, attempt, block, each
 from exporter.config.modules import Modules
 from exporter.config.settings import SERVICE, Look, Module
@@ -36,7 +36,7 @@ def check_nodes(place: Place, url: str, modules: Iterable[Module]) -> None:
     parts = urlsplit(url)
     if parts.scheme == "file":
         place.wrong("a file has no nodes")
-    elif fields.is_ip_address(parts.hostname or ""):
+    elif urls.is_ip_address(parts.hostname or ""):
         place.wrong("each node is asked for the service by its name, and the target's address holds none")
     if all(module.proxy_url is not None for module in modules):
         place.wrong("each node is looked at directly, and every vantage of the target has a proxy")

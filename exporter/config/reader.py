@@ -69,7 +69,7 @@ def _read_file(name: str) -> bytes:
 
 def matching_files(pattern: str) -> Sequence[str]:
     """The files of a pattern of ``target_files``, in order."""
-    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute, which Path.glob refuses
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 -- patterns may be absolute, which Path.glob refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,18 @@ def from_addresses(addresses: Sequence[str]) -> Config:
     return Config(tuple(targets.values()), {"default": Module()}, {"default": PolicySettings()})
 
 
-def target_at(address: str, taken: Collection[str] = ()) -> Target:
+def target_at(address: str, taken: Collection[str] = (), *, files: bool = True) -> Target:
     """The target at a host (as AD FS) or URL, with the defaults for the rest; its name is not one of ``taken``.
 
-    Raises :class:`~exporter.config.document.Mistake`.
+    Raises :class:`~exporter.config.document.Mistake`; without ``files`` also for the URL of a file.
     """
-    if "://" not in address and not set(address).isdisjoint("/\\"):
-        raise Mistake(f"must be a host name, with or without a port, or {fields.DOCUMENT_SCHEMES}")
-    url = fields.checked_target_url(address) if "://" in address else fields.checked_adfs_url(address)
+    if "://" in address:
+        url = fields.checked_target_url(address) if files else fields.checked_service_url(address)
+    elif set(address).isdisjoint(fields.NOT_IN_HOST):
+        url = fields.checked_adfs_url(address)
+    else:
+        schemes = fields.DOCUMENT_SCHEMES if files else fields.WEB_SCHEMES
+        raise Mistake(f"must be a host name, with or without a port, or {schemes}")
     name = _default_name(url)
     if name in taken:
         raise Mistake(f"{name} is named twice; a configuration file can give each target a name of its own")

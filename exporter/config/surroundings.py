@@ -5,6 +5,7 @@ A file or a variable may come after the start, and secrets change: so loading a 
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -19,8 +20,11 @@ _NO_ADDRESS = "neither an IP address nor a name: no name ends in digits alone"
 _EXPRESSION = re.compile(r"^\^|\$$|\\.|(?:^|[^\w-])\.[*+]")
 """What a regular expression has, and a pattern hardly ever."""
 
-_Told = tuple[tuple[Key, ...], str]
-"""The keys that lead to a part of a configuration, and what is wrong with it."""
+_Keys = tuple[Key, ...]
+"""Those that lead to a part of a configuration."""
+
+_Told = tuple[_Keys, str]
+"""Where a part is, and what is wrong with it."""
 
 
 def lacking(
@@ -41,9 +45,8 @@ def lacking(
 
 def doubtful(config: Config, lines: Lines, *, list_files: Callable[[str], Sequence[str]]) -> Iterator[Problem]:
     """What works, and not as it was meant; ``list_files`` gives the files of a pattern."""
-    for told in (_useless(config), _misnamed(config), _masked(config)):
-        for keys, message in told:
-            yield lines.problem(message, *keys)
+    for keys, message in chain(_useless(config), _misnamed(config), _masked(config)):
+        yield lines.problem(message, *keys)
     for index, pattern in enumerate(config.target_files):
         if not list_files(pattern):
             yield lines.problem("matches no file", "target_files", index)
@@ -66,14 +69,18 @@ def _misnamed(config: Config) -> Iterator[_Told]:
             if vantage != INTERNET and vantage.strip().lower() == INTERNET:
                 told = f"{vantage} is not the vantage {INTERNET}, in small letters, which sees what Entra ID sees"
                 yield ("targets", target.name, ("vantage", "vantages")), told
-    patterns: dict[tuple[Key, ...], str] = {
-        ("probe", "allow", index): pattern for index, pattern in enumerate(config.probe_allow)
-    }
-    for target in config.targets:
-        patterns |= {("targets", target.name, "entities", "watch", at): each for at, each in enumerate(target.watch)}
-    for keys, pattern in patterns.items():
+    for keys, pattern in _patterns(config):
         if _EXPRESSION.search(pattern):
             yield keys, "seems to be a regular expression, and is a pattern, in which * alone stands for any text"
+
+
+def _patterns(config: Config) -> Iterator[tuple[_Keys, str]]:
+    """Every pattern of hosts or entities, with the keys that lead to it."""
+    for index, pattern in enumerate(config.probe_allow):
+        yield ("probe", "allow", index), pattern
+    for target in config.targets:
+        for index, pattern in enumerate(target.watch):
+            yield ("targets", target.name, "entities", "watch", index), pattern
 
 
 def _leading_nowhere(config: Config) -> Iterator[_Told]:
@@ -104,7 +111,7 @@ def _masked(config: Config) -> Iterator[_Told]:
             yield keys, f"a part of it {end}"
 
 
-def _urls(config: Config) -> Iterator[tuple[tuple[Key, ...], str]]:
+def _urls(config: Config) -> Iterator[tuple[_Keys, str]]:
     """Every URL, with the keys that lead to it."""
     for name, module in config.modules.items():
         if module.oauth2:
@@ -127,7 +134,7 @@ def _modules_in_use(config: Config) -> set[str]:
     return used
 
 
-def _secrets(config: Config) -> Iterator[tuple[tuple[Key, ...], Secret]]:
+def _secrets(config: Config) -> Iterator[tuple[_Keys, Secret]]:
     """Every secret but those in URLs, with the keys that lead to it."""
     for name, module in config.modules.items():
         for keys, secret in _secrets_of_module(module):
@@ -137,7 +144,7 @@ def _secrets(config: Config) -> Iterator[tuple[tuple[Key, ...], Secret]]:
             yield ("targets", target.name, "entra", key), secret
 
 
-def _secrets_of_module(module: Module) -> Iterator[tuple[tuple[Key, ...], Secret]]:
+def _secrets_of_module(module: Module) -> Iterator[tuple[_Keys, Secret]]:
     if module.basic_auth:
         yield ("basic_auth", ("password", "password_file")), module.basic_auth.password
     if module.authorization:

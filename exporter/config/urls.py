@@ -1,6 +1,7 @@
 """What of a configured URL may be shown, and whom its host is in DNS. Pure."""
 
 import hashlib
+import ipaddress
 import re
 from urllib.parse import unquote_plus
 
@@ -31,6 +32,15 @@ def told_apart(url: str) -> str:
     """What is shown of a URL; where that is not all, 8 hex digits of the whole's SHA-256 tell it from others."""
     masked = shown(url)
     return url if masked == url else f"{masked} {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+def is_ip_address(host: str) -> bool:
+    """Whether a host is named by its address, which may have a zone (RFC 4007)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def dns_name(host: str) -> str:

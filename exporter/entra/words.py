@@ -8,8 +8,6 @@ from exporter.names import told
 
 LONGEST = 300
 """Characters of what is shown."""
-_READ = 4096
-"""Characters of which that is made."""
 _NUMBERS = re.compile(r"(?:Trace ID|Correlation ID|Timestamp): ")
 """Where the description of a token endpoint goes over to what is another with each answer."""
 
@@ -32,7 +30,7 @@ def error_of(content: object) -> tuple[str, str]:
 
 def fit(text: str, secrets: Iterable[str]) -> str:
     """A text of the other side on one line of at most 300 characters; a word that may be of a secret is ``…``."""
-    return told(fetch.hidden(_NUMBERS.split(text[:_READ])[0], secrets), LONGEST)
+    return told(fetch.hidden(_NUMBERS.split(text, maxsplit=1)[0], secrets), LONGEST)
 
 
 def _text(value: object) -> str:

@@ -87,7 +87,7 @@ async def find(
     module: Module,
     *,
     client: Client,
-    timeout: float,  # noqa: ASYNC109 -- see fetch
+    timeout: float,  # noqa: ASYNC109 -- the deadline is one for all that happens here, and its error ours
     address: str | None = None,
 ) -> Found:
     """Where a fetch of the same URL, module and address will connect to, within ``timeout`` seconds.

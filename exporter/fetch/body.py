@@ -15,7 +15,7 @@ ACCEPTED = "gzip, deflate"
 _PIECE = 2**20
 """Bytes decompressed before others get their turn: three milliseconds."""
 _MEMBERS = 1000
-"""Parts, each compressed by itself, that a body may have; each costs the same, and many a packer makes only one."""
+"""Parts, each compressed by itself, that a body may have: each costs as much as a large one, and most have only one."""
 _FED = 2**14
 """Bytes that are decompressed together: what is left of them is copied after each member."""
 _SNIFFED = 2

@@ -14,7 +14,7 @@ from itertools import takewhile
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exporter.fetch.progress import WRAPPING, Progress, current
+from exporter.fetch.progress import WRAPPING, Host, Progress, current
 from exporter.model import Phase, Reason
 
 _EXPIRED = 10
@@ -111,7 +111,7 @@ async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncI
 
 
 def _failure(error: Exception, progress: Progress) -> FetchError | None:
-    root = _root(error)
+    root, host = _root(error), progress.host
     found: FetchError | None
     if progress.to_proxy:
         return FetchError(Reason.PROXY, _proxy_sentence(error, root, progress))
@@ -119,60 +119,54 @@ def _failure(error: Exception, progress: Progress) -> FetchError | None:
         return other
     match error, root:
         case aiohttp.InvalidURL(), _:
-            found = FetchError(Reason.DNS, f"{progress.host.name} is no host that can be looked up")
+            found = FetchError(Reason.DNS, f"{host.name} is no host that can be looked up")
         case OSError(), _ if progress.phase is Phase.RESOLVE:
-            found = FetchError(Reason.DNS, f"{progress.host.who} does not resolve: {_words(root)}")
+            found = FetchError(Reason.DNS, f"{host.who} does not resolve: {_words(root)}")
         case _, ssl.SSLError():
-            found = _tls_failure(root, progress)
+            found = _tls_failure(root, host)
         case _, OSError():
             found = _system_failure(root, progress)
         case aiohttp.ServerDisconnectedError(), _:
-            found = FetchError(Reason.RESET, f"{progress.host.who} closed the connection without an answer")
+            found = FetchError(Reason.RESET, f"{host.who} closed the connection without an answer")
         case aiohttp.ClientPayloadError(), _:
-            found = FetchError(
-                Reason.TRUNCATED, f"{progress.host.who} closed the connection before the end of the body"
-            )
+            found = FetchError(Reason.TRUNCATED, f"{host.who} closed the connection before the end of the body")
         case aiohttp.ClientResponseError(), _:
-            found = FetchError(Reason.PROTOCOL, f"the answer of {progress.host.who} {_unread(root)}")
+            found = FetchError(Reason.PROTOCOL, f"the answer of {host.who} {_unread(root)}")
         case _:
             found = None
     return found
 
 
-def _tls_failure(root: ssl.SSLError, progress: Progress) -> FetchError:
+def _tls_failure(root: ssl.SSLError, host: Host) -> FetchError:
     if not isinstance(root, ssl.SSLCertVerificationError):
         # Only errors of OpenSSL itself have a reason.
         words: str = getattr(root, "reason", None) or _words(root)
-        return FetchError(Reason.TLS, f"no TLS with {progress.host.who}: {words.replace('_', ' ').lower()}")
+        return FetchError(Reason.TLS, f"no TLS with {host.who}: {words.replace('_', ' ').lower()}")
     code = root.verify_code
     if code == _EXPIRED:
-        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {progress.host.who} is expired")
+        return FetchError(Reason.TLS_EXPIRED, f"the TLS certificate of {host.who} is expired")
     if code in _WRONG_NAME:
-        return FetchError(
-            Reason.TLS_NAME,
-            f"the TLS certificate of {progress.host.who} is for another name than {progress.host.server_name}",
-        )
+        sentence = f"the TLS certificate of {host.who} is for another name than {host.server_name}"
+        return FetchError(Reason.TLS_NAME, sentence)
     reason = Reason.TLS_UNTRUSTED if code in _UNTRUSTED else Reason.TLS
-    return FetchError(reason, f"the TLS certificate of {progress.host.who} does not verify: {root.verify_message}")
+    return FetchError(reason, f"the TLS certificate of {host.who} does not verify: {root.verify_message}")
 
 
 def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
-    if progress.host.barred and progress.phase is Phase.CONNECT:
-        return FetchError(Reason.REDIRECT, progress.host.barred)
+    host = progress.host
+    if host.barred and progress.phase is Phase.CONNECT:
+        return FetchError(Reason.REDIRECT, host.barred)
     # With several addresses aiohappyeyeballs may sum up their errors in one text without a number.
     summary = str(root) if root.errno is None else ""
     if isinstance(root, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in summary:
-        return FetchError(Reason.REFUSED, f"{progress.host.name} refuses connections at {progress.host.place}")
+        return FetchError(Reason.REFUSED, f"{host.name} refuses connections at {host.place}")
     if isinstance(root, ConnectionError):
-        return FetchError(Reason.RESET, f"{progress.host.who} closed or reset the connection")
+        return FetchError(Reason.RESET, f"{host.who} closed or reset the connection")
     if isinstance(root, TimeoutError):
-        return FetchError(
-            Reason.TIMEOUT, f"the system gave up waiting for {progress.host.place}; stuck in {progress.phase}"
-        )
+        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {host.place}; stuck in {progress.phase}")
     if root.errno in _NO_WAY | _NOTHING_LEFT or (summary and progress.phase is Phase.CONNECT):
         where = ", on the exporter's own machine" if root.errno in _NOTHING_LEFT else ""
-        sentence = f"no way to {progress.host.name} at {progress.host.place}: {_words(root)}{where}"
-        return FetchError(Reason.UNREACHABLE, sentence)
+        return FetchError(Reason.UNREACHABLE, f"no way to {host.name} at {host.place}: {_words(root)}{where}")
     return None
 
 

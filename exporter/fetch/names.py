@@ -86,7 +86,7 @@ class CAres(AbstractResolver):
         self._kept = 0
         with suppress(pycares.AresError, RuntimeError):  # it ends, or cannot read its files; there is a next time
             # Nothing lets us say how many answers c-ares may keep. Reading its files anew empties it (ares_reinit(3)).
-            self._opened._resolver._channel.reinit()  # noqa: SLF001 -- see above
+            self._opened._resolver._channel.reinit()  # noqa: SLF001 -- nothing public empties it
 
     def _channel(self) -> aiohttp.AsyncResolver:
         if self._closed:

@@ -5,7 +5,6 @@ from a factory, and asyncio calls ``SSLContext.wrap_bio`` when TCP is up. Both r
 """
 
 import errno
-import ipaddress
 import socket
 import ssl
 from collections import Counter
@@ -17,22 +16,16 @@ from datetime import datetime
 from typing import Any, Self
 
 from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
 from exporter import certificates
 from exporter.config.settings import IpProtocol, Module
+from exporter.config.urls import is_ip_address
 from exporter.fetch.addresses import barred
+from exporter.fetch.hosts import spelled
 from exporter.model import Phase, Reason
 
-LONGEST_NAME = 253
-"""Characters of a name in DNS at most (RFC 1035 3.1)."""
-_LABEL = 63
-"""Characters that stand between two dots of a name at most."""
-_NAMED = 80
-"""Characters of a host that is none that are shown."""
-
 TRIED = 8
-"""IPv4 addresses of a name that are tried, and IPv6 addresses."""
+"""Addresses of a name that are tried, of each kind."""
 
 _HEARD = 4096
 """Bytes of what a proxy says that are kept: the head of an answer, and how its body begins."""
@@ -224,7 +217,7 @@ class Resolver(AbstractResolver):
         if progress.found.place == place:
             progress.host.left_out = progress.found.left_out
             return list(progress.found.addresses)
-        found = [_itself(host, port)] if is_address(host) else await self._ask(host, port, family)
+        found = [_itself(host, port)] if is_ip_address(host) else await self._ask(host, port, family)
         if progress.prefer is not IpProtocol.ANY:
             wanted = socket.AF_INET if progress.prefer is IpProtocol.IP4 else socket.AF_INET6
             preferred = [each for each in found if each["family"] == wanted]
@@ -251,60 +244,12 @@ class Resolver(AbstractResolver):
 
 
 def _few(found: Iterable[ResolveResult]) -> Iterator[ResolveResult]:
-    """The first addresses of each kind, so that one kind keeps out none of another."""
+    """The first addresses of each kind: many of one kind keep out none of the other."""
     counts: Counter[int] = Counter()
     for each in found:
         counts[each["family"]] += 1
         if counts[each["family"]] <= TRIED:
             yield each
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is named by its address, which may have a zone (RFC 4007)."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def spelled(host: str) -> str:
-    """A host for a sentence: as a person writes it, and as DNS has it (RFC 5890 2.3.2.1) where that differs."""
-    try:
-        url = URL.build(scheme="http", host=host)
-        name, written = url.host, url.raw_host
-    except ValueError:
-        return host
-    return host if name == written else f"{name} ({written})"
-
-
-def no_name(host: str) -> str:
-    """Why a host is no name that DNS can hold (RFC 1035 2.3.4, RFC 3492), for a person; empty where it may be one."""
-    if is_address(host):
-        return ""
-    fault = f"it is longer than {LONGEST_NAME} characters"
-    if len(host) <= LONGEST_NAME:
-        fault = next(filter(None, map(_label_fault, host.split("."))), "")
-    return fault and f"{host[:_NAMED]} is no name that DNS can hold: {fault}"
-
-
-def _label_fault(label: str) -> str:
-    if len(label) > _LABEL:
-        # To encode one takes the longer the longer it is.
-        return f"a part of it is longer than {_LABEL} characters"
-    try:
-        # Alone, one that ends with a digit might be an address.
-        url = URL.build(scheme="http", host=f"{label}.test")
-    except UnicodeError:
-        return f"a part of it has no encoding (xn--) of at most {_LABEL} characters"
-    except ValueError:
-        # What may stand in a URL at all is asked elsewhere.
-        return ""
-    try:
-        _ = url.host
-    except UnicodeError:
-        return f"{label} is broken punycode"
-    return ""
 
 
 def _itself(host: str, port: int) -> ResolveResult:

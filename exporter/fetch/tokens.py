@@ -15,7 +15,7 @@ _ERROR_CODE = re.compile(r"[a-z][a-z_]{0,39}")
 _NUMBERS = 10**9
 """Above all that Microsoft has for an error: they have up to seven digits."""
 _LONGEST = 2**13
-"""Characters of a token that is taken; most servers read no longer line of a head, and it is looked for in texts."""
+"""Characters of a token at most: few servers read a longer line of a head, and texts are searched for all of it."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 

@@ -16,24 +16,15 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.config.settings import Module, Tls
+from exporter.config.urls import is_ip_address
 from exporter.fetch import body, clock, credentials
 from exporter.fetch.addresses import barred, barred_name, written
 from exporter.fetch.budget import Budget, anything
 from exporter.fetch.failure import LINE_LIMIT, LINES_LIMIT, FetchError, status_line, translated, until
 from exporter.fetch.hidden import hidden
+from exporter.fetch.hosts import LONGEST_NAME, no_name, spelled
 from exporter.fetch.names import CAres
-from exporter.fetch.progress import (
-    LONGEST_NAME,
-    Progress,
-    Resolver,
-    current,
-    is_address,
-    no_name,
-    open_socket,
-    peer_not_after,
-    spelled,
-    under_way,
-)
+from exporter.fetch.progress import Progress, Resolver, current, open_socket, peer_not_after, under_way
 from exporter.fetch.tls import Contexts
 from exporter.fetch.tokens import Tokens
 from exporter.model import Phase, Reason, Validators, is_validator
@@ -155,7 +146,7 @@ async def sought(address: str, module: Module, detour: str | None) -> tuple[str,
     elif detour is not None:
         progress.detours = _detours(url, detour)
     host = url.raw_host or ""
-    return None if is_address(host) else (host, url.port or 0)
+    return None if is_ip_address(host) else (host, url.port or 0)
 
 
 async def prepare(

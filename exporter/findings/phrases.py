@@ -20,7 +20,7 @@ def span(length: timedelta) -> str:
     if hours < 1:
         minutes = int(hours * 60)
         return {0: "less than a minute", 1: "1 minute"}.get(minutes, f"{minutes} minutes")
-    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - two days
+    return f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"  # noqa: PLR2004 -- two days
 
 
 def thumbprint(certificate: Certificate | None) -> str:

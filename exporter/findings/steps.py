@@ -6,7 +6,7 @@ this program's own. AD FS promotes only while AutoCertificateRollover is off, an
 was read may be an old copy, so nobody is told to generate anything before a look at the farm.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from shlex import quote
@@ -39,26 +39,13 @@ AT_ONCE = timedelta(days=2)
 _SLOT_FLAGS = {Slot.SIGNING: "-SigningCertificate", Slot.NEXT: "-NextSigningCertificate"}
 """Of the slots that can be written."""
 
-_OWN = "Get-AdfsCertificate -CertificateType Token-Signing"
+_SIGNING, _DECRYPTING = "Token-Signing", "Token-Decrypting"
 
-_ASK = "Get-AdfsProperties | Format-List AutoCertificateRollover"
+_IF_ON, _IF_OFF = "if it was on", "if it was off"
 
-_ASK_THRESHOLDS = "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
+_STOP = "Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it"
 
-_GENERATE = "Update-AdfsCertificate -CertificateType Token-Signing"
-
-_NOTE, _CONDITION = "# ", "  # "
-
-_IF_ON, _IF_OFF = (f"{_CONDITION}if it was {each}" for each in ("on", "off"))
-
-_PROMOTE = "Set-AdfsCertificate -CertificateType Token-Signing -IsPrimary -Thumbprint"
-
-_STOP = (
-    f"{_NOTE}Stop here until Entra ID trusts this one for every domain and every other partner knows it;"
-    " then promote it:"
-)
-
-_BEFORE_ON = f"{_NOTE}First see that AD FS lists no further successor, which it would promote by itself:"
+_BEFORE_ON = "First see that AD FS lists no further successor, which it would promote by itself"
 
 _OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
 
@@ -66,7 +53,16 @@ _NEW = "'<thumbprint of the new one>'"
 
 _FILE = "--config.file='<configuration file>'"
 
-_ADD = f"Add-AdfsCertificate -CertificateType Token-Signing -Thumbprint {_NEW}"
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A line for a shell."""
+
+    text: str
+    before: str = ""
+    """What must be so first, as a sentence without its end; empty where nothing must."""
+    condition: str = ""
+    """When it is meant, likewise; empty: always."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,13 @@ class Step:
     """What to do next."""
 
     text: str
-    commands: tuple[str, ...] = ()
-    """In this order; empty where no command helps. What stands behind # must be so first."""
+    run: tuple[Command, ...] = ()
+    """What to run, in this order; empty where no command helps."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands as lines; what must be so first stands behind # on a line before, a condition on the same."""
+        return tuple(line for each in self.run for line in _lines(each))
 
     @property
     def blocks(self) -> Sequence[Block]:
@@ -93,26 +94,33 @@ class Step:
         A shell passes over what stands behind #, and runs the next line.
         """
         blocks: list[Block] = []
-        notes: list[str] = []
-        for each in self.commands:
-            if each.startswith(_NOTE):
-                notes.append(each.removeprefix(_NOTE))
-                continue
-            command, _, condition = each.partition(_CONDITION) if each.endswith((_IF_ON, _IF_OFF)) else (each, "", "")
-            if condition:
-                notes = [*(note.replace(":", ".") for note in notes), f"{condition.capitalize()}:"]
-            if notes or not blocks or _shown_by(command) != _shown_by(blocks[-1].commands[-1]):
-                blocks.append(Block(" ".join(notes), (command,)))
+        for each in self.run:
+            before = ". ".join(filter(None, (each.before, each.condition.capitalize())))
+            if before or not blocks or _shown_by(each.text) != _shown_by(blocks[-1].commands[-1]):
+                blocks.append(Block(before and f"{before}:", (each.text,)))
             else:
-                blocks[-1] = replace(blocks[-1], commands=(*blocks[-1].commands, command))
-            notes = []
+                blocks[-1] = replace(blocks[-1], commands=(*blocks[-1].commands, each.text))
         return blocks
+
+
+def _lines(command: Command) -> Iterator[str]:
+    if command.before:
+        yield f"# {command.before}:"
+    yield f"{command.text}  # {command.condition}" if command.condition else command.text
 
 
 def _shown_by(command: str) -> str:
     """What shows something that the next step depends on: the publisher, or this program; empty: it is an act."""
     return next((each for each in ("Get-", "fedmeta-exporter ") if command.startswith(each)), "")
 
+
+_OWN = Command(f"Get-AdfsCertificate -CertificateType {_SIGNING}")
+
+_ASK = Command("Get-AdfsProperties | Format-List AutoCertificateRollover")
+
+_ASK_THRESHOLDS = Command(
+    "Get-AdfsProperties | Format-List CertificateGenerationThreshold, CertificatePromotionThreshold"
+)
 
 _NOT_BEGUN = Step("Check the clock of the publisher, and have it sign with a certificate that is valid.")
 
@@ -134,7 +142,7 @@ def _none(_finding: Finding, facts: Rolling, _now: datetime) -> Step:
     return Step(text, _own(facts.policy))
 
 
-def _own(policy: Policy) -> tuple[str, ...]:
+def _own(policy: Policy) -> tuple[Command, ...]:
     """The command that shows the publisher's own list, where that is AD FS."""
     return (_OWN,) if policy.profile.is_adfs else ()
 
@@ -176,9 +184,9 @@ def _published(_finding: Finding, facts: Rolling, now: datetime) -> Step:
     # To promote would lock them out: how to do it is told once Entra ID trusts it for all of them.
     waits = False in facts.trusted.values()
     if policy.auto_certificate_rollover is None:
-        promote = f"{_PROMOTE} {thumbprint(facts.rollover.successor)}{_IF_OFF}"
+        promote = Command(_set_primary(thumbprint(facts.rollover.successor)), _STOP, _IF_OFF)
         text += ". Ask AD FS whether it promotes by itself; if not, promote it before the primary ends."
-        return Step(text, (_ASK,) if waits else (_ASK, _STOP, promote))
+        return Step(text, (_ASK,) if waits else (_ASK, promote))
     text += f"; then {_sign(policy, ' before the primary ends')}"
     return Step(f"{text}.") if waits else _promote(facts.rollover.successor, policy, text, now)
 
@@ -201,7 +209,7 @@ def _replaced(_finding: Finding, facts: Changed, _now: datetime) -> Step:
             " ones to nobody. If so, update every partner by hand, now."
         )
     text = "See whether AD FS itself lists these, and ask who ran Update-AdfsCertificate -Urgent, which does this."
-    commands: tuple[str, ...] = (_OWN,)
+    commands: tuple[Command, ...] = (_OWN,)
     if policy.auto_certificate_rollover is False and any(each.self_issued for each in facts.certificates):
         text += (
             " The new certificate is self-issued, as AD FS makes them by itself while AutoCertificateRollover is on. It"
@@ -299,21 +307,21 @@ def _leftover(finding: Finding, _facts: Trusting, _now: datetime) -> Step:
     )
 
 
-def _show(finding: Finding) -> str:
-    return f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}"
+def _show(finding: Finding) -> Command:
+    return Command(f"Get-MgDomainFederationConfiguration -DomainId {finding.domain}")
 
 
 def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
     (certificate,), policy = facts.certificates, facts.policy
     if not policy.profile.is_adfs:
         return Step("Ask the publisher to publish another one beside it.")
-    promotion = _promotion(policy, _NEW, use="Token-Decrypting")
+    promotion = _promotion(policy, _NEW, use=_DECRYPTING)
     if policy.profile is Profile.ADFS_MANUAL:
         return Step(
             "Ask the CA for another one, install it on every federation server, add it, and make it primary.",
-            (f"Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint {_NEW}", *promotion),
+            (Command(_add(_DECRYPTING)), *promotion),
         )
-    generate = "Update-AdfsCertificate -CertificateType Token-Decrypting"
+    generate = Command(_generate(_DECRYPTING))
     wait = policy.thresholds.promotion
     text = "Generate another one on the primary federation server, while AutoCertificateRollover is on."
     if certificate.not_after - now > timedelta(days=wait):
@@ -343,7 +351,7 @@ def _broken(finding: Finding, facts: Trusting, now: datetime) -> Step:
     if rollover is not None and len(rollover.may_sign) > 1:
         text += " Nothing that is published proves which one is in use."
     step = _write(finding, facts, text, _worth_least(facts, now), "primary")
-    return Step(step.text, (*_own(facts.policy), *step.commands))
+    return Step(step.text, (*_own(facts.policy), *step.run))
 
 
 def _worth_least(facts: Trusting, now: datetime) -> Slot:
@@ -371,7 +379,7 @@ def _at_risk(finding: Finding, facts: Trusting, now: datetime) -> Step:
     step = _pending(finding, facts, now)
     if facts.policy.profile is not Profile.ADFS:
         return step
-    return Step(f"{step.text} {_thresholds(facts.policy)}", (*step.commands, _ASK_THRESHOLDS))
+    return Step(f"{step.text} {_thresholds(facts.policy)}", (*step.run, _ASK_THRESHOLDS))
 
 
 def _cannot_read(finding: Finding, facts: Trusting, now: datetime) -> Step:
@@ -442,11 +450,15 @@ def _renew(policy: Policy, then: str, *, promotes: bool = False) -> Step:
     generate = "generate a successor on the primary federation server"
     add = "ask the CA for a certificate, install it on every federation server and add it as secondary"
     text, commands = {
-        True: (generate, (_GENERATE,)),
-        False: (add, (_ADD,)),
+        True: (generate, (Command(_generate(_SIGNING)),)),
+        False: (add, (Command(_add(_SIGNING)),)),
         None: (
             f"ask AD FS whether it renews by itself; if so, {generate}, if not, {add}",
-            (_ASK, f"{_GENERATE}{_IF_ON}", f"{_ADD}{_IF_OFF}"),
+            (
+                _ASK,
+                Command(_generate(_SIGNING), condition=_IF_ON),
+                Command(_add(_SIGNING), condition=_IF_OFF),
+            ),
         ),
     }[policy.auto_certificate_rollover]
     promotion = _promotion(policy, _NEW) if promotes else ()
@@ -475,20 +487,32 @@ def _sign(policy: Policy, when: str = "") -> str:
     return f"promote it on the primary federation server{when}{switch}"
 
 
-def _promotion(policy: Policy, thumbprint: str, *, use: str = "Token-Signing") -> tuple[str, ...]:
-    promote = f"Set-AdfsCertificate -CertificateType {use} -IsPrimary -Thumbprint {thumbprint}"
+def _promotion(policy: Policy, thumbprint: str, *, use: str = _SIGNING) -> tuple[Command, ...]:
+    promote = _set_primary(thumbprint, use)
     # Whoever pastes all of it promotes before anybody trusts it: that locks everybody out. Entra ID needs no other key.
-    stop = (_STOP,) if use == "Token-Signing" else ()
+    stop = _STOP if use == _SIGNING else ""
     if policy.auto_certificate_rollover is False:
-        return (*stop, promote)
+        return (Command(promote, stop),)
     if policy.auto_certificate_rollover:
-        return (*stop, _OFF, promote, _BEFORE_ON, _ON)
-    return (_ASK, *stop, _OFF, promote, _BEFORE_ON, f"{_ON}{_IF_ON}")
+        return Command(_OFF, stop), Command(promote), Command(_ON, _BEFORE_ON)
+    return _ASK, Command(_OFF, stop), Command(promote), Command(_ON, _BEFORE_ON, _IF_ON)
+
+
+def _set_primary(thumbprint: str, use: str = _SIGNING) -> str:
+    return f"Set-AdfsCertificate -CertificateType {use} -IsPrimary -Thumbprint {thumbprint}"
+
+
+def _generate(use: str) -> str:
+    return f"Update-AdfsCertificate -CertificateType {use}"
+
+
+def _add(use: str) -> str:
+    return f"Add-AdfsCertificate -CertificateType {use} -Thumbprint {_NEW}"
 
 
 def _write(finding: Finding, facts: Trusting, text: str, slot: Slot | None, position: str) -> Step:
     """How to write a certificate into Entra ID."""
-    return _writing(finding, text, slot, "<printed above>", (_print(facts.target, position),))
+    return _writing(finding, text, slot, "<printed above>", _print(facts.target, position))
 
 
 def _write_lacking(finding: Finding, facts: Trusting, text: str, now: datetime) -> Step:
@@ -500,7 +524,7 @@ def _write_lacking(finding: Finding, facts: Trusting, text: str, now: datetime) 
     return _writing(finding, text, slot, f"<base64 of {first.thumbprint}>")
 
 
-def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: tuple[str, ...] = ()) -> Step:
+def _writing(finding: Finding, text: str, slot: Slot | None, what: str, *before: Command) -> Step:
     if slot is None:
         text += " Into the slot that does not hold the certificate in use: the publisher's own list says which that is."
     else:
@@ -514,18 +538,18 @@ def _writing(finding: Finding, text: str, slot: Slot | None, what: str, before: 
         text,
         (
             *before,
-            f"$trust = Get-MgDomainFederationConfiguration -DomainId {finding.domain}",
-            f"{UPDATE} -DomainId {finding.domain} -InternalDomainFederationId $trust.Id {flag} '{what}'",
+            Command(f"$trust = {_show(finding).text}"),
+            Command(f"{UPDATE} -DomainId {finding.domain} -InternalDomainFederationId $trust.Id {flag} '{what}'"),
         ),
     )
 
 
-def _print(target: str, position: str) -> str:
+def _print(target: str, position: str) -> Command:
     if target.startswith("-"):
         # It would be taken for a flag.
-        return f"fedmeta-exporter check {_FILE} --print-certificate={position} -- {quote(target)}"
+        return Command(f"fedmeta-exporter check {_FILE} --print-certificate={position} -- {quote(target)}")
     which = "" if position == "successor" else f"={position}"
-    return f"fedmeta-exporter check {quote(target)} {_FILE} --print-certificate{which}"
+    return Command(f"fedmeta-exporter check {quote(target)} {_FILE} --print-certificate{which}")
 
 
 def _free(facts: Trusting, now: datetime) -> Slot | None:

@@ -1,10 +1,10 @@
 """The pages for people: how every target stands, what to do, and what is known of it."""
 
 from exporter.page.asked import Asked
-from exporter.page.certificates import FORMS, certificate
+from exporter.page.certificates import certificate
 from exporter.page.frame import ICON, POLICY
 from exporter.page.overview import overview
 from exporter.page.runbooks import runbooks
 from exporter.page.target import no_target, target
 
-__all__ = ["FORMS", "ICON", "POLICY", "Asked", "certificate", "no_target", "overview", "runbooks", "target"]
+__all__ = ["ICON", "POLICY", "Asked", "certificate", "no_target", "overview", "runbooks", "target"]

@@ -1,6 +1,6 @@
 """What a reader asks to see, as the query of a page's address has it. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Self, TypeVar
@@ -57,6 +57,11 @@ class Asked:
             finding=_number(query.get("finding", "")),
             entity=query.get("entity", "")[:LONGEST_ENTITY_ID],
         )
+
+    def finds(self, names: Iterable[str]) -> bool:
+        """Whether what is searched for stands in one of these names, in letters of either size."""
+        word = self.q.casefold()
+        return any(word in each.casefold() for each in names)
 
     def but(self, **changes: str | int) -> str:
         """The address of the same page with something else asked, relative to it."""

@@ -1,20 +1,11 @@
 """The certificates of a target: which it publishes, what each is in the rollover, and each by itself as a file."""
 
-import ssl
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.model import Certificate, Entity, Role
 from exporter.record import Record
 from exporter.rollover import Position, Rollover
-
-FORMS: Mapping[str, Callable[[bytes], str]] = {
-    "pem": ssl.DER_cert_to_PEM_cert,
-    "base64": lambda der: f"{b64encode(der).decode()}\n",
-}
-"""How a certificate is written, by the end of the file's name; base64 is DER on one line, as Entra ID's commands take
-it."""
 
 _ORDER = (Position.PRIMARY, Position.SUCCESSOR, Position.SECONDARY)
 

@@ -45,7 +45,7 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
     ``status`` is how the exporter itself is.
     """
     worst_first = sorted(standings, key=attrgetter("urgency"))
-    found = list(filter(_wanted(asked), worst_first))
+    found = [each for each in worst_first if _is_wanted(each, asked)]
     if asked.sort in _ORDERS:
         found.sort(key=_ORDERS[asked.sort])
     states = _by_state(worst_first)
@@ -107,10 +107,8 @@ def _card(standing: Standing, now: datetime, asked: Asked) -> Html:
 
 def _carried(standing: Standing, asked: Asked) -> str:
     """What is searched for, for the page of an aggregate that has an entity of that name; else nothing."""
-    document, word = standing.record.document, asked.q.casefold()
-    if not word or document is None or not document.metadata.aggregate:
-        return ""
-    return Asked(q=asked.q).but() if any(word in each.entity_id.casefold() for each in standing.rollovers) else ""
+    entities = (each.entity_id for each in standing.rollovers)
+    return Asked(q=asked.q).but() if asked.q and standing.record.is_aggregate and asked.finds(entities) else ""
 
 
 def _link(name: str, query: str) -> str:
@@ -118,17 +116,12 @@ def _link(name: str, query: str) -> str:
     return name if name in {".", ".."} else element("a", name, href=f"targets/{quote(name, safe='')}{query}")
 
 
-def _wanted(asked: Asked) -> Callable[[Standing], bool]:
-    word = asked.q.casefold()
-
-    def wanted(standing: Standing) -> bool:
-        return (
-            asked.severity in {"", standing.word}
-            and asked.state in {"", headline(standing)}
-            and (not word or any(word in each.casefold() for each in _names(standing)))
-        )
-
-    return wanted
+def _is_wanted(standing: Standing, asked: Asked) -> bool:
+    return (
+        asked.severity in {"", standing.word}
+        and asked.state in {"", headline(standing)}
+        and (not asked.q or asked.finds(_names(standing)))
+    )
 
 
 def _names(standing: Standing) -> Iterable[str]:

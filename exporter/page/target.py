@@ -6,6 +6,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from exporter.advice import ADVICE
+from exporter.certificates import FORMS
 from exporter.config.urls import MASK, shown
 from exporter.findings import UNKNOWN, Block, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
 from exporter.history import Change, EntityHistory
@@ -14,7 +15,7 @@ from exporter.model import Certificate, Document, Entity, Fault, Observation, Si
 from exporter.names import counted, shortened, told
 from exporter.page.asked import Asked, part
 from exporter.page.axis import BARS, Bar, axis
-from exporter.page.certificates import FORMS, Published, published
+from exporter.page.certificates import Published, published
 from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
@@ -104,9 +105,7 @@ def _findings(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]
     """Who looks for an entity of an aggregate sees what is about it, and about the document as a whole."""
     if not standing.findings:
         return
-    found = (
-        [each for each in standing.findings if _is_asked(each, asked)] if _is_aggregate(standing) else standing.findings
-    )
+    found = [each for each in standing.findings if not standing.record.is_aggregate or _is_asked(each, asked)]
     others = len(standing.findings) - len(found)
     yield element("h2", "What was found", id="findings")
     if others:
@@ -129,12 +128,7 @@ def _is_asked(finding: Finding, asked: Asked) -> bool:
         return True
     if asked.entity:
         return finding.entity_id == asked.entity
-    return asked.q.casefold() in finding.entity_id.casefold()
-
-
-def _is_aggregate(standing: Standing) -> bool:
-    document = standing.record.document
-    return document is not None and document.metadata.aggregate
+    return asked.finds([finding.entity_id])
 
 
 def _address(url: str) -> Html | str:
@@ -177,14 +171,13 @@ def _about(finding: Finding) -> Html:
 
 
 def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
-    if not _is_aggregate(standing):
+    if not standing.record.is_aggregate:
         return
     counts = Counter(each.state for each in standing.rollovers)
-    word = asked.q.casefold()
     found = [
         each
         for each in standing.worst_first
-        if asked.state in {"", WORDS[each.state]} and word in each.entity_id.casefold()
+        if asked.state in {"", WORDS[each.state]} and asked.finds([each.entity_id])
     ]
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from exporter.metadata import LONGEST_ENTITY_ID
-from exporter.model import is_validator
+from exporter.model import LONGEST_VALIDATOR, is_validator
 from exporter.names import LONGEST
 
 VERSION = 4
@@ -58,7 +58,7 @@ def _or_null(check: _Check) -> _Check:
 
 _NAME, _MOMENT = _text(LONGEST), _or_null(_text(_LONGEST_MOMENT))
 
-_VALIDATOR = _or_null(_text(_LONGEST_URL, is_validator))
+_VALIDATOR = _or_null(_text(LONGEST_VALIDATOR, is_validator))
 
 _CHECKS: Mapping[str, _Check] = {
     "name": _NAME,

@@ -148,6 +148,7 @@ class Watch:
         cloud and tenant said of a domain. Nothing that goes wrong with one keeps another from being watched.
         """
         loop = asyncio.get_running_loop()
+        # The clock is asked before anything changes: one that fails must not leave a change half told.
         now, began = self._clock(), loop.time()
         self._state.on_open = partial(loop.call_soon_threadsafe, self._opened)
         wanted = {target.name: target for target in targets}

@@ -34,16 +34,21 @@ def table(document: str, heading: str) -> Iterator[Mapping[str, str]]:
         yield dict(zip(columns, (CODE.sub(r"\1", cell) for cell in row), strict=True))
 
 
-def options(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[tuple[str, str], str]]:
+def actions() -> Iterator[tuple[str, argparse.Action]]:
+    """Every flag but those for help, each with the command it belongs to."""
+    parser, commands = command_line()
+    for command, each in {"": parser, **commands}.items():
+        for action in each._actions:  # noqa: SLF001 -- argparse has no other way to list them
+            if action.option_strings and "--help" not in action.option_strings:
+                yield command, action
+
+
+def options() -> Iterator[tuple[tuple[str, str], str]]:
     """Every flag with the command it belongs to, and its default as a person writes it."""
-    for action in parser._actions:  # noqa: SLF001 -- argparse has no other way to list them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 -- likewise
-            for name, each in action.choices.items():
-                yield from options(each, name)
-        elif action.option_strings and not isinstance(action, argparse._HelpAction):  # noqa: SLF001 -- likewise
-            (flag,) = action.option_strings
-            default = action.default if action.default not in {None, False, argparse.SUPPRESS} else ""
-            yield (flag, command), COMPUTED.get((flag, command), str(default))
+    for command, action in actions():
+        (flag,) = action.option_strings
+        default = action.default if action.default not in {None, False, argparse.SUPPRESS} else ""
+        yield (flag, command), COMPUTED.get((flag, command), str(default))
 
 
 def documented_flags() -> Iterator[tuple[tuple[str, str], str]]:
@@ -54,7 +59,7 @@ def documented_flags() -> Iterator[tuple[tuple[str, str], str]]:
 
 def test_every_flag_is_documented_with_its_commands_and_default_and_no_other() -> None:
     assert len(dict(documented_flags())) == len(list(documented_flags())), "each once"
-    assert dict(documented_flags()) == dict(options(command_line()))
+    assert dict(documented_flags()) == dict(options())
 
 
 def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
@@ -63,11 +68,10 @@ def test_a_flag_with_a_closed_list_of_values_has_them_in_the_document() -> None:
         for row in table("docs/configuration.md", "Flags")
         for command in row["Command"].split(", ")
     }
-    for command, parser in commands().items():
-        for action in parser._actions:  # noqa: SLF001 -- see above
-            if action.choices and action.option_strings:
-                words = re.findall("`([a-z0-9][a-z0-9-]*)`", meanings[action.option_strings[0], command])
-                assert set(words) == set(action.choices)
+    for command, action in actions():
+        if action.choices:
+            words = re.findall("`([a-z0-9][a-z0-9-]*)`", meanings[action.option_strings[0], command])
+            assert set(words) == set(action.choices)
 
 
 OUTCOMES = {Severity.OK: 0, Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
@@ -91,13 +95,8 @@ def test_the_exit_codes_of_check_are_those_of_the_table_in_the_document_and_in_i
     assert [re.split(" {2,}", line.strip()) for line in exit_codes().splitlines()[1:-2]] == rows
 
 
-def commands() -> Mapping[str, argparse.ArgumentParser]:
-    (found,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- see above
-    return dict(found.choices)
-
-
 def test_every_command_comes_first_and_is_in_readme() -> None:
-    assert list(commands()) == list(COMMANDS)
+    assert list(command_line()[1]) == list(COMMANDS)
     assert [row["Command"] for row in table("README.md", "Commands")] == list(COMMANDS)
 
 

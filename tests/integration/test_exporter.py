@@ -435,12 +435,12 @@ async def test_probe_reports_a_failure_as_a_metric_within_the_scrapers_deadline(
     ("params", "status", "sentence"),
     [
         ({"target": "https://elsewhere.example/"}, 403, "probe.allow"),
-        ({"target": "file:///etc/passwd"}, 403, "probe.allow"),
+        ({"target": "file:///etc/passwd"}, 400, "target: must begin with http:// or https://\n"),
         ({"target": ""}, 400, "target: must name a host"),
         ({}, 400, "target: must name a host"),
         ({"target": "localhost", "module": "other"}, 400, "no such module"),
         ({"target": "localhost", "policy": "other"}, 400, "no such policy"),
-        ({"target": "gopher://localhost/"}, 400, "must begin with https://, http://"),
+        ({"target": "gopher://localhost/"}, 400, "target: must begin with http:// or https://\n"),
     ],
 )
 async def test_probe_refuses_what_it_may_not_look_at(

@@ -25,7 +25,7 @@ def every_other(number: int) -> Published:
 
 def by_chance(seed: int, share: float, lagging: Published, others: Published) -> Callable[[int], Published]:
     """Answers that are drawn: this share of them lags."""
-    drawn = Random(seed)  # noqa: S311 - the same draws in every run
+    drawn = Random(seed)  # noqa: S311 -- the same draws in every run
     draws = [drawn.random() < share for _ in range(10_000)]
     return lambda number: lagging if draws[number] else others
 

@@ -169,7 +169,7 @@ def test_a_python_that_is_absent_or_too_old_is_named_as_missing(python: str, mac
 
 
 @pytest.mark.parametrize("outdated", [False, True])
-def test_root_on_debian_gets_the_module_that_makes_environments(outdated: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+def test_root_on_debian_gets_the_module_that_makes_environments(outdated: bool, machine: Machine) -> None:  # noqa: FBT001 -- a case of the table
     machine.is_debian(outdated=outdated)
     machine.has("python3", PYTHON)
     assert machine.see_to("python", "python3").returncode == 0
@@ -197,7 +197,7 @@ def test_a_program_that_runs_is_left_alone(package: str, program: str, machine: 
 
 @pytest.mark.parametrize("outdated", [False, True])
 @pytest.mark.parametrize("package", ["xmlsec1", "chromium"])
-def test_root_on_debian_gets_a_program(package: str, outdated: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+def test_root_on_debian_gets_a_program(package: str, outdated: bool, machine: Machine) -> None:  # noqa: FBT001 -- a case of the table
     machine.is_debian(outdated=outdated)
     assert machine.see_to(package).returncode == 0
     assert machine.asked_of_apt[-1] == f"install --yes --no-install-recommends {package}"
@@ -211,7 +211,7 @@ def test_root_on_debian_gets_a_program(package: str, outdated: bool, machine: Ma
         ("chromium", "on Debian: sudo apt-get install chromium;"),
     ],
 )
-def test_others_are_told_how_to_get_a_program(package: str, sentence: str, debian: bool, machine: Machine) -> None:  # noqa: FBT001 - a case of the table
+def test_others_are_told_how_to_get_a_program(package: str, sentence: str, debian: bool, machine: Machine) -> None:  # noqa: FBT001 -- a case of the table
     if debian:
         machine.is_debian(user=1000)
     done = machine.see_to(package)

@@ -116,8 +116,8 @@ def test_openssl_says_that_each_of_a_chain_issued_the_one_before_it(
     for certificate in (issued, issuer):
         (tmp_path / f"{certificate.fingerprint}.pem").write_text(ssl.DER_cert_to_PEM_cert(certificate.der), "ascii")
     files = [f"{certificate.fingerprint}.pem" for certificate in (issuer, issued)]
-    done = subprocess.run(  # noqa: S603 - written here
-        ["openssl", "verify", "-no_check_time", "-partial_chain", "-trusted", *files],  # noqa: S607 - whichever there is
+    done = subprocess.run(  # noqa: S603 -- written here
+        ["openssl", "verify", "-no_check_time", "-partial_chain", "-trusted", *files],  # noqa: S607 -- whichever there is
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -110,7 +110,7 @@ def in_use(document: bytes) -> set[Certificate]:
 def test_what_only_one_of_both_verifies_is_read_as_it_was_signed_or_refused_for_a_reason(
     seed: int, xmlsec1: XmlSec
 ) -> None:
-    random = Random(seed)  # noqa: S311 -- likewise
+    random = Random(seed)  # noqa: S311 -- a seed brings the case back
     document = xmlsec1.signed(template(random), SIGNER)
     meant = metadata.parse(document)
     differences = []

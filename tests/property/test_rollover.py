@@ -108,7 +108,7 @@ def questions(
     draw: st.DrawFn,
     moments: st.SearchStrategy[datetime] = MOMENT,
     *,
-    expiry: st.SearchStrategy[bool] = st.booleans(),  # noqa: B008 - a strategy is a value
+    expiry: st.SearchStrategy[bool] = st.booleans(),  # noqa: B008 -- a strategy is a value
 ) -> Question:
     published = draw(certificates(lifelike() | st.tuples(moments, moments)))
     names = [each.fingerprint for each in published]
@@ -166,7 +166,7 @@ def test_a_verdict_holds_until_it_says_and_then_the_next_does(question: Question
 
 
 @unhurried
-@given(questions(expiry=st.just(True)))  # noqa: FBT003 - the policy's expiry
+@given(questions(expiry=st.just(True)))  # noqa: FBT003 -- the policy's expiry
 def test_severity_never_falls_whatever_happens_to_the_evidence_until_a_key_is_old(question: Question) -> None:
     assume(not list(question.policy.thresholds.contradictions(question.policy.profile)))
     all_started = max((each.not_before for each in question.certificates), default=NOW)

@@ -141,7 +141,7 @@ def answers(draw: st.DrawFn, known: Sequence[Certificate], *, sources: st.Search
 def questions(
     draw: st.DrawFn,
     *,
-    sources: st.SearchStrategy[TrustSource] = st.sampled_from([TrustSource.GRAPH, *TrustSource]),  # noqa: B008 - a strategy is a value
+    sources: st.SearchStrategy[TrustSource] = st.sampled_from([TrustSource.GRAPH, *TrustSource]),  # noqa: B008 -- a strategy is a value
 ) -> Question:
     published = draw(certificates(succession() | any_dates(4)))
     foreign = draw(certificates(any_dates(1), first=50))

@@ -14,6 +14,7 @@ import builders
 import pytest
 from builders import NOW, watched, with_looks
 from clockwork import Clockwork, run
+from strange import StrangeError
 
 from exporter import rounds, watch
 from exporter.config.settings import Entra, Look, Target, TrustSource
@@ -28,10 +29,6 @@ from exporter.state import State
 from exporter.watch import JITTER, RETRY, Watch, beginning
 
 DOCUMENTS = [read_document(builders.saml_metadata(f"https://fs{number}.example/"), ()) for number in range(3)]
-
-
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
 
 
 KINDS: Sequence[Callable[[], BaseException]] = (

@@ -31,7 +31,7 @@ class Farm:
     encryption: KeyPair
     others: tuple[KeyPair, ...] = ()
 
-    @cache  # noqa: B019 - a farm lives as long as the tests
+    @cache  # noqa: B019 -- a farm lives as long as the tests
     def document(self) -> Document:
         """The demo's document for it, read as a look reads it."""
         signing = (*self.others, self.primary)

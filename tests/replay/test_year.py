@@ -120,7 +120,7 @@ def test_every_alert_fires_on_its_days_and_no_other_does(year: Sequence[Moment],
     rules = {"rule_files": [str(RULES)], "evaluation_interval": interval, "group_eval_order": order}
     file.write_text(json.dumps({**rules, "tests": [group]}))
 
-    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)  # noqa: S603 - promtool, on a file of this test
+    done = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False)  # noqa: S603 -- promtool, on a file of this test
 
     assert done.returncode == 0, done.stderr[:4000]
 

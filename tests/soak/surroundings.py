@@ -218,7 +218,7 @@ def _python_for(user: int | None) -> str:
     """This Python, or the system's of the same version, whichever a user may run: root's own may lie in root's home."""
     for python in (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"):
         with suppress(OSError):
-            if subprocess.run([python, "-c", ""], user=user, check=False).returncode == 0:  # noqa: S603 -- see above
+            if subprocess.run([python, "-c", ""], user=user, check=False).returncode == 0:  # noqa: S603 -- a Python of ours or of the system
                 return python
     raise FileNotFoundError("no Python of this version that another user than root may run")
 

@@ -1,5 +1,7 @@
 """Where a request for /probe may look, by what, and for how long."""
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.allowed import NotAllowedError, asked_target, deadline, is_allowed
@@ -79,9 +81,6 @@ def test_a_host_is_asked_as_a_farm_and_a_url_as_it_is() -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "file:///etc/passwd",
-        "file://localhost/etc/passwd",
-        "FILE://localhost/etc/passwd",
         "https://evil.example/?fs.example.org",
         "https://evil.example/#@fs.example.org",
         "https://evil.example:443/",
@@ -93,6 +92,17 @@ def test_an_address_on_no_allowed_host_is_refused(address: str) -> None:
     with pytest.raises(NotAllowedError, match=r"probe\.allow") as caught:
         asked_target(CONFIG, address, "default", "default")
     assert caught.value.status == 403
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["file:///etc/passwd", "file://localhost/etc/passwd", "FILE://localhost/etc/passwd", "file://etc/passwd/", "a/b"],
+)
+def test_a_file_is_refused_wherever_it_is_and_no_sentence_offers_one(address: str) -> None:
+    everybody = replace(CONFIG, probe_allow=("*",))
+    with pytest.raises(NotAllowedError, match=r"begin with http:// or https://$") as caught:
+        asked_target(everybody, address, "default", "default")
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def test_a_certificate_of_an_authority_is_not_self_issued() -> None:
 @pytest.mark.parametrize(
     ("key", "expected", "weak"),
     [
-        (rsa.generate_private_key(65537, 1024), ("RSA", 1024), True),  # noqa: S505 - the point of the row
+        (rsa.generate_private_key(65537, 1024), ("RSA", 1024), True),  # noqa: S505 -- the point of the row
         (rsa.generate_private_key(65537, 2048), ("RSA", 2048), False),
-        (dsa.generate_private_key(1024), ("DSA", 1024), True),  # noqa: S505 - the point of the row
+        (dsa.generate_private_key(1024), ("DSA", 1024), True),  # noqa: S505 -- the point of the row
         (ec.generate_private_key(ec.SECP192R1()), ("EC", 192), True),
         (ec.generate_private_key(ec.SECP224R1()), ("EC", 224), False),
         (ed25519.Ed25519PrivateKey.generate(), ("Ed25519", 256), False),
@@ -95,7 +95,7 @@ def test_a_key_has_an_algorithm_and_a_size_and_may_be_too_short(
     | ed25519.Ed25519PrivateKey
     | ed448.Ed448PrivateKey,
     expected: tuple[str, int],
-    weak: bool,  # noqa: FBT001 - a column of the table
+    weak: bool,  # noqa: FBT001 -- a column of the table
 ) -> None:
     certificate, unreadable = certificates.read(certified(key.public_key()))
     assert unreadable == ()
@@ -228,7 +228,7 @@ def test_base64_may_be_broken_into_lines_badly_padded_or_wrapped_as_pem() -> Non
 
 @pytest.mark.parametrize("text", ["A", "no base64!", "MIIä", "-----BEGIN X-----"[:-1]])
 def test_what_is_no_base64_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the standard library's words are its own
+    with pytest.raises(ValueError):  # noqa: PT011 -- the standard library's words are its own
         certificates.decode(text)
 
 

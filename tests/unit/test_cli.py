@@ -1,6 +1,5 @@
 """Flags and paths: what a command line means, before anything runs."""
 
-import argparse
 import asyncio
 import gc
 import logging
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import NOW
+from waiting import until
 
 from exporter import __version__, hangup
 from exporter.cli import (
@@ -279,13 +279,13 @@ VALUES = {"--format": "prometheusrule", "--web.route-prefix": "/a", "--web.exter
 def test_a_command_behind_any_flag_is_told_to_come_first(
     command: str, end: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (commands,) = (each for each in command_line()._actions if isinstance(each, argparse._SubParsersAction))  # noqa: SLF001 -- argparse shows flags no other way
+    _, commands = command_line()
     flags = {
         action.option_strings[-1]: []
         if action.nargs == 0
         else [VALUES.get(action.option_strings[-1], f"{action.default}")]
-        for parser in commands.choices.values()
-        for action in parser._actions  # noqa: SLF001 -- likewise
+        for parser in commands.values()
+        for action in parser._actions  # noqa: SLF001 -- argparse shows flags no other way
         if action.option_strings and "--help" not in action.option_strings
     }
     assert len(flags) > 20
@@ -400,11 +400,7 @@ async def test_a_hangup_while_it_starts_is_heeded_once_it_serves(
 
     options = Options(load(str(file)), str(file))
     serving = asyncio.create_task(_run(options, Restoring(None, lambda: NOW), [("127.0.0.1", 0)], lambda _: None))
-    async with asyncio.timeout(10):
-        while True:
-            if "configuration reloaded" in caplog.messages:
-                break
-            await asyncio.sleep(0.01)
+    await until(lambda: "configuration reloaded" in caplog.messages)
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving

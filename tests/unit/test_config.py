@@ -234,7 +234,7 @@ def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
     try:
         config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
     except ConfigError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right
+        assert error.problems  # noqa: PT017 -- either outcome is right
     else:
         assert "default" in config.modules
 
@@ -266,7 +266,7 @@ def test_any_yaml_is_a_configuration_or_a_config_error(document: object) -> None
     try:
         config = load("fedmeta.yml", read_file=lambda _: content, list_files=lambda _: ())
     except ConfigError as error:
-        assert error.problems  # noqa: PT017 - either outcome is right
+        assert error.problems  # noqa: PT017 -- either outcome is right
     else:
         assert all(target.look.interval > 0 for target in config.targets)
 
@@ -660,7 +660,7 @@ def test_wrong_addresses_are_all_named_by_their_number() -> None:
         "address 3: must not hold a user name or a password; a module has keys for them",
         "address 4: sts.contoso.com is named twice; a configuration file can give each target a name of its own",
         "address 5: must name a host",
-        "address 6: must be a host name, with or without a port; a whole address stands under url",
+        f"address 6: must be a host name, with or without a port, or {DOCUMENT_SCHEMES}",
     ]
 
 

@@ -22,7 +22,7 @@ PLAIN = name(b"plain", UTF8)
 def openssl(der: bytes, *wanted: str) -> str | None:
     """What ``openssl x509`` prints; None where it reads no certificate."""
     command = ["openssl", "x509", "-inform", "DER", "-noout", "-nameopt", "RFC2253,-esc_msb,utf8", *wanted]
-    done = subprocess.run(command, input=der, capture_output=True, check=False, timeout=30)  # noqa: S603 - written here
+    done = subprocess.run(command, input=der, capture_output=True, check=False, timeout=30)  # noqa: S603 -- written here
     return done.stdout.decode() if done.returncode == 0 else None
 
 
@@ -202,7 +202,7 @@ def cut(made: Odd) -> bytes:
     ],
 )
 def test_what_has_another_structure_or_keeps_the_rules_is_not_written_anew(der: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - which rule it breaks is told by cryptography, never by this
+    with pytest.raises(ValueError):  # noqa: PT011 -- which rule it breaks is told by cryptography, never by this
         by_the_rules(der)
 
 

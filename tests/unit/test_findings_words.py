@@ -38,7 +38,7 @@ from scrapes import FARM, UNSIGNED, after, certificate, document, federated, goo
 from exporter.config.settings import INTERNET
 from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
 from exporter.findings.facts import Changed, RolledBack, Rolling, Trusting
-from exporter.flags import command_line
+from exporter.flags import parsed
 from exporter.inquiry import DomainTrust, Slot, UpdateResult
 from exporter.model import Certificate, Document, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
 from exporter.policy import PolicySettings, Profile
@@ -272,7 +272,7 @@ def test_a_command_of_ours_is_one_that_the_program_takes() -> None:
 
     assert ours
     for each in ours:
-        flags = command_line().parse_args(shlex.split(each)[1:])
+        flags = parsed(shlex.split(each)[1:])
         said = (flags.command, flags.addresses, flags.config_file)
         # Which one is in force nobody knows here.
         assert said == ("check", ["fs.example"], "<configuration file>")
@@ -294,7 +294,7 @@ def test_a_name_is_no_flag_in_a_command(name: str, kind: Kind) -> None:
     finding, _ = found(kind, Example(replace(record, target=replace(record.target, name=name)), at))
     command = next(each for each in step(finding, at).commands if each.startswith("fedmeta-exporter"))
 
-    flags = command_line().parse_args(shlex.split(command)[1:])
+    flags = parsed(shlex.split(command)[1:])
 
     assert (flags.addresses, flags.config_file) == ([name], "<configuration file>")
     assert flags.certificate == ("primary" if kind is Kind.TRUST_BROKEN else "successor")

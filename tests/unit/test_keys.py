@@ -111,7 +111,7 @@ def signing(certificate: Certificate | None, *chain: Certificate) -> Key:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_certificate_that_issued_another_is_its_chain_in_any_order(turned: bool) -> None:  # noqa: FBT001 - a column
+def test_a_certificate_that_issued_another_is_its_chain_in_any_order(turned: bool) -> None:  # noqa: FBT001 -- a column
     chain = (CA, LEAF) if turned else (LEAF, CA)
     found, document = keys(chain)
     assert found == (signing(LEAF.certificate, CA.certificate),)
@@ -158,7 +158,7 @@ def test_certificates_of_one_key_are_one_key_and_the_one_that_ends_last_counts()
 )
 def test_signatures_decide_where_names_say_that_each_issued_the_other(
     private: Private,
-    pss: bool,  # noqa: FBT001 - a column of the table
+    pss: bool,  # noqa: FBT001 -- a column of the table
 ) -> None:
     above = same_named(private, pss=pss)
     leaf = same_named(ec.generate_private_key(ec.SECP256R1()), by=private, pss=pss)
@@ -455,7 +455,7 @@ def certificates_or_nothing(text: str) -> None:
     try:
         assert certificates.ders(text)[0]
     except ValueError as error:
-        assert str(error) == "not base64"  # noqa: PT017 - either is right, and the words are ours
+        assert str(error) == "not base64"  # noqa: PT017 -- either is right, and the words are ours
 
 
 @pytest.mark.parametrize("read", [metadata.parse, metadata.stream])

@@ -40,6 +40,7 @@ from lxml import etree
 
 from exporter import certificates, metadata
 from exporter.metadata import DocumentError
+from exporter.metadata.document import descriptors
 from exporter.model import Entity, Fault, FaultKind, Metadata, Reason, Role, Use
 from exporter.names import shortened
 
@@ -303,8 +304,6 @@ def test_an_entity_without_a_name_is_left_out(parse: Parse, name: str | None) ->
 
 
 def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
-    from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
-
     body = aggregate([saml_metadata(f"urn:{number}") for number in range(50)])
     sizes = [
         sum(1 for _ in element.getroottree().iter())
@@ -317,8 +316,6 @@ def test_a_stream_keeps_nothing_of_an_entity_that_was_read() -> None:
 
 
 def test_a_stream_keeps_nothing_of_what_stands_between_entities() -> None:
-    from exporter.metadata.document import descriptors  # noqa: PLC0415 - not part of what the package gives
-
     between = b"<something-that-is-not-metadata/>" * 50_000
     body = aggregate([aggregate([saml_metadata("urn:a"), saml_metadata("urn:b")])])
     body = body.replace(b"</EntityDescriptor>", b"</EntityDescriptor>" + between)
@@ -372,8 +369,6 @@ def test_a_stream_is_read_though_no_thread_can_begin_to_forget_it(monkeypatch: p
 
 
 def test_a_reader_that_stops_halfway_leaves_nothing_to_the_next() -> None:
-    from exporter.metadata.document import descriptors  # noqa: PLC0415 - likewise
-
     body = aggregate([saml_metadata(f"urn:{number}") for number in range(50)])
     halfway = descriptors(body)
     next(halfway)

@@ -2,24 +2,13 @@
 
 import asyncio
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from strange import StrangeError
+from waiting import until
 
 from exporter.mistakes import Raised, attempt, for_ever, log_mistake
-
-
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(

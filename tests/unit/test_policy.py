@@ -135,7 +135,7 @@ def test_without_a_document_the_address_gives_the_profile(url: str, profile: Pro
 
 
 @pytest.mark.parametrize(("on", "profile"), [(True, Profile.ADFS), (False, Profile.ADFS_MANUAL)])
-def test_what_the_operator_says_about_rollover_outranks_the_shape(on: bool, profile: Profile) -> None:  # noqa: FBT001 - a row of the table
+def test_what_the_operator_says_about_rollover_outranks_the_shape(on: bool, profile: Profile) -> None:  # noqa: FBT001 -- a row of the table
     settings = PolicySettings(auto_certificate_rollover=on)
 
     assert profile_of(builders.saml_metadata(), settings=settings) == (profile, ProfileEvidence.AUTO_ROLLOVER)

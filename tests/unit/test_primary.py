@@ -23,7 +23,7 @@ def made_with(signing: Certificate, *, apart: float = 4) -> Certificate:
 def claims(
     *signing: Certificate,
     encryption: Sequence[Certificate] = (),
-    policy: Policy = policy(),  # noqa: B008 - frozen
+    policy: Policy = policy(),  # noqa: B008 -- frozen
     signature: Signature | None = None,
 ) -> tuple[list[tuple[Evidence, Certificate]], list[FaultKind]]:
     found, faults = whole(*signing, encryption=encryption, policy=policy, signature=signature)
@@ -33,7 +33,7 @@ def claims(
 def whole(
     *signing: Certificate,
     encryption: Sequence[Certificate] = (),
-    policy: Policy = policy(),  # noqa: B008 - frozen
+    policy: Policy = policy(),  # noqa: B008 -- frozen
     signature: Signature | None = None,
 ) -> tuple[tuple[Claim, ...], tuple[FaultKind, ...]]:
     entity = entity_of(role_of(Role.IDP, *signing, encryption=encryption), entity_id=ENTITY_ID)

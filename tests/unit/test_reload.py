@@ -13,6 +13,8 @@ from typing import cast
 import pytest
 from builders import HOUR, NOW
 from clockwork import Clockwork, run
+from strange import StrangeError
+from waiting import until
 
 from exporter.config.reader import load, matching_files
 from exporter.config.settings import Config, Target
@@ -20,10 +22,6 @@ from exporter.reload import LOOK_EVERY, Configuration, _digests
 from exporter.watch import Watch
 
 SECRET = "correct.horse.battery"  # noqa: S105 -- no real one
-
-
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
 
 
 @dataclass
@@ -90,14 +88,6 @@ def configuration(file: Path, follower: Follower, clock: Callable[[], datetime] 
 
 def names(config: Config) -> Sequence[str]:
     return [target.name for target in config.targets]
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 async def test_a_configuration_that_holds_is_followed(

@@ -352,7 +352,7 @@ def successor_of(primary: Certificate, *others: Certificate, now: datetime = NOW
 def test_a_successor_starts_later_overlaps_and_outlives(
     not_before: datetime,
     not_after: datetime,
-    succeeds: bool,  # noqa: FBT001 - a column of the table
+    succeeds: bool,  # noqa: FBT001 -- a column of the table
 ) -> None:
     other = dated(not_before, not_after)
 

@@ -18,6 +18,7 @@ from aiohttp import web
 from aiohttp.abc import ResolveResult
 from builders import HOUR, NOW, SECOND, knowing, looking, watched, with_looks
 from federation import Federation, Names, free_port
+from waiting import until
 
 from exporter import entra as entra_id
 from exporter import fetch, rounds
@@ -47,10 +48,6 @@ ENTITY_ID = builders.ENTITY_ID
 SIGNER, NEW = builders.pair(key="rsa"), builders.pair(nth=1)
 
 
-class StrangeError(BaseException):
-    """What no code of ours or of a library ever raises."""
-
-
 @pytest.fixture
 async def client() -> AsyncIterator[fetch.Client]:
     async with fetch.client() as opened:
@@ -78,14 +75,6 @@ def signed_by(*signers: KeyPair) -> PolicySettings:
 
 def clock() -> datetime:
     return NOW
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 # A look

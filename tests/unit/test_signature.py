@@ -363,7 +363,7 @@ def test_eight_keys_are_tried_on_one_canonical_form(key_info: bool, monkeypatch:
         tried.append(named)
         return try_one(self, **named)
 
-    def canonicalising(self: XMLVerifier, nodes: etree._Element, *rest: Any) -> bytes:  # noqa: ANN401 -- likewise
+    def canonicalising(self: XMLVerifier, nodes: etree._Element, *rest: Any) -> bytes:  # noqa: ANN401 -- the library's own
         canonical.append(nodes.tag)
         return bytes(canonicalise(self, nodes, *rest))
 

@@ -1,9 +1,8 @@
 """The state file: what comes back after a restart, and what is written at all."""
 
 import sqlite3
-import time
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import pytest
 from builders import DAY, HOUR, NOW, certificate, knowing, looking, watched
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from exporter.config.settings import Cloud, Entra, Target, TrustSource
 from exporter.config.urls import told_apart
@@ -45,14 +45,6 @@ LATER = NOW + HOUR
 
 def clock() -> datetime:
     return NOW
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Waits for what another thread does."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 moments = st.datetimes(timezones=st.just(UTC))
@@ -181,7 +173,7 @@ class Store:
             self.settle()
 
     def settle(self) -> None:
-        until(lambda: not self.state.status.waiting)
+        wait_until(lambda: not self.state.status.waiting)
 
     def prune(self, before: datetime, *, but: Collection[str]) -> None:
         self.state.prune(before, but=but)

@@ -1,14 +1,14 @@
 """Who was removed on purpose: how long it is told, and what of it survives."""
 
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from builders import DAY, HOUR, NOW, SECOND
+from kept import settled
+from waiting import wait_until
 
 from exporter.clock import EARLIEST
 from exporter.state import State, file, marks, open_state, writer
@@ -36,18 +36,6 @@ def _in_haste(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for long."""
     monkeypatch.setattr(writer, "PAUSES", (0.01, 0.05))
     monkeypatch.setattr(writer, "REOPEN", 0.02)
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Waits for what another thread does."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def settled(state: State) -> None:
-    until(lambda: not state.status.waiting and state.status.writable)
 
 
 def started(path: Path | None, *names: str, clock: Clock | None = None) -> State:
@@ -195,7 +183,7 @@ def test_a_file_that_is_deleted_underneath_is_marked_anew(path: Path) -> None:
     for each in path.parent.glob("state.sqlite*"):
         each.unlink()
     state.follow(["other"])
-    until(path.exists)
+    wait_until(path.exists)
     settled(state)
     assert state.close(20) == ()
     state = started(path)
@@ -224,7 +212,7 @@ def test_what_waits_to_be_marked_is_told(path: Path) -> None:
         assert (state.status.waiting, state.status.waiting_since) == (2, NOW)
         assert state.close(0.1) == ("one", "other")
         other.execute("ROLLBACK")
-    until(lambda: not state.status.waiting)
+    wait_until(lambda: not state.status.waiting)
 
 
 def test_a_mark_that_cannot_be_written_costs_that_mark(path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from builders import HOUR, NOW, knowing, remembered, watched
+from kept import settled
+from waiting import wait_until
 
 from exporter.config.settings import Target
 from exporter.history import History
@@ -53,18 +55,6 @@ def keep(state: State, *records: Record) -> None:
     for each in records:
         load(state, each.target)
         state.keep(each)
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Waits for what another thread or process does."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
-def settled(state: State) -> None:
-    until(lambda: not state.status.waiting and state.status.writable)
 
 
 def in_file(path: Path, target: Target = ONE) -> Saved | None:
@@ -149,7 +139,7 @@ def test_a_lock_costs_nothing_but_waiting(
                 keep(state, record(nth=nth), record(OTHER, nth))
                 took.append(time.monotonic() - began)
                 assert load(state) == saved_of(record(nth=nth))
-            until(lambda: state.status.errors > 1)
+            wait_until(lambda: state.status.errors > 1)
             assert max(took) < 0.2
             assert (state.status.waiting, state.status.waiting_since) == (2, NOW)
             assert state.status.writable is False
@@ -212,7 +202,7 @@ def test_the_second_of_two_exporters_says_so_and_takes_over_when_the_first_has_e
     assert first.close(20) == ()
     assert first.status.errors == 0
     assert opens.wait(20)
-    until(lambda: second.status.writable)
+    wait_until(lambda: second.status.writable)
     assert second.status.waiting == 1, "it waits for what the file holds"
     assert load(second) == saved_of(record(nth=1)), "and not for what was known without it"
     second.keep(record(nth=3))
@@ -240,7 +230,7 @@ def test_the_first_of_two_exporters_that_is_killed_has_ended_too(path: Path) -> 
         second = open_state(path, lambda: NOW)
         assert "another exporter" in second.status.fault
         first.kill()
-    until(lambda: second.status.writable)
+    wait_until(lambda: second.status.writable)
     assert load(second) == saved_of(record())
     second.close(20)
 
@@ -253,7 +243,7 @@ def test_what_listens_for_the_opening_may_fail(path: Path, caplog: pytest.LogCap
 
     second.on_open = fails
     first.close(20)
-    until(lambda: second.status.writable)
+    wait_until(lambda: second.status.writable)
     keep(second, record())
     second.close(20)
     assert in_file(path) == saved_of(record())
@@ -329,7 +319,7 @@ with opened(Path(sys.argv[1])) as state:
     room = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (Path(sys.argv[1] + "-wal").stat().st_size, room[1]))
     keep(state, record(nth=1))
-    until(lambda: state.status.errors > 2)
+    wait_until(lambda: state.status.errors > 2)
     print(state.status.writable, state.status.waiting)
     resource.setrlimit(resource.RLIMIT_FSIZE, room)
     settled(state)
@@ -479,7 +469,7 @@ def test_even_a_log_that_fails_does_not_end_the_writing(path: Path, monkeypatch:
             patch.setattr(writer.log, "error", fails)
             path.unlink()
             keep(state, record(nth=1))
-            until(lambda: state.status.errors >= 1)
+            wait_until(lambda: state.status.errors >= 1)
         settled(state)
     assert in_file(path) == saved_of(record(nth=1))
 
@@ -488,7 +478,7 @@ def test_a_writer_that_ended_all_the_same_is_started_again(path: Path) -> None:
     state = open_state(path, lambda: NOW)
     state.close(20)
     keep(state, record())
-    until(lambda: not state.status.waiting)
+    wait_until(lambda: not state.status.waiting)
     state.close(20)
     assert in_file(path) == saved_of(record())
 
@@ -564,13 +554,13 @@ def test_what_is_kept_while_the_last_batch_but_one_is_written_is_written_before_
             thread = threading.Thread(target=state.close, args=(20,))
             thread.start()
             ending.append(thread)
-            until(lambda: state._writer is not None and state._writer._ending.is_set())  # noqa: SLF001 -- the very moment
+            wait_until(lambda: state._writer is not None and state._writer._ending.is_set())  # noqa: SLF001 -- the very moment
         return refused
 
     monkeypatch.setattr(File, "write", end_meanwhile)
     state = open_state(path, lambda: NOW)
     keep(state, record())
-    until(lambda: ending)
+    wait_until(lambda: ending)
     ending[0].join(20)
     monkeypatch.undo()
     assert in_file(path) == saved_of(record(nth=1))

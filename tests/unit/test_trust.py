@@ -213,8 +213,8 @@ def test_what_graph_shows_is_compared_as_a_set(
     trust: DomainTrust,
     published: Metadata,
     expected: TrustState,
-    primary: bool,  # noqa: FBT001 - a row of the table
-    successor: bool | None,  # noqa: FBT001 - likewise
+    primary: bool,  # noqa: FBT001 -- a row of the table
+    successor: bool | None,  # noqa: FBT001 -- a row of the table
 ) -> None:
     found = judged(trust, published)
 
@@ -324,7 +324,7 @@ MORE = certificate(not_before=T - 18 * DAY, not_after=T + 347 * DAY)
 def test_every_successor_is_compared(
     trust: DomainTrust,
     lacking: tuple[Certificate, ...],
-    successor: bool,  # noqa: FBT001 - a row of the table
+    successor: bool,  # noqa: FBT001 -- a row of the table
 ) -> None:
     found = judged(trust, farm(PRIMARY, SUCCESSOR, MORE), first_seen={SUCCESSOR: NOW - HOUR, MORE: NOW - HOUR})
 
@@ -538,7 +538,7 @@ def test_by_an_answer_that_is_older_than_the_promotion_a_key_that_was_trusted_is
 def test_none_is_accepted_where_that_is_certain(
     accepted: Accepted,
     certificates: list[Certificate],
-    none: bool,  # noqa: FBT001 - a row of the table
+    none: bool,  # noqa: FBT001 -- a row of the table
 ) -> None:
     assert accepts_none(accepted, certificates, Known()) is none
 
@@ -561,8 +561,8 @@ def test_the_user_realm_proves_that_a_key_is_trusted_and_never_that_one_is_not(
     shown: Certificate | None,
     published: Metadata,
     expected: TrustState,
-    primary: bool | None,  # noqa: FBT001 - a row of the table
-    successor: bool | None,  # noqa: FBT001 - likewise
+    primary: bool | None,  # noqa: FBT001 -- a row of the table
+    successor: bool | None,  # noqa: FBT001 -- a row of the table
 ) -> None:
     for now in (NOW, PROMOTION, T - SECOND):
         found = judged(realm(shown), published, now=now)
@@ -587,8 +587,8 @@ def test_a_slot_that_cannot_be_read_may_hold_any_key(
     trust: DomainTrust,
     published: Metadata,
     expected: TrustState,
-    primary: bool | None,  # noqa: FBT001 - a row of the table
-    successor: bool | None,  # noqa: FBT001 - likewise
+    primary: bool | None,  # noqa: FBT001 -- a row of the table
+    successor: bool | None,  # noqa: FBT001 -- a row of the table
 ) -> None:
     found = judged(unreadable(trust, Slot.NEXT), published, now=T - SECOND)
 

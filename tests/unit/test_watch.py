@@ -18,6 +18,7 @@ from federation import listening
 from kept import kept_in
 from moments import moments
 from tenant import SECRET, Tenant, tenant
+from waiting import until
 
 from exporter import fetch
 from exporter.config.settings import INTERNET, Cloud, Entra, Look, Module, Secret, Target
@@ -104,14 +105,6 @@ class Notes(State):
 
     def keep(self, record: Record) -> None:
         self.kept.append(record)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.005)
 
 
 async def looked(watch: Watch, times: int = 1, name: str | None = None) -> None:
