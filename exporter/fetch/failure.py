@@ -99,10 +99,12 @@ async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncI
 
     Raises :class:`FetchError`.
     """
+    above = sys.exception()
     try:
         async with asyncio.timeout_at(deadline):
             yield
-    except TimeoutError:
+    except TimeoutError as error:
+        _let_go(error, above)
         progress = current.get(None)
         if progress is not None and (page := _page(progress)):
             raise FetchError(Reason.PROXY, page) from None
@@ -233,7 +235,8 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 def _let_go(error: BaseException, above: BaseException | None) -> None:
     """Takes their frames from an error and from those behind it, up to the one that was being handled before.
 
-    aiohttp's frames hold its own errors, and so all that has come, which only the collector would free.
+    aiohttp's frames hold its own errors, and those of contextlib the cancellation behind a timeout (since Python 3.13);
+    so they hold all that has come, which only the collector would free.
     """
     for each in takewhile(lambda each: each is not above, chain(error)):
         each.__traceback__ = None
