@@ -193,7 +193,8 @@ def judge_entity(
     ending = _ending(in_use, policy, now)
     urgent = bool(in_use) and len(ending) == len(in_use)
     successor = _successor(primary, signing, policy, first_seen, now) if primary else None
-    promotion = promotion_of(successor, policy, first_seen) if successor else None
+    latest = promotion_of(successor, policy, first_seen) if successor else None
+    predicted = latest if successor and _generation_is_known(successor, first_seen) else None
     state, severity = _state(
         entity,
         role,
@@ -204,7 +205,7 @@ def judge_entity(
         ending=ending,
         # Where one certificate alone can be in use, there is nothing to prove.
         certain=proven or len(in_use) == 1,
-        promotion=promotion,
+        promotion=latest,
         policy=policy,
         now=now,
     )
@@ -222,11 +223,11 @@ def judge_entity(
         successor=successor,
         successors=_successors(primary, in_use, signing, first_seen, now) if primary else (),
         secondary_present=any(certificate != primary and now < certificate.not_after for certificate in signing),
-        promotion=promotion if promotion and (proven or now < promotion) else None,
+        promotion=predicted if predicted and (proven or now < predicted) else None,
         faults=faults,
         positions=_positions(entity, primary, successor, policy=policy, first_seen=first_seen, now=now),
         until=min(
-            (moment for moment in _turning_points(entity, primary, promotion, policy) if moment > now), default=FOREVER
+            (moment for moment in _turning_points(entity, primary, latest, policy) if moment > now), default=FOREVER
         ),
     )
 
@@ -309,12 +310,18 @@ def _order_of_arrival(certificate: Certificate, first_seen: Mapping[str, datetim
 
 
 def promotion_of(successor: Certificate, policy: Policy, first_seen: Mapping[str, datetime]) -> datetime | None:
-    """When AD FS is predicted to make a successor primary, or None; ``first_seen`` is by fingerprint."""
+    """When AD FS is predicted to make a successor primary at the latest, or None; ``first_seen`` is by fingerprint."""
     if policy.profile is not Profile.ADFS:
         return None
     # Not before is the moment of generation on a farm that manages itself, whenever we came to look.
     generated = successor.not_before if is_auto_managed(successor) else first_seen.get(successor.fingerprint)
     return shifted(generated, timedelta(days=policy.thresholds.promotion)) if generated else None
+
+
+def _generation_is_known(successor: Certificate, first_seen: Mapping[str, datetime]) -> bool:
+    """Whether the moment is known that the promotion is counted from; at the very first look anything may be old."""
+    seen = first_seen.get(successor.fingerprint)
+    return is_auto_managed(successor) or (seen is not None and min(first_seen.values()) < seen)
 
 
 def _state(

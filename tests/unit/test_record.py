@@ -207,7 +207,9 @@ def test_the_first_seen_times_of_the_history_are_what_a_verdict_is_built_on() ->
     primary = pair(not_after=NOW + 18 * DAY)
     successor = pair(not_before=NOW - 3 * DAY, not_after=NOW + 362 * DAY, subject="CN=Signing")
     target = replace(TARGET, policy=PolicySettings(profile=Profile.ADFS))
-    record = probed(bare(target), seen(read(builders.adfs(primary, successor, signer=primary))))
+    record = bare(target)
+    for published, at in (((primary,), NOW - DAY), ((primary, successor), NOW)):
+        record = probed(record, seen(read(builders.adfs(*published, signer=primary)), at))
     (rollover,) = record.judge(NOW + 2 * DAY)
     assert rollover.successor == successor.certificate
     assert rollover.promotion == NOW + 5 * DAY

@@ -451,7 +451,7 @@ def promotion(
     first_seen: datetime | None = None,
     now: datetime = NOW,
 ) -> datetime | None:
-    seen = {successor.fingerprint: first_seen} if first_seen else {}
+    seen = {PRIMARY.fingerprint: NOW - 90 * DAY, successor.fingerprint: first_seen} if first_seen else {}
     return verdict(farm(PRIMARY, successor), policy, signer=signer, first_seen=seen, now=now).promotion
 
 
@@ -466,6 +466,12 @@ def test_another_shape_is_promoted_five_days_after_it_was_first_seen() -> None:
 
 def test_another_shape_that_nobody_remembers_has_no_predicted_promotion() -> None:
     assert promotion(OTHER_SHAPE) is None
+
+
+def test_another_shape_that_was_there_at_the_first_look_has_no_predicted_promotion() -> None:
+    # Else check, which always looks for the first time, would say at each look that it is five days off.
+    seen = dict.fromkeys((PRIMARY.fingerprint, OTHER_SHAPE.fingerprint), NOW)
+    assert verdict(farm(PRIMARY, OTHER_SHAPE), ADFS, signer=PRIMARY, first_seen=seen).promotion is None
 
 
 @pytest.mark.parametrize("profile", [Profile.ADFS_MANUAL, Profile.SAML, Profile.ENTRA])
