@@ -45,6 +45,10 @@ _IF_ON, _IF_OFF = "if it was on", "if it was off"
 
 _STOP = "Stop here until Entra ID trusts this one for every domain and every other partner knows it; then promote it"
 
+_IF_NONE = "If no other one is listed"
+
+_LOOK_AGAIN = "List them again, and take the thumbprint of the new one; then make it primary"
+
 _BEFORE_ON = "First see that AD FS lists no further successor, which it would promote by itself"
 
 _OFF, _ON = (f"Set-AdfsProperties -AutoCertificateRollover {each}" for each in ("$false", "$true"))
@@ -115,6 +119,8 @@ def _shown_by(command: str) -> str:
 
 
 _OWN = Command(f"Get-AdfsCertificate -CertificateType {_SIGNING}")
+
+_LISTED = Command(f"Get-AdfsCertificate -CertificateType {_DECRYPTING}")
 
 _ASK = Command("Get-AdfsProperties | Format-List AutoCertificateRollover")
 
@@ -315,18 +321,19 @@ def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
     (certificate,), policy = facts.certificates, facts.policy
     if not policy.profile.is_adfs:
         return Step("Ask the publisher to publish another one beside it.")
+    look = "See first whether AD FS itself lists another one: only the primary is in the metadata. If it lists none,"
     promotion = _promotion(policy, _NEW, use=_DECRYPTING)
     if policy.profile is Profile.ADFS_MANUAL:
         return Step(
-            "Ask the CA for another one, install it on every federation server, add it, and make it primary.",
-            (Command(_add(_DECRYPTING)), *promotion),
+            f"{look} ask the CA for one, install it on every federation server and add it. Make it primary.",
+            (_LISTED, Command(_add(_DECRYPTING), _IF_NONE), *promotion),
         )
-    generate = Command(_generate(_DECRYPTING))
+    generate = Command(_generate(_DECRYPTING), _IF_NONE)
     wait = policy.thresholds.promotion
-    text = "Generate another one on the primary federation server, while AutoCertificateRollover is on."
+    text = f"{look} generate one on the primary federation server, while AutoCertificateRollover is on."
     if certificate.not_after - now > timedelta(days=wait):
-        return Step(f"{text} AD FS makes it primary {wait:g} days later.", (generate,))
-    return Step(f"{text} Then make it primary: AD FS itself would wait {wait:g} days.", (generate, *promotion))
+        return Step(f"{text} AD FS makes it primary {wait:g} days later.", (_LISTED, generate))
+    return Step(f"{text} Then make it primary: AD FS itself would wait {wait:g} days.", (_LISTED, generate, *promotion))
 
 
 def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
@@ -490,7 +497,7 @@ def _sign(policy: Policy, when: str = "") -> str:
 def _promotion(policy: Policy, thumbprint: str, *, use: str = _SIGNING) -> tuple[Command, ...]:
     promote = _set_primary(thumbprint, use)
     # Whoever pastes all of it promotes before anybody trusts it: that locks everybody out. Entra ID needs no other key.
-    stop = _STOP if use == _SIGNING else ""
+    stop = _STOP if use == _SIGNING else _LOOK_AGAIN
     if policy.auto_certificate_rollover is False:
         return (Command(promote, stop),)
     if policy.auto_certificate_rollover:

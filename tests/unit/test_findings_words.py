@@ -76,6 +76,11 @@ NEW_ONE = promote("'<thumbprint of the new one>'")[1:]
 SUCCESSOR = promote(NEW.thumbprint)
 REFUSED = "refused, connection refused"
 
+LIST = "Get-AdfsCertificate -CertificateType Token-Decrypting"
+IF_NONE = "# If no other one is listed:"
+LIST_AGAIN = "# List them again, and take the thumbprint of the new one; then make it primary:"
+MAKE = (LIST, IF_NONE, "Update-AdfsCertificate -CertificateType Token-Decrypting")
+
 TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.SIGNING_CERTIFICATE_EXPIRED: ((OLD.thumbprint, "2026-05-29 12:00 UTC", "3.0 days ago"), (*RENEW, *NEW_ONE)),
     Kind.TRUST_BROKEN: ((OLD.thumbprint, "contoso.com", "locked out"), (OWN, *write(position="=primary"))),
@@ -145,7 +150,7 @@ TOLD: Mapping[Kind, tuple[Sequence[str], Sequence[str]]] = {
     Kind.METADATA_OUTDATED_SOON: (("24.0 hours", "2026-06-02 12:00 UTC"), ()),
     Kind.ENCRYPTION_CERTIFICATE_EXPIRING: (
         ("2" * 40, "ends in 10.0 days", "2026-06-11 12:00 UTC"),
-        ("Update-AdfsCertificate -CertificateType Token-Decrypting",),
+        MAKE,
     ),
     Kind.TLS_CERTIFICATE_EXPIRING: (("the service (from default)", "ends in 3.0 days", "2026-06-04 12:00 UTC"), ()),
     Kind.CERTIFICATE_UNREADABLE: (("the second signing certificate ends early",), ()),
@@ -479,18 +484,25 @@ def primary(*settings: str) -> Sequence[str]:
 
 
 AGAIN = f"{ON}  # if it was on"
-MAKE = "Update-AdfsCertificate -CertificateType Token-Decrypting"
-ADD_OTHER = "Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'"
+ADD_OTHER = (
+    LIST,
+    IF_NONE,
+    "Add-AdfsCertificate -CertificateType Token-Decrypting -Thumbprint '<thumbprint of the new one>'",
+)
 
 
 @pytest.mark.parametrize(
     ("settings", "left", "commands"),
     [
-        (PolicySettings(), 6, (MAKE,)),
-        (PolicySettings(), 5, (MAKE, *primary(ASK, OFF, "", BEFORE_ON, AGAIN))),
-        (ON_RECORD, -1, (MAKE, *primary(OFF, "", BEFORE_ON, ON))),
-        (OFF_RECORD, 10, (ADD_OTHER, *primary(""))),
-        (PolicySettings(profile=Profile.ADFS_MANUAL), 10, (ADD_OTHER, *primary(ASK, OFF, "", BEFORE_ON, AGAIN))),
+        (PolicySettings(), 6, MAKE),
+        (PolicySettings(), 5, (*MAKE, *primary(ASK, LIST_AGAIN, OFF, "", BEFORE_ON, AGAIN))),
+        (ON_RECORD, -1, (*MAKE, *primary(LIST_AGAIN, OFF, "", BEFORE_ON, ON))),
+        (OFF_RECORD, 10, (*ADD_OTHER, *primary(LIST_AGAIN, ""))),
+        (
+            PolicySettings(profile=Profile.ADFS_MANUAL),
+            10,
+            (*ADD_OTHER, *primary(ASK, LIST_AGAIN, OFF, "", BEFORE_ON, AGAIN)),
+        ),
         (PolicySettings(profile=Profile.SAML), 10, ()),
     ],
 )
@@ -501,6 +513,19 @@ def test_an_encryption_certificate_is_renewed_as_the_publisher_does_it_and_befor
     finding, _ = found(Kind.ENCRYPTION_CERTIFICATE_EXPIRING, Example(record))
 
     assert step(finding, NOW + (10 - left) * DAY).commands == commands
+
+
+def test_what_makes_another_one_is_never_pasted_with_what_takes_its_thumbprint() -> None:
+    acts = ("Update-AdfsCertificate", "Add-AdfsCertificate"), ("Set-AdfsCertificate",)
+    met = [0, 0]
+    for record, at in records():
+        for finding in standing(record, at).findings:
+            for block in step(finding, at).blocks:
+                made, taken = (any(each.startswith(act) for each in block.commands) for act in acts)
+                assert not (made and taken), block
+                met[0] += made
+                met[1] += taken
+    assert min(met) > 10
 
 
 def test_what_has_ended_is_told_so() -> None:
