@@ -295,10 +295,11 @@ def _signature(_finding: Finding, facts: Signed, _now: datetime) -> str:
 
 
 def _entities(_finding: Finding, facts: Unwatched, _now: datetime) -> str:
-    states = ", ".join(f"{count} {WORDS[state].lower()}" for state, count in sorted(facts.states.items()))
+    count = sum(facts.states.values())
+    states = ", ".join(f"{number} {WORDS[state].lower()}" for state, number in sorted(facts.states.items()))
     return (
-        f"Of {facts.entities} entities, {sum(facts.states.values())} that nobody watches have no signing certificate"
-        f" that will carry on ({states}): {some(facts.worst, sum(facts.states.values()))}."
+        f"Of {facts.entities} entities, {count} where people sign in, and that nobody watches, have no signing"
+        f" certificate that will carry on ({states}): {some(facts.worst, count)}."
     )
 
 

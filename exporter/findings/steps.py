@@ -14,6 +14,7 @@ from typing import Any
 
 from exporter.config.settings import SERVICE
 from exporter.findings.facts import (
+    Asking,
     Changed,
     Half,
     Published,
@@ -25,7 +26,7 @@ from exporter.findings.facts import (
 from exporter.findings.finding import Finding
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import moment, some, thumbprint
-from exporter.inquiry import Slot
+from exporter.inquiry import Slot, TrustReason
 from exporter.model import Certificate
 from exporter.policy import Policy, Profile
 from exporter.rollover import Rollover
@@ -424,6 +425,33 @@ def _unknown(finding: Finding, facts: Trusting, _now: datetime) -> Step:
     return Step(text, (*_own(facts.policy), _show(finding)))
 
 
+_TO_ASK: Mapping[TrustReason, str] = {
+    TrustReason.CREDENTIALS: "See that the exporter's user can read its secret or certificate, with its private key.",
+    TrustReason.REFUSED: "Most often the exporter's secret or certificate has ended: give its application another one,"
+    " and the exporter that. Else tenant, client_id or cloud is wrong in the configuration.",
+    TrustReason.UNAUTHORIZED: "Correct cloud or graph_url in the configuration: the token is for another cloud.",
+    TrustReason.PERMISSION: "Give the exporter's application Domain-InternalFederation.Read.All as an application"
+    " permission, and have an administrator consent to it.",
+    TrustReason.THROTTLED: "Nothing today. If it lasts, lengthen the interval of entra, and see who else uses the"
+    " exporter's application.",
+    TrustReason.SERVER: "Nothing but to look at the Microsoft 365 service health: Microsoft's side fails.",
+    TrustReason.HTTP_STATUS: "If a proxy gives this answer, let the exporter through; else please report it.",
+    TrustReason.TIMEOUT: "See that this machine reaches Microsoft's hosts, and the module's timeout and proxy.",
+    TrustReason.CONNECTION: "See that this machine reaches Microsoft's hosts: name, firewall, proxy, TLS, as the reason"
+    " says.",
+    TrustReason.MALFORMED: "If it is a page of a proxy, let the exporter through; else please report it.",
+    TrustReason.INTERNAL: "Please report it, with the traceback that is in the log.",
+}
+"""What to do where Entra ID cannot be asked, for every reason there is; docs/runbooks.md says more."""
+
+
+def _stale(_finding: Finding, facts: Asking, _now: datetime) -> Step:
+    inquiry = facts.known.inquiry
+    if inquiry is None or inquiry.reason is None:
+        return Step("Wait for the next inquiry; if there is none, see the exporter's log.")
+    return Step(_TO_ASK[inquiry.reason])
+
+
 def _half(_finding: Finding, facts: Half, _now: datetime) -> Step:
     return Step(
         "Write it for each domain that lacks it, as is told of that domain.", (_print(facts.target, "successor"),)
@@ -641,7 +669,7 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "Find the one that differs from the publisher's own list, and restart or repair it: partners that read"
         " there do not learn of a new certificate."
     ),
-    Kind.TRUST_STALE: Step("Most often a secret has ended or a permission is missing: see the reason, and renew it."),
+    Kind.TRUST_STALE: _stale,
     Kind.TRUST_UNKNOWN: _unknown,
     Kind.CLOCK_WRONG: Step("Compare both with a third clock, and set the one that is wrong."),
     Kind.ENTITY_VANISHED: Step("Ask the federation's operator, or take the entity out of entities.watch."),

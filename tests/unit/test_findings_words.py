@@ -39,7 +39,7 @@ from exporter.config.settings import INTERNET
 from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
 from exporter.findings.facts import Changed, RolledBack, Rolling, Trusting
 from exporter.flags import parsed
-from exporter.inquiry import DomainTrust, Slot, UpdateResult
+from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import Certificate, Document, Entity, Fault, FaultKind, Key, Reason, Role, RoleDescriptor, Use
 from exporter.policy import PolicySettings, Profile
 from exporter.primary import Claim, Evidence
@@ -560,6 +560,19 @@ def test_entra_id_that_fell_silent_is_told_since_when() -> None:
 
     assert "has not said for 24.0 hours what it trusts for contoso.com" in text
     assert text.count("24.0 hours") == 1, "said once"
+
+
+def test_who_cannot_ask_entra_id_is_told_by_the_reason_what_to_do() -> None:
+    steps = {
+        reason: told(Kind.TRUST_STALE, Example(trusting(seen(STEADY), reason))).partition("403 Forbidden. ")[2]
+        for reason in TrustReason
+    }
+
+    assert "consent" in steps[TrustReason.PERMISSION]
+    assert "ended" in steps[TrustReason.REFUSED]
+    assert "reaches Microsoft's hosts" in steps[TrustReason.CONNECTION]
+    assert [reason for reason, each in steps.items() if "secret" in each] == ["credentials", "refused"]
+    assert len(set(steps.values())) == len(TrustReason)
 
 
 def test_of_many_only_some_are_named() -> None:
