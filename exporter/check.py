@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from exporter import fetch
+from exporter import fetch, regular
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, load, target_at
 from exporter.config.settings import Look, Module, Target, Tls
@@ -237,8 +237,7 @@ def _received(kept: ExitStack) -> Target:
 def _trusting(ca_file: str) -> Module:
     """The module that knows these authorities."""
     try:
-        with Path(ca_file).open("rb"):
-            pass
+        regular.content(ca_file, 0)
     except OSError as error:
         raise NotCheckedError(f"--ca-file: {ca_file} cannot be read: {error.strerror}") from error
     return Module(tls=Tls(ca_file=ca_file))

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import errno
 import json
 import logging
 import os
@@ -23,7 +22,7 @@ from typing import TextIO, TypeVar
 import shtab
 from aiohttp import web
 
-from exporter import ending, hangup, log, memory, rules
+from exporter import ending, hangup, log, memory, regular, rules
 from exporter.certificates import FORMS
 from exporter.check import (
     EXIT_CODES,
@@ -166,7 +165,7 @@ def _check_surroundings(config: Config, lines: Lines) -> None:
     doubts = sorted(doubtful(config, lines, list_files=matching_files), key=_in_file)
     for each in doubts:
         print(f"warning: {each}", file=sys.stderr)
-    lacks = sorted(lacking(config, lines, read_file=_content, environment=os.environ), key=_in_file)
+    lacks = sorted(lacking(config, lines, read_file=regular.content, environment=os.environ), key=_in_file)
     if lacks:
         raise RefusedError("\n".join(map(str, lacks)))
     problems = counted(len(doubts), "warning") if doubts else "no problems"
@@ -176,14 +175,6 @@ def _check_surroundings(config: Config, lines: Lines) -> None:
 def _in_file(problem: Problem) -> tuple[str, int, str]:
     """The order in which a person mends problems."""
     return problem.file, problem.line or 0, str(problem)
-
-
-def _content(file: str) -> bytes:
-    """What a file holds. Raises OSError."""
-    if Path(file).is_fifo():
-        # To open it would wait for whoever writes to it.
-        raise OSError(errno.EINVAL, "it is a pipe")
-    return Path(file).read_bytes()
 
 
 def _log_listening(urls: Sequence[str]) -> None:

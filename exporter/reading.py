@@ -32,6 +32,14 @@ async def reading(what: Hashable, work: Callable[[], T]) -> T:
     return result
 
 
+async def in_turn(what: Hashable, work: Callable[[], T]) -> T:
+    """As :func:`reading`, but what some other call reads is no answer: whoever comes while one hangs reads after it."""
+    key = asyncio.get_running_loop(), what
+    while key in _under_way:
+        await asyncio.wait([_under_way[key]])
+    return await reading(what, work)
+
+
 def _over(key: _Key, read: asyncio.Future[Any]) -> None:
     del _under_way[key]
     # Nobody may be waiting any more; then nobody takes the error, and asyncio would log it.

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
-from exporter.config.reader import ConfigError, load, matching_files
+from exporter.config.document import Mistake
+from exporter.config.reader import ConfigError, load, matching_files, read_file
 from exporter.config.settings import Config
 from exporter.mistakes import Raised, admitted, attempt, for_ever, log_mistake
-from exporter.reading import reading
+from exporter.reading import in_turn
 from exporter.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ PATIENCE = 10.0
 """Seconds in which the files must be read: on a disk that hangs, or as pipes, they would be read for ever."""
 
 T = TypeVar("T")
+
+_OTHERS = {"": b""}
+"""Target files that no look finds: what it finds has changed."""
 
 
 class Configuration:
@@ -72,24 +75,32 @@ class Configuration:
             if isinstance(config.error, ConfigError):
                 problems = str(config.error)
             elif isinstance(config.error, TimeoutError):
-                problems = f"{self._file}, or a file that it names, was not read within {PATIENCE:g} s"
-                # They may be read in time later, as they are now: the next look at the target files finds them changed.
-                self._seen = {}
+                problems = self._late()
             else:
                 problems = admitted(config.error)
                 log_mistake("reload", config.error)
             log.error("configuration not reloaded", extra={"problems": problems})
             return problems
 
+    def _late(self) -> str:
+        """Notes that the files were not read in time, and says so."""
+        self.succeeded = False
+        # They may be read in time later, as they are now: the next look at the target files finds them changed.
+        self._seen = _OTHERS
+        return f"{self._file}, or a file that it names, was not read within {PATIENCE:g} s"
+
     async def follow_target_files(self, every: float = LOOK_EVERY) -> None:
         """Reloads whenever a target file appears, changes or goes, for ever."""
 
         def failed(error: BaseException) -> float:
-            log_mistake("a look at the target files", error)
+            if isinstance(error, TimeoutError):
+                log.error("target files not looked at", extra={"problems": self._late()})
+            else:
+                log_mistake("a look at the target files", error)
             return every
 
         async def turn() -> None:
-            found = await _in_time(self, partial(_digests, self.config))
+            found = await self._in_time(partial(_digests, self.config))
             seen, self._seen = self._seen, found
             if seen is not None and found != seen:
                 await self.reload()
@@ -98,25 +109,29 @@ class Configuration:
         await for_ever(turn, failed=failed)
 
     async def _read_and_follow(self, file: str) -> Config:
-        # Each time anew: what hung may be another file by now.
-        config = await _in_time(object(), partial(load, file))
+        config = await self._in_time(partial(load, file))
         await self._watch.follow(config.targets)
         return config
 
-
-async def _in_time(what: object, work: Callable[[], T]) -> T:
-    async with asyncio.timeout(PATIENCE):
-        return await reading(what, work)
+    async def _in_time(self, work: Callable[[], T]) -> T:
+        # In one thread, however many files hang. What hung may be another file by now, so it is no answer.
+        async with asyncio.timeout(PATIENCE):
+            return await in_turn(self, work)
 
 
 def _digests(config: Config) -> Mapping[str, bytes]:
     """What the target files hold, each as a digest; one that cannot be read holds nothing."""
     digests = {}
     for pattern in config.target_files:
-        for name in matching_files(pattern):
+        try:
+            names = matching_files(pattern)
+        except Mistake:
+            # To load the configuration says why.
+            names = ()
+            digests[pattern] = b""
+        for name in names:
             try:
-                # To open a pipe would wait for its writer.
-                digests[name] = hashlib.sha256(Path(name).read_bytes() if Path(name).is_file() else b"").digest()
+                digests[name] = hashlib.sha256(read_file(name)).digest()
             except OSError:
                 digests[name] = b""
     return digests

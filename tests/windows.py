@@ -26,8 +26,8 @@ SIGNALS = {"SIGABRT", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM", "SIG_D
 """What ``signal`` has on Windows, but for SIGBREAK, for which SIGUSR1 stands here."""
 
 OF_UNIX = {
-    "os": "O_CLOEXEC chown environb fchmod fchown fork geteuid getgid getuid getenvb lchown mkfifo mknod pipe2 pread"
-    " pwrite sched_getaffinity sendfile statvfs sysconf uname waitid",
+    "os": "O_CLOEXEC O_NONBLOCK chown environb fchmod fchown fork geteuid getgid getuid getenvb lchown mkfifo mknod"
+    " pipe2 pread pwrite sched_getaffinity sendfile statvfs sysconf uname waitid",
     "signal": "alarm pause pthread_kill pthread_sigmask setitimer sigpending sigwait siginterrupt",
 }
 

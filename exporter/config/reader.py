@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from exporter import regular
 from exporter.config import fields
 from exporter.config.document import (
     LARGEST,
@@ -32,6 +33,7 @@ from exporter.config.document import (
 from exporter.config.entra import entra_keys, read_entra
 from exporter.config.looks import NODE_KEYS, check_nodes, looks_like, read_nodes, read_vantages
 from exporter.config.modules import MODULE_BLOCKS, Modules, read_module
+from exporter.config.patterns import matching_files
 from exporter.config.settings import Config, Look, Module, Target
 from exporter.names import printable
 from exporter.policy import DEFAULTS, IN_PLACE, THRESHOLD_NAMES, PolicySettings, Profile
@@ -45,6 +47,7 @@ __all__ = [
     "load",
     "load_with_lines",
     "matching_files",
+    "read_file",
     "target_at",
 ]
 
@@ -62,14 +65,9 @@ _OWN_LABELS = {
 _SCRAPE_LABELS = {"job", "instance"}
 
 
-def _read_file(name: str) -> bytes:
-    with Path(name).open("rb") as file:
-        return file.read(LARGEST + 1)
-
-
-def matching_files(pattern: str) -> Sequence[str]:
-    """The files of a pattern of ``target_files``, in order."""
-    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 -- patterns may be absolute, which Path.glob refuses
+def read_file(name: str) -> bytes:
+    """What a file of the configuration holds, or as much of it as shows that it is too large. Raises OSError."""
+    return regular.content(name, LARGEST + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Lines:
 def load(
     file: str,
     *,
-    read_file: Callable[[str], bytes] = _read_file,
+    read_file: Callable[[str], bytes] = read_file,
     list_files: Callable[[str], Sequence[str]] = matching_files,
 ) -> Config:
     """The configuration in a YAML file and the target files that it names.
@@ -107,7 +105,7 @@ def load(
 def load_with_lines(
     file: str,
     *,
-    read_file: Callable[[str], bytes] = _read_file,
+    read_file: Callable[[str], bytes] = read_file,
     list_files: Callable[[str], Sequence[str]] = matching_files,
 ) -> tuple[Config, Lines]:
     """What :func:`load` gives, and where in the files all of it stands."""
@@ -227,10 +225,10 @@ def _in_target_files(
 ) -> Iterator[Place]:
     files: dict[str, Source] = {}
     for pattern, item in patterns:
-        listed = list_files(pattern)
-        if not listed and glob.escape(item.text()) == item.text():
-            item.wrong("no such file")
-        files |= {file: replace(item.source, file=file) for file in listed}
+        for listed in attempt(item, lambda _: list_files(pattern)):  # noqa: B023 -- it is called at once
+            if not listed and glob.escape(item.text()) == item.text():
+                item.wrong("no such file")
+            files |= {file: replace(item.source, file=file) for file in listed}
     for source in files.values():
         for targets in attempt(compose(source), Place.items):
             yield from targets

@@ -5,11 +5,12 @@ import hashlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from functools import partial
 from urllib.parse import quote_plus, urlsplit
 
 from yarl import URL
 
+from exporter import regular
 from exporter.config import urls
 from exporter.config.settings import Module, OAuth2, Secret
 from exporter.fetch.failure import FetchError
@@ -47,7 +48,7 @@ async def content(secret: Secret, name: str) -> str:
             raise FetchError(Reason.CREDENTIALS, f"{name}: {source} is not set, or empty")
     elif secret.file is not None:
         try:
-            source, raw = secret.file, await reading(("secret", secret.file), Path(secret.file).read_bytes)
+            source, raw = secret.file, await reading(("secret", secret.file), partial(regular.content, secret.file))
         except OSError as error:
             raise FetchError(Reason.CREDENTIALS, f"{name}: cannot read {secret.file}: {error.strerror}") from error
     else:

@@ -1,12 +1,12 @@
 """Documents in files."""
 
-import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from exporter import regular
 from exporter.fetch.failure import FetchError
 from exporter.model import Reason
 from exporter.reading import reading
@@ -47,11 +47,7 @@ def _size(path: Path) -> int:
 
 def _read(path: Path, limit: int) -> bytes:
     try:
-        # To open a pipe would wait for its writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FetchError(Reason.FILE, f"{path} is not a file")
-        with path.open("rb") as file:
-            body = file.read(limit + 1)
+        body = regular.content(path, limit + 1)
     except (OSError, ValueError) as error:
         # Python's own words for a null character changed with 3.13.
         words = error.strerror if isinstance(error, OSError) else "not a path"

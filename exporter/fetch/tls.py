@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from exporter import regular
 from exporter.config.settings import Tls
 from exporter.fetch.failure import FetchError
 from exporter.fetch.progress import Context, Progress, peer_not_after
@@ -86,6 +87,8 @@ def _files(tls: Tls) -> list[str]:
 def _stamp(file: str) -> tuple[int, int, int]:
     try:
         status = Path(file).stat()
+        # OpenSSL opens it by itself.
+        regular.check(status)
     except OSError as error:
         raise FetchError(Reason.CREDENTIALS, f"cannot read {file}: {error.strerror}") from error
     return status.st_mtime_ns, status.st_size, status.st_ino

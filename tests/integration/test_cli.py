@@ -24,6 +24,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import builders
+import hanging
 import pytest
 from builders import DAY, probed, watched
 from federation import listening
@@ -538,14 +539,17 @@ class Process:
         return self.popen.wait(PATIENCE), time.monotonic() - began
 
 
+FILES_MAY_HANG = (hanging.__file__,)
+
+
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator[Process]:
+def started(folder: Path, *arguments: str, command: Sequence[str] = ("-m", "exporter")) -> Iterator[Process]:
     """The program while it serves."""
     log = folder / "stderr.log"
-    command = [sys.executable, "-m", "exporter", *arguments, LOOPBACK, f"--storage.path={folder / 'state.sqlite'}"]
+    whole = [sys.executable, *command, *arguments, LOOPBACK, f"--storage.path={folder / 'state.sqlite'}"]
     with (
         log.open("wb") as err,
-        subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=err) as popen,  # noqa: S603 -- ours
+        subprocess.Popen(whole, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=err) as popen,  # noqa: S603 -- ours
     ):
         try:
             yield Process(popen, log, until(lambda: url_in(log.read_text())))
@@ -575,11 +579,12 @@ def test_it_stops_within_a_second_though_looks_probes_and_threads_hang(tmp_path:
     with closing(listening()) as silent:
         silent.settimeout(PATIENCE)
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        os.mkfifo(pipe := tmp_path / "password")
+        (password := tmp_path / "password").write_text("secret")
+        pipe = hanging.hang(password)
         config = {
             "modules": {
                 "default": {"timeout": "4m"},
-                "pipe": {"timeout": "4m", "basic_auth": {"username": "kim", "password_file": str(pipe)}},
+                "pipe": {"timeout": "4m", "basic_auth": {"username": "kim", "password_file": str(password)}},
             },
             "targets": [
                 {"name": "silent", "url": address},
@@ -588,7 +593,7 @@ def test_it_stops_within_a_second_though_looks_probes_and_threads_hang(tmp_path:
             "probe": {"allow": ["127.0.0.1"]},
         }
         (file := tmp_path / "fedmeta.yml").write_text(json.dumps(config))
-        with started(tmp_path, f"--config.file={file}") as process:
+        with started(tmp_path, f"--config.file={file}", command=FILES_MAY_HANG) as process:
             # A name server that does not answer holds a thread in the same way.
             writer = written_to(pipe)
             look, _ = silent.accept()
@@ -724,15 +729,14 @@ def test_a_hangup_reads_the_configuration_again_and_one_that_hangs_keeps_nobody(
         return [labels["target"] for labels, _ in scraped(process.url).samples("fedmeta_metadata_reachable")]
 
     configure("before")
-    with started(tmp_path, f"--config.file={file}") as process:
+    with started(tmp_path, f"--config.file={file}", command=FILES_MAY_HANG) as process:
         until(lambda: watched() == ["before"])
         configure("after")
         process.popen.send_signal(signal.SIGHUP)
         until(lambda: watched() == ["after"])
-        file.unlink()
-        os.mkfifo(file)
+        pipe = hanging.hang(file)
         process.popen.send_signal(signal.SIGHUP)
-        writer = written_to(file)
+        writer = written_to(pipe)
         assert watched() == ["after"]
         code, seconds = process.stopped(signal.SIGINT)
         os.close(writer)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import builders
+import hanging
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -512,10 +513,11 @@ async def test_inquiries_that_wait_for_one_token_in_vain_do_not_blame_their_cred
 
 
 @pytest.fixture
-def stuck(tmp_path: Path) -> Path:
-    """A pipe that nobody writes to."""
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
+def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that hangs."""
+    monkeypatch.setattr(os, "open", hanging.opening())
+    (path := tmp_path / "secret").write_text("secret")
+    hanging.hang(path)
     return path
 
 
@@ -524,7 +526,7 @@ async def test_the_deadline_holds_for_reading_a_secret_too(stuck: Path, entra: E
 
     error = await refused(entra_id.ask(entra, DOMAIN, client=client))
 
-    os.close(os.open(stuck, os.O_WRONLY))  # lets the reader go
+    hanging.let_go(stuck)
     assert (error.reason, error.detail) == (
         TrustReason.CREDENTIALS,
         "client_secret: it could not be had in time",

@@ -759,8 +759,8 @@ async def test_a_file_is_read_with_its_limit(client: fetch.Client, tmp_path: Pat
 @pytest.mark.parametrize(
     ("url", "detail"),
     [
-        ("file:///", "/ is not a file"),
-        ("file:///dev/zero", "/dev/zero is not a file"),
+        ("file:///", "cannot read '/': it is a folder"),
+        ("file:///dev/zero", "cannot read '/dev/zero': it is a device"),
         ("file://server/share", "a file URL names no host, this one names server"),
         ("file:///a%00b", r"cannot read '/a\x00b': not a path"),
     ],

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,12 @@ def test_one_that_came_while_it_started_is_heeded_once_it_serves(config: Path) -
         assert any('msg="configuration reloaded"' in line for line in process.stderr)
 
 
-def test_it_ends_a_check_like_any_command_of_a_terminal_that_closes(tmp_path: Path) -> None:
-    os.mkfifo(pipe := tmp_path / "fedmeta.yml")
-    with started("check", "fs", f"--config.file={pipe}") as process:
-        # The command reads its configuration: it is past its first lines.
-        writer = os.open(pipe, os.O_WRONLY)
-        process.send_signal(signal.SIGHUP)
-        assert process.wait(PATIENCE) == -signal.SIGHUP
-        os.close(writer)
+def test_it_ends_a_check_like_any_command_of_a_terminal_that_closes() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        silent.settimeout(PATIENCE)
+        with started("check", f"http://127.0.0.1:{silent.getsockname()[1]}/") as process:
+            # The command looks: it is past its first lines.
+            look, _ = silent.accept()
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(PATIENCE) == -signal.SIGHUP
+            look.close()

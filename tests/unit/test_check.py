@@ -1,6 +1,7 @@
 """``check``: what is meant by its arguments, what it says in each form, and its exit codes, which are one table."""
 
 import io
+import os
 import re
 from contextlib import ExitStack
 from dataclasses import replace
@@ -181,6 +182,8 @@ def test_authorities_are_for_addresses_and_must_be_there(config: str, tmp_path: 
     assert "the modules of --config.file have tls_config.ca_file" in refused("a", file=config, ca_file=config)
     absent = str(tmp_path / "absent.pem")
     assert refused("a.example", ca_file=absent) == f"--ca-file: {absent} cannot be read: No such file or directory"
+    os.mkfifo(pipe := str(tmp_path / "pipe"))
+    assert refused("a.example", ca_file=pipe) == f"--ca-file: {pipe} cannot be read: it is a pipe"
 
 
 # What is said

@@ -1,5 +1,6 @@
 """The configuration: what is read, what is refused and in which words, and that the documentation says the same."""
 
+import os
 import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -624,6 +625,19 @@ def test_target_files_are_found_beside_the_configuration_file_whatever_its_folde
     config = load(str(folder / "fedmeta.yml"))
     assert [target.name for target in config.targets] == ["b.contoso.com", "a.contoso.com"]
     assert config.target_files == (str(tmp_path / "[[]fedmeta]" / "targets/**/*.yml"),)
+
+
+def test_a_pipe_in_place_of_any_file_of_the_configuration_is_told_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe.yml")
+    (tmp_path / "fedmeta.yml").write_text("policies: {a: {signer: pipe.yml}}\ntarget_files: ['p*.yml']")
+    assert problems_of(lambda: load("pipe.yml")) == ["pipe.yml: cannot be read: it is a pipe"]
+    assert problems_of(lambda: load("fedmeta.yml")) == [
+        "fedmeta.yml:1: policies.a.signer: cannot be read: it is a pipe",
+        "pipe.yml: cannot be read: it is a pipe",
+    ]
 
 
 def test_signers_come_from_pem_and_der_files(authority: trustme.CA) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+import hanging
 import pytest
 from builders import HOUR, NOW
 from clockwork import Clockwork, run
 from strange import StrangeError
 from waiting import until
 
-from exporter.config.reader import load, matching_files
+from exporter.config.reader import load, matching_files, read_file
 from exporter.config.settings import Config, Target
 from exporter.reload import LOOK_EVERY, Configuration, _digests
 from exporter.watch import Watch
@@ -345,23 +347,84 @@ async def test_a_configuration_that_was_not_read_in_time_is_read_again_though_no
     assert not late
 
 
-async def test_a_configuration_that_hangs_is_told_and_the_next_is_read(
-    tmp_path: Path, follower: Follower, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["fedmeta.yml", "targets/team.yml"])
+async def test_a_file_that_hangs_is_told_and_holds_one_thread_however_often_it_is_wanted_and_is_read_when_it_ends(
+    name: str, folder: Path, follower: Follower, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.reload.PATIENCE", 0.05)
-    os.mkfifo(file := tmp_path / "fedmeta.yml")
-    in_force = Configuration(Config(), file=str(file), watch=cast("Watch", follower), clock=Clock())
-    for _ in range(3):
-        assert "was not read within" in str(await in_force.reload())
-    assert not in_force.succeeded
-    writer = os.open(file, os.O_RDWR)
-    file.unlink()
-    file.write_text("targets: []")
-    monkeypatch.setattr("exporter.reload.PATIENCE", 20)
-    assert await in_force.reload() is None
-    assert in_force.succeeded
-    # Lets the readers go: Python waits for their threads at its end.
-    os.close(writer)
+    monkeypatch.setattr(os, "open", hanging.opening())
+    monkeypatch.setattr("exporter.reload.PATIENCE", 0.02)
+    targets_in(folder / "team.yml", "two")
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    hanging.hang(hung := folder.parent / name)
+    before = threading.active_count()
+    async with following(in_force):
+        for _ in range(40):
+            assert "was not read within" in str(await in_force.reload())
+        assert not in_force.succeeded
+        await until(lambda: name == "fedmeta.yml" or "target files not looked at" in caplog.messages)
+        assert threading.active_count() <= before + 1
+        monkeypatch.setattr("exporter.reload.PATIENCE", 20)
+        targets_in(folder / "team.yml", "three")
+        hanging.let_go(hung)
+        await until(lambda: in_force.succeeded)
+    assert names(in_force.config) == ["one", "three"]
+    assert not [each for each in caplog.messages if "mistake of ours" in each]
+
+
+async def test_a_look_at_the_target_files_that_takes_too_long_is_told_by_a_sentence_and_the_next_good_one_reloads(
+    folder: Path, follower: Follower, looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        looks.error = TimeoutError()
+        await until(lambda: not in_force.succeeded)
+        looks.error = None
+        await until(lambda: in_force.succeeded)
+    told = [(record.getMessage(), vars(record).get("problems")) for record in caplog.records]
+    sentence = f"{folder.parent / 'fedmeta.yml'}, or a file that it names, was not read within 10 s"
+    assert told[0] == ("target files not looked at", sentence)
+    assert told[-1] == ("configuration reloaded", None)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+async def test_a_target_file_that_is_no_regular_file_is_told_once_and_what_was_read_before_stays(
+    make: Callable[[Path], None],
+    folder: Path,
+    follower: Follower,
+    looks: Looks,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        make(folder / "team.yml")
+        await until(lambda: not in_force.succeeded)
+        await looks.again()
+        assert names(in_force.config) == ["one"]
+    (problems,) = [vars(each)["problems"] for each in caplog.records]
+    assert problems.startswith(f"{folder / 'team.yml'}: cannot be read: it is a ")
+
+
+async def test_where_too_much_would_have_to_be_looked_at_that_is_told_once(
+    folder: Path,
+    follower: Follower,
+    looks: Looks,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_force = configuration(folder.parent / "fedmeta.yml", follower)
+    async with following(in_force):
+        await looks.again()
+        monkeypatch.setattr("exporter.config.patterns.MOST_ENTRIES", 1)
+        for name in ("a.txt", "b.txt"):
+            (folder / name).touch()
+        await until(lambda: not in_force.succeeded)
+        await looks.again()
+        (problems,) = [vars(each)["problems"] for each in caplog.records]
+        assert "more than 1 files and folders to look at" in problems
+        (folder / "a.txt").unlink()
+        await until(lambda: in_force.succeeded)
 
 
 def test_a_configuration_that_is_not_read_in_time_is_told(
@@ -383,14 +446,13 @@ def test_of_target_files_only_those_that_can_be_read_are_read(tmp_path: Path, mo
     for file in (good, bad):
         file.write_text("targets: []")
     os.mkfifo(tmp_path / "c.yml")
-    read = Path.read_bytes
 
-    def sometimes(self: Path) -> bytes:
-        if self == bad:
+    def sometimes(name: str) -> bytes:
+        if name == str(bad):
             raise OSError(5, "Input/output error")
-        return read(self)
+        return read_file(name)
 
-    monkeypatch.setattr(Path, "read_bytes", sometimes)
+    monkeypatch.setattr("exporter.reload.read_file", sometimes)
     digests = _digests(Config(target_files=(str(tmp_path / "*.yml"),)))
     assert digests.keys() == {str(tmp_path / name) for name in ("a.yml", "b.yml", "c.yml")}
     assert digests[str(bad)] == b"" != digests[str(good)]
