@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from exporter.config.settings import Target
 from exporter.findings.case import Case, Clock, watched_of
 from exporter.findings.documents import of_aggregate, of_document
 from exporter.findings.domains import of_domains, verdict_of
@@ -42,6 +43,12 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         told = Finding(Kind.ANSWERS_TAKE_TURNS, Turns(turns.began, answers), record.last_success)
         findings = _sorted([*findings, told])
     return replace(worst, asked=record, findings=findings, until=until)
+
+
+def of_one(known: Standing, entity_id: str, now: datetime) -> Standing:
+    """How a target stands that names this entity of its aggregate, and is otherwise the same: as ``check --entity``."""
+    record = known.asked
+    return standing(replace(record, target=replace(record.target, entity_id=entity_id)), now, before=known)
 
 
 def _badness(standing: Standing) -> tuple[int, ...]:
@@ -148,12 +155,19 @@ def _rollovers_as_of(record: Record, now: datetime, before: Standing | None) -> 
         before is not None
         and before.record.document is record.document
         and before.record.history.entities is record.history.entities
-        and before.record.target == record.target
+        and _whoever(before.record) == _whoever(record)
         and before.as_of_now
         and before.since <= now
     ):
         # A large aggregate has some date at every moment, and each concerns few of its entities.
-        ended = {each.entity_id for each in before.rollovers if each.until <= now}
+        # A configured primary is that of the entity which is meant.
+        others = {before.record.target.entity_id} ^ {record.target.entity_id}
+        ended = {each.entity_id for each in before.rollovers if each.until <= now or each.entity_id in others}
         anew = {each.entity_id: each for each in record.judge(now, only=ended)} if ended else {}
         return tuple(anew.get(each.entity_id, each) for each in before.rollovers) if ended else before.rollovers
     return record.judge(now)
+
+
+def _whoever(record: Record) -> Target:
+    """The target, whichever entity of an aggregate it means."""
+    return replace(record.target, entity_id=None)
