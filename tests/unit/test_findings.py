@@ -403,6 +403,18 @@ def test_one_entity_of_an_aggregate_stands_as_if_the_target_named_it(
     assert one.asked.target.entity_id == asked
 
 
+def test_an_answer_about_a_domain_is_compared_with_the_keys_also_while_the_document_is_old() -> None:
+    target, at = replace(scrapes.FARM, entra=Entra((CONTOSO,), interval=3600)), NOW + 2 * DAY
+    record = scrapes.told(scrapes.after(target, good(BOTH, NOW)), CONTOSO, scrapes.unanswered(TrustReason.TIMEOUT, NOW))
+    later = scrapes.told(record, CONTOSO, scrapes.answer(scrapes.federated(signing=OLD), NOW))
+    before = standing(record, at)
+
+    assert not before.as_of_now
+    assert standing(later, at).verdicts != before.verdicts
+    assert standing(later, at, before=before).verdicts == standing(later, at).verdicts
+    assert standing(later, at, before=before).findings == standing(later, at).findings
+
+
 def test_a_watched_entity_that_left_is_told_for_a_day_and_others_are_not() -> None:
     before = ending(300, 300, watch=["urn:1"])
     (stays, _), target = before.document.metadata.entities, before.target  # type: ignore[union-attr]  # it was read

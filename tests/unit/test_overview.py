@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import process_time
 from urllib.parse import parse_qsl
 
@@ -444,7 +444,10 @@ def test_twenty_times_as_many_targets_make_no_page_twice_as_large() -> None:
     assert large < 1.2 * small
 
 
-def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("later", "often"), [(SECOND, 1), (DAY, 2)])
+def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(
+    later: timedelta, often: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entities = [idp(certificate("a"), entity_id=f"urn:{number}") for number in range(500)]
     record = after(
         watched("all", "https://a.example/", watch=("urn:1*",)), good(document(*entities, aggregate=True), NOW)
@@ -457,7 +460,12 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: 
 
     monkeypatch.setattr(rollover, "judge_entity", noted)
     standings = Standings()
-    overview(standings.of([record], NOW), NOW, Asked(), status=RUNS)
-    target(standings.one(record, NOW + SECOND), NOW + SECOND, Asked(), version="1")
+    # An old document is judged as of two moments.
+    at = NOW + later
+    overview(standings.of([record], at), at, Asked(), status=RUNS)
+    target(standings.one(record, at + SECOND), at + SECOND, Asked(), version="1")
 
-    assert len(judged) == len(set(judged)) == 500
+    assert len(judged) == 500 * often
+    assert len(set(judged)) == 500
+    target(standings.one(record, at + SECOND), at + SECOND, Asked(entity="urn:42"), version="1")
+    assert judged[500 * often :] == ["urn:42"] * often
