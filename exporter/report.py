@@ -188,12 +188,15 @@ def seen(look: LookRecord) -> str:
 
 
 def _keys(look: LookRecord) -> str:
-    """The signing keys of the last good document, by the beginnings of their fingerprints."""
+    """The signing keys of the last good document, by the beginnings of their thumbprints, as all else calls them."""
     served = Served.by(look.document) if look.document else Served(frozenset(), None)
-    if not 0 < len(served.keys) <= _KEYS:
+    if look.document is None or not 0 < len(served.keys) <= _KEYS:
         return f"{len(served.keys)} signing keys"
+    entities = look.document.metadata.entities
+    signing = {each for entity in entities for each in entity.certificates(signs=True)}
     signs = {served.signer: " (signs)"}
-    return "keys " + ", ".join(each[:_BEGINNING] + signs.get(each, "") for each in sorted(served.keys))
+    names = sorted((each.thumbprint[:_BEGINNING], signs.get(each.fingerprint, "")) for each in signing)
+    return "keys " + ", ".join(f"{thumbprint}{words}" for thumbprint, words in names)
 
 
 def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:

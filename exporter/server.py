@@ -26,7 +26,7 @@ from exporter.exposition.own import Format, Status, render_own
 from exporter.exposition.render import Renderer, render_probe
 from exporter.findings import Standing, standing
 from exporter.model import Tally
-from exporter.page import ICON, POLICY, Asked, certificate, no_target, overview, runbooks, target
+from exporter.page import ICON, POLICY, Asked, certificate, nowhere, overview, runbooks, target
 from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.report import report
@@ -51,6 +51,8 @@ PROBE_REQUESTS = 32
 
 RETRY_AFTER = 5
 """Seconds after which whoever was refused for now may try again: half of what a probe may take by default."""
+
+_NO_TARGET = "No target has this name"
 
 SHOWN = 5
 """Loops that ``/-/healthy`` names."""
@@ -114,7 +116,7 @@ def application(
     options: Options, *, state: State, clock: Callable[[], datetime], resolver: AbstractResolver | None = None
 ) -> web.Application:
     """The exporter as an aiohttp application. Who opened the state closes it, after the application."""
-    app = web.Application()
+    app = web.Application(middlewares=[_nowhere])
     app[_OPTIONS], app[_CLOCK], app[_SINCE], app[_STATE] = options, clock, clock(), state
     app[_STANDINGS], app[_SCRAPES] = Standings(), _Scrapes()
     app[_RENDERER] = Renderer(limit=options.limit, standings=app[_STANDINGS])
@@ -169,6 +171,26 @@ def is_foreign(origin: str, host: str) -> bool:
 async def _guard(_: web.Request, response: web.StreamResponse) -> None:
     policy = response.headers.get("Content-Security-Policy", HEADERS["Content-Security-Policy"])
     response.headers.update({**HEADERS, "Content-Security-Policy": policy})
+
+
+@web.middleware
+async def _nowhere(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A page for whoever asks for a page that there is not, with the way to those there are."""
+    try:
+        return await handler(request)
+    except web.HTTPNotFound:
+        # The API's other errors are text, and what is no route of ours has no other words.
+        if request.path.startswith(f"{request.app[_OPTIONS].prefix}/api/"):
+            raise
+    return _no_page(request, "No such page", "There is nothing at this address")
+
+
+def _no_page(request: web.Request, what: str, why: str) -> web.Response:
+    prefix, path = request.app[_OPTIONS].prefix, request.rel_url.raw_path
+    # A proxy may have another prefix: below ours the way back does not name it.
+    below, home = (path.removeprefix(prefix), "") if path.startswith(f"{prefix}/") else (path, f"{prefix[1:]}/")
+    root = "../" * (below.count("/") - 1) + home
+    return _html(nowhere(what, why, root=root or "./", version=__version__), status=404)
 
 
 async def _renderers(app: web.Application) -> AsyncIterator[None]:
@@ -265,7 +287,7 @@ async def _target(request: web.Request) -> web.Response:
     try:
         return _html(await _shared_of(app, name, asked, page))
     except web.HTTPNotFound:
-        return _html(no_target(version=__version__), status=404)
+        return _no_page(request, "No such target", _NO_TARGET)
 
 
 async def _api_targets(request: web.Request) -> web.Response:
@@ -311,10 +333,10 @@ async def _certificate(request: web.Request) -> web.Response:
     try:
         record, fingerprint = _named(app, request.match_info["name"]), request.match_info["fingerprint"]
     except _NoTargetError:
-        raise _not_found() from None
+        return _no_page(request, "No such target", _NO_TARGET)
     found = await _rendered(app, lambda: certificate(record, fingerprint))
     if found is None or form not in FORMS:
-        raise web.HTTPNotFound(text="No such certificate.\n")
+        return _no_page(request, "No such certificate", "The target has no certificate of this fingerprint and form")
     headers = {"Content-Disposition": f'attachment; filename="{fingerprint}.{form}"'}
     return web.Response(text=FORMS[form](found.der), headers=headers)
 

@@ -1,9 +1,9 @@
 """What is wrong with a target, about to be, or worth knowing: judged once, and read by every surface."""
 
 from exporter.findings.finding import UNKNOWN, Finding, Standing
-from exporter.findings.judge import standing
+from exporter.findings.judge import of_one, standing
 from exporter.findings.kinds import Kind
-from exporter.findings.phrases import moment, span
+from exporter.findings.phrases import ends, moment, predicted, span
 from exporter.findings.steps import Block, Step
 from exporter.findings.words import headline, outlook, sentence, step, title
 
@@ -14,9 +14,12 @@ __all__ = [
     "Kind",
     "Standing",
     "Step",
+    "ends",
     "headline",
     "moment",
+    "of_one",
     "outlook",
+    "predicted",
     "sentence",
     "span",
     "standing",

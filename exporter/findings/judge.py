@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from exporter.config.settings import Target
 from exporter.findings.case import Case, Clock, watched_of
 from exporter.findings.documents import of_aggregate, of_document
 from exporter.findings.domains import of_domains, verdict_of
@@ -42,6 +43,12 @@ def standing(record: Record, now: datetime, *, before: Standing | None = None, r
         told = Finding(Kind.ANSWERS_TAKE_TURNS, Turns(turns.began, answers), record.last_success)
         findings = _sorted([*findings, told])
     return replace(worst, asked=record, findings=findings, until=until)
+
+
+def of_one(known: Standing, entity_id: str, now: datetime) -> Standing:
+    """How a target stands that names this entity of its aggregate, and is otherwise the same: as ``check --entity``."""
+    record = known.asked
+    return standing(replace(record, target=replace(record.target, entity_id=entity_id)), now, before=known)
 
 
 def _badness(standing: Standing) -> tuple[int, ...]:
@@ -122,38 +129,66 @@ _TOLD_BY_OLD = {State.NONE, State.UNREADABLE, State.EXPIRED, State.MISSING}
 def _rollovers(
     record: Record, clock: Clock, sure: Clock, before: Standing | None
 ) -> tuple[tuple[Rollover, ...], tuple[Rollover, ...]]:
-    """How each rollover stands, what cannot wait as of now; and how all of them did at the last moment that is sure."""
+    """How each rollover stands, what cannot wait as of now; and how all of them did at the last moment that is sure.
+
+    Of the latter those may be left out whose answer is taken over from before, and that the target does not mean.
+    """
+    anew = _anew(record, clock.now, before, as_of_now=sure is clock)
+    kept = before.rollovers if before is not None and anew is not None else ()
+    then = record.judge(sure.now, only=anew)
     if sure is clock:
-        found = _rollovers_as_of(record, clock.now, before)
+        found = _merged(kept, then)
         for each in found:
             clock.reached(each.until)
         return found, found
-    then = record.judge(sure.now)
+    if before is not None and anew is not None:
+        clock.reached(before.until)
     for each in then:
         sure.reached(each.until)
     if is_of_another_entity(record.first):
-        return then, then
-    latest = record.judge(clock.now)
+        return _merged(kept, then), then
+    latest = record.judge(clock.now, only=anew)
     for each in latest:
         clock.reached(each.until)
     shown = tuple(
         new if new.state in _TOLD_BY_OLD or old.state in _TOLD_BY_OLD else old
         for old, new in zip(then, latest, strict=True)
     )
-    return shown, then
+    return _merged(kept, shown), then
 
 
-def _rollovers_as_of(record: Record, now: datetime, before: Standing | None) -> tuple[Rollover, ...]:
+def _anew(record: Record, now: datetime, before: Standing | None, *, as_of_now: bool) -> set[str] | None:
+    """The entities whose rollover may stand otherwise than before; None: all of them.
+
+    A large aggregate has some date at every moment, and each concerns few of its entities.
+    """
     if (
-        before is not None
-        and before.record.document is record.document
-        and before.record.history.entities is record.history.entities
-        and before.record.target == record.target
-        and before.as_of_now
-        and before.since <= now
+        before is None
+        or before.record.document is not record.document
+        or before.record.history.entities is not record.history.entities
+        or _whoever(before.record) != _whoever(record)
+        or before.as_of_now != as_of_now
+        or before.since > now
+        # What was sure at another moment than now depends on what the looks got since, and on their clocks.
+        or not (as_of_now or (before.record.looks is record.looks and before.holds(now)))
     ):
-        # A large aggregate has some date at every moment, and each concerns few of its entities.
-        ended = {each.entity_id for each in before.rollovers if each.until <= now}
-        anew = {each.entity_id: each for each in record.judge(now, only=ended)} if ended else {}
-        return tuple(anew.get(each.entity_id, each) for each in before.rollovers) if ended else before.rollovers
-    return record.judge(now)
+        return None
+    # A configured primary is that of the entity which is meant.
+    meant = {before.record.target.entity_id} ^ {record.target.entity_id}
+    if as_of_now:
+        meant |= {each.entity_id for each in before.rollovers if each.until <= now}
+    else:
+        # How this one stood is what trusts are compared with.
+        meant |= {record.entity_id}
+    return {each for each in meant if each is not None}
+
+
+def _merged(kept: Sequence[Rollover], found: Sequence[Rollover]) -> tuple[Rollover, ...]:
+    """The rollovers that are kept, with those that were found anew in the place of theirs."""
+    anew = {each.entity_id: each for each in found}
+    return tuple(anew.get(each.entity_id, each) for each in kept) if kept else tuple(found)
+
+
+def _whoever(record: Record) -> Target:
+    """The target, whichever entity of an aggregate it means."""
+    return replace(record.target, entity_id=None)

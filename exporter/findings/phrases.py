@@ -14,6 +14,16 @@ def moment(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M UTC") if at else "an unknown date"
 
 
+def ends(at: datetime, now: datetime) -> str:
+    """That something ends, or ended, at a moment that follows."""
+    return "ends on" if now < at else "ended on"
+
+
+def predicted(at: datetime, now: datetime) -> str:
+    """That a promotion is predicted for about a moment that follows, or was."""
+    return "predicted for about" if now < at else "was predicted for about"
+
+
 def span(length: timedelta) -> str:
     """A length of time, in the unit that a person would use."""
     hours = abs(length) / timedelta(hours=1)

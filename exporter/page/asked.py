@@ -58,6 +58,10 @@ class Asked:
             entity=query.get("entity", "")[:LONGEST_ENTITY_ID],
         )
 
+    def among(self, states: Iterable[str], severities: Iterable[str] = ()) -> Self:
+        """The same, with the severity and the state as the page writes them, whatever the size of their letters."""
+        return replace(self, severity=_as_written(self.severity, severities), state=_as_written(self.state, states))
+
     def finds(self, names: Iterable[str]) -> bool:
         """Whether what is searched for stands in one of these names, in letters of either size."""
         word = self.q.casefold()
@@ -74,7 +78,14 @@ NOTHING_ASKED = Asked()
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
+    """A place in a list; one that no list has is beyond every end."""
+    if not text.isdecimal():
+        return 0
+    return int(text) if len(text) <= _DIGITS else 10**_DIGITS - 1
+
+
+def _as_written(word: str, words: Iterable[str]) -> str:
+    return next((each for each in words if each.casefold() == word.casefold()), word)
 
 
 def part(
@@ -82,10 +93,12 @@ def part(
 ) -> Html:
     """Some things of a list from one on: at most so many, and so many characters, but one at least.
 
+    Whoever asks for what lies beyond the end gets the end.
+
     Where there are more, links lead to them; ``turn`` gives the address of the part that begins at a place.
     """
     shown: list[Html] = []
-    start = start if start < len(things) else 0
+    start = start if start < len(things) else max(0, len(things) - 1) // most * most
     for each in things[start : start + most]:
         html = show(each)
         room -= len(html)

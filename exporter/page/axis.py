@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from exporter.findings import Standing
+from exporter.findings import Standing, ends, predicted
 from exporter.model import Certificate
 from exporter.page.html import Html, element
 from exporter.policy import Profile
@@ -47,6 +47,8 @@ class _Mark:
     css: str = "mark"
     until: datetime | None = None
     """None: it is a moment."""
+    always: bool = False
+    """It is in the picture, however far away: at its edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def axis(standing: Standing, rollover: Rollover, bars: Sequence[Bar], now: datet
     bars = bars[:BARS]
     marks = list(_marks(standing, rollover, now))
     scale = _scale([each.certificate for each in bars], marks, now)
-    marks = [each for each in marks if scale.shows(each.at) or (each.until and scale.shows(each.until))]
+    marks = [each for each in marks if each.always or any(scale.shows(at) for at in (each.at, each.until) if at)]
     height = _ROW * (len(marks) + len(bars))
     labels = [*(f"{each.text} {each.at:%Y-%m-%d}" for each in marks), *(each.text for each in bars)]
     return element(
@@ -93,14 +95,18 @@ def _marks(standing: Standing, rollover: Rollover, now: datetime) -> Iterator[_M
     days = policy.thresholds
     if policy.profile.is_adfs:
         polls = shifted(primary.not_after, -timedelta(days=days.poll))
-        yield _Mark(polls, "Entra ID reads the metadata daily, from", "mark window", primary.not_after)
+        reads = "reads" if now < primary.not_after else "read"
+        yield _Mark(polls, f"Entra ID {reads} the metadata daily, from", "mark window", primary.not_after)
     if rollover.successor is not None:
-        yield _Mark(rollover.successor.not_before, "The successor was made on")
+        made = rollover.successor.not_before
+        yield _Mark(made, "The successor begins on" if now < made else "The successor was made on")
     elif policy.profile is Profile.ADFS:
-        yield _Mark(shifted(primary.not_after, -timedelta(days=days.generation)), "AD FS makes a successor about")
+        due = shifted(primary.not_after, -timedelta(days=days.generation))
+        makes = "makes" if now < due else "was expected to make"
+        yield _Mark(due, f"AD FS {makes} a successor about")
     if rollover.promotion is not None:
-        yield _Mark(rollover.promotion, "Promotion predicted for about")
-    yield _Mark(primary.not_after, "The primary ends on")
+        yield _Mark(rollover.promotion, f"Promotion {predicted(rollover.promotion, now)}")
+    yield _Mark(primary.not_after, f"The primary {ends(primary.not_after, now)}", always=True)
 
 
 def _scale(certificates: Sequence[Certificate], marks: Sequence[_Mark], now: datetime) -> _Scale:

@@ -74,6 +74,9 @@ def field(title: str, control: Html) -> Html:
 def summary(title: str, name: str, counts: Mapping[str, tuple[str, int]], asked: Asked, *, at: str = "") -> Html:
     """How many there are of each kind, each a link to those alone; ``at`` is where on the page they stand (``#id``)."""
     chosen = getattr(asked, name)
+    if chosen and chosen not in counts:
+        # It can be taken back, also where there is none.
+        counts = {**counts, chosen: ("", 0)}
     if not counts:
         return NOTHING
     links = (

@@ -8,6 +8,9 @@ from exporter.names import printable
 _EMPTY = frozenset({"circle", "input", "line", "link", "meta", "rect"})
 """Elements without content; written so that XML has them, too."""
 
+_LINES = frozenset({"article", "div", "h1", "h2", "h3", "h4", "li", "p", "pre", "table", "td", "th", "tr", "ul"})
+"""Elements after which a line ends, for whoever reads the page without its style."""
+
 _IN_NO_ATTRIBUTE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0, section 2.2, has no character for, and HTML none in an attribute."""
 
@@ -28,7 +31,8 @@ def element(name: str, /, *content: str, **attributes: str | None) -> Html:
         for key, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{name}{said}/>" if name in _EMPTY else f"<{name}{said}>{together(*content)}</{name}>")
+    end = "\n" if name in _LINES else ""
+    return Html(f"<{name}{said}/>" if name in _EMPTY else f"<{name}{said}>{together(*content)}</{name}>{end}")
 
 
 def together(*content: str) -> Html:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from exporter.config.urls import shown
 from exporter.exposition.own import Status
-from exporter.findings import UNKNOWN, Standing, headline, moment, outlook, sentence
+from exporter.findings import UNKNOWN, Standing, ends, headline, moment, outlook, sentence
 from exporter.names import counted, told
 from exporter.page.asked import Asked, Sort, part
 from exporter.page.frame import field, framed, paragraph, summary
@@ -45,10 +45,12 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
     ``status`` is how the exporter itself is.
     """
     worst_first = sorted(standings, key=attrgetter("urgency"))
-    found = [each for each in worst_first if _is_wanted(each, asked)]
+    states = tuple(dict.fromkeys(map(headline, worst_first)))
+    asked = asked.among(states, _SEVERITIES)
+    named = [each for each in worst_first if not asked.q or asked.finds(_names(each))]
+    found = [each for each in named if _is_severity(each, asked) and _is_state(each, asked)]
     if asked.sort in _ORDERS:
         found.sort(key=_ORDERS[asked.sort])
-    states = _by_state(worst_first)
     cards = part(
         found,
         asked.start,
@@ -66,8 +68,9 @@ def overview(standings: Sequence[Standing], now: datetime, asked: Asked, *, stat
         element("h1", "Federation metadata"),
         troubles(status),
         paragraph(f"{counted(len(standings), 'target')} as of {moment(now)}."),
-        summary("Severities", "severity", _by_severity(standings), asked),
-        summary("States", "state", states, asked),
+        # A chip counts what is shown once it is followed: what else was asked stays.
+        summary("Severities", "severity", _by_severity(each for each in named if _is_state(each, asked)), asked),
+        summary("States", "state", _by_state([each for each in named if _is_severity(each, asked)]), asked),
         _form(states, asked),
         paragraph("" if len(found) == len(standings) else f"{len(found)} of them shown."),
         nothing,
@@ -89,16 +92,16 @@ def _card(standing: Standing, now: datetime, asked: Asked) -> Html:
         )
     else:
         what = paragraph(outlook(standing))
-    end = standing.urgency[1]
+    end = datetime.fromtimestamp(standing.urgency[1], now.tzinfo) if standing.urgency[1] else None
     which = "The first primary" if len(standing.watched) > 1 else "The primary"
-    ends = f"{which} ends on {moment(datetime.fromtimestamp(end, now.tzinfo))}." if end else ""
     return element(
         "article",
         element("h2", _link(target.name, _carried(standing, asked))),
         paragraph(told(shown(target.url), _SENTENCE), "small"),
         element("p", state(standing), class_=f"state {standing.word}"),
         what,
-        paragraph(ends, "small"),
+        paragraph(f"{which} {ends(end, now)} {moment(end)}." if end else "", "small"),
+        _found_by(standing, asked),
         class_=standing.word,
         data_target=target.name,
         data_severity=standing.word,
@@ -116,23 +119,40 @@ def _link(name: str, query: str) -> str:
     return name if name in {".", ".."} else element("a", name, href=f"targets/{quote(name, safe='')}{query}")
 
 
-def _is_wanted(standing: Standing, asked: Asked) -> bool:
-    return (
-        asked.severity in {"", standing.word}
-        and asked.state in {"", headline(standing)}
-        and (not asked.q or asked.finds(_names(standing)))
-    )
+def _found_by(standing: Standing, asked: Asked) -> Html:
+    """What a target was found by, where its card does not show that."""
+    if not asked.q or asked.finds(_names_shown(standing)):
+        return NOTHING
+    first, *more = (each for each in _names_inside(standing) if asked.finds([each]))
+    rest = f" and {len(more)} more" if more else ""
+    return element("p", "Found inside: ", element("bdi", told(first, _SENTENCE)), f"{rest}.", class_="small")
+
+
+def _is_severity(standing: Standing, asked: Asked) -> bool:
+    return asked.severity in {"", standing.word}
+
+
+def _is_state(standing: Standing, asked: Asked) -> bool:
+    return asked.state in {"", headline(standing)}
 
 
 def _names(standing: Standing) -> Iterable[str]:
     """What a target can be found by."""
-    record = standing.record
-    yield from (record.target.name, shown(record.target.url))
-    yield from (each.domain for each in record.domains)
+    yield from _names_shown(standing)
+    yield from _names_inside(standing)
+
+
+def _names_shown(standing: Standing) -> Iterable[str]:
+    target = standing.record.target
+    return target.name, shown(target.url)
+
+
+def _names_inside(standing: Standing) -> Iterable[str]:
+    yield from (each.domain for each in standing.record.domains)
     yield from (each.entity_id for each in standing.rollovers)
 
 
-def _by_severity(standings: Sequence[Standing]) -> Mapping[str, tuple[str, int]]:
+def _by_severity(standings: Iterable[Standing]) -> Mapping[str, tuple[str, int]]:
     counts = Counter(each.word for each in standings)
     return {each: (each, counts[each]) for each in _SEVERITIES if counts[each]}
 

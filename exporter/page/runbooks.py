@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from exporter.page.commands import unbroken
 from exporter.page.frame import framed, paragraph
 from exporter.page.html import Html, element, together
 from exporter.rules import RUNBOOKS
@@ -27,7 +28,7 @@ def rendered(text: str, *, version: str) -> str:
     Headings have the anchors that GitHub gives them, and links to other pages lead into the repository. A tag in it is
     text.
     """
-    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown = MarkdownIt("commonmark", {"html": False, "highlight": _block}).enable("table")
     tokens = markdown.parse(text)
     _name_headings(tokens)
     _name_cells(tokens)
@@ -39,6 +40,11 @@ def rendered(text: str, *, version: str) -> str:
         root="./",
         version=version,
     )
+
+
+def _block(text: str, _language: str, _rest: str) -> str:
+    """The commands of a block."""
+    return "".join(f"{unbroken(each)}\n" for each in text.splitlines())
 
 
 def _name_headings(tokens: Sequence[Token]) -> None:

@@ -8,7 +8,22 @@ from urllib.parse import quote
 from exporter.advice import ADVICE
 from exporter.certificates import FORMS
 from exporter.config.urls import MASK, shown
-from exporter.findings import UNKNOWN, Block, Finding, Kind, Standing, moment, outlook, sentence, span, step, title
+from exporter.findings import (
+    UNKNOWN,
+    Block,
+    Finding,
+    Kind,
+    Standing,
+    ends,
+    moment,
+    of_one,
+    outlook,
+    predicted,
+    sentence,
+    span,
+    step,
+    title,
+)
 from exporter.history import Change, EntityHistory
 from exporter.inquiry import DomainRecord
 from exporter.model import Certificate, Document, Entity, Fault, Observation, SignatureState, Use
@@ -16,12 +31,14 @@ from exporter.names import counted, shortened, told
 from exporter.page.asked import Asked, part
 from exporter.page.axis import BARS, Bar, axis
 from exporter.page.certificates import Published, published
+from exporter.page.commands import commands
 from exporter.page.frame import field, framed, paragraph, summary, table
 from exporter.page.html import NOTHING, Html, element, together
 from exporter.record import LookRecord
 from exporter.report import about, domain, evidence, left, seen, state, where
 from exporter.rollover import WORDS, Position, Rollover, State
 from exporter.rules import runbook
+from exporter.trust import TRUST_WORDS, Verdict
 
 FINDINGS = 40
 """On one page; as many characters as :data:`FINDINGS_ROOM`."""
@@ -65,20 +82,24 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
     """The HTML of a target's page as of ``now``; its findings first, the worst before the others."""
     record = standing.record
     name = record.target.name
+    one = next((each for each in standing.rollovers if each.entity_id == asked.entity and record.is_aggregate), None)
+    # Whoever asks for one entity sees how that stands; the list of all of them is that of the target.
+    told_of = of_one(standing, one.entity_id, now) if one else standing
     as_of = f" The document was last read on {moment(record.last_success)}." if record.last_success else ""
     return framed(
         name,
         element("h1", name),
         element("p", _address(shown(record.target.url)), class_="small"),
-        element("p", state(standing), class_=f"state {standing.word}"),
-        paragraph("" if standing.findings else outlook(standing)),
+        _which(one, asked) if one else NOTHING,
+        element("p", state(told_of), class_=f"state {told_of.word}"),
+        paragraph("" if told_of.findings else outlook(told_of)),
         _differing(standing),
         paragraph(f"As of {moment(now)}.{as_of}", "small"),
-        *_findings(standing, now, asked),
+        *_findings(told_of, now, asked),
         element("h2", "What is known"),
         paragraph(f"Profile {standing.policy.profile}, known by {standing.policy.evidence}.", "small"),
-        *_entity(standing, now, asked),
-        *_entities(standing, asked),
+        *_entity(told_of, now, asked),
+        *_entities(standing, now, asked.among(WORDS.values())),
         *_trust(standing, now),
         *_places(standing, now),
         *_document(standing, now),
@@ -87,10 +108,10 @@ def target(standing: Standing, now: datetime, asked: Asked, *, version: str) -> 
     )
 
 
-def no_target(*, version: str) -> str:
-    """The HTML of a page where no target has the name that is asked for: it leads back to those there are."""
-    back = element("p", "No target has this name: ", element("a", "all targets", href="../"), ".")
-    return framed("No such target", element("h1", "No such target"), back, root="../", version=version)
+def _which(one: Rollover, asked: Asked) -> Html:
+    """Which entity of an aggregate the page tells of, and the way back to the list as it was asked for."""
+    back = element("a", "All entities", href=f"{asked.but(entity='', finding=0)}{_ENTITIES}")
+    return element("p", "Entity ", element("bdi", one.entity_id), f": {WORDS[one.state]}. ", back)
 
 
 def _differing(standing: Standing) -> Html:
@@ -157,9 +178,7 @@ def _finding(finding: Finding, now: datetime) -> Html:
 
 
 def _block(block: Block) -> Html:
-    # Where one is too long for the screen, its next line stands further in.
-    commands = element("pre", *(element("code", each) for each in block.commands))
-    return together(paragraph(block.before), commands)
+    return together(paragraph(block.before), commands(block.commands))
 
 
 def _about(finding: Finding) -> Html:
@@ -170,15 +189,12 @@ def _about(finding: Finding) -> Html:
 # --- an aggregate
 
 
-def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
+def _entities(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     if not standing.record.is_aggregate:
         return
-    counts = Counter(each.state for each in standing.rollovers)
-    found = [
-        each
-        for each in standing.worst_first
-        if asked.state in {"", WORDS[each.state]} and asked.finds([each.entity_id])
-    ]
+    named = [each for each in standing.worst_first if asked.finds([each.entity_id])]
+    counts = Counter(each.state for each in named)
+    found = [each for each in named if asked.state in {"", WORDS[each.state]}]
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
     yield summary(
@@ -198,18 +214,18 @@ def _entities(standing: Standing, asked: Asked) -> Iterator[Html]:
     yield part(
         found,
         asked.start,
-        lambda each: _row(each, asked, is_watched=each.entity_id in standing.watched),
+        lambda each: _row(each, now, asked, is_watched=each.entity_id in standing.watched),
         most=ENTITIES,
         room=ENTITIES_ROOM,
         turn=lambda start: f"{asked.but(start=start)}{_ENTITIES}",
     )
 
 
-def _row(rollover: Rollover, asked: Asked, *, is_watched: bool) -> Html:
+def _row(rollover: Rollover, now: datetime, asked: Asked, *, is_watched: bool) -> Html:
     primary = rollover.primary
     state_of_it = WORDS[rollover.state] + (", watched" if is_watched else "")
-    end = f", the primary ends on {moment(primary.not_after)}" if primary else ""
-    link = element("a", rollover.entity_id, href=f"{asked.but(entity=rollover.entity_id)}#rollover")
+    end = f", the primary {ends(primary.not_after, now)} {moment(primary.not_after)}" if primary else ""
+    link = element("a", rollover.entity_id, href=asked.but(entity=rollover.entity_id, finding=0))
     return element("p", link, f": {state_of_it}{end}.", data_entity=rollover.entity_id)
 
 
@@ -230,7 +246,7 @@ def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     known = record.history.entities.get(entity.entity_id, EntityHistory())
     certificates = published(entity, rollover)
     yield element("h3", "Rollover", id="rollover")
-    yield table(_rollover(entity, rollover))
+    yield table(_rollover(entity, rollover, now))
     bars = [_bar(each, standing, entity.entity_id, now) for each in certificates]
     yield axis(standing, rollover, bars, now)
     yield _more(len(bars) - BARS, "certificate")
@@ -250,7 +266,7 @@ def _entity(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
         yield table([(moment(at), text) for at, text in changes[:CHANGES]])
 
 
-def _rollover(entity: Entity, rollover: Rollover) -> Iterator[tuple[str, str]]:
+def _rollover(entity: Entity, rollover: Rollover, now: datetime) -> Iterator[tuple[str, str]]:
     yield "Entity", entity.entity_id
     if rollover.primary is None:
         yield "Primary", "none"
@@ -259,7 +275,7 @@ def _rollover(entity: Entity, rollover: Rollover) -> Iterator[tuple[str, str]]:
         yield from (("", evidence(claim, rollover.primary)) for claim in rollover.claims)
     yield "Successor", rollover.successor.thumbprint if rollover.successor else "none"
     if rollover.promotion is not None:
-        yield "Promotion", f"predicted for about {moment(rollover.promotion)}"
+        yield "Promotion", f"{predicted(rollover.promotion, now)} {moment(rollover.promotion)}"
 
 
 def _bar(each: Published, standing: Standing, entity_id: str, now: datetime) -> Bar:
@@ -337,16 +353,18 @@ def _trust(standing: Standing, now: datetime) -> Iterator[Html]:
     if not domains:
         return
     yield element("h3", "What Entra ID trusts", id="trust")
-    shown_ones = (_domain(each, standing, now) for each in domains[:DOMAINS])
+    pairs = zip(domains[:DOMAINS], standing.verdicts, strict=False)
+    shown_ones = (_domain(each, verdict, standing, now) for each, verdict in pairs)
     yield element("div", *shown_ones, class_="grid")
     yield _more(len(domains) - DOMAINS, "domain")
 
 
-def _domain(each: DomainRecord, standing: Standing, now: datetime) -> Html:
+def _domain(each: DomainRecord, verdict: Verdict, standing: Standing, now: datetime) -> Html:
     trusted = each.trust.certificates if each.trust else {}
+    name, *rest = domain(each, standing.rollover, now)
     return element(
         "article",
-        table(domain(each, standing.rollover, now)),
+        table([name, ("State", TRUST_WORDS[verdict.state]), *rest]),
         *(
             together(
                 paragraph(f"{slot.capitalize()}: SHA-256 {held.fingerprint}", "small"),

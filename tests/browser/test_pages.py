@@ -101,6 +101,52 @@ async def test_axe_finds_nothing(width: int, theme: str, exporter: str, tab: Pag
         assert await tab.finds(FAULTS) == [], path
 
 
+COPIED = """
+[...document.querySelectorAll('pre')].map(block => {
+    getSelection().selectAllChildren(block);
+    return getSelection().toString();
+})
+"""
+"""What a reader gets who copies each block of commands."""
+
+EMPTY_LINES = """
+[...document.querySelectorAll('.finding pre')].filter(block => {
+    const {paddingTop, paddingBottom, borderTopWidth, borderBottomWidth} = getComputedStyle(block);
+    const around = [paddingTop, paddingBottom, borderTopWidth, borderBottomWidth].map(parseFloat);
+    const lines = [...block.children].map(each => each.getBoundingClientRect().height);
+    return Math.abs(block.getBoundingClientRect().height - [...around, ...lines].reduce((a, b) => a + b)) > 1;
+}).length
+"""
+
+BROKEN_WORDS = """
+[...document.querySelectorAll('pre code')].flatMap(code => {
+    const room = code.clientWidth - parseFloat(getComputedStyle(code).paddingLeft);
+    return [...code.querySelectorAll('span')].filter(word => {
+        const range = document.createRange();
+        range.selectNodeContents(word);
+        return word.getBoundingClientRect().width < room && range.getClientRects().length > 1;
+    }).map(word => word.textContent);
+})
+"""
+"""Words with a hyphen that have a line's end inside, and would have room without."""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_a_command_is_copied_as_it_is_and_no_line_ends_inside_a_flag(
+    width: int, exporter: str, tab: Page
+) -> None:
+    await tab.looks(width, "light")
+    hyphened = 0
+    for path in PAGES:
+        await tab.goes_to(f"{exporter}{path}")
+        blocks = "[...document.querySelectorAll('pre')].map(each => each.textContent.trim())"
+        assert [each.strip() for each in await tab.finds(COPIED)] == await tab.finds(blocks), path
+        assert await tab.finds(EMPTY_LINES) == 0, path
+        assert await tab.finds(BROKEN_WORDS) == [], path
+        hyphened += await tab.finds("document.querySelectorAll('pre span').length")
+    assert hyphened > 100
+
+
 async def test_axe_would_find_something(exporter: str, tab: Page) -> None:
     await tab.goes_to(f"{exporter}/")
     await tab.finds(f"{AXE}; document.querySelector('label').replaceWith(document.querySelector('input')); 0")

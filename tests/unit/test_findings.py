@@ -10,7 +10,7 @@ from builders import DAY, ENCRYPTION_SUBJECT, ENTITY_ID, HOST, HOUR, NOW, lookin
 from scrapes import adfs_entity, certificate, document, failed, good, idp, pair, signed_by
 
 from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
-from exporter.findings import Finding, Kind, Standing, standing
+from exporter.findings import Finding, Kind, Standing, of_one, standing
 from exporter.findings.facts import Changed, Differing, Faulty, Half, Published, Trusting, Unread, Unwatched
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import (
@@ -383,6 +383,36 @@ def test_entities_that_nobody_watches_are_one_info_and_watched_ones_are_found_ea
     facts = only(record, Kind.ENTITIES_IN_TROUBLE).facts
     assert facts == Unwatched({State.EXPIRED: 1, State.MISSING: 1}, 4, ("urn:1", "urn:2"))
     assert kinds(ending(300)) == [Kind.DOCUMENT_FAULTY]
+
+
+@pytest.mark.parametrize("at", [NOW, NOW + 40 * 365 * DAY])
+@pytest.mark.parametrize("named", [None, "urn:1"])
+@pytest.mark.parametrize("asked", ["urn:0", "urn:1", "urn:2", "urn:9"])
+def test_one_entity_of_an_aggregate_stands_as_if_the_target_named_it(
+    asked: str, named: str | None, at: datetime
+) -> None:
+    record = ending(3, -1, 300, watch=["urn:0"])
+    (primary,) = record.document.metadata.entities[2].certificates(signs=True)  # type: ignore[union-attr]  # it was read
+    policy = PolicySettings(primary=primary.fingerprint)
+    record = replace(record, target=replace(record.target, policy=policy, entity_id=named))
+
+    one = of_one(standing(record, at), asked, at)
+
+    alone = standing(replace(record, target=replace(record.target, entity_id=asked)), at)
+    assert (one.findings, one.rollovers, one.watched) == (alone.findings, alone.rollovers, alone.watched)
+    assert one.asked.target.entity_id == asked
+
+
+def test_an_answer_about_a_domain_is_compared_with_the_keys_also_while_the_document_is_old() -> None:
+    target, at = replace(scrapes.FARM, entra=Entra((CONTOSO,), interval=3600)), NOW + 2 * DAY
+    record = scrapes.told(scrapes.after(target, good(BOTH, NOW)), CONTOSO, scrapes.unanswered(TrustReason.TIMEOUT, NOW))
+    later = scrapes.told(record, CONTOSO, scrapes.answer(scrapes.federated(signing=OLD), NOW))
+    before = standing(record, at)
+
+    assert not before.as_of_now
+    assert standing(later, at).verdicts != before.verdicts
+    assert standing(later, at, before=before).verdicts == standing(later, at).verdicts
+    assert standing(later, at, before=before).findings == standing(later, at).findings
 
 
 def test_a_watched_entity_that_left_is_told_for_a_day_and_others_are_not() -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import process_time
+from urllib.parse import parse_qsl
 
 import pytest
 from builders import DAY, NOW, SECOND, watched
@@ -97,7 +98,7 @@ def test_where_nothing_was_found_the_page_says_what_comes_next() -> None:
 def test_of_several_watched_entities_the_first_end_is_told() -> None:
     record = after(replace(aggregate().target, watch=("*",)), aggregate().observation)  # type: ignore[arg-type]  # there is one
 
-    assert "The first primary ends on " in text_of(shown(record))
+    assert "The first primary ended on " in text_of(shown(record))
     two = replace(record, target=replace(record.target, watch=("https://due*", "https://missing*")))
     assert "The first primary ends on " in text_of(shown(two))
     one = replace(record, target=replace(record.target, watch=("https://due*",)))
@@ -151,6 +152,7 @@ def test_the_worst_target_stands_first() -> None:
         ({"severity": "unknown"}, ["new"]),
         ({"severity": "ok"}, ["steady"]),
         ({"state": "Successor overdue"}, ["overdue"]),
+        ({"state": "successor OVERDUE", "severity": "Warning"}, ["overdue"]),
         ({"state": "Steady", "severity": "warning"}, []),
         ({"q": "PUB"}, ["Published"]),
         ({"q": "adfs/services"}, ["missing", "overdue", "Published", "steady"]),
@@ -183,15 +185,17 @@ def test_a_name_that_cannot_be_printed_is_shown_by_its_numbers_and_found_by_itse
 
 
 def test_the_summary_counts_all_targets_and_leads_to_those_alone() -> None:
-    severities, states = counts(shown(*farms(), state="Steady", sort="name"))
+    severities, states = counts(shown(*farms(), sort="name"))
 
     assert severities == {
-        "critical 1": "?severity=critical&state=Steady&sort=name",
-        "warning 1": "?severity=warning&state=Steady&sort=name",
-        "info 1": "?severity=info&state=Steady&sort=name",
-        "ok 1": "?severity=ok&state=Steady&sort=name",
-        "unknown 1": "?severity=unknown&state=Steady&sort=name",
+        "critical 1": "?severity=critical&sort=name",
+        "warning 1": "?severity=warning&sort=name",
+        "info 1": "?severity=info&sort=name",
+        "ok 1": "?severity=ok&sort=name",
+        "unknown 1": "?severity=unknown&sort=name",
     }
+    # What is chosen is taken back.
+    assert counts(shown(*farms(), state="Steady", sort="name"))[1]["Steady 1"] == "?sort=name"
     assert list(states) == [
         "Successor missing 1",
         "Successor overdue 1",
@@ -199,8 +203,38 @@ def test_the_summary_counts_all_targets_and_leads_to_those_alone() -> None:
         "Not looked at yet 1",
         "Steady 1",
     ]
-    # What is chosen is taken back.
-    assert states["Steady 1"] == "?sort=name"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"severity": "ok"},
+        {"state": "Steady"},
+        {"q": "s"},
+        {"q": "ST", "severity": "OK", "state": "steady"},
+        {"q": "no"},
+    ],
+)
+def test_a_chip_counts_what_is_shown_once_it_is_followed(asked: Mapping[str, str]) -> None:
+    tree = shown(*farms(), **asked)  # type: ignore[arg-type]  # none of them is now
+    chips = {words: link for each in counts(tree) for words, link in each.items()}
+
+    assert chips or asked["q"] == "no"
+    for words, link in chips.items():
+        word, _, count = words.rpartition(" ")
+        kind = "severity" if word.islower() else "state"
+        followed = {**dict(parse_qsl(link.removeprefix("?"))), kind: word}
+        assert len(names(*farms(), **followed)) == int(count)
+
+
+def test_what_is_chosen_can_be_taken_back_also_where_there_is_none_of_it() -> None:
+    severities, states = counts(shown(*farms(), severity="ok", state="Successor missing"))
+
+    assert severities == {
+        "critical 1": "?severity=critical&state=Successor+missing",
+        "ok 0": "?state=Successor+missing",
+    }
+    assert states == {"Steady 1": "?severity=ok&state=Steady", "Successor missing 0": "?severity=ok"}
 
 
 def test_the_form_shows_what_was_asked_and_needs_no_script() -> None:
@@ -238,6 +272,31 @@ def test_of_many_targets_a_part_is_shown_and_links_lead_to_the_others() -> None:
     assert [text_of(each) for each in tree.iterfind(".//article/h2")] == [f"fs{nth:03}" for nth in range(60, 120)]
     links = {text_of(each): each.get("href") for each in tree.xpath(".//p[@class='pages']/a")}
     assert links == {"Earlier": "?q=fs&sort=name", "Further": "?q=fs&sort=name&start=120"}
+
+
+def test_whoever_asks_for_what_lies_beyond_the_end_gets_the_end() -> None:
+    records = [named(seen(STEADY), f"fs{nth:03}") for nth in range(130)]
+
+    for start in ("130", "999999", "9" * 40):
+        assert names(*records, sort="name", start=start) == [f"fs{nth:03}" for nth in range(120, 130)]
+
+
+def test_a_target_that_is_found_by_what_is_inside_says_so() -> None:
+    farm = named(trusting(seen(STEADY), federated(signing=OLD)), "farm")
+
+    def told(q: str) -> list[str]:
+        found = shown(named(aggregate(), "all"), farm, q=q).iterfind(".//article/p")
+        return [text_of(each).strip() for each in found if text_of(each).startswith("Found inside")]
+
+    assert told("due") == ["Found inside: https://due.example/."]
+    assert told("d.example") == ["Found inside: https://expired.example/ and 1 more."]
+    assert told("contoso") == ["Found inside: contoso.com."]
+    assert told("") == told("all") == []
+
+
+def test_the_end_of_a_primary_is_told_as_past_once_it_is() -> None:
+    assert "The primary ended on 2026-05-29 12:00 UTC." in text_of(shown(seen(ending(-3))))
+    assert "The primary ended on 2026-06-01 12:00 UTC." in text_of(shown(seen(ending(0))))
 
 
 def test_whoever_searched_for_an_entity_finds_it_on_the_page_of_its_aggregate() -> None:
@@ -385,7 +444,10 @@ def test_twenty_times_as_many_targets_make_no_page_twice_as_large() -> None:
     assert large < 1.2 * small
 
 
-def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("later", "often"), [(SECOND, 1), (DAY, 2)])
+def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(
+    later: timedelta, often: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entities = [idp(certificate("a"), entity_id=f"urn:{number}") for number in range(500)]
     record = after(
         watched("all", "https://a.example/", watch=("urn:1*",)), good(document(*entities, aggregate=True), NOW)
@@ -398,7 +460,12 @@ def test_an_aggregate_of_500_entities_is_judged_once_for_all_pages(monkeypatch: 
 
     monkeypatch.setattr(rollover, "judge_entity", noted)
     standings = Standings()
-    overview(standings.of([record], NOW), NOW, Asked(), status=RUNS)
-    target(standings.one(record, NOW + SECOND), NOW + SECOND, Asked(), version="1")
+    # An old document is judged as of two moments.
+    at = NOW + later
+    overview(standings.of([record], at), at, Asked(), status=RUNS)
+    target(standings.one(record, at + SECOND), at + SECOND, Asked(), version="1")
 
-    assert len(judged) == len(set(judged)) == 500
+    assert len(judged) == 500 * often
+    assert len(set(judged)) == 500
+    target(standings.one(record, at + SECOND), at + SECOND, Asked(entity="urn:42"), version="1")
+    assert judged[500 * often :] == ["urn:42"] * often

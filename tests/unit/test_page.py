@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import builders
 import pytest
@@ -49,9 +50,12 @@ from exporter.model import (
 )
 from exporter.page import Asked, target
 from exporter.page import certificate as certificate_of
+from exporter.page.commands import commands
 from exporter.policy import PolicySettings, Profile
 from exporter.probe import read_document
 from exporter.record import Record, bare
+from exporter.report import state
+from exporter.rollover import WORDS
 
 SECTIONS = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text(encoding="utf-8").lower().splitlines()
 
@@ -100,6 +104,32 @@ def test_a_finding_has_its_title_severity_sentence_step_and_whole_commands(kind:
     section = f"fedmeta{kind.replace('_', '')}"
     runbook = [each.get("href", "") for each in shown_finding.iterfind(".//a")]
     assert runbook == ([f"../runbooks#{section}"] if f"## {section}" in SECTIONS else [])
+
+
+def test_without_its_style_every_command_has_a_line_of_its_own() -> None:
+    record, at = EXAMPLES[Kind.SIGNING_CERTIFICATE_EXPIRED]
+    (finding, *_) = standing(record, at).findings
+    blocks = step(finding, at).blocks
+    text = text_of(shown(record, at))
+
+    assert max(len(each.commands) for each in blocks) > 1
+    for each in blocks:
+        assert "".join(f"\n{command}" for command in each.commands[1:]) + "\n" in text
+        assert f"\n{each.commands[0]}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("", ""),
+        ("ls", "ls"),
+        ("a - b", "a <span>-</span> b"),
+        ("check x --config.file=a b-c -v", "check x <span>--config.file=a</span> <span>b-c</span> <span>-v</span>"),
+        ("<a-b>  c", "<span>&lt;a-b&gt;</span>  c"),
+    ],
+)
+def test_a_word_of_a_command_that_has_a_hyphen_is_kept_together(text: str, html: str) -> None:
+    assert commands([text]) == f"<pre><code>{html}</code>\n</pre>\n"
 
 
 @pytest.mark.parametrize(
@@ -323,6 +353,16 @@ def test_what_entra_id_trusts_can_be_had_as_a_file() -> None:
     assert f"Signing: SHA-256 {OLD.fingerprint}" in text_of(tree)
 
 
+def test_each_domain_says_how_its_trust_stands() -> None:
+    states = {Kind.TRUST_BROKEN: "Broken", Kind.TRUST_PENDING: "Pending", Kind.TRUST_AT_RISK: "At risk"}
+    for kind, words in states.items():
+        record, at = EXAMPLES[kind]
+        assert ("State", words) in rows(shown(record, at))
+    (steady,) = STEADY.metadata.entities[0].certificates(signs=True)
+    well = rows(shown(trusting(seen(STEADY), federated(signing=steady))))
+    assert well[well.index(("Domain", "contoso.com")) + 1] == ("State", "In sync")
+
+
 def test_of_many_domains_some_are_shown_and_the_others_counted() -> None:
     record = trusting(seen(STEADY), federated(signing=OLD))
     (domain,) = record.domains
@@ -333,6 +373,13 @@ def test_of_many_domains_some_are_shown_and_the_others_counted() -> None:
     shown_ones = [text for label, text in rows(tree) if label == "Domain"]
     assert shown_ones == [f"{nth}.example" for nth in range(20)]
     assert "And 3 more domains." in text_of(tree)
+
+
+def test_a_place_calls_its_keys_as_findings_and_the_axis_call_them() -> None:
+    one = replace(certificate("1"), thumbprint="A" * 40)
+    found = document(idp(one), signature=Signature(SignatureState.VALID, one.fingerprint, ""))
+
+    assert ("Now", "readable, keys AAAAAAAA (signs)") in rows(shown(after(FARM, good(found, NOW))))
 
 
 def test_places_that_differ_say_since_when() -> None:
@@ -371,7 +418,7 @@ def test_the_axis_has_today_and_what_comes_until_the_end_and_every_certificate()
     assert axis(seen(ending(18))) == [
         "Today 2026-06-01",
         "Entra ID reads the metadata daily, from 2026-05-15",
-        "AD FS makes a successor about 2026-05-30",
+        "AD FS was expected to make a successor about 2026-05-30",
         "The primary ends on 2026-06-19",
         "Signing, primary 11111111, until 2026-06-19",
         "Encryption, primary 22222222, until 2027-07-06",
@@ -382,6 +429,27 @@ def test_the_axis_has_today_and_what_comes_until_the_end_and_every_certificate()
         "The primary ends on 2026-06-19",
         "Signing, primary 11111111, until 2026-06-19",
     ]
+
+
+def test_the_axis_tells_of_what_is_to_come_and_of_what_has_been() -> None:
+    assert axis(seen(ending(25)))[2] == "AD FS makes a successor about 2026-06-06"
+    assert axis(seen(ending(-3)))[1:4] == [
+        "Entra ID read the metadata daily, from 2026-04-24",
+        "AD FS was expected to make a successor about 2026-05-09",
+        "The primary ended on 2026-05-29",
+    ]
+    overdue = certificate("5", not_before=NOW - 9 * DAY, not_after=NOW + 356 * DAY)
+    assert "Promotion was predicted for about 2026-05-28" in axis(seen(farm(OLD, overdue)))
+    assert ("Promotion", "was predicted for about 2026-05-28 12:00 UTC") in rows(shown(seen(farm(OLD, overdue))))
+    coming = certificate("6", not_before=NOW + DAY, not_after=NOW + 366 * DAY)
+    assert "The successor begins on 2026-06-02" in axis(seen(farm(OLD, coming)))
+
+
+@pytest.mark.parametrize(("end", "words"), [(-7000, "ended on 2007-04-02"), (7000, "ends on 2045-07-31")])
+def test_the_end_of_the_primary_is_on_the_axis_however_far_it_is(end: int, words: str) -> None:
+    far = certificate("1", not_before=NOW - 9000 * DAY, not_after=NOW + end * DAY)
+
+    assert f"The primary {words}" in axis(after(FARM, good(document(idp(far)), NOW)))
 
 
 def test_the_axis_has_no_dates_that_do_not_count_and_nothing_of_entra_id_where_it_reads_nothing() -> None:
@@ -445,7 +513,58 @@ def test_an_entity_is_found_by_its_name_and_by_its_state() -> None:
     found = shown(record, state="Steady").findall(".//p[@data-entity]")
     assert 0 < len(found) < 6
     assert all(": Steady" in text_of(each) for each in found)
+    assert [text_of(each) for each in shown(record, state="sTEADY").iterfind(".//p[@data-entity]")] == [
+        text_of(each) for each in found
+    ]
     assert "No entity is like that." in text_of(shown(record, q="nowhere"))
+
+
+def test_a_chip_counts_the_entities_that_are_shown_once_it_is_followed() -> None:
+    tree = shown(aggregate(), q="D", state="Steady")
+
+    chips = {text_of(each): each.get("href", "") for each in tree.iterfind(".//ul[@class='chips']//a")}
+    assert {"Expired 1", "Steady 2"} < set(chips)
+    for words, link in chips.items():
+        asked = dict(parse_qsl(link.removeprefix("?").removesuffix("#entities")))
+        state, _, count = words.rpartition(" ")
+        shown_ones = shown(aggregate(), **{**asked, "state": state}).findall(".//p[@data-entity]")
+        assert len(shown_ones) == int(count)
+
+
+def test_the_list_says_of_an_entity_whether_its_primary_ends_or_ended() -> None:
+    of = {each.get("data-entity"): text_of(each) for each in shown(aggregate()).iterfind(".//p[@data-entity]")}
+
+    assert "Expired, the primary ended on 2026-05-29 12:00 UTC." in of["https://expired.example/"]
+    assert "the primary ends on 2026-06-21 12:00 UTC." in of["https://due.example/"]
+
+
+@pytest.mark.parametrize("name", ["expired", "missing", "none", "due", "steady", "watched"])
+def test_an_entity_of_an_aggregate_stands_on_its_page_as_check_says_who_asks_for_it(name: str) -> None:
+    record, entity_id = aggregate(), f"https://{name}.example/"
+    asked = replace(record, target=replace(record.target, entity_id=entity_id))
+    alone = standing(asked, NOW)
+    about_it = [each for each in alone.findings if each.entity_id in {None, entity_id}]
+
+    tree = shown(record, entity=entity_id, q="example", state="steady", start="1")
+
+    (headline,) = tree.xpath(".//p[contains(@class, 'state')]")
+    assert (headline.text, headline.get("class")) == (state(alone), f"state {alone.word}")
+    found = tree.findall(".//div[@data-finding]")
+    assert [each.get("data-finding") for each in found] == [each.kind for each in about_it]
+    for each, finding in zip(found, about_it, strict=True):
+        assert sentence(finding, NOW) in text_of(each)
+        assert f"To do: {step(finding, NOW).text}" in text_of(each)
+    (rollover,) = (each for each in alone.rollovers if each.entity_id == entity_id)
+    (which,) = (each for each in tree.iterfind(".//main/p") if text_of(each).startswith("Entity "))
+    assert text_of(which) == f"Entity {entity_id}: {WORDS[rollover.state]}. All entities"
+    assert links(tree)["All entities"] == "?state=steady&q=example&start=1#entities"
+
+
+def test_the_end_of_an_entity_whose_certificate_has_ended_is_on_its_axis_in_the_colour_of_the_finding() -> None:
+    tree = shown(aggregate(), entity="https://expired.example/")
+
+    assert "The primary ended on 2026-05-29" in axis(aggregate(), entity="https://expired.example/")
+    assert [each.get("class") for each in tree.iterfind(".//article[@data-fingerprint]")] == ["critical"]
 
 
 def test_an_entity_of_an_aggregate_is_shown_with_its_certificates() -> None:
@@ -453,7 +572,7 @@ def test_an_entity_of_an_aggregate_is_shown_with_its_certificates() -> None:
     first = shown(record).findall(".//p[@data-entity]")[0]
     entity_id, link = first.get("data-entity", ""), first.find("a")
     assert link is not None
-    assert re.fullmatch(r"\?entity=[^&]*#rollover", link.get("href", ""))
+    assert re.fullmatch(r"\?entity=[^&#]*", link.get("href", ""))
     assert shown(record).findall(".//svg") == []
 
     tree = shown(record, entity=entity_id)
@@ -482,7 +601,8 @@ def test_of_many_entities_a_part_is_shown_and_links_lead_to_the_others() -> None
     assert before["Earlier"] == "?start=100#entities"
     assert last == [f"urn:{nth:03}" for nth in range(200, 250)]
     assert "Further" not in before
-    assert part(start="9999")[0] == part(start="-1")[0] == part(start="x")[0] == first
+    assert part(start="-1")[0] == part(start="x")[0] == first
+    assert part(start="250")[0] == part(start="99999")[0] == part(start="9" * 30)[0] == last
 
 
 def test_of_very_many_findings_a_part_is_shown_and_links_lead_to_the_others() -> None:

@@ -259,6 +259,45 @@ async def test_a_page_of_no_target_leads_back_to_all() -> None:
         assert '<a href="../">all targets</a>' in await answer.text()
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/nowhere", "No such page"),
+        ("/nowhere/at%2Fall/", "No such page"),
+        ("/metrics/", "No such page"),
+        ("/targets/fs/certificates/00.txt", "No such certificate"),
+        ("/targets/fs/certificates/00.pem", "No such certificate"),
+        ("/targets/nobody/certificates/00.pem", "No such target"),
+        ("/targets/no%2Fbody", "No such target"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/a/fedmeta"])
+async def test_where_there_is_no_page_one_leads_back_to_the_targets(path: str, said: str, prefix: str) -> None:
+    async with serving(replace(CONFIG, targets=(watched("fs", "file:///nowhere"),)), prefix=prefix) as client:
+        answer = await client.get(URL(f"{prefix}{path}", encoded=True))
+        text = await answer.text()
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert said in text
+        for link in re.findall(r'href="([^"]*)">(?:all targets|Targets)</a>', text):
+            back = answer.url.join(URL(link, encoded=True))
+            assert back.path == f"{prefix}/"
+            assert (await client.get(back.relative())).status == 200
+
+
+async def test_what_is_not_below_the_prefix_leads_there() -> None:
+    async with serving(prefix="/a/fedmeta") as client:
+        answer = await client.get("/b/nowhere")
+        assert answer.status == 404
+        assert '<a href="../a/fedmeta/">all targets</a>' in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/api/v1/targets/nobody"])
+async def test_a_program_is_told_in_text_that_there_is_nothing(path: str) -> None:
+    async with serving() as client:
+        answer = await client.get(path)
+        assert (answer.status, answer.content_type) == (404, "text/plain")
+
+
 async def test_the_runbooks_are_found_with_a_slash_at_the_end() -> None:
     async with serving() as client:
         answer = await client.get("/runbooks/", allow_redirects=False)
@@ -288,7 +327,7 @@ async def test_the_first_page_says_since_when_it_serves() -> None:
     now = [NOW]
     async with serving(now=lambda: now[0]) as client:
         now[0] += HOUR
-        assert f"Serves since</th><td>{moment(NOW)}" in await (await client.get("/")).text()
+        assert f"Serves since</th>\n<td>{moment(NOW)}" in await (await client.get("/")).text()
 
 
 async def test_the_icon_is_a_picture_that_needs_nothing_else() -> None:
