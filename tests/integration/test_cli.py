@@ -267,7 +267,7 @@ def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_u
         f"warning: {file}:3: policies.a: has no use: no target names it, and /probe may look at nothing\n"
     )
     lacking = (
-        f"{file}:2: targets[0].entra.client_secret_env: the environment variable THE_SECRET is not set, or empty\n"
+        f"{file}:2: targets[0].entra.client_secret_env: the environment variable of this name is not set, or empty\n"
     )
     check = (f"--config.file={file}", "--config.check")
     assert run(*check) == Run(1, "", warnings + lacking)
