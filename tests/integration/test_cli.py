@@ -470,7 +470,7 @@ def test_the_farms_of_the_demo_can_be_checked_as_printed_and_that_says_what_the_
     assert {each["target"] for each in said} == {each.name for each in SCENARIOS}
 
 
-SEEN_ONCE = dict.fromkeys(("metadata_never_read", "metadata_unreachable_from_internet"), "metadata_unreachable")
+SEEN_ONCE = {"metadata_never_read": "metadata_unreachable"}
 """What only memory tells apart, by what one look can tell of it."""
 
 REMEMBERED = frozenset({("stale-proxy", "nodes_differ")})
