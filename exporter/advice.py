@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exporter.model import Reason
+from exporter.model import Observation, Phase, Reason
 
 _NO_METADATA = (
     "Is it the metadata? AD FS publishes it at https://HOST/FederationMetadata/2007-06/FederationMetadata.xml."
@@ -53,3 +53,27 @@ ADVICE: Mapping[Reason, str] = {
     Reason.INTERNAL: "Please report it, with the traceback that is in the log.",
 }
 """For every reason there is."""
+
+_LONGER = "or give the module a longer timeout, in a configuration file."
+
+_LATE: Mapping[Phase, str] = {
+    Phase.RESOLVE: "The name was not found in time: does the name server of this machine answer (nslookup NAME)?"
+    " --dns.resolver=system asks the system in its place.",
+    Phase.TLS: "Something took the connection, and did not answer in TLS: does a web server with TLS answer at this"
+    " port? openssl s_client -connect HOST:PORT shows it.",
+    Phase.PROCESSING: "The server took the connection and the question, and did not answer in time: ask whoever runs"
+    f" it, {_LONGER}",
+    Phase.TRANSFER: f"The answer began, and did not end in time: ask whoever runs the server, {_LONGER}",
+    Phase.PARSE: "The document came, and was not read in time: this machine is busy, or the document is large. Wait,"
+    f" {_LONGER}",
+}
+"""Where the time ran out elsewhere than most often."""
+
+
+def advice(observation: Observation) -> str:
+    """What to try where a probe failed; empty where it did not."""
+    if observation.reason is Reason.TIMEOUT:
+        for phase, text in _LATE.items():
+            if observation.detail.endswith(phase.stuck):
+                return text
+    return ADVICE[observation.reason] if observation.reason else ""

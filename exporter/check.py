@@ -27,6 +27,8 @@ from exporter.rounds import Rounds
 STANDARD_INPUT = "-"
 
 _CONFIGURATION = (".yml", ".yaml")
+_KEPT, _RECEIVED = "fedmeta-check-", "stdin"
+"""How the folder begins in which standard input is kept while it is looked at, and the file in it."""
 STOPPED = "stopped before the answer came"
 """What a signal is told as."""
 
@@ -35,6 +37,12 @@ class NotCheckedError(RefusedError):
     """Nothing was looked at, so nothing is known."""
 
     code = 3
+
+
+class WrongFlagsError(NotCheckedError):
+    """The flags contradict each other, or what is there does not fit them."""
+
+    code = 2
 
 
 class FailOn(StrEnum):
@@ -120,17 +128,19 @@ def targets(
     With a configuration file the addresses are names of its targets. Raises :class:`NotCheckedError`.
     """
     addresses = tuple(dict.fromkeys(addresses))
-    if everything and (addresses or file is None):
-        raise NotCheckedError(
-            "--all means every target of a configuration file: give that as --config.file, and name no target"
+    if everything and file is None:
+        raise WrongFlagsError("--all means every target of a configuration file: give that as --config.file")
+    if everything and addresses:
+        raise WrongFlagsError(
+            f"--all means every target of {file}, so name none beside it: leave out {' '.join(addresses)}, or --all"
         )
     if not everything and not addresses:
-        raise NotCheckedError(
+        raise WrongFlagsError(
             "name what to look at: hosts, URLs or files, or - for standard input; with --config.file names of its"
             " targets, or --all"
         )
     if file is not None and ca_file is not None:
-        raise NotCheckedError("--ca-file is for addresses; the modules of --config.file have tls_config.ca_file")
+        raise WrongFlagsError("--ca-file is for addresses; the modules of --config.file have tls_config.ca_file")
     with ExitStack() as kept:
         if file is None:
             found = _at(addresses, Module() if ca_file is None else _trusting(ca_file), kept)
@@ -138,7 +148,7 @@ def targets(
             found = _of_configuration(file, addresses)
         if entity_id is not None:
             if len(found) > 1:
-                raise NotCheckedError("--entity names an entity of one target, and several are named")
+                raise WrongFlagsError("--entity names an entity of one target, and several are named")
             found = [replace(each, entity_id=entity_id) for each in found]
         yield found
 
@@ -160,17 +170,25 @@ async def looked_at(
             record = await rounds.everything(target)
             through += 1
             done(through)
-            return record
+            return _as_named(record)
 
         return await asyncio.gather(*map(one, targets))
 
 
-def configuration_among(addresses: Sequence[str]) -> str:
-    """What is wrong with addresses of which one is the name of a configuration file; empty: none is."""
+def misplaced_among(addresses: Sequence[str]) -> str:
+    """What is wrong with addresses of which one is the name of a configuration file, or a folder; empty: none is."""
     for each in addresses:
         if "://" not in each and each.lower().endswith(_CONFIGURATION):
             return f"{each} is the name of a configuration file: give it as --config.file={each}"
+        if "://" not in each and _is_folder(each):
+            return f"{each} is a folder: name the file in it that is meant"
     return ""
+
+
+def _is_folder(address: str) -> bool:
+    """Whether a folder is meant, and no host: with a dot in it a name may be that of both."""
+    may_be_host = "." in address.strip(".") and set(address).isdisjoint("/\\")
+    return os.path.isdir(address) and not may_be_host  # noqa: PTH112 -- as below
 
 
 def _of_configuration(file: str, names: Sequence[str]) -> Sequence[Target]:
@@ -188,7 +206,7 @@ def _of_configuration(file: str, names: Sequence[str]) -> Sequence[Target]:
 
 
 def _at(addresses: Sequence[str], module: Module, kept: ExitStack) -> Sequence[Target]:
-    if misplaced := configuration_among(addresses):
+    if misplaced := misplaced_among(addresses):
         raise NotCheckedError(misplaced)
     found: list[Target] = []
     wrong: list[str] = []
@@ -222,16 +240,30 @@ def is_file(path: str) -> bool:
 def _received(kept: ExitStack) -> Target:
     """The target whose document comes on standard input."""
     try:
-        file = Path(kept.enter_context(TemporaryDirectory(prefix="fedmeta-check-")), "stdin")
+        file = Path(kept.enter_context(TemporaryDirectory(prefix=_KEPT)), _RECEIVED)
         if sys.stdin is None:
             raise Mistake("standard input is closed")
-        # One byte more: the look says that it is too large.
-        file.write_bytes(sys.stdin.buffer.read(Module().body_size_limit + 1))
+        limit = Module().body_size_limit
+        size = file.write_bytes(sys.stdin.buffer.read(limit + 1))
+        if not size:
+            raise Mistake("nothing came on standard input")
+        if size > limit:
+            raise Mistake(f"what comes on standard input is larger than {limit} bytes")
     except KeyboardInterrupt:
         raise NotCheckedError(STOPPED) from None
     except OSError as error:
         raise NotCheckedError(f"standard input cannot be read, or not be kept: {error.strerror}") from error
-    return Target("stdin", (Look(file.as_uri()),))
+    return Target(_RECEIVED, (Look(file.as_uri()),))
+
+
+def _as_named(record: Record) -> Record:
+    """The record as it is shown: a document that came on standard input is nowhere else."""
+    target = record.target
+    if not (_KEPT in target.url and target.url.endswith(f"/{_RECEIVED}")):
+        return record
+    looks = (replace(target.look, url="standard input"),)
+    known = tuple(replace(each, look=look) for each, look in zip(record.looks, looks, strict=True))
+    return replace(record, target=replace(target, looks=looks), looks=known)
 
 
 def _trusting(ca_file: str) -> Module:

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -30,10 +31,11 @@ from exporter.check import (
     STOPPED,
     FailOn,
     NotCheckedError,
+    WrongFlagsError,
     as_url,
-    configuration_among,
     is_file,
     looked_at,
+    misplaced_among,
     targets,
     unknown,
 )
@@ -52,7 +54,7 @@ from exporter.model import Certificate
 from exporter.names import counted, printable
 from exporter.policy import PolicySettings
 from exporter.refused import RefusedError
-from exporter.report import coloured, report, reports, status_line
+from exporter.report import NARROWEST, WIDTH, coloured, report, reports, status_line
 from exporter.rollover import State as RolloverState
 from exporter.rounds import PROBES
 from exporter.server import CONFIGURATION, Options, application
@@ -183,7 +185,7 @@ def _log_listening(urls: Sequence[str]) -> None:
 
 
 def _config(flags: argparse.Namespace) -> tuple[Config, Lines]:
-    if misplaced := configuration_among(flags.addresses):
+    if misplaced := misplaced_among(flags.addresses):
         raise RefusedError(misplaced)
     if bool(flags.config_file) == bool(flags.addresses):
         raise RefusedError("name what to watch: either hosts, URLs and files, or --config.file")
@@ -225,9 +227,9 @@ def _check(flags: argparse.Namespace) -> int:
 def _looked_at(flags: argparse.Namespace) -> int:
     """The exit code of ``check``, after it has printed what was asked for."""
     if flags.certificate is not None and (flags.everything or len(flags.addresses) > 1):
-        raise NotCheckedError("--print-certificate prints a certificate of one target")
+        raise WrongFlagsError("--print-certificate prints a certificate of one target")
     if flags.certificate is None and flags.certificate_format is not None:
-        raise NotCheckedError("--certificate-format is for --print-certificate")
+        raise WrongFlagsError("--certificate-format is for --print-certificate")
     with targets(
         flags.addresses,
         file=flags.config_file,
@@ -254,7 +256,8 @@ def _looked_at(flags: argparse.Namespace) -> int:
     elif flags.json:
         _print("".join(f"{json.dumps(statement(each, now))}\n" for each in found))
     else:
-        text = report(found[0], now) if len(found) == 1 else reports(found, now)
+        width = _columns()
+        text = report(found[0], now, width) if len(found) == 1 else reports(found, now, width)
         _print(f"{coloured(text) if _is_terminal(sys.stdout) and not os.environ.get('NO_COLOR') else text}\n")
     return code
 
@@ -282,6 +285,13 @@ def _progress(names: Sequence[str]) -> Iterator[Callable[[int], None]]:
 def _is_terminal(stream: TextIO | None) -> bool:
     """Whether a person reads it, on what knows colours and can erase a line."""
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _columns() -> int:
+    """How wide a report is: as a terminal is, where that is narrower than what is easily read."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return WIDTH
+    return max(NARROWEST, min(WIDTH, shutil.get_terminal_size().columns))
 
 
 def _print_certificate(standing: Standing, position: str, form: str, now: datetime) -> None:

@@ -47,7 +47,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser, commands = command_line()
     for each in takewhile("--".__ne__, arguments):
         if _SHORT_FLAG.match(each) and each != "-h":
-            parser.error(f"{each} is no flag; a name that begins with - stands behind --, after all flags")
+            commands.get(arguments[0], parser).error(
+                f"{each} is no flag; a name that begins with - stands behind --, after all flags"
+            )
     is_named = bool(arguments) and arguments[0] in {*COMMANDS, "-h", "--help", "--version"}
     flags, further = parser.parse_known_args(arguments if is_named else ["serve", *arguments])
     if not is_named:
@@ -57,7 +59,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     if "addresses" in flags and not any(each.startswith("-") for each in further):
         flags.addresses += further
     elif further:
-        parser.error(f"unrecognized arguments: {' '.join(further)}{_instead(further, flags.command, commands)}")
+        commands[flags.command].error(
+            f"unrecognized arguments: {' '.join(further)}{_instead(further, flags.command, commands)}"
+        )
     if not is_named:
         _refuse_words(parser, flags.addresses)
     return flags

@@ -335,6 +335,11 @@ class Phase(StrEnum):
     TRANSFER = "transfer"
     PARSE = "parse"
 
+    @property
+    def stuck(self) -> str:
+        """The end of a sentence about a probe that came no further."""
+        return f"; stuck in {self}"
+
 
 LONGEST_VALIDATOR = 1_024
 """Characters of a validator: many servers refuse a request whose headers have 8 kB, and it is not alone there."""
@@ -392,6 +397,8 @@ class Observation:
     clock: datetime | None = None
     """What the other side's clock showed when it answered (RFC 9110 6.6.1, with the age of RFC 9111 5.1); None: it did
     not say."""
+    others: int = 0
+    """Entities of an aggregate that does not hold the one that is meant; 0: it holds that one, or is no aggregate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,26 @@
 """Names and words that others chose, as they are shown: printable, and not too many characters. Pure."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from hashlib import sha256
+from heapq import nlargest
+from itertools import islice, pairwise
 
 LONGEST = 512
 """Characters of a name that are shown; it stands in a label of seven series, and in as many places of the page."""
 
 _DIGITS = 8
 """Of the SHA-256: enough that two names of one farm never become one."""
+
+MOST_NEAR = 5000
+"""Names among which a near one is looked for."""
+
+LONGEST_NEAR = 200
+"""Characters of a name that may be near another."""
+
+_COMPARED, _NEAR, _SLIP = 10, 0.8, 3
+"""Names that are compared letter by letter; how much of two names is the same where they are near, and by how many
+letters one may be longer."""
 
 LONGEST_SHORTENED = LONGEST + len("…") + _DIGITS
 
@@ -32,6 +46,28 @@ def shortened(name: str) -> str:
     if len(name) <= LONGEST:
         return name
     return f"{name[:LONGEST]}…{sha256(name.encode(errors='surrogatepass')).hexdigest()[:_DIGITS]}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The name among thousands that somebody who wrote another one most likely meant; empty: none is near."""
+    if len(name) > LONGEST_NEAR:
+        return ""
+    meant = _essence(name)
+    pairs = _pairs(meant)
+    essences = {_essence(each): each for each in islice(known, MOST_NEAR) if len(each) <= LONGEST_NEAR}
+    near = {each: whole for each, whole in essences.items() if abs(len(each) - len(meant)) <= _SLIP}
+    # To compare letter by letter takes long: so those few that have the most pairs of letters in common.
+    few = nlargest(_COMPARED, near, key=lambda each: len(pairs & _pairs(each)) - len(pairs ^ _pairs(each)))
+    return next((near[each] for each in get_close_matches(meant, few, n=1, cutoff=_NEAR)), "")
+
+
+def _pairs(text: str) -> set[tuple[str, str]]:
+    return set(pairwise(text))
+
+
+def _essence(name: str) -> str:
+    """A name without what people get wrong in addresses: capitals, http:// or https://, the slash at the end."""
+    return name.lower().removeprefix("http://").removeprefix("https://").rstrip("/")
 
 
 def counted(count: int, thing: str) -> str:

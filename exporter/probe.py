@@ -15,6 +15,7 @@ from exporter.config.settings import Look
 from exporter.history import History
 from exporter.metadata import DocumentError
 from exporter.model import NO_VALIDATORS, Document, Observation, Phase, Reason, Signature, SignatureState, Validators
+from exporter.names import nearest
 
 NO_HISTORY = History()
 
@@ -81,7 +82,7 @@ async def probe(
             clock=error.clock,
         )
     fetched = client.clock()
-    document, failure = known, None
+    document, failure, others = known, None, 0
     read = partial(read_document, signers=signers, previous=previous, at=now, primary=primary, history=history)
     if answer.body is not None:
         share.settle(len(answer.body))
@@ -89,11 +90,15 @@ async def probe(
             async with asyncio.timeout(timeout - (fetched - began)):
                 document = await share.run(partial(_read, answer.body, known, previous, read))
         except TimeoutError:
-            document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s; stuck in {Phase.PARSE}")
+            document, failure = None, (Reason.TIMEOUT, f"not read within {timeout:g} s{Phase.PARSE.stuck}")
         except DocumentError as error:
             document, failure = None, (error.reason, error.detail)
     if document is not None:
-        failure = _mismatch(document, entity_id, signers)
+        mismatch = partial(_mismatch, document, entity_id, signers)
+        # An aggregate has many names to look through.
+        failure = await share.run(mismatch) if document.metadata.aggregate else mismatch()
+        if failure and failure[0] is Reason.ENTITY_MISMATCH and document.metadata.aggregate:
+            others = len(document.metadata.entities)
     # The names in it are those of the document, which an endpoint may make of what it was sent.
     reason, detail = (failure[0], fetch.hidden(failure[1], answer.secrets)) if failure else (None, "")
     return Observation(
@@ -106,6 +111,7 @@ async def probe(
         document=None if failure else document,
         validators=answer.validators,
         clock=answer.clock,
+        others=others,
     )
 
 
@@ -205,8 +211,11 @@ def _mismatch(document: Document, entity_id: str | None, signers: Sequence[bytes
     """Why a document, good in itself, is not this target's."""
     entities = document.metadata.entities
     if entity_id is not None and not document.metadata.holds(entity_id):
-        found = f"{len(entities)} others" if document.metadata.aggregate else entities[0].entity_id
-        return Reason.ENTITY_MISMATCH, f"the document of {found}, not of {entity_id}"
+        if not document.metadata.aggregate:
+            return Reason.ENTITY_MISMATCH, f"the document of {entities[0].entity_id}, not of {entity_id}"
+        near = nearest(entity_id, (each.entity_id for each in entities))
+        hint = f"; did you mean {near}?" if near else ""
+        return Reason.ENTITY_MISMATCH, f"none of its {len(entities)} entities is {entity_id}{hint}"
     if signers and document.signature.state is not SignatureState.TRUSTED:
         verdict = document.signature
         return Reason.SIGNER_MISMATCH, f"not signed by a configured signer: {verdict.state} ({verdict.detail})"

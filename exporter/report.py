@@ -9,12 +9,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
 
-from exporter.advice import ADVICE
+from exporter.advice import advice
 from exporter.config.settings import Look, TrustSource
 from exporter.config.urls import shown
-from exporter.findings import UNKNOWN, Block, Finding, Standing, headline, moment, outlook, sentence, span, step, title
+from exporter.findings import (
+    UNKNOWN,
+    Block,
+    Finding,
+    Standing,
+    differing,
+    headline,
+    moment,
+    outlook,
+    sentence,
+    span,
+    step,
+    title,
+)
 from exporter.inquiry import DomainRecord, DomainTrust, Slot
-from exporter.model import Certificate
+from exporter.model import Certificate, Reason
 from exporter.names import counted, printable, told
 from exporter.primary import Claim, Evidence
 from exporter.record import LookRecord
@@ -33,7 +46,10 @@ LONGEST_LINE = 1000
 Row = tuple[str, str]
 """A label, and what stands beside it."""
 
-_WIDTH = 100
+WIDTH = 100
+"""Columns of a report, where nothing asks for fewer."""
+NARROWEST = 40
+"""The fewest that a report can have."""
 _LABEL = 12
 """Columns of a label and the space after it."""
 _BEGINNING = 8
@@ -46,6 +62,9 @@ _SEVERITY = re.compile(r"^(Critical|Warning|Info)(?= )|(?<=^State {7}).*\((criti
 _COLOURS = {"critical": "\x1b[1;31m", "warning": "\x1b[33m", "info": "\x1b[36m"}
 _PLAIN = "\x1b[0m"
 
+_READ = {Reason.ENTITY_MISMATCH, Reason.SIGNER_MISMATCH}
+"""Why a document is not used that can be read."""
+
 _EVIDENCE: Mapping[Evidence, str] = {
     Evidence.CONFIGURED: "the policy names it",
     Evidence.SIGNATURE: "it signed the document",
@@ -56,26 +75,27 @@ _EVIDENCE: Mapping[Evidence, str] = {
 }
 
 
-def report(standing: Standing, now: datetime) -> str:
+def report(standing: Standing, now: datetime, width: int = WIDTH) -> str:
     """How a target stands as of ``now``, what to do, and what is known of it, for a person at a terminal."""
     target = standing.record.target
     head = [("Target", target.name), ("URL", shown(target.url)), ("As of", moment(now)), ("State", state(standing))]
     if not standing.findings:
         head.append(("", outlook(standing)))
     sections = [
-        _lines(head),
-        *(_finding(each, now) for each in standing.findings[:MOST_FINDINGS]),
+        _lines(head, width),
+        *(_finding(each, now, width) for each in standing.findings[:MOST_FINDINGS]),
         *([[further(standing)]] if further(standing) else ()),
-        *map(_lines, known(standing, now)),
-        *([advice] if (advice := _lines(list(_advice(standing)))) else ()),
+        *(_lines(each, width) for each in known(standing, now)),
+        *([tried] if (tried := _lines(list(_advice(standing)), width)) else ()),
     ]
     return "\n\n".join("\n".join(each) for each in sections)
 
 
-def reports(standings: Sequence[Standing], now: datetime) -> str:
+def reports(standings: Sequence[Standing], now: datetime, width: int = WIDTH) -> str:
     """How each of several targets stands, and at the end how many of them stand how."""
-    between = f"\n\n{'-' * _WIDTH}\n\n"
-    return between.join([*(report(each, now) for each in standings), *_lines([("Checked", _counted(standings))])])
+    between = f"\n\n{'-' * width}\n\n"
+    last = _lines([("Checked", _counted(standings))], width)
+    return between.join([*(report(each, now, width) for each in standings), "\n".join(last)])
 
 
 def coloured(text: str) -> str:
@@ -96,6 +116,8 @@ def status_line(standings: Sequence[Standing], word: str, now: datetime) -> str:
     text = f"{worst.record.target.name}: {state(worst)}: {said}"
     if len(worst.findings) > 1:
         text += f" And {counted(len(worst.findings) - 1, 'more finding')}."
+    if worst.findings and differing(worst):
+        text += f" Places differ {differing(worst)}."
     if len(standings) > 1:
         text = f"{_counted(standings)}; {text}"
     found = Counter(each.severity for standing in standings for each in standing.findings)
@@ -129,10 +151,10 @@ def _counted(standings: Collection[Standing]) -> str:
 
 
 def _advice(standing: Standing) -> Iterator[Row]:
-    """What to try where a look could not read the document, once for each reason."""
+    """What to try where a look could not read the document, the same once."""
     observations = [each.observation for each in standing.record.looks if each.observation]
-    for reason in dict.fromkeys(each.reason for each in observations if each.reason):
-        yield "Try", f"{reason}: {ADVICE[reason]}"
+    for text in dict.fromkeys(f"{each.reason}: {advice(each)}" for each in observations if each.reason):
+        yield "Try", text
 
 
 def state(standing: Standing) -> str:
@@ -155,11 +177,11 @@ def about(finding: Finding) -> Sequence[Row]:
 def known(standing: Standing, now: datetime) -> Iterator[Sequence[Row]]:
     """What is known of a target, without judgement: profile and looks, then each entity, then each domain."""
     record, policy, rollovers = standing.record, standing.policy, standing.worst_first
-    since = record.differing_since
+    since = differing(standing)
     yield [
         ("Profile", f"{policy.profile}, known by {policy.evidence}"),
         *map(_look, record.looks),
-        *([("Differing", f"since {moment(since)}: not all looks got the same keys and signer")] if since else ()),
+        *([("Differing", f"{since}: not all looks got the same keys and signer")] if since else ()),
     ]
     for each in rollovers[:SHOWN]:
         yield list(_entity(each, now))
@@ -183,7 +205,8 @@ def seen(look: LookRecord) -> str:
     observation = look.observation
     if observation is not None and observation.reason is None:
         return f"readable, {_keys(look)}"
-    failed = f"not readable, {observation.reason}: {observation.detail}" if observation else "not looked at yet"
+    readable = "not usable" if observation and observation.reason in _READ else "not readable"
+    failed = f"{readable}, {observation.reason}: {observation.detail}" if observation else "not looked at yet"
     return failed + (f"; on {moment(look.last_success)}: {_keys(look)}" if look.last_success else "")
 
 
@@ -201,7 +224,9 @@ def _keys(look: LookRecord) -> str:
 
 def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:
     yield "Entity", rollover.entity_id
-    if rollover.primary is not None:
+    if rollover.primary is None:
+        yield "", "no signing certificate is known"
+    else:
         yield from _certificate("Primary", rollover.primary, now)
         for claim in rollover.claims:
             yield "", evidence(claim, rollover.primary)
@@ -283,7 +308,7 @@ def _position(certificate: Certificate, rollover: Rollover | None) -> str:
     return signing.get(certificate.fingerprint, "not published")
 
 
-def _finding(finding: Finding, now: datetime) -> Sequence[str]:
+def _finding(finding: Finding, now: datetime, width: int) -> Sequence[str]:
     next_step = step(finding, now)
     rows = [
         (finding.severity.word.capitalize(), f"{title(finding.kind)} ({finding.kind})"),
@@ -291,24 +316,24 @@ def _finding(finding: Finding, now: datetime) -> Sequence[str]:
         ("", sentence(finding, now)),
         ("To do", next_step.text),
     ]
-    return [*_lines(rows), *(line for block in next_step.blocks for line in _block(block))]
+    return [*_lines(rows, width), *(line for block in next_step.blocks for line in _block(block, width))]
 
 
-def _block(block: Block) -> Iterator[str]:
+def _block(block: Block, width: int) -> Iterator[str]:
     yield ""
-    yield from _row("", block.before) if block.before else ()
+    yield from _row("", block.before, width) if block.before else ()
     # A command is copied: it stays on its line.
     yield from (" " * _LABEL + printable(each) for each in block.commands)
 
 
-def _lines(rows: Sequence[Row]) -> Sequence[str]:
-    return [line for label, text in rows for line in _row(label, text)]
+def _lines(rows: Sequence[Row], width: int) -> Sequence[str]:
+    return [line for label, text in rows for line in _row(label, text, width)]
 
 
-def _row(label: str, text: str) -> Iterator[str]:
+def _row(label: str, text: str, width: int) -> Iterator[str]:
     """The lines of a text beside its label."""
     # Addresses and fingerprints are copied: a word too long for the line stays whole.
     words = " ".join(printable(text).split())
-    for line in wrap(words, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
+    for line in wrap(words, width - _LABEL, break_long_words=False, break_on_hyphens=False) or [""]:
         yield f"{label:<{_LABEL}}{line}"
         label = ""

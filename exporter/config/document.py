@@ -54,6 +54,7 @@ _COLON = (
     " and a space in it has no quotes"
 )
 _MENDING = (
+    (re.compile(r"but found '[]}]'"), "a bracket is closed, and was not opened"),
     (re.compile(r"found character '\\t'"), "a tab: indent with spaces alone"),
     (re.compile("found character"), "text that begins with @, ` or % needs quotes"),
     (re.compile("expected <block end>"), f"this line does not fit to those before it: {_FOR_THE_INDENT}"),
@@ -64,7 +65,6 @@ _MENDING = (
     ),
     (re.compile("could not find expected ':'"), "the line before this one has no colon after its key"),
     (re.compile("found unexpected end of stream"), "a quote is opened, and not closed"),
-    (re.compile("expected ',' or"), "a bracket is not closed, or a comma is missing"),
     (
         re.compile("unknown escape|expected escape"),
         "in double quotes \\ begins an escape: write \\\\, or use single quotes",
@@ -80,7 +80,6 @@ _MENDING = (
     ),
     (re.compile("expected chomping or indentation"), "text that begins with | or > needs quotes"),
     (re.compile("but found another document"), "a second document begins: write one, with no line --- in it"),
-    (re.compile("expected the node content"), "a bracket is closed, and was not opened"),
 )
 """What a person does about what PyYAML found, by its words; the first that fits holds."""
 
@@ -303,7 +302,7 @@ def block(place: Place, readers: Readers, *, shy: bool = False) -> Block:
             _read_into(found, key, child, readers[key])
             empty = key if child.is_empty and key not in found.faulty else ""
         else:
-            is_hidden = shy and key not in {f"{each.removesuffix('_file')}_env" for each in readers}
+            is_hidden = shy and key not in _elsewhere(readers)
             at = replace(child, path=place.path) if is_hidden else child
             home = "" if shy else place.source.homes.get(key, "")
             end = _FOR_THE_EMPTY.format(empty) if empty else ""
@@ -317,7 +316,18 @@ def _instead(key: str, readers: Readers, home: str, *, shy: bool) -> str:
         return f"; {sign}"
     if home:
         return f" here; one of this name stands {home}"
-    return "; put a space behind -" if key.startswith("-") else did_you_mean(key, readers)
+    if key.startswith("-"):
+        return "; put a space behind -"
+    if f"{key}_file" in readers:
+        return f"; did you mean {key}_file, which names a file that holds it?"
+    # Who did not ask for a variable writes the secret itself where its name is wanted.
+    return did_you_mean(key, [each for each in readers if not each.endswith("_env") or "env" in key.lower()])
+
+
+def _elsewhere(readers: Readers) -> Collection[str]:
+    """Keys by which another block, or another program, has what these keys hold: they are no secrets."""
+    stems = [each.removesuffix("_file").removesuffix("_env") for each in readers]
+    return {f"{stem}{end}" for stem in stems for end in ("", "_env", "_file")}
 
 
 def each(place: Place, reader: Reader) -> Block:
@@ -414,7 +424,12 @@ class _Loader(yaml.SafeLoader):
         except yaml.MarkedYAMLError as error:
             line = self.line if error.problem_mark is None else error.problem_mark.line
             _check_first_signs(self.buffer, line)
-            raise _YamlError(_mending(error.problem or ""), line + 1) from None
+            problem = error.problem or ""
+            if "flow" in (error.context or ""):
+                raise _in_brackets(problem, line + 1, self.marks[-1].line + 1) from None
+            if "quoted scalar" in (error.context or "") and "end of stream" in problem and error.context_mark:
+                line = error.context_mark.line
+            raise _YamlError(_mending(problem), line + 1) from None
         except (ValueError, OverflowError):
             # SafeLoader gives the number of an escape such as \UFFFFFFFF to chr() unchecked.
             raise _YamlError(_mending("found unknown escape character"), self.line + 1) from None
@@ -432,6 +447,18 @@ class _Loader(yaml.SafeLoader):
 
     def fetch_tag(self) -> None:
         raise _YamlError("not YAML: tags (!) are not accepted; text that begins so needs quotes", self.line + 1)
+
+
+def _in_brackets(problem: str, line: int, opened: int) -> _YamlError:
+    """What PyYAML found in a line, as what to do about the bracket that was opened last, in the same or another."""
+    if "<stream end>" in problem:
+        return _YamlError("not YAML: a bracket is opened, and not closed", opened)
+    if problem.endswith("content, but found ','"):
+        return _YamlError("not YAML: a comma with nothing before it", line)
+    which = "a bracket" if opened == line else f"the bracket that is opened in line {opened}"
+    if problem.endswith(("']'", "'}'")):
+        return _YamlError(f"not YAML: {which} is closed by one of another kind", line)
+    return _YamlError(f"not YAML: {which} is not closed, or a comma is missing", line)
 
 
 def _check_copies(root: yaml.Node | None) -> None:

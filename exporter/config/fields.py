@@ -48,6 +48,8 @@ NOT_IN_HOST = "/?#\\@"
 """What parts of an address stand around its host."""
 _MOST_NAMES = 5
 """Names that are told where none is near the unknown one."""
+_FOLDERS = (".", "..")
+"""Names that stand for a folder, in paths and in the addresses of pages (RFC 3986 3.3)."""
 _SHA1_DIGITS = 40
 _SHA256_DIGITS = 64
 
@@ -62,6 +64,14 @@ def name(place: Place) -> str:
     found = place.text()
     if len(found) > LONGEST:
         raise Mistake(f"must have at most {LONGEST} characters")
+    return found
+
+
+def target_name(place: Place) -> str:
+    """What a target is called, as its page's address holds it too."""
+    found = name(place)
+    if found in _FOLDERS:
+        raise Mistake("must be another name: a browser takes it for a folder, and opens no page of this name")
     return found
 
 
@@ -172,7 +182,14 @@ def checked_target_url(url: str) -> str:
     parts = _split(url)
     if parts.scheme == "file":
         file = unquote(parts.path)
-        if parts.netloc not in {"", "localhost"} or not file.startswith("/") or file.endswith("/") or "\0" in file:
+        last = file.rpartition("/")[2]
+        if (
+            parts.netloc not in {"", "localhost"}
+            or not file.startswith("/")
+            or not last
+            or last in _FOLDERS
+            or "\0" in file
+        ):
             raise Mistake("must name a file, as in file:///srv/metadata.xml")
         return url
     _check_web_address(parts, f"must {DOCUMENT_SCHEMES}")

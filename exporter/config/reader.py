@@ -356,7 +356,7 @@ def _common_keys(known: _Known) -> Readers:
 
 def _target_keys(known: _Known) -> Readers:
     return {
-        "name": fields.name,
+        "name": fields.target_name,
         "url": fields.target_url,
         "host": fields.adfs_url,
         **_common_keys(known),

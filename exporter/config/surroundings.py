@@ -166,7 +166,8 @@ def _secrets_of_entra(entra: Entra | None) -> Iterator[tuple[Key, Secret]]:
 
 def _unknown(secret: Secret, read_file: Callable[[str], bytes], environment: Mapping[str, str]) -> Iterator[str]:
     if secret.variable is not None and not environment.get(secret.variable):
-        yield f"the environment variable {secret.variable} is not set, or empty"
+        # A secret in the place of the name would be repeated.
+        yield "the environment variable of this name is not set, or empty"
     if secret.file is not None:
         yield from _unreadable(secret.file, read_file, pem=False)
 

@@ -43,7 +43,8 @@ async def content(secret: Secret, name: str) -> str:
     Raises :class:`FetchError` when it cannot be read.
     """
     if secret.variable is not None:
-        source, raw = f"the environment variable {secret.variable}", os.fsencode(os.environ.get(secret.variable, ""))
+        # Not by the name that is configured: somebody may have written the secret itself there.
+        source, raw = "its environment variable", os.fsencode(os.environ.get(secret.variable, ""))
         if not raw:
             raise FetchError(Reason.CREDENTIALS, f"{name}: {source} is not set, or empty")
     elif secret.file is not None:

@@ -108,7 +108,7 @@ async def until(deadline: float | None, reason: Reason, sentence: str) -> AsyncI
         progress = current.get(None)
         if progress is not None and (page := _page(progress)):
             raise FetchError(Reason.PROXY, page) from None
-        stuck = "" if progress is None or progress.phase is None else f"; stuck in {progress.phase}"
+        stuck = "" if progress is None or progress.phase is None else progress.phase.stuck
         raise FetchError(reason, sentence + stuck) from None
 
 
@@ -165,7 +165,8 @@ def _system_failure(root: OSError, progress: Progress) -> FetchError | None:
     if isinstance(root, ConnectionError):
         return FetchError(Reason.RESET, f"{host.who} closed or reset the connection")
     if isinstance(root, TimeoutError):
-        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {host.place}; stuck in {progress.phase}")
+        stuck = progress.phase.stuck if progress.phase else ""
+        return FetchError(Reason.TIMEOUT, f"the system gave up waiting for {host.place}{stuck}")
     if root.errno in _NO_WAY | _NOTHING_LEFT or (summary and progress.phase is Phase.CONNECT):
         where = ", on the exporter's own machine" if root.errno in _NOTHING_LEFT else ""
         return FetchError(Reason.UNREACHABLE, f"no way to {host.name} at {host.place}: {_words(root)}{where}")

@@ -5,7 +5,7 @@ from exporter.findings.judge import of_one, standing
 from exporter.findings.kinds import Kind
 from exporter.findings.phrases import ends, moment, predicted, span
 from exporter.findings.steps import Block, Step
-from exporter.findings.words import headline, outlook, sentence, step, title
+from exporter.findings.words import differing, headline, outlook, sentence, step, title
 
 __all__ = [
     "UNKNOWN",
@@ -14,6 +14,7 @@ __all__ = [
     "Kind",
     "Standing",
     "Step",
+    "differing",
     "ends",
     "headline",
     "moment",

@@ -133,6 +133,8 @@ class Unread:
     """Within the last day."""
     failures: int = 0
     """How many of them got no usable document."""
+    is_file: bool = False
+    """It is a file, which nobody else need read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Standing:
     """The same question asked at or after ``since`` and before this has the same answer."""
     as_of_now: bool = True
     """The document, and both clocks, tell how things stand; else how they stood earlier."""
+    remembers: bool = True
+    """What was before is known; else there was one probe only."""
 
     @property
     def severity(self) -> Severity:

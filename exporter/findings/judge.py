@@ -105,6 +105,7 @@ def _standing(record: Record, now: datetime, before: Standing | None, *, remembe
         since=now,
         until=until,
         as_of_now=sure is clock,
+        remembers=remembers,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from exporter import served, trust
 from exporter.config.settings import SERVICE
@@ -23,7 +24,7 @@ from exporter.model import (
     Role,
 )
 from exporter.policy import Profile
-from exporter.record import LookRecord, Record, fresh_for
+from exporter.record import LookRecord, fresh_for
 from exporter.rollover import judge as judge_rollovers
 from exporter.rollover import shifted
 
@@ -107,7 +108,15 @@ def _left_behind(case: Case, look: LookRecord) -> Iterator[Finding]:
 
 
 def _failure(case: Case, look: LookRecord, failure: Observation, since: datetime | None) -> Unread:
-    return Unread(failure, since or failure.at, case.subject, case.policy, look.lately.probes, look.lately.failures)
+    return Unread(
+        failure,
+        since or failure.at,
+        case.subject,
+        case.policy,
+        look.lately.probes,
+        look.lately.failures,
+        is_file=urlsplit(look.look.url).scheme not in {"http", "https"},
+    )
 
 
 def _unread(case: Case, look: LookRecord, failure: Observation, since: datetime) -> Finding:
@@ -116,7 +125,7 @@ def _unread(case: Case, look: LookRecord, failure: Observation, since: datetime)
         kind = Kind.METADATA_OF_ANOTHER_ENTITY
     elif _keeps_entra_out(case, look, facts):
         kind = Kind.METADATA_UNREACHABLE_IN_POLL_WINDOW
-    elif look.is_outside and not _is_ours(facts) and _is_read_inside(case.record, facts.since):
+    elif look.is_outside and not _is_ours(facts) and _is_read_inside(case, facts.since):
         kind = Kind.METADATA_UNREACHABLE_FROM_INTERNET
     return Finding(kind, facts, place=look.place)
 
@@ -152,14 +161,17 @@ def _is_ours(facts: Unread) -> bool:
     return facts.observation.reason is not None and facts.observation.reason.is_ours
 
 
-def _is_read_inside(record: Record, since: datetime) -> bool:
-    """Whether the document was read from inside after a moment: a look that fails now and then changes nothing."""
+def _is_read_inside(case: Case, since: datetime) -> bool:
+    """Whether the document was read from inside after a moment: a look that fails now and then changes nothing.
+
+    Where there was one probe of each, they were at the same time.
+    """
     return any(
         each.look.node == SERVICE
         and not each.is_outside
         and each.last_success is not None
-        and each.last_success >= since
-        for each in record.looks
+        and (each.last_success >= since or not case.remembers)
+        for each in case.record.looks
     )
 
 

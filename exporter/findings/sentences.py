@@ -337,6 +337,12 @@ def _share(facts: Unread) -> str:
 
 def _another(finding: Finding, facts: Unread, now: datetime) -> str:
     got = facts.observation.detail
+    if facts.observation.others:
+        before = "" if now - facts.since < _MINUTE else f" What is told of it before is as of {moment(facts.since)}."
+        return (
+            f"{_where(finding)} can be read, and does not hold the entity that is meant: {got}"
+            f"{'' if got.endswith('?') else '.'}{before} Nothing watches its certificates."
+        )
     if now - facts.since < _MINUTE:
         return f"{_where(finding)} can be read, and gives {got}: nothing watches the certificates of the one meant."
     return (
@@ -346,9 +352,10 @@ def _another(finding: Finding, facts: Unread, now: datetime) -> str:
 
 
 def _outside(_finding: Finding, facts: Unread, now: datetime) -> str:
+    lasting = "" if now - facts.since < _MINUTE else f", for {span(now - facts.since)}"
     return (
-        f"The document can be read from inside, and not from the internet, where partners are, for"
-        f" {span(now - facts.since)}: {_reason(facts)}."
+        f"The document can be read from inside, and not from the internet, where partners are{lasting}:"
+        f" {_reason(facts)}."
     )
 
 

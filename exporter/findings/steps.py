@@ -337,12 +337,26 @@ def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
     return Step(f"{text} Then make it primary: AD FS itself would wait {wait:g} days.", (_LISTED, generate, *promotion))
 
 
-def _unreachable(finding: Finding, _facts: Unread, _now: datetime) -> Step:
+def _unreachable(finding: Finding, facts: Unread, _now: datetime) -> Step:
+    if facts.is_file:
+        return Step("Name the file that holds the metadata, or repair what writes it.")
     if finding.place is not None and finding.place.node != SERVICE:
         return Step("Take the node out of service, or repair it: people whom it serves may be unable to sign in.")
     return Step(
         "Repair what is there, or correct the address or path if it is wrong: partners that read the metadata there do"
         " not learn of a new certificate."
+    )
+
+
+def _another(_finding: Finding, facts: Unread, _now: datetime) -> Step:
+    if facts.observation.others:
+        return Step(
+            "Correct the entityID, which --entity or entity_id of the target names: each letter counts. If it is right,"
+            " ask the operator of this federation whether the entity was taken out."
+        )
+    return Step(
+        "If its publisher has a new name, enter that as entity_id of the target; if not, find out who answers at this"
+        " address before anything trusts it."
     )
 
 
@@ -657,10 +671,7 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
         "Let the internet read it; or bring the next certificate to every partner by hand, before it signs.",
     ),
     Kind.METADATA_UNREACHABLE: _unreachable,
-    Kind.METADATA_OF_ANOTHER_ENTITY: Step(
-        "If its publisher has a new name, enter that as entity_id of the target; if not, find out who answers at this"
-        " address before anything trusts it."
-    ),
+    Kind.METADATA_OF_ANOTHER_ENTITY: _another,
     Kind.ANSWERS_TAKE_TURNS: Step(
         "Look at each node behind this address by itself (nodes in the configuration), and repair the one that lags, or"
         " the cache before it: partners that read there do not learn of a new certificate."

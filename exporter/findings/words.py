@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from exporter.findings.finding import Finding, Standing
 from exporter.findings.kinds import Kind
+from exporter.findings.looks import COPYING
 from exporter.findings.phrases import moment, span
 from exporter.findings.sentences import SENTENCES
 from exporter.findings.steps import STEPS, Step
@@ -39,7 +40,20 @@ def outlook(standing: Standing) -> str:
         return "No entity in the document has a role to judge."
     if document.metadata.aggregate:
         return f"Nothing to do: none of {len(rollovers)} entities is in trouble."
-    return _calm(rollovers[0], standing.policy) + _to_ask(standing)
+    return _calm(rollovers[0], standing.policy) + _to_ask(standing) + _to_look_again(standing)
+
+
+def differing(standing: Standing) -> str:
+    """Since when places differ, as the end of a sentence; ``now`` where one look cannot tell; empty: they do not."""
+    since = standing.record.differing_since
+    return "" if since is None else f"since {moment(since)}" if standing.remembers else "now"
+
+
+def _to_look_again(standing: Standing) -> str:
+    """What to do where places differ, and no look before tells for how long."""
+    if standing.remembers or standing.record.differing_since is None:
+        return ""
+    return f" Places differ now: look again in {span(COPYING)}, and if they still differ, repair the one that lags."
 
 
 def _to_ask(standing: Standing) -> str:

@@ -37,6 +37,17 @@ _WIDE = {
     "<".encode("utf-16-be"): "utf-16-be",
 }
 """How documents begin that have more than one byte for each character of markup (XML 1.0, appendix F); longer first."""
+_OTHERS = {
+    b"-----BEGIN CERTIFICATE": "a certificate in PEM",
+    b"-----BEGIN ": "something in PEM",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a file packed by gzip",
+    b"%PDF-": "a PDF file",
+    b"{": "JSON, or something like it",
+    b"[": "JSON, or something like it",
+}
+"""How other files begin that people take for metadata."""
+_SNIFFED = 1024
 _LONGEST_DETAIL = 200
 _BYTES_PER_NODE = 14
 """The least that a document has for each element, text and attribute; 105 real ones have 18 or more.
@@ -74,7 +85,7 @@ def tree(body: bytes) -> Element:
         # collect_ids=False would be faster, and would make libxml2 load external DTDs whatever load_dtd says.
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except etree.XMLSyntaxError as error:
-        raise _not_xml(error) from error
+        raise _not_xml(error, body) from error
     _refuse_declarations(root)
     return root
 
@@ -113,7 +124,7 @@ def descriptors(body: bytes) -> Iterator[tuple[str, Element]]:
         yield from _ended(members, None)
         refuse_other_roots(root)
     except etree.XMLSyntaxError as error:
-        raise _not_xml(error) from error
+        raise _not_xml(error, body) from error
     finally:
         _forget(parser)
 
@@ -208,8 +219,12 @@ def _doctype() -> DocumentError:
     return DocumentError(Reason.DOCTYPE, "has a DOCTYPE")
 
 
-def _not_xml(error: etree.XMLSyntaxError) -> DocumentError:
-    return DocumentError(Reason.NOT_XML, short(error.msg or "not well-formed"))
+def _not_xml(error: etree.XMLSyntaxError, body: bytes) -> DocumentError:
+    beginning = _legible(body[:_SNIFFED]).lstrip()
+    if not beginning and len(body) < _SNIFFED:
+        return DocumentError(Reason.NOT_XML, "the document is empty")
+    what = next((told for signs, told in _OTHERS.items() if beginning.startswith(signs)), "")
+    return DocumentError(Reason.NOT_XML, f"not XML but {what}" if what else short(error.msg or "not well-formed"))
 
 
 def short(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from urllib.parse import quote
 
-from exporter.advice import ADVICE
+from exporter.advice import advice
 from exporter.certificates import FORMS
 from exporter.config.urls import MASK, shown
 from exporter.findings import (
@@ -393,7 +393,7 @@ def _look(each: LookRecord, now: datetime) -> Html:
     rows = [("Now", seen(each))]
     if observation is not None:
         if observation.reason is not None:
-            rows.append(("Try", ADVICE[observation.reason]))
+            rows.append(("Try", advice(observation)))
         rows += [("Looked", f"{moment(observation.at)}, {span(now - observation.at)} ago"), *_phases(observation)]
         if observation.tls_not_after is not None:
             rows.append(("TLS until", moment(observation.tls_not_after)))

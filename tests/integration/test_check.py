@@ -368,11 +368,12 @@ def test_a_plugin_that_could_not_look_says_unknown(check: Check) -> None:
 
 
 def test_a_certificate_is_that_of_one_target(check: Check, rolling: str, steady: str) -> None:
-    assert check(rolling, f"{steady}?", "--print-certificate").code == 3
-    assert check("--config.file=fedmeta.yml", "--all", "--print-certificate").code == 3
+    assert check(rolling, f"{steady}?", "--print-certificate").code == 2
+    assert check("--config.file=fedmeta.yml", "--all", "--print-certificate").code == 2
     for form in ("base64", "pem"):
         ran = check(steady, f"--certificate-format={form}")
-        assert ran == Run(3, "", "--certificate-format is for --print-certificate\n")
+        assert ran == Run(2, "", "--certificate-format is for --print-certificate\n")
+        assert check(steady, f"--certificate-format={form}", "--nagios").code == 3
 
 
 def command(*arguments: str) -> Sequence[str]:
@@ -384,6 +385,7 @@ def test_a_document_comes_through_a_pipe(tmp_path: Path) -> None:
     piped = subprocess.run(command("-", "--json"), input=content, capture_output=True, check=False, timeout=PATIENCE)  # noqa: S603 -- ours
     assert piped.returncode == 1
     assert json.loads(piped.stdout)["target"] == "stdin"
+    assert json.loads(piped.stdout)["url"] == "standard input"
     assert json.loads(piped.stdout)["findings"][0]["finding"] == "no_signing_key"
 
 
@@ -420,6 +422,17 @@ def on_a_terminal(documents: Sequence[str], environment: dict[str, str]) -> tupl
         for _, theirs in terminals:
             os.close(theirs)
         return reading[0].result(), reading[1].result()
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (200, 100), (10, 40)])
+def test_a_report_is_as_wide_as_the_terminal_and_no_wider_than_is_easily_read(
+    columns: int, widest: int, tmp_path: Path
+) -> None:
+    files = [of_severity(tmp_path, each) for each in (Severity.CRITICAL, Severity.WARNING)]
+    out, _ = on_a_terminal(files, {**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1"})
+    assert f"\r\n{'-' * widest}\r\n" in out
+    prose = [line for line in out.splitlines() if " -" not in line and max(map(len, line.split()), default=0) < 28]
+    assert widest - 15 < max(map(len, prose)) <= widest
 
 
 def all_of(terminal: int) -> str:
@@ -509,7 +522,7 @@ def test_every_node_is_looked_at_and_the_one_that_lags_is_seen(of: Check) -> Non
     assert wap2.startswith("wap2 at 127.0.0.1:")
     assert service.count(", ") == wap1.count(", ") == 3
     assert wap2.count(", ") == 2
-    assert "Differing   since " in ran.out
+    assert "Differing   now: " in ran.out
 
 
 def test_every_domain_is_asked_for_and_judged(of: Check) -> None:

@@ -268,7 +268,7 @@ def test_what_a_configuration_names_is_read_when_it_is_checked_and_what_has_no_u
         f"warning: {file}:3: policies.a: has no use: no target names it, and /probe may look at nothing\n"
     )
     lacking = (
-        f"{file}:2: targets[0].entra.client_secret_env: the environment variable THE_SECRET is not set, or empty\n"
+        f"{file}:2: targets[0].entra.client_secret_env: the environment variable of this name is not set, or empty\n"
     )
     check = (f"--config.file={file}", "--config.check")
     assert run(*check) == Run(1, "", warnings + lacking)
@@ -471,7 +471,7 @@ def test_the_farms_of_the_demo_can_be_checked_as_printed_and_that_says_what_the_
     assert {each["target"] for each in said} == {each.name for each in SCENARIOS}
 
 
-SEEN_ONCE = dict.fromkeys(("metadata_never_read", "metadata_unreachable_from_internet"), "metadata_unreachable")
+SEEN_ONCE = {"metadata_never_read": "metadata_unreachable"}
 """What only memory tells apart, by what one look can tell of it."""
 
 REMEMBERED = frozenset({("stale-proxy", "nodes_differ")})

@@ -539,7 +539,7 @@ async def test_the_deadline_holds_for_reading_a_secret_too(stuck: Path, entra: E
         ({"client_secret": Secret(file="/no/secret")}, "client_secret: cannot read /no/secret: "),
         (
             {"client_secret": Secret(variable="FEDMETA_TEST_UNSET")},
-            "client_secret: the environment variable FEDMETA_TEST_UNSET is not set, or empty",
+            "client_secret: its environment variable is not set, or empty",
         ),
         ({"client_certificate": Secret(file="/no/pem")}, "client_certificate: cannot read /no/pem: "),
         (

@@ -100,9 +100,9 @@ async def test_a_secret_in_the_environment_is_read_anew_at_every_use_without_its
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        (None, "the environment variable FEDMETA_TEST_KEY is not set, or empty"),
-        ("", "the environment variable FEDMETA_TEST_KEY is not set, or empty"),
-        ("hunter2\udcff", "the environment variable FEDMETA_TEST_KEY is not UTF-8"),
+        (None, "its environment variable is not set, or empty"),
+        ("", "its environment variable is not set, or empty"),
+        ("hunter2\udcff", "its environment variable is not UTF-8"),
         ("hunter2\nX-Injected: yes", "a line break or another control character in it"),
     ],
 )

@@ -15,22 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scrapes import FARM, adfs_entity, after, aggregate, certificate, document, failed, good, idp, pair, signed_by
 
-from exporter.advice import ADVICE
-from exporter.check import EXIT_CODES, FailOn, NotCheckedError, targets, unknown
-from exporter.config.settings import Look, Target, Tls
+from exporter.advice import ADVICE, advice
+from exporter.check import EXIT_CODES, FailOn, NotCheckedError, WrongFlagsError, targets, unknown
+from exporter.config.settings import Look, Module, Target, Tls
 from exporter.demo.scenarios import SCENARIOS
 from exporter.findings import standing
 from exporter.flags import parsed
-from exporter.model import Reason
+from exporter.model import Certificate, Phase, Reason
 from exporter.names import printable
 from exporter.record import Record, bare
 from exporter.report import LONGEST_LINE, coloured, report, reports, status_line
 from exporter.rollover import Severity
+from exporter.statement import statement
 
 SIGNING, ENCRYPTION = pair("1", "2", not_before=NOW - 100 * DAY, not_after=NOW + 265 * DAY)
 LOOK = good(document(adfs_entity(SIGNING, encryption=ENCRYPTION), signature=signed_by(SIGNING)), NOW)
 STEADY = after(FARM, LOOK)
 TROUBLE = replace(aggregate(), target=replace(aggregate().target, watch=("*",)))
+LIMIT = Module().body_size_limit
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 PERFORMANCE = re.compile(r"critical=\d+;;0;0 warning=\d+;0;;0 info=\d+;;;0 days_left=(-?\d+\.\d\d|U)")
 
@@ -139,6 +141,20 @@ def test_standard_input_that_does_not_come_is_told(
     assert refused("-") == told
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "nothing came on standard input"),
+        (b"x" * (LIMIT + 1), f"what comes on standard input is larger than {LIMIT} bytes"),
+    ],
+)
+def test_standard_input_that_is_no_document_is_told_as_what_it_is(
+    content: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert refused("-") == f"address 1: {told}"
+
+
 def test_the_targets_of_a_configuration_are_named_or_all_meant(config: str) -> None:
     assert [each.name for each in meant("c", "-x", file=config)] == ["c", "-x"]
     with targets([], file=config, everything=True) as found:
@@ -152,9 +168,16 @@ def test_all_of_a_configuration_without_a_target_is_nothing_to_look_at(tmp_path:
         stack.enter_context(targets([], file=str(file), everything=True))
 
 
-@pytest.mark.parametrize(("addresses", "file"), [(["a.example"], None), ([], None), (["a"], "fedmeta.yml")])
-def test_all_is_for_a_configuration_and_nothing_beside_it(addresses: list[str], file: str | None) -> None:
-    with ExitStack() as stack, pytest.raises(NotCheckedError, match="--all means every target"):
+@pytest.mark.parametrize(
+    ("addresses", "file", "told"),
+    [
+        (["a.example"], None, "of a configuration file: give that as --config.file$"),
+        ([], None, "of a configuration file: give that as --config.file$"),
+        (["a", "b"], "fedmeta.yml", "of fedmeta.yml, so name none beside it: leave out a b, or --all$"),
+    ],
+)
+def test_all_is_for_a_configuration_and_nothing_beside_it(addresses: list[str], file: str | None, told: str) -> None:
+    with ExitStack() as stack, pytest.raises(WrongFlagsError, match=f"^--all means every target {told}"):
         stack.enter_context(targets(addresses, file=file, everything=True))
 
 
@@ -167,6 +190,15 @@ def test_who_names_nothing_is_told_what_can_be_named(config: str) -> None:
 def test_a_configuration_file_without_its_flag_is_told_with_it(name: str) -> None:
     assert refused("a.example", name) == f"{name} is the name of a configuration file: give it as --config.file={name}"
     assert meant(f"https://a.example{Path('/', name)}")
+
+
+def test_a_folder_is_told_and_not_looked_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("metadata", "sts.example"):
+        (tmp_path / name).mkdir()
+    for each in ("metadata", "metadata/", "./sts.example", str(tmp_path), ".", ".."):
+        assert refused("a.example", each) == f"{each} is a folder: name the file in it that is meant"
+    assert meant("sts.example")[0].url.startswith("https://sts.example/")
 
 
 def test_an_entity_is_one_of_one_target(config: str) -> None:
@@ -251,6 +283,25 @@ def test_what_a_useless_ca_file_brings_about_is_advised_by_the_name_of_its_flag(
 def test_a_document_that_cannot_be_read_comes_with_advice(reason: Reason) -> None:
     text = " ".join(report(standing(after(FARM, failed(reason, NOW, phases={})), NOW), NOW).split())
     assert text.endswith(f"Try {reason}: {ADVICE[reason]}")
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_where_the_time_ran_out_says_what_to_try(phase: Phase) -> None:
+    told = advice(replace(failed(Reason.TIMEOUT, NOW, phases={}), detail=f"no answer within 10 s{phase.stuck}"))
+    assert (told == ADVICE[Reason.TIMEOUT]) is (phase is Phase.CONNECT)
+    assert ("firewall" in told) is (phase is Phase.CONNECT)
+
+
+def test_of_what_succeeded_there_is_no_advice() -> None:
+    assert advice(LOOK) == ""
+
+
+@pytest.mark.parametrize("url", ["file:///tmp/metadata.xml", "standard input"])
+def test_nobody_else_reads_a_file_of_ones_own(url: str) -> None:
+    record = after(looking(FARM, url=url), failed(Reason.NOT_XML, NOW, phases={}))
+    text = report(standing(record, NOW, remembers=False), NOW)
+    assert "Name the file that holds the metadata" in text
+    assert "partners" not in text
 
 
 def test_of_looks_that_fail_alike_the_advice_stands_once() -> None:
@@ -353,6 +404,20 @@ def test_a_status_line_names_the_worst_target_and_counts_all() -> None:
     assert alone.startswith("FEDMETA OK - fs.example: Steady: Nothing to do: ")
     assert alone.endswith("days_left=265.00")
     assert status_line([standing(bare(FARM), NOW)], "OK", NOW).endswith("days_left=U")
+
+
+@pytest.mark.parametrize("signing", [SIGNING, certificate("9", not_after=NOW + 2 * DAY)])
+def test_one_look_that_gets_different_answers_says_so_in_every_form(signing: Certificate) -> None:
+    node = replace(FARM.look, node="wap1", address="wap1")
+    got = good(document(adfs_entity(signing, encryption=ENCRYPTION), signature=signed_by(signing)), NOW)
+    lags = certificate("7")
+    other = good(document(adfs_entity(lags, encryption=ENCRYPTION), signature=signed_by(lags)), NOW)
+    found = standing(probed(beside(after(FARM, got), node), other, look=node), NOW, remembers=False)
+    assert "Places differ now" in status_line([found], "OK", NOW)
+    assert "\nDiffering   now: not all looks got the same keys and signer" in report(found, NOW)
+    said = statement(found, NOW)
+    assert (said["differing"], said["differing_since"]) == (True, None)
+    assert "since" not in status_line([found], "OK", NOW)
 
 
 def test_the_days_left_are_those_of_the_first_end_of_all_targets_and_of_the_entities_that_are_watched() -> None:

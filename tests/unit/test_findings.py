@@ -10,7 +10,7 @@ from builders import DAY, ENCRYPTION_SUBJECT, ENTITY_ID, HOST, HOUR, NOW, lookin
 from scrapes import adfs_entity, certificate, document, failed, good, idp, pair, signed_by
 
 from exporter.config.settings import INTERNET, Entra, Look, Target, TrustSource
-from exporter.findings import Finding, Kind, Standing, of_one, standing
+from exporter.findings import Finding, Kind, Standing, of_one, sentence, standing
 from exporter.findings.facts import Changed, Differing, Faulty, Half, Published, Trusting, Unread, Unwatched
 from exporter.inquiry import DomainTrust, Slot, TrustReason, UpdateResult
 from exporter.model import (
@@ -334,6 +334,16 @@ def test_what_fails_from_the_internet_alone_says_so(inside: bool, reason: Reason
     record = probed(record, failed(Reason.TIMEOUT, NOW + HOUR / 3, phases={}))
 
     assert [each.kind for each in standing(record, NOW).findings if each.place == outside.place] == [kind]
+
+
+def test_one_probe_from_each_place_tells_what_fails_from_the_internet_alone() -> None:
+    outside = Look(FARM.url, vantage=INTERNET)
+    record = farm((NOW - HOUR, ALONE), target=with_looks(FARM, outside))
+    record = probed(record, failed(Reason.TIMEOUT, NOW, phases={}), look=outside)
+
+    (found,) = (each for each in standing(record, NOW, remembers=False).findings if each.place == outside.place)
+    assert found.kind is Kind.METADATA_UNREACHABLE_FROM_INTERNET
+    assert "where partners are: " in sentence(found, NOW)
 
 
 def test_looks_that_differ_for_two_hours_are_told_with_what_each_serves() -> None:

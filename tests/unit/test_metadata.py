@@ -538,6 +538,24 @@ def test_what_is_no_xml_is_said_to_be_none(parse: Parse, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "the document is empty"),
+        (b"\xef\xbb\xbf \r\n", "the document is empty"),
+        (b"-----BEGIN CERTIFICATE-----\nMII", "not XML but a certificate in PEM"),
+        (b"-----BEGIN PRIVATE KEY-----\nMII", "not XML but something in PEM"),
+        (b"PK\x03\x04\x14", "not XML but a zip archive"),
+        (b"\x1f\x8b\x08\x00", "not XML but a file packed by gzip"),
+        (b"%PDF-1.7", "not XML but a PDF file"),
+        (b' {"a": 1}', "not XML but JSON, or something like it"),
+        ('\ufeff[{"a": 1}]'.encode("utf-16-le"), "not XML but JSON, or something like it"),
+    ],
+)
+def test_what_is_taken_for_metadata_is_named_by_how_it_begins(parse: Parse, body: bytes, told: str) -> None:
+    assert refused(parse, body) == (Reason.NOT_XML, told)
+
+
+@pytest.mark.parametrize(
     ("body", "root"),
     [
         (b"<EntityDescriptor entityID='x'/>", "EntityDescriptor"),

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from exporter.names import LONGEST, LONGEST_SHORTENED, counted, printable, shortened
+from exporter.names import (
+    LONGEST,
+    LONGEST_NEAR,
+    LONGEST_SHORTENED,
+    MOST_NEAR,
+    counted,
+    nearest,
+    printable,
+    shortened,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,3 +59,30 @@ def test_no_text_leaves_the_number_of_a_noun_to_its_reader() -> None:
 )
 def test_what_cannot_be_printed_is_shown_by_its_number(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+IDPS = [f"https://idp-{number}.example/" for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("https://idp-7.example/", "https://idp-7.example/"),
+        ("http://IDP-7.Example", "https://idp-7.example/"),
+        ("https://idp-77.exmple/", "https://idp-77.example/"),
+        ("https://ipd-77.example/", "https://idp-77.example/"),
+        ("https://nope.example.org/", ""),
+        ("https://x", ""),
+        ("https://something.else/", ""),
+        ("", ""),
+        ("a" * 10_000, ""),
+    ],
+)
+def test_the_nearest_name_is_the_one_that_differs_by_a_slip(name: str, meant: str) -> None:
+    assert nearest(name, IDPS) == meant
+
+
+def test_a_near_name_is_looked_for_among_thousands_of_moderate_length() -> None:
+    assert nearest("urn:a", ["urn:b" * MOST_NEAR, *["urn:other"] * (MOST_NEAR - 2), "urn:A"]) == "urn:A"
+    assert nearest("urn:a", [*["urn:other"] * MOST_NEAR, "urn:A"]) == ""
+    assert nearest("u" * LONGEST_NEAR, ["U" * (LONGEST_NEAR + 1)]) == ""

@@ -201,7 +201,18 @@ async def test_an_aggregate_must_hold_the_targets_entity(
     seen = await observe(at(file, entity_id=entity_id), client=client)
 
     assert seen.reason is (None if matches else Reason.ENTITY_MISMATCH)
-    assert seen.detail == ("" if matches else "the document of 2 others, not of other")
+    assert seen.detail == ("" if matches else "none of its 2 entities is other")
+    assert seen.others == (0 if matches else 2)
+
+
+async def test_a_slip_in_the_name_of_an_entity_is_told_with_the_one_that_is_near(
+    file: Path, client: fetch.Client
+) -> None:
+    publish(file, builders.aggregate([builders.saml_metadata(f"https://{name}.test/") for name in "ab"]))
+
+    seen = await observe(at(file, entity_id="http://B.test"), client=client)
+
+    assert seen.detail == "none of its 2 entities is http://B.test; did you mean https://b.test/?"
 
 
 SIGNER, STRANGER = builders.pair(key="rsa"), builders.pair(key="rsa", nth=1)

@@ -207,6 +207,7 @@ def test_an_entity_without_a_certificate_has_a_finding_and_no_primary() -> None:
     assert rows(text)["State"] == "No signing key (critical)"
     assert rows(text)["Critical"].startswith("No signing key (no_signing_key)")
     assert "Primary" not in rows(text)
+    assert rows(text)["Entity"].endswith("/saml no signing certificate is known")
 
 
 def entities(text: str) -> list[str]:

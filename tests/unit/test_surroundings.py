@@ -102,7 +102,7 @@ def test_a_file_of_a_private_key_needs_no_certificate() -> None:
 @pytest.mark.parametrize("environment", [{}, {"THE_SECRET": ""}])
 def test_a_variable_that_is_not_set_is_told(environment: dict[str, str]) -> None:
     assert lacks(EVERYTHING, dict.fromkeys(FILES, CA), environment) == [
-        "fedmeta.yml:17: targets[1].entra.client_secret_env: the environment variable THE_SECRET is not set, or empty"
+        "fedmeta.yml:17: targets[1].entra.client_secret_env: the environment variable of this name is not set, or empty"
     ]
 
 
