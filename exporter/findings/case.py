@@ -1,9 +1,11 @@
 """What a target is judged by: what is known of it, and the moments that have come."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 
 from exporter.findings.facts import Facts
 from exporter.findings.finding import Finding
@@ -16,6 +18,9 @@ from exporter.trust import Verdict
 
 NEWS = timedelta(days=1)
 """How long what has happened is told."""
+
+_SIGNS = frozenset("*?[")
+"""What makes a pattern of a name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,13 +72,25 @@ def watched_of(record: Record) -> Iterator[str]:
     """The entities that findings are about: the one that a document is about, or those that somebody named."""
     if record.document is None:
         return
-    metadata = record.document.metadata
+    metadata, is_named = record.document.metadata, naming(record.target.watch)
     for entity in metadata.entities:
-        named = entity.entity_id == record.target.entity_id or is_named(entity.entity_id, record.target.watch)
+        named = entity.entity_id == record.target.entity_id or is_named(entity.entity_id)
         if named or not metadata.aggregate:
             yield entity.entity_id
 
 
-def is_named(entity_id: str, patterns: Sequence[str]) -> bool:
-    """Whether an entity is one of those that the configuration watches."""
-    return any(fnmatchcase(entity_id, pattern) for pattern in patterns)
+def naming(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Tells of an entityID whether it is one of those that the configuration watches, by patterns (:mod:`fnmatch`).
+
+    An aggregate has thousands of entities, and whoever watches many of them may name as many. So whole names are looked
+    up, and the patterns among them are one expression.
+    """
+    expression = _expression(tuple(each for each in patterns if not _SIGNS.isdisjoint(each)))
+    names = {each for each in patterns if _SIGNS.isdisjoint(each)}
+    return lambda entity_id: entity_id in names or expression.match(entity_id) is not None
+
+
+@lru_cache
+def _expression(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    # Of no patterns it is one that matches nothing.
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")

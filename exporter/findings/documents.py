@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from exporter.findings.case import NEWS, Case, is_named
+from exporter.findings.case import NEWS, Case, naming
 from exporter.findings.facts import (
     Faulty,
     Signed,
@@ -77,8 +77,9 @@ def of_aggregate(case: Case, document: Document, rollovers: Sequence[Rollover]) 
         states = Counter(each.state for each in critical)
         facts = Unwatched(states, len(rollovers), tuple(each.entity_id for each in worst))
         yield case.found(Kind.ENTITIES_IN_TROUBLE, facts)
+    is_named = naming(record.target.watch)
     for entity_id, known in record.history.entities.items():
-        if known.left is None or not is_named(entity_id, record.target.watch):
+        if known.left is None or not is_named(entity_id):
             continue
         if not case.clock.reached(shifted(known.left, NEWS)):
             yield case.found(Kind.ENTITY_VANISHED, Until(known.left), entity_id)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from shlex import quote
 from typing import Any
 
+from exporter.advice import advice
 from exporter.config.settings import SERVICE
 from exporter.findings.facts import (
     Asking,
@@ -335,6 +336,10 @@ def _encryption(_finding: Finding, facts: Published, now: datetime) -> Step:
     if certificate.not_after - now > timedelta(days=wait):
         return Step(f"{text} AD FS makes it primary {wait:g} days later.", (_LISTED, generate))
     return Step(f"{text} Then make it primary: AD FS itself would wait {wait:g} days.", (_LISTED, generate, *promotion))
+
+
+def _never_read(_finding: Finding, facts: Unread, _now: datetime) -> Step:
+    return Step(advice(facts.observation))
 
 
 def _unreachable(finding: Finding, facts: Unread, _now: datetime) -> Step:
@@ -666,7 +671,7 @@ STEPS: Mapping[Kind, Callable[[Finding, Any, datetime], Step] | Step] = {
     Kind.ENTRA_CANNOT_READ_METADATA: _cannot_read,
     Kind.TRUST_PENDING_TOO_LONG: _pending,
     Kind.TRUST_HALF_UPDATED: _half,
-    Kind.METADATA_NEVER_READ: Step("Check the target's address, its name and its firewall."),
+    Kind.METADATA_NEVER_READ: _never_read,
     Kind.METADATA_UNREACHABLE_FROM_INTERNET: Step(
         "Let the internet read it; or bring the next certificate to every partner by hand, before it signs.",
     ),
