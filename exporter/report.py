@@ -215,11 +215,12 @@ def _keys(look: LookRecord) -> str:
     served = Served.by(look.document) if look.document else Served(frozenset(), None)
     if look.document is None or not 0 < len(served.keys) <= _KEYS:
         return f"{len(served.keys)} signing keys"
-    entities = look.document.metadata.entities
-    signing = {each for entity in entities for each in entity.certificates(signs=True)}
+    roles = (role for entity in look.document.metadata.entities for role in entity.roles)
+    keys = (key for role in roles for key in role.keys if key.use.signs)
+    thumbprints = {each.fingerprint: each.thumbprint for key in keys for each in key.certificates}
     signs = {served.signer: " (signs)"}
-    names = sorted((each.thumbprint[:_BEGINNING], signs.get(each.fingerprint, "")) for each in signing)
-    return "keys " + ", ".join(f"{thumbprint}{words}" for thumbprint, words in names)
+    names = (f"{thumbprint[:_BEGINNING]}{signs.get(each, '')}" for each, thumbprint in thumbprints.items())
+    return f"keys {', '.join(sorted(names))}"
 
 
 def _entity(rollover: Rollover, now: datetime) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 
 from exporter.config.settings import Target
 from exporter.findings.case import Case, Clock, watched_of
@@ -15,7 +16,7 @@ from exporter.findings.kinds import Kind
 from exporter.findings.looks import APART, COPYING, is_of_another_entity, of_looks, served_by
 from exporter.model import Document
 from exporter.record import Record
-from exporter.rollover import Rollover, State, shifted
+from exporter.rollover import FOREVER, Rollover, State, shifted
 
 
 def standing(record: Record, now: datetime, *, before: Standing | None = None, remembers: bool = True) -> Standing:
@@ -139,8 +140,8 @@ def _rollovers(
     then = record.judge(sure.now, only=anew)
     if sure is clock:
         found = _merged(kept, then)
-        for each in found:
-            clock.reached(each.until)
+        # All of them are yet to come, and thousands may be.
+        clock.reached(min(map(attrgetter("until"), found), default=FOREVER))
         return found, found
     if before is not None and anew is not None:
         clock.reached(before.until)

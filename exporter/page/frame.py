@@ -6,7 +6,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from exporter.page.asked import Asked
-from exporter.page.html import NOTHING, Html, element
+from exporter.page.html import NOTHING, Html, element, together
 
 _STYLE = (files("exporter.page") / "style.css").read_text("utf-8")
 
@@ -43,7 +43,7 @@ def framed(title: str, *body: Html, root: str, version: str) -> str:
     )
     nav = element(
         "nav",
-        *(element("a", text, href=f"{root}{place}") for text, place in _LINKS),
+        *(together(element("a", text, href=f"{root}{place}"), Html("\n")) for text, place in _LINKS),
         element("a", "Refresh", href=""),
         aria_label="Exporter",
     )

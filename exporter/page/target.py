@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from operator import attrgetter
 from urllib.parse import quote
 
 from exporter.advice import advice
@@ -192,9 +193,9 @@ def _about(finding: Finding) -> Html:
 def _entities(standing: Standing, now: datetime, asked: Asked) -> Iterator[Html]:
     if not standing.record.is_aggregate:
         return
-    named = [each for each in standing.worst_first if asked.finds([each.entity_id])]
-    counts = Counter(each.state for each in named)
-    found = [each for each in named if asked.state in {"", WORDS[each.state]}]
+    named = [each for each in standing.worst_first if not asked.q or asked.finds([each.entity_id])]
+    counts = Counter(map(attrgetter("state"), named))
+    found = [each for each in named if not asked.state or asked.state == WORDS[each.state]]
     yield element("h3", "Entities", id="entities")
     yield paragraph(f"{len(standing.rollovers)} entities with a role, {len(standing.watched)} of them watched.")
     yield summary(
