@@ -33,7 +33,7 @@ from found import (
     trusting,
     under,
 )
-from scrapes import FARM, UNSIGNED, after, certificate, document, federated, good, idp, pair
+from scrapes import FARM, UNSIGNED, after, certificate, document, failed, federated, good, idp, pair
 
 from exporter.config.settings import INTERNET
 from exporter.findings import Finding, Kind, headline, outlook, sentence, span, standing, step, title
@@ -545,6 +545,25 @@ def test_a_node_that_cannot_be_read_is_named_and_to_be_taken_out_of_service() ->
 
     assert "Node wap1 (from default) gives no usable document" in text
     assert "Take the node out of service" in text
+
+
+@pytest.mark.parametrize("detail", ["none of its 2 entities is x", "none of its 2 entities is x; did you mean y?"])
+@pytest.mark.parametrize(("later", "remembers"), [(0 * DAY, False), (2 * DAY, True)])
+def test_an_aggregate_without_the_entity_that_is_meant_is_told_as_one(
+    detail: str, later: timedelta, *, remembers: bool
+) -> None:
+    missed = replace(failed(Reason.ENTITY_MISMATCH, NOW + later, phases={}), detail=detail, others=2)
+    record = probed(EXAMPLES[Kind.NODES_DIFFER].record, missed)
+    (found,) = (
+        each
+        for each in standing(record, NOW + later, remembers=remembers).findings
+        if each.kind is Kind.METADATA_OF_ANOTHER_ENTITY
+    )
+    text = sentence(found, NOW + later)
+    assert f"does not hold the entity that is meant: {detail}{'' if detail.endswith('?') else '.'} " in text
+    assert text.endswith("Nothing watches its certificates.")
+    assert ("is as of" in text) is bool(later)
+    assert "Correct the entityID" in step(found, NOW).text
 
 
 def test_a_domain_that_signs_in_elsewhere_is_told_where() -> None:
