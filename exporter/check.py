@@ -16,7 +16,7 @@ from exporter import fetch, regular
 from exporter.config.document import Mistake, did_you_mean
 from exporter.config.reader import ConfigError, load, target_at
 from exporter.config.settings import Look, Module, Target, Tls
-from exporter.config.urls import told_apart
+from exporter.config.urls import shown, told_apart
 from exporter.findings import Standing
 from exporter.record import Record
 from exporter.refused import RefusedError
@@ -258,8 +258,8 @@ def _received(kept: ExitStack) -> Target:
 
 def _as_named(record: Record) -> Record:
     """The record as it is shown: a document that came on standard input is nowhere else."""
-    target = record.target
-    if not (_KEPT in target.url and target.url.endswith(f"/{_RECEIVED}")):
+    target, url = record.target, shown(record.target.url)
+    if not (_KEPT in url and url.endswith(f"/{_RECEIVED}")):
         return record
     looks = (replace(target.look, url="standard input"),)
     known = tuple(replace(each, look=look) for each, look in zip(record.looks, looks, strict=True))

@@ -1,4 +1,7 @@
-"""How many may be connected, for how long, and what a request gets that is none."""
+"""How many may be connected, for how long, and what a request gets that is none.
+
+A request ends with its connection, so there are no more requests under way than connections.
+"""
 
 import asyncio
 import importlib.util
@@ -82,7 +85,8 @@ class Connections(web.Server):
     """
 
     def __init__(self, server: web.Server, *, limit: int) -> None:
-        super().__init__(self._handle, request_factory=server.request_factory)
+        # Else whoever hangs up leaves his request behind, and connections bound no requests.
+        super().__init__(self._handle, request_factory=server.request_factory, handler_cancellation=True)
         self._handler = server.request_handler
         self._limit = limit
         self._open: dict[web.RequestHandler, asyncio.Transport] = {}

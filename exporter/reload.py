@@ -46,6 +46,10 @@ class Configuration:
         self._watch = watch
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._next: asyncio.Task[str | None] | None = None
+        """The reload that is not begun."""
+        self._reloads: set[asyncio.Task[str | None]] = set()
+        """That one, and the one under way."""
         self._seen: Mapping[str, bytes] | None = None
         """The target files as they were last; None: not looked at yet."""
 
@@ -61,11 +65,29 @@ class Configuration:
                 await asyncio.sleep(LOOK_EVERY)
 
     async def reload(self) -> str | None:
-        """Reads the configuration again and follows it; what is wrong with it, or None."""
+        """Reads the configuration again and follows it; what is wrong with it, or None.
+
+        Whoever asks while a reload is under way shares the next one with all others who do. It is done also where
+        nobody waits for it any more: half of it would be neither the old configuration nor the new one.
+        """
         if self._file is None:
             return None
+        if self._next is None:
+            self._next = asyncio.create_task(self._reload(self._file))
+            self._reloads.add(self._next)
+            self._next.add_done_callback(self._reloads.discard)
+        return await asyncio.shield(self._next)
+
+    async def end(self) -> None:
+        """Ends the reload under way, and begins none that was asked for before."""
+        for each in self._reloads:
+            each.cancel()
+        await asyncio.gather(*self._reloads, return_exceptions=True)
+
+    async def _reload(self, file: str) -> str | None:
         async with self._lock:
-            config = await attempt(self._read_and_follow(self._file))
+            self._next = None
+            config = await attempt(self._read_and_follow(file))
             if not isinstance(config, Raised):
                 self.config = config
                 self.succeeded, self.succeeded_at = True, self._clock()

@@ -31,7 +31,7 @@ from exporter.record import Record, bare
 from exporter.reload import Configuration
 from exporter.report import report
 from exporter.rounds import probe_first
-from exporter.sharing import Sharing
+from exporter.sharing import CrowdedError, Sharing
 from exporter.standings import Standings
 from exporter.state import State
 from exporter.watch import LATE, Watch
@@ -44,7 +44,9 @@ BEGINNING = 2.0
 """Seconds that the start waits for what was saved to be read, before it serves: mostly it is by then."""
 
 RENDERERS = 2
-"""Threads that render answers. They do nothing else: a scrape must not queue behind looks that hang."""
+"""Threads that render answers, one for scrapes and one for pages: :class:`~exporter.sharing.Sharing` makes one at a
+time. They do nothing else: a scrape must not queue behind looks that hang.
+"""
 
 PROBE_REQUESTS = 32
 """Requests for ``/probe`` under way at once."""
@@ -53,6 +55,8 @@ RETRY_AFTER = 5
 """Seconds after which whoever was refused for now may try again: half of what a probe may take by default."""
 
 _NO_TARGET = "No target has this name"
+
+_LATER = {"Retry-After": f"{RETRY_AFTER}"}
 
 SHOWN = 5
 """Loops that ``/-/healthy`` names."""
@@ -81,6 +85,10 @@ class Options:
 
 class _NoTargetError(Exception):
     """No target has the name that is asked for."""
+
+
+class _NoCertificateError(Exception):
+    """The target has no such certificate, or it is asked for in a form that there is not."""
 
 
 @dataclass
@@ -245,6 +253,7 @@ async def _configuration(app: web.Application) -> AsyncIterator[None]:
         yield
     finally:
         await _cancelled(following, beginning)
+        await configuration.end()
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:
@@ -275,7 +284,7 @@ async def _overview(request: web.Request) -> web.Response:
         records, now, standings, status = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS], _status(app)
         return await _rendered(app, lambda: overview(standings.of(records, now), now, asked, status=status).encode())
 
-    return _html(await app[_SHARED_PAGES].get(asked, make))
+    return _html(await _shared_page(app, asked, make))
 
 
 async def _target(request: web.Request) -> web.Response:
@@ -297,7 +306,7 @@ async def _api_targets(request: web.Request) -> web.Response:
         records, now, standings = app[_WATCH].records, app[_CLOCK](), app[_STANDINGS]
         return await _rendered(app, lambda: _json(statement.overview(standings.of(records, now), now)))
 
-    return web.Response(body=await app[_SHARED_PAGES].get(_api_targets, make), content_type="application/json")
+    return web.Response(body=await _shared_page(app, _api_targets, make), content_type="application/json")
 
 
 async def _api_target(request: web.Request) -> web.Response:
@@ -322,23 +331,40 @@ async def _shared_of(
         return await _rendered(app, lambda: made(standings.one(record, now), now))
 
     try:
-        return await app[_SHARED_PAGES].get((name, asked), make)
+        return await _shared_page(app, (name, asked), make)
     except _NoTargetError:
         # One for each who asks: what aiohttp raises is an answer, and is sent once.
         raise _not_found() from None
 
 
-async def _certificate(request: web.Request) -> web.Response:
-    app, form = request.app, request.match_info["form"]
+async def _shared_page(app: web.Application, kind: Hashable, make: Callable[[], Awaitable[bytes]]) -> Payload:
+    """What a person asks for, made once for all who ask the same at once. Raises 503 where too many wait."""
     try:
-        record, fingerprint = _named(app, request.match_info["name"]), request.match_info["fingerprint"]
+        return await app[_SHARED_PAGES].get(kind, make)
+    except CrowdedError:
+        text = "Too many other pages are waited for\n"
+        raise web.HTTPServiceUnavailable(text=text, headers=_LATER) from None
+
+
+async def _certificate(request: web.Request) -> web.Response:
+    app, name, asked = request.app, request.match_info["name"], request.match_info["fingerprint"]
+    form = request.match_info["form"]
+
+    async def make() -> bytes:
+        record = _named(app, name)
+        found = await _rendered(app, lambda: certificate(record, asked)) if form in FORMS else None
+        if found is None:
+            raise _NoCertificateError
+        return FORMS[form](found.der).encode()
+
+    try:
+        body = await _shared_page(app, (_certificate, name, asked, form), make)
     except _NoTargetError:
         return _no_page(request, "No such target", _NO_TARGET)
-    found = await _rendered(app, lambda: certificate(record, fingerprint))
-    if found is None or form not in FORMS:
+    except _NoCertificateError:
         return _no_page(request, "No such certificate", "The target has no certificate of this fingerprint and form")
-    headers = {"Content-Disposition": f'attachment; filename="{fingerprint}.{form}"'}
-    return web.Response(text=FORMS[form](found.der), headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{asked}.{form}"'}
+    return web.Response(body=body, content_type="text/plain", charset="utf-8", headers=headers)
 
 
 async def _icon(_: web.Request) -> web.Response:
@@ -373,7 +399,7 @@ async def _runbooks(request: web.Request) -> web.Response:
     async def make() -> bytes:
         return await _rendered(app, lambda: runbooks(__version__).encode())
 
-    return _html(await app[_SHARED_PAGES].get(_runbooks, make))
+    return _html(await _shared_page(app, _runbooks, make))
 
 
 async def _config(request: web.Request) -> web.Response:
@@ -383,7 +409,7 @@ async def _config(request: web.Request) -> web.Response:
         config = app[CONFIGURATION].config
         return await _rendered(app, lambda: written(config).encode())
 
-    body = await app[_SHARED_PAGES].get(_config, make)
+    body = await _shared_page(app, _config, make)
     return web.Response(body=body, content_type="text/plain", charset="utf-8")
 
 
@@ -451,7 +477,7 @@ async def _probe(request: web.Request) -> web.Response:
 
 
 def _busy(why: str) -> web.Response:
-    return web.Response(text=f"{why}\n", status=503, headers={"Retry-After": f"{RETRY_AFTER}"})
+    return web.Response(text=f"{why}\n", status=503, headers=_LATER)
 
 
 async def _healthy(request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 import asyncio
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 
 from aiohttp import Payload
 from aiohttp.abc import AbstractStreamWriter
@@ -12,6 +13,13 @@ ROOM = 40 * 2**20
 
 CHUNK = 2**16
 """Bytes of an answer that are on their way to one reader."""
+
+KINDS = 32
+"""Kinds of answers that are waited for: the last of them is there after a few seconds."""
+
+
+class CrowdedError(Exception):
+    """As many other kinds of answers are waited for as may be."""
 
 
 class _Made:
@@ -23,27 +31,48 @@ class _Made:
         self.size = len(body)
 
 
+@dataclass(slots=True, eq=False)
+class _Next:
+    """An answer that is not begun."""
+
+    task: asyncio.Task[_Made]
+    waiting: int = 0
+    """How many wait for it."""
+
+
 class Sharing:
     """Makes one answer at a time, and gives it to everybody who had asked for it when it was begun.
 
     So nobody gets what is older than the question, and whatever number asks, two of a kind are made: the one under way,
-    and one for all who came meanwhile.
+    and one for all who came meanwhile. What nobody waits for any more is not begun.
     """
 
     def __init__(self) -> None:
-        self._next: dict[Hashable, asyncio.Task[_Made]] = {}
+        self._next: dict[Hashable, _Next] = {}
         """Answers that are not begun."""
         self._turn = asyncio.Lock()
         self._made: list[weakref.ref[_Made]] = []
         """The latest last."""
 
     async def get(self, kind: Hashable, make: Callable[[], Awaitable[bytes]]) -> Payload:
-        """The body of a response of this kind. ``make`` looks at the world when it is called. Raises what it raises."""
-        task = self._next.get(kind)
-        if task is None:
-            task = self._next[kind] = asyncio.create_task(self._make(kind, make))
-        # Who gives up takes it from nobody else.
-        return _Shared(await asyncio.shield(task))
+        """The body of a response of this kind. ``make`` looks at the world when it is called. Raises what it raises.
+
+        Raises :class:`CrowdedError` where too many kinds are waited for.
+        """
+        following = self._next.get(kind)
+        if following is None:
+            if len(self._next) >= KINDS:
+                raise CrowdedError
+            following = self._next[kind] = _Next(asyncio.create_task(self._make(kind, make)))
+        following.waiting += 1
+        try:
+            # Who gives up takes it from nobody else.
+            return _Shared(await asyncio.shield(following.task))
+        finally:
+            following.waiting -= 1
+            if not following.waiting and self._next.get(kind) is following:
+                del self._next[kind]
+                following.task.cancel()
 
     async def _make(self, kind: Hashable, make: Callable[[], Awaitable[bytes]]) -> _Made:
         async with self._turn:

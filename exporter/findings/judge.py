@@ -137,7 +137,7 @@ def _rollovers(
     """
     anew = _anew(record, clock.now, before, as_of_now=sure is clock)
     kept = before.rollovers if before is not None and anew is not None else ()
-    then = record.judge(sure.now, only=anew)
+    then = record.judge(sure.now, only=anew) if anew is None or anew else ()
     if sure is clock:
         found = _merged(kept, then)
         # All of them are yet to come, and thousands may be.

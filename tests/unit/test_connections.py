@@ -26,7 +26,9 @@ class Site:
 
     def __init__(self) -> None:
         self.may = asyncio.Event()
-        self.asked = asyncio.Semaphore(0)
+        self.asked, self.over = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        """One for each request that was begun, and that is over."""
+        self.under_way = 0
         self.port = 0
         self.untaken: list[int] = []
         """Bytes of earlier answers that memory held when a request was begun, for each."""
@@ -67,7 +69,12 @@ class Site:
 
     async def slow(self, _: web.Request) -> web.Response:
         self.asked.release()
-        await self.may.wait()
+        self.under_way += 1
+        try:
+            await self.may.wait()
+        finally:
+            self.under_way -= 1
+            self.over.release()
         return web.Response(text="slow")
 
     async def big(self, _: web.Request) -> web.Response:
@@ -149,6 +156,20 @@ async def test_where_all_wait_for_an_answer_a_new_one_is_closed() -> None:
         await until_ended(await site.connect())
         site.may.set()
         assert [await answered(each) for each in busy] == [b"HTTP/1.1 200 OK slow"] * 2
+
+
+async def test_a_request_ends_with_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(limit=3) as site:
+        for _ in range(50):
+            _, writer = await site.connect(ASKING % b"slow")
+            async with asyncio.timeout(PATIENCE):
+                await site.asked.acquire()
+                writer.transport.abort()
+                await site.over.acquire()
+            assert site.under_way == 0
+        site.may.set()
+        assert await answered(await site.connect(ASKING % b"slow")) == b"HTTP/1.1 200 OK slow"
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,7 @@ def test_all_that_is_said_can_be_read_aloud() -> None:
         for text in (sentence(finding, at), step(finding, at).text):
             assert text == " ".join(text.split())
             assert text[0].isupper()
-            assert text.endswith(".")
+            assert text.endswith((".", "?"))
             assert not re.search(r"\.\.|None|unknown date|no date,|\(no certificate\)|  ", text), text
         assert all(each.isprintable() for each in step(finding, at).commands)
 

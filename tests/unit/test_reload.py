@@ -178,20 +178,60 @@ async def test_a_reload_waits_for_another_that_is_under_way(file: Path, follower
     assert names(in_force.config) == ["two"]
 
 
-async def test_a_reload_that_is_cancelled_is_cancelled_and_the_next_is_not_held_up(
+async def test_all_who_ask_while_a_reload_is_under_way_share_the_next_one(
     file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_force = configuration(file, follower)
     follower.gate.clear()
-    task = asyncio.create_task(in_force.reload())
+    first = asyncio.create_task(in_force.reload())
     await until(lambda: follower.under_way)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert (in_force.succeeded, caplog.records) == (True, [])
+    later = [asyncio.create_task(in_force.reload()) for _ in range(50)]
+    await asyncio.sleep(0)
+    written(file, "one", more="unknown: 1\n")
+    for each in later[:25]:
+        each.cancel()
     follower.gate.set()
+    assert await first is None
+    problems = set(await asyncio.gather(*later[25:]))
+    assert len(problems) == 1, "what was written before they asked is read after it"
+    assert None not in problems
+    assert caplog.messages == ["configuration reloaded", "configuration not reloaded"]
+    assert names(in_force.config) == ["one"]
+
+
+async def test_whoever_asks_for_a_reload_and_leaves_breaks_nothing_off(file: Path, follower: Follower) -> None:
+    in_force = configuration(file, follower)
+    follower.gate.clear()
+    gone = [asyncio.create_task(in_force.reload())]
+    await until(lambda: follower.under_way)
+    gone.append(asyncio.create_task(in_force.reload()))
+    await asyncio.sleep(0)
+    for each in gone:
+        each.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await each
+    written(file, "two")
+    follower.gate.set()
+    await until(lambda: follower.followed == [["one"], ["two"]])
+
+
+async def test_at_the_end_a_reload_is_broken_off_and_none_begins(
+    file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_force = configuration(file, follower)
+    follower.gate.clear()
+    asked = [asyncio.create_task(in_force.reload())]
+    await until(lambda: follower.under_way)
+    asked.append(asyncio.create_task(in_force.reload()))
+    await asyncio.sleep(0)
     async with asyncio.timeout(10):
-        assert await in_force.reload() is None
+        await in_force.end()
+    assert follower.under_way == 0
+    for each in asked:
+        with pytest.raises(asyncio.CancelledError):
+            await each
+    assert (in_force.succeeded, follower.followed, caplog.records) == (True, [], [])
+    await in_force.end()
 
 
 # Target files

@@ -5,6 +5,7 @@ import gc
 import gzip
 import re
 import ssl
+import threading
 import weakref
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 import builders
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 from builders import HOUR, NOW, watched
 from federation import Answers, Federation
@@ -43,6 +44,7 @@ from exporter.server import (
     application,
     is_foreign,
 )
+from exporter.sharing import KINDS
 from exporter.state import open_state
 from exporter.watch import Watch
 
@@ -250,6 +252,55 @@ async def test_all_who_ask_at_once_for_what_is_not_there_are_told_so(route: str)
         answers = await asyncio.gather(*(client.get(route) for _ in range(20)))
         assert [each.status for each in answers] == [404] * 20
         assert ["No such target" in await each.text() for each in answers] == [True] * 20
+
+
+@pytest.mark.parametrize("route", ["/targets/{}", "/targets/nobody/certificates/{:x}.pem"])
+async def test_pages_that_too_many_others_wait_before_are_refused_and_no_scrape_is(
+    monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> str:
+        begun.set()
+        goes_on.wait(30)
+        return "a page"
+
+    monkeypatch.setattr("exporter.server.overview", slow)
+    async with serving() as client, asyncio.timeout(30):
+        try:
+            first = asyncio.create_task(client.get("/"))
+            await asyncio.to_thread(begun.wait, 10)
+            asked = {asyncio.create_task(client.get(route.format(nth))) for nth in range(KINDS + 5)}
+            refused: set[asyncio.Task[ClientResponse]] = set()
+            while len(refused) < 5:
+                refused |= (await asyncio.wait(asked - refused, return_when=asyncio.FIRST_COMPLETED))[0]
+            answers = [await each for each in refused]
+            assert [(each.status, each.headers["Retry-After"]) for each in answers] == [(503, "5")] * 5
+            assert await answers[0].text() == "Too many other pages are waited for\n"
+            for path in ("/metrics", "/-/healthy", "/-/ready"):
+                assert (await client.get(path)).status == 200
+        finally:
+            goes_on.set()
+        assert (await first).status == 200
+        assert {(await each).status for each in asked - refused} == {404}
+
+
+async def test_certificates_that_take_long_hold_up_no_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on = threading.Event()
+
+    def slow(*_: object) -> None:
+        goes_on.wait(30)
+
+    monkeypatch.setattr("exporter.server.certificate", slow)
+    config = replace(CONFIG, targets=(watched("fs", "file:///nowhere.xml"),))
+    async with serving(config) as client, asyncio.timeout(20):
+        try:
+            asked = [asyncio.create_task(client.get(f"/targets/fs/certificates/{nth}.pem")) for nth in range(5)]
+            await asyncio.wait(asked, timeout=0.2)
+            assert (await client.get("/metrics")).status == 200
+        finally:
+            goes_on.set()
+        assert {(await each).status for each in asked} == {404}
 
 
 async def test_a_page_of_no_target_leads_back_to_all() -> None:

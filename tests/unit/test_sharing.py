@@ -9,7 +9,7 @@ import pytest
 from aiohttp.abc import AbstractStreamWriter
 
 from exporter import sharing
-from exporter.sharing import Sharing
+from exporter.sharing import KINDS, CrowdedError, Sharing
 
 
 class Works:
@@ -124,6 +124,68 @@ async def test_who_gives_up_takes_the_answer_from_nobody_else() -> None:
     await settled()
     works.may.set()
     assert (await asking[1]).decode() == "text 1"
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    shared, works = Sharing(), Works()
+    first = asyncio.create_task(shared.get("first", works.make("first")))
+    await settled()
+    gone = [asyncio.create_task(shared.get(kind, works.make(kind))) for kind in ("a", "a", "b", "c")]
+    left = asyncio.create_task(shared.get("a", works.make("a")))
+    await settled()
+    for each in gone:
+        each.cancel()
+    await settled()
+    works.may.set()
+    assert [(await each).decode() for each in (first, left)] == ["first 1", "a 2"]
+    assert (await shared.get("b", works.make("b"))).decode() == "b 3", "who left is not remembered"
+
+
+async def test_who_asks_for_what_all_others_have_left_gets_it() -> None:
+    shared, works = Sharing(), Works()
+    first = asyncio.create_task(shared.get("first", works.make("first")))
+    await settled()
+    gone = asyncio.create_task(shared.get("a", works.make("a")))
+    await settled()
+    # In one turn of the event loop: the answer before it is there, all leave, and somebody comes.
+    works.may.set()
+    gone.cancel()
+    later = asyncio.create_task(shared.get("a", works.make("a")))
+    assert [(await each).decode() for each in (first, later)] == ["first 1", "a 2"]
+
+
+async def test_an_answer_under_way_keeps_its_turn_though_all_have_left(caplog: pytest.LogCaptureFixture) -> None:
+    shared, works = Sharing(), Works()
+    works.error = ValueError("no")
+    gone = asyncio.create_task(shared.get("a", works.make("a")))
+    await settled()
+    gone.cancel()
+    later = asyncio.create_task(shared.get("b", works.make("b")))
+    await settled()
+    assert works.begun == ["a"], "a thread that has begun cannot be ended"
+    works.may.set()
+    with pytest.raises(ValueError, match="no"):
+        await later
+    assert caplog.messages == []
+
+
+async def test_so_many_kinds_are_waited_for_and_no_more() -> None:
+    shared, works = Sharing(), Works()
+    asking = [asyncio.create_task(shared.get("first", works.make("first")))]
+    await settled()
+    asking += [asyncio.create_task(shared.get(kind, works.make(kind))) for kind in map(str, range(KINDS))]
+    await settled()
+    with pytest.raises(CrowdedError):
+        await shared.get("another", works.make("another"))
+    asking.append(asyncio.create_task(shared.get("0", works.make("0"))))
+    await settled()
+    asking.pop(2).cancel()
+    await settled()
+    asking.append(asyncio.create_task(shared.get("another", works.make("another"))))
+    await settled()
+    works.may.set()
+    await asyncio.gather(*asking)
+    assert works.begun == ["first", "0", *map(str, range(2, KINDS)), "another"]
 
 
 async def test_an_answer_that_fails_fails_for_all_who_wait_for_it_and_for_nobody_later() -> None:
