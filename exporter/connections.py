@@ -120,6 +120,10 @@ class Connections(web.Server):
         if handler in self._open:
             self._waiting[handler] = None
 
+    def give_up(self, handler: web.RequestHandler) -> None:
+        """Closes a connection at once, whatever is on its way."""
+        self._open[handler].abort()
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self._waiting.pop(request.protocol, None)
         return await self._handler(request)
@@ -170,8 +174,7 @@ class _Connection(web.RequestHandler):
                 # Who asks again and again and takes nothing has one answer in memory, not all of them.
                 await request.writer.drain()
         except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
+            self._connections.give_up(self)
             return resp, True
         finally:
             self._connections.answered(self)
