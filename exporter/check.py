@@ -188,7 +188,7 @@ def misplaced_among(addresses: Sequence[str]) -> str:
 def _is_folder(address: str) -> bool:
     """Whether a folder is meant, and no host: with a dot in it a name may be that of both."""
     may_be_host = "." in address.strip(".") and set(address).isdisjoint("/\\")
-    return os.path.isdir(address) and not may_be_host  # noqa: PTH112 -- as below
+    return os.path.isdir(address) and not may_be_host  # noqa: PTH112 -- until Python 3.13 pathlib raises where it is too long
 
 
 def _of_configuration(file: str, names: Sequence[str]) -> Sequence[Target]:

@@ -105,7 +105,7 @@ class EntityHistory:
     @property
     def rolled_back(self) -> bool:
         """Whether the primary in force was primary already before the one that it replaced."""
-        if len(self.primaries) < 2 or self.last_promotion is None:  # noqa: PLR2004 -- two of them
+        if len(self.primaries) < 2 or self.last_promotion is None:  # noqa: PLR2004 -- a promotion is from one to another
             return False
         before, now_is = self.primaries[-2:]
         # One that only takes turns with another did not arrive at its promotion.

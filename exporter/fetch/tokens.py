@@ -28,7 +28,7 @@ class Grant:
     """Seconds; 0 where the endpoint does not say."""
 
 
-class NotGranted(Exception):  # noqa: N818 -- the word for it
+class NotGranted(Exception):  # noqa: N818 -- what the other side did, not an error of ours
     """A token endpoint's answer without a token. ``detail`` says why, and holds nothing of its free text."""
 
     def __init__(self, detail: str, *, refused: bool) -> None:

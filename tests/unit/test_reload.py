@@ -199,14 +199,19 @@ async def test_all_who_ask_while_a_reload_is_under_way_share_the_next_one(
     assert names(in_force.config) == ["one"]
 
 
+async def one_under_way_and_one_waiting(in_force: Configuration, follower: Follower) -> list[asyncio.Task[str | None]]:
+    """Two who asked for a reload, of which the first is held up by the follower's gate."""
+    follower.gate.clear()
+    asked = [asyncio.create_task(in_force.reload())]
+    await until(lambda: follower.under_way)
+    asked.append(asyncio.create_task(in_force.reload()))
+    await asyncio.sleep(0)
+    return asked
+
+
 async def test_whoever_asks_for_a_reload_and_leaves_breaks_nothing_off(file: Path, follower: Follower) -> None:
     in_force = configuration(file, follower)
-    follower.gate.clear()
-    gone = [asyncio.create_task(in_force.reload())]
-    await until(lambda: follower.under_way)
-    gone.append(asyncio.create_task(in_force.reload()))
-    await asyncio.sleep(0)
-    for each in gone:
+    for each in await one_under_way_and_one_waiting(in_force, follower):
         each.cancel()
         with pytest.raises(asyncio.CancelledError):
             await each
@@ -219,11 +224,7 @@ async def test_at_the_end_a_reload_is_broken_off_and_none_begins(
     file: Path, follower: Follower, caplog: pytest.LogCaptureFixture
 ) -> None:
     in_force = configuration(file, follower)
-    follower.gate.clear()
-    asked = [asyncio.create_task(in_force.reload())]
-    await until(lambda: follower.under_way)
-    asked.append(asyncio.create_task(in_force.reload()))
-    await asyncio.sleep(0)
+    asked = await one_under_way_and_one_waiting(in_force, follower)
     async with asyncio.timeout(10):
         await in_force.end()
     assert follower.under_way == 0
